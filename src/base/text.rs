@@ -1,0 +1,74 @@
+//! Foreign text made safe and measured.
+//!
+//! Takes text from files (labels, names, messages); gives text that may reach a terminal: control
+//! and direction-changing characters are replaced, and widths are counted in columns by grapheme,
+//! so that Japanese names and combined characters line up.
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// The text with every character that could steer a terminal replaced by `·` (tabs and line ends by a space).
+pub fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\t' | '\n' | '\r' => ' ',
+            c if c.is_control() => '·',
+            // Bidirectional marks reorder what follows; line separators break rows.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' => '·',
+            c => c,
+        })
+        .collect()
+}
+
+/// Width in terminal columns.
+pub fn width(text: &str) -> usize {
+    text.graphemes(true).map(UnicodeWidthStr::width).sum()
+}
+
+/// The longest start of the text that fits `columns`, ending in `…` where something was cut.
+/// The text is made [`plain`] first.
+pub fn fit(text: &str, columns: usize) -> String {
+    let text = plain(text);
+    if width(&text) <= columns {
+        return text;
+    }
+    let mut kept = String::new();
+    let mut used = 0;
+    for grapheme in text.graphemes(true) {
+        let w = UnicodeWidthStr::width(grapheme);
+        if used + w + 1 > columns {
+            break;
+        }
+        kept.push_str(grapheme);
+        used += w;
+    }
+    if columns > 0 {
+        kept.push('…');
+    }
+    kept
+}
+
+/// [`fit`], then filled with spaces to exactly `columns`.
+pub fn pad(text: &str, columns: usize) -> String {
+    let mut fitted = fit(text, columns);
+    fitted.extend(std::iter::repeat_n(' ', columns.saturating_sub(width(&fitted))));
+    fitted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(plain("a\x1b[31mb\u{9b}2J\u{202e}c\nd"), "a·[31mb·2J·c d");
+    }
+
+    #[test]
+    fn japanese_takes_two_columns_each() {
+        assert_eq!(width("獺祭"), 4);
+        assert_eq!(fit("獺祭純米大吟醸", 7), "獺祭純…");
+        assert_eq!(pad("獺祭", 6), "獺祭  ");
+        assert_eq!(fit("獺祭", 0), "");
+    }
+}

@@ -1,0 +1,3 @@
+//! The literate recipe: text ↔ prose and cells, with diagnostics. Knows no stage.
+
+pub mod technique;

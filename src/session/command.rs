@@ -1,0 +1,31 @@
+//! What a viewer may ask for.
+//!
+//! Taken from keys and arguments; given to the session, which turns it into files that the worker
+//! reads. A viewer changes nothing by itself.
+
+use serde::{Deserialize, Serialize};
+
+/// A wish.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "command")]
+pub enum Command {
+    /// Run (or go on with) a recipe up to a rung; `None`: the rung it last had, at first "holdout".
+    Run {
+        /// Name of the recipe.
+        recipe: String,
+        /// "smoke", "holdout" or "full".
+        rung: Option<String>,
+    },
+    /// Stop the recipe's run at the next clean place, or take it out of the queue.
+    Stop {
+        /// Name of the recipe.
+        recipe: String,
+    },
+    /// Compare everything with this recipe; the same again takes the pin away.
+    Pin {
+        /// Name of the recipe.
+        recipe: String,
+    },
+    /// Look at the files again.
+    Refresh,
+}

@@ -1,0 +1,263 @@
+//! Everything that a viewer may show, as one value.
+//!
+//! Taken from recipes, plan, runs and store by the session; given to the TUI, to plain output and
+//! to reports, which render it and never look behind it. Two equal snapshots draw equal screens.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::base::Time;
+
+/// The whole project at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// The project folder's name.
+    pub project: String,
+    /// When it was taken.
+    pub at: Time,
+    /// Mistakes in `toji.toml` and the data, which stop every recipe.
+    pub problems: Vec<Problem>,
+    /// One entry a recipe, sorted by name.
+    pub recipes: Vec<Recipe>,
+    /// The name of the recipe that the others are compared with.
+    pub pin: Option<String>,
+    /// What the detached worker does.
+    pub worker: Worker,
+    /// Planning that takes long (hashing pictures for the first time).
+    pub planning: Option<Counting>,
+    /// One line about what just happened, for the status row.
+    pub notice: Option<String>,
+}
+
+/// Something counted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Counting {
+    /// What is being done.
+    pub what: String,
+    /// Done so far.
+    pub done: u64,
+    /// Of how many; 0 when not known.
+    pub total: u64,
+    /// "images", "batches", …
+    pub unit: String,
+}
+
+/// The detached worker.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "state")]
+pub enum Worker {
+    /// No process holds the worker's lock.
+    #[default]
+    Absent,
+    /// A process waits for work.
+    Idle,
+    /// A process works.
+    Busy {
+        /// On which recipes.
+        recipes: Vec<String>,
+        /// How many jobs wait.
+        queued: usize,
+    },
+}
+
+/// One recipe.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Recipe {
+    /// File name without `.md`: how people name it.
+    pub name: String,
+    /// The file.
+    pub file: PathBuf,
+    /// The first heading.
+    pub title: String,
+    /// How it stands.
+    pub state: State,
+    /// Rung of the ladder that was asked for last: "smoke", "holdout", "full".
+    pub rung: String,
+    /// Fold now in training (1-based) and how many this rung has.
+    pub fold: Option<(u32, u32)>,
+    /// Epochs finished (with a fraction) and how many there will be, while training or after it.
+    pub epoch: Option<(f64, f64)>,
+    /// The last score.
+    pub score: Option<Score>,
+    /// Difference to the pinned recipe over the queries that both have.
+    pub delta: Option<Delta>,
+    /// Seconds until the run ends, when known.
+    pub seconds_left: Option<f64>,
+    /// Why it failed, is stale, or what it does.
+    pub message: Option<String>,
+    /// The literate page.
+    pub page: Vec<Block>,
+    /// Series over epochs.
+    pub curves: Vec<Curve>,
+    /// What would run now, in order.
+    pub plan: Vec<Step>,
+    /// Seconds and bytes of all steps that would run; `None` where a step has no history.
+    pub plan_seconds: Option<f64>,
+}
+
+/// How a recipe stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Nothing of it has run.
+    #[default]
+    New,
+    /// It has mistakes.
+    Broken,
+    /// Every stage is in the store.
+    Fresh,
+    /// Its text or data changed since its results were made.
+    Stale,
+    /// It waits for the worker.
+    Queued,
+    /// It runs.
+    Running,
+    /// Its worker died.
+    Lost,
+    /// Its last run failed.
+    Failed,
+    /// Its last run was stopped on request.
+    Stopped,
+}
+
+/// A score with its interval.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Score {
+    /// "MRR@20".
+    pub metric: String,
+    /// The mean over queries.
+    pub value: f64,
+    /// 95 % bootstrap interval.
+    pub interval: [f64; 2],
+    /// How many queries.
+    pub queries: usize,
+    /// Whether it belongs to an older text of the recipe.
+    pub stale: bool,
+}
+
+/// A paired difference with its interval.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Delta {
+    /// This recipe minus the pin.
+    pub value: f64,
+    /// 95 % bootstrap interval.
+    pub interval: [f64; 2],
+    /// Queries that both answered.
+    pub queries: usize,
+}
+
+/// One part of a page.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub enum Block {
+    /// Markdown text.
+    Prose {
+        /// The text as written.
+        text: String,
+        /// Its first line in the file, from 1.
+        line: usize,
+    },
+    /// A `toml` cell with what its stages last gave.
+    Cell {
+        /// The cell's text without its fences.
+        text: String,
+        /// Its first line in the file, from 1.
+        line: usize,
+        /// Mistakes in it.
+        problems: Vec<Problem>,
+        /// What its stages last gave.
+        outputs: Vec<Output>,
+    },
+}
+
+/// A mistake with its place.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Problem {
+    /// The file.
+    pub file: PathBuf,
+    /// Line, from 1; 0 when the whole file is meant.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// What one stage last gave.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Output {
+    /// Name of the stage: "fit", "post", …
+    pub stage: String,
+    /// Whether it still holds.
+    pub state: OutputState,
+    /// Plain lines to show.
+    pub lines: Vec<String>,
+    /// Small pictures to show beside each other.
+    #[serde(skip)]
+    pub pictures: Vec<Picture>,
+}
+
+/// Whether an output still holds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "state")]
+pub enum OutputState {
+    /// It belongs to the text as it stands.
+    Fresh,
+    /// It belongs to an older text.
+    Stale {
+        /// What changed.
+        why: String,
+    },
+    /// It is being made.
+    Running,
+    /// Making it failed.
+    Failed {
+        /// The error.
+        error: String,
+    },
+    /// It was never made.
+    Missing,
+}
+
+/// A small picture, 8 bits a channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// `height * width * 3` bytes, rows from the top.
+    pub rgb: Arc<[u8]>,
+}
+
+/// A series of numbers over epochs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Curve {
+    /// "loss", "MRR@20", …
+    pub series: String,
+    /// Fold, from 0.
+    pub fold: u32,
+    /// Points (epoch, value) in order of epoch.
+    pub points: Arc<Vec<[f64; 2]>>,
+}
+
+/// One step of the plan.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Step {
+    /// Stage, with its fold where it has one: "fit fold 1".
+    pub stage: String,
+    /// "reuse", "run", "blocked".
+    pub action: String,
+    /// Why, in words.
+    pub reason: String,
+    /// Expected seconds; `None` without history.
+    pub seconds: Option<f64>,
+    /// Expected bytes; `None` without history.
+    pub bytes: Option<u64>,
+    /// Whether it would start by itself after a save.
+    pub cheap: bool,
+}

@@ -1,0 +1,1 @@
+//! Tests of book through the public interface.

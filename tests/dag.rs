@@ -1,0 +1,1 @@
+//! Tests of dag through the public interface.

@@ -1,0 +1,1 @@
+//! Tests of house through the public interface.

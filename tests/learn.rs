@@ -1,0 +1,1 @@
+//! Tests of learn through the public interface.

@@ -1,0 +1,1 @@
+//! Tests of retrieve through the public interface.

@@ -1,0 +1,1 @@
+//! Tests of session through the public interface.

@@ -1,0 +1,1 @@
+//! Tests of show through the public interface.

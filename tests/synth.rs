@@ -1,0 +1,1 @@
+//! Tests of synth through the public interface.
