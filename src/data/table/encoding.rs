@@ -55,10 +55,10 @@ mod tests {
 
     #[test]
     fn shift_jis_is_found_and_said() {
-        // 獺祭 in CP932, from the JIS X 0208 table: 獺 = E0 B3, 祭 = 8D D5.
-        let (text, note) = utf8(b"\xE0\xB3\x8D\xD5,7".to_vec(), Encoding::Auto).unwrap();
+        // 獺祭 in CP932, from the JIS X 0208 table: 獺 = E0 DA, 祭 = 8D D5.
+        let (text, note) = utf8(b"\xE0\xDA\x8D\xD5,7".to_vec(), Encoding::Auto).unwrap();
         assert_eq!((text.as_slice(), note), ("獺祭,7".as_bytes(), Some("read as Shift_JIS (CP932)")));
-        assert_eq!(utf8(b"ab\xE0\xB3".to_vec(), Encoding::Utf8).unwrap_err().0, 2);
+        assert_eq!(utf8(b"ab\xE0\xDA".to_vec(), Encoding::Utf8).unwrap_err().0, 2);
     }
 
     #[test]
