@@ -1,1 +1,5 @@
-//! To be written.
+//! Tables and pictures become batches.
+
+pub mod augment;
+pub mod batch;
+pub mod decode;
