@@ -1,1 +1,9 @@
-//! To be written.
+//! Batches of pictures → weights.
+//!
+//! [`ops`] holds the operations with their gradients, on a tape of our own whose border is candle
+//! tensors; [`backbone`] builds timm's networks from them. Losses and heads work on the small
+//! embedding `[b, d]` and may use candle's own autograd; `ARCHITECTURE.md` has the figures behind
+//! that decision.
+
+pub mod backbone;
+pub mod ops;
