@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::base::Time;
 
@@ -242,7 +242,12 @@ pub struct Curve {
     /// Fold, from 0.
     pub fold: u32,
     /// Points (epoch, value) in order of epoch.
+    #[serde(serialize_with = "points")]
     pub points: Arc<Vec<[f64; 2]>>,
+}
+
+fn points<S: Serializer>(points: &Arc<Vec<[f64; 2]>>, serializer: S) -> Result<S::Ok, S::Error> {
+    points.as_slice().serialize(serializer)
 }
 
 /// One step of the plan.
