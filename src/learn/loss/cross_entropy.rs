@@ -6,7 +6,7 @@
 
 use candle_core::{D, Device, Result as CandleResult, Tensor};
 
-use super::{HeadWeight, Loss, LossError, Place, Targets, check};
+use super::{HeadWeight, Loss, LossError, Moment, Targets, check};
 use crate::base::Seed;
 
 /// A linear classifier over the embedding, trained with softmax cross-entropy.
@@ -39,7 +39,7 @@ impl Loss for CrossEntropyLoss {
         Ok(vec![draw("weight", &[self.classes, self.dimensions])?, draw("bias", &[self.classes])?])
     }
 
-    fn forward(&self, head: &[Tensor], embeddings: &Tensor, targets: &Targets<'_>, _: Place) -> Result<Tensor, LossError> {
+    fn forward(&self, head: &[Tensor], embeddings: &Tensor, targets: &Targets<'_>, _: Moment) -> Result<Tensor, LossError> {
         check(self.name(), self.dimensions, self.classes, embeddings, targets)?;
         let loss = || {
             let [weight, bias] = head else { candle_core::bail!("the head is weight and bias, got {} tensors", head.len()) };

@@ -16,7 +16,7 @@
 //! A loss is a differentiable expression over candle tensors ([`Loss::forward`]); candle's autograd
 //! runs in one place only, [`gradients`], which treats the embeddings as a leaf and so cuts candle's
 //! graph off from the backbone's own tape. A loss over pairs has no head and reads `targets`; one
-//! with several centres per class has a larger head; one that grows its margin reads [`Place`];
+//! with several centres per class has a larger head; one that grows its margin reads [`Moment`];
 //! a weighted sum of losses concatenates heads. None of them needs more than this trait.
 
 pub mod arcface;
@@ -26,9 +26,14 @@ pub mod technique;
 
 use candle_core::{DType, Tensor, Var};
 
+use super::ops::{Grads, Kind, OpsError, ParamId, Params};
 use crate::base::{Seed, Value};
 
 pub use technique::TECHNIQUES;
+
+/// Start of the names of a loss's weights among the parameters and in a checkpoint. Not `head.`: that
+/// is timm's name for a transformer's own last layer.
+pub const HEAD: &str = "loss.";
 
 /// A loss could not be made or computed.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +79,9 @@ pub enum LossError {
         /// "embeddings", "weight", …
         what: String,
     },
+    /// The head's weights cannot join the network's.
+    #[error(transparent)]
+    Params(#[from] OpsError),
     /// candle refused an operation.
     #[error("{loss}: {source}")]
     Candle {
@@ -103,7 +111,7 @@ impl<'a> Targets<'a> {
 
 /// How far training has come, for losses whose margin or weight changes on the way.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Place {
+pub struct Moment {
     /// Epochs finished, with the fraction of the present one, in `0.0..epochs`.
     pub epoch: f64,
     /// Epochs of the whole schedule, also when the run stops earlier.
@@ -138,7 +146,7 @@ pub trait Loss: Send + Sync {
     ///
     /// # Errors
     /// When shapes or classes do not fit, or candle refuses an operation.
-    fn forward(&self, head: &[Tensor], embeddings: &Tensor, targets: &Targets<'_>, at: Place) -> Result<Tensor, LossError>;
+    fn forward(&self, head: &[Tensor], embeddings: &Tensor, targets: &Targets<'_>, at: Moment) -> Result<Tensor, LossError>;
 }
 
 /// The loss that a recipe's `[loss]` table asks for.
@@ -166,6 +174,37 @@ pub fn build(settings: &Value, dimensions: usize, classes: usize) -> Result<Box<
     Ok(loss)
 }
 
+/// A loss's weights in their place among a network's parameters, where the optimiser and the checkpoint
+/// find them as any others.
+#[derive(Clone, Debug)]
+pub struct Head(Vec<ParamId>);
+
+impl Head {
+    /// Adds the head to the parameters, each name behind `loss.`.
+    ///
+    /// # Errors
+    /// When it cannot be drawn, or is there already.
+    pub fn add(loss: &dyn Loss, params: &mut Params, seed: Seed) -> Result<Head, LossError> {
+        let mut ids = Vec::new();
+        for weight in loss.head(seed.named("loss"))? {
+            ids.push(params.add(format!("{HEAD}{}", weight.name), weight.tensor, Kind::Weight)?);
+        }
+        Ok(Head(ids))
+    }
+
+    /// The weights as they stand, for [`gradients`].
+    pub fn tensors(&self, params: &Params) -> Vec<Tensor> {
+        self.0.iter().map(|id| params.get(*id).clone()).collect()
+    }
+
+    /// Puts the head's gradients beside the network's.
+    pub fn insert(&self, grads: &mut Grads, gradients: Vec<Tensor>) {
+        for (id, gradient) in self.0.iter().zip(gradients) {
+            grads.insert(*id, gradient);
+        }
+    }
+}
+
 /// A loss and where it falls.
 #[derive(Debug)]
 pub struct Gradients {
@@ -186,7 +225,7 @@ pub fn gradients(
     head: &[Tensor],
     embeddings: &Tensor,
     targets: &Targets<'_>,
-    at: Place,
+    at: Moment,
 ) -> Result<Gradients, LossError> {
     let name = loss.name();
     let candle = |source| LossError::Candle { loss: name, source };

@@ -7,7 +7,7 @@
 use candle_core::Tensor;
 
 use super::cross_entropy::{cross_entropy, normal_head, normalize};
-use super::{HeadWeight, Loss, LossError, Place, Targets, check};
+use super::{HeadWeight, Loss, LossError, Moment, Targets, check};
 use crate::base::Seed;
 
 /// Softmax cross-entropy over cosines divided by a temperature.
@@ -32,7 +32,7 @@ impl Loss for NormalizedSoftmaxLoss {
         normal_head(self.name(), (self.classes, self.dimensions), self.init_std, seed)
     }
 
-    fn forward(&self, head: &[Tensor], embeddings: &Tensor, targets: &Targets<'_>, _: Place) -> Result<Tensor, LossError> {
+    fn forward(&self, head: &[Tensor], embeddings: &Tensor, targets: &Targets<'_>, _: Moment) -> Result<Tensor, LossError> {
         check(self.name(), self.dimensions, self.classes, embeddings, targets)?;
         let loss = || {
             let [weight] = head else { candle_core::bail!("the head is one weight, got {} tensors", head.len()) };
