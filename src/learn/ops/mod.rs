@@ -10,11 +10,19 @@
 //! shape alone and every sum has a fixed order, so the bits are the same for any number of threads.
 //! An operation given a tensor of a device that it has no kernel for says so ([`OpsError::Device`]).
 
+mod conv;
+mod head;
+mod matmul;
 mod memory;
+mod norm;
 mod params;
+mod pool;
 mod tape;
 
+pub use conv::Conv;
+pub use norm::Norm;
 pub use params::{Kind, ParamId, Params};
+pub use pool::Window;
 pub use tape::{Flow, Grads, Network, Tape, Var};
 
 /// What can go wrong in an operation.

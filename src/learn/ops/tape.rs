@@ -61,11 +61,20 @@ impl Var {
         self.0.tensor.dims()
     }
 
+    /// Where this value's gradient goes.
+    pub(crate) fn target(&self) -> Target {
+        Target(self.0.source)
+    }
+
     /// The tensor for a kernel, which may not keep it: saved values are saved as [`Var`]s.
     pub(crate) fn peek(&self) -> &Tensor {
         &self.0.tensor
     }
 }
+
+/// Where a value's gradient goes: what an operation keeps of an input whose values it does not need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target(Source);
 
 type Backward = Box<dyn FnOnce(Tensor, &mut Flow) -> Result<(), OpsError> + Send>;
 
@@ -175,18 +184,23 @@ impl Tape {
         &self.memory
     }
 
-    /// An operation's output. `backward` is kept while training: it takes the output's gradient, which is
-    /// its own to reuse, and passes gradients on through the [`Flow`].
-    pub(crate) fn record(
-        &mut self,
-        tensor: Tensor,
-        backward: impl FnOnce(Tensor, &mut Flow) -> Result<(), OpsError> + Send + 'static,
-    ) -> Var {
+    /// An operation's output. While training, `make` is called with it and gives the way back: a closure
+    /// that takes the output's gradient, its own to reuse, and passes gradients on through the [`Flow`].
+    pub(crate) fn record<F>(&mut self, tensor: Tensor, make: impl FnOnce(&Var) -> F) -> Var
+    where
+        F: FnOnce(Tensor, &mut Flow) -> Result<(), OpsError> + Send + 'static,
+    {
         let source = self.recording.map(|recording| (recording, self.nodes.len()));
+        let output = self.make(tensor, source, false);
         if source.is_some() {
-            self.nodes.push(Box::new(backward));
+            self.nodes.push(Box::new(make(&output)));
         }
-        self.make(tensor, source, false)
+        output
+    }
+
+    /// An intermediate result that an operation keeps for its gradient; its memory comes back when dropped.
+    pub(crate) fn hold(&self, tensor: Tensor) -> Var {
+        self.make(tensor, None, false)
     }
 
     /// Notes the new content of a buffer, for [`Tape::apply_updates`].
@@ -210,23 +224,26 @@ pub struct Flow {
 }
 
 impl Flow {
-    fn place(&self, x: &Var) -> Option<usize> {
-        x.0.source.filter(|(recording, _)| *recording == self.recording).map(|(_, node)| node)
+    fn place(&self, x: Target) -> Option<usize> {
+        x.0.filter(|(recording, _)| *recording == self.recording).map(|(_, node)| node)
     }
 
     /// Whether a value's gradient is wanted at all.
-    pub(crate) fn wants(&self, x: &Var) -> bool {
+    pub(crate) fn wants(&self, x: Target) -> bool {
         self.place(x).is_some()
     }
 
     /// What has flowed into a value so far, taken out so that an operation can add to it in place.
-    pub(crate) fn so_far(&mut self, x: &Var) -> Option<Tensor> {
+    pub(crate) fn so_far(&mut self, x: Target) -> Option<Tensor> {
         self.place(x).and_then(|node| self.values[node].take())
     }
 
     /// Lets a gradient flow into a value; `dx` must be the caller's own.
-    pub(crate) fn add(&mut self, x: &Var, dx: Tensor) -> Result<(), OpsError> {
-        let Some(node) = self.place(x) else { return Ok(()) };
+    pub(crate) fn add(&mut self, x: Target, dx: Tensor) -> Result<(), OpsError> {
+        let Some(node) = self.place(x) else {
+            self.memory.reclaim(&dx);
+            return Ok(());
+        };
         let total = match self.values[node].take() {
             None => dx,
             Some(first) => self.sum(first, dx)?,
@@ -313,16 +330,18 @@ mod tests {
     /// y = a · x for a fixed number: enough to see how gradients flow.
     fn scale(tape: &mut Tape, x: &Var, by: f64) -> Var {
         let y = x.peek().affine(by, 0.0).expect("affine");
-        let x = x.clone();
-        tape.record(y, move |dy, flow| flow.add(&x, dy.affine(by, 0.0)?))
+        let x = x.target();
+        tape.record(y, |_| move |dy: Tensor, flow: &mut Flow| flow.add(x, dy.affine(by, 0.0)?))
     }
 
     fn add(tape: &mut Tape, a: &Var, b: &Var) -> Var {
         let y = a.peek().add(b.peek()).expect("add");
-        let (a, b) = (a.clone(), b.clone());
-        tape.record(y, move |dy, flow| {
-            flow.add(&a, dy.copy()?)?;
-            flow.add(&b, dy)
+        let (a, b) = (a.target(), b.target());
+        tape.record(y, |_| {
+            move |dy: Tensor, flow: &mut Flow| {
+                flow.add(a, dy.copy()?)?;
+                flow.add(b, dy)
+            }
         })
     }
 
