@@ -30,8 +30,7 @@ impl Loss for CrossEntropyLoss {
         let bound = 1.0 / (self.dimensions as f64).sqrt();
         let draw = |name: &str, shape: &[usize]| {
             let mut draws = seed.named(name).draws();
-            let values: Vec<f32> =
-                (0..shape.iter().product()).map(|_| draws.uniform(-bound, bound) as f32).collect();
+            let values: Vec<f32> = (0..shape.iter().product()).map(|_| draws.uniform(-bound, bound) as f32).collect();
             Tensor::from_vec(values, shape, &Device::Cpu)
                 .map(|tensor| HeadWeight { name: name.to_owned(), tensor })
                 .map_err(|source| LossError::Candle { loss: self.name(), source })
@@ -39,10 +38,18 @@ impl Loss for CrossEntropyLoss {
         Ok(vec![draw("weight", &[self.classes, self.dimensions])?, draw("bias", &[self.classes])?])
     }
 
-    fn forward(&self, head: &[Tensor], embeddings: &Tensor, targets: &Targets<'_>, _: Moment) -> Result<Tensor, LossError> {
+    fn forward(
+        &self,
+        head: &[Tensor],
+        embeddings: &Tensor,
+        targets: &Targets<'_>,
+        _: Moment,
+    ) -> Result<Tensor, LossError> {
         check(self.name(), self.dimensions, self.classes, embeddings, targets)?;
         let loss = || {
-            let [weight, bias] = head else { candle_core::bail!("the head is weight and bias, got {} tensors", head.len()) };
+            let [weight, bias] = head else {
+                candle_core::bail!("the head is weight and bias, got {} tensors", head.len())
+            };
             let logits = embeddings.matmul(&weight.t()?)?.broadcast_add(bias)?; // [b, n]
             cross_entropy(&logits, targets.classes, self.label_smoothing)
         };

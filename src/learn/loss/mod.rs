@@ -62,7 +62,9 @@ pub enum LossError {
         labels: usize,
     },
     /// A label lies outside `0..classes`.
-    #[error("row {row} of the batch has class {class}, the head has {classes}; were the classes counted on other photos?")]
+    #[error(
+        "row {row} of the batch has class {class}, the head has {classes}; were the classes counted on other photos?"
+    )]
     Class {
         /// Row in the batch, from 0.
         row: usize,
@@ -146,7 +148,13 @@ pub trait Loss: Send + Sync {
     ///
     /// # Errors
     /// When shapes or classes do not fit, or candle refuses an operation.
-    fn forward(&self, head: &[Tensor], embeddings: &Tensor, targets: &Targets<'_>, at: Moment) -> Result<Tensor, LossError>;
+    fn forward(
+        &self,
+        head: &[Tensor],
+        embeddings: &Tensor,
+        targets: &Targets<'_>,
+        at: Moment,
+    ) -> Result<Tensor, LossError>;
 }
 
 /// The loss that a recipe's `[loss]` table asks for.

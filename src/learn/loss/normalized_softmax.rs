@@ -32,7 +32,13 @@ impl Loss for NormalizedSoftmaxLoss {
         normal_head(self.name(), (self.classes, self.dimensions), self.init_std, seed)
     }
 
-    fn forward(&self, head: &[Tensor], embeddings: &Tensor, targets: &Targets<'_>, _: Moment) -> Result<Tensor, LossError> {
+    fn forward(
+        &self,
+        head: &[Tensor],
+        embeddings: &Tensor,
+        targets: &Targets<'_>,
+        _: Moment,
+    ) -> Result<Tensor, LossError> {
         check(self.name(), self.dimensions, self.classes, embeddings, targets)?;
         let loss = || {
             let [weight] = head else { candle_core::bail!("the head is one weight, got {} tensors", head.len()) };

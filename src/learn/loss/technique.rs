@@ -173,8 +173,11 @@ const fn later(name: &'static str, about: &'static str, source: &'static str) ->
 }
 
 /// Additive cosine margin.
-pub const COSFACE: Technique =
-    later("CosFaceLoss", "As ArcFaceLoss, with the margin taken from the cosine.", "Wang et al. 2018, arXiv 1801.09414");
+pub const COSFACE: Technique = later(
+    "CosFaceLoss",
+    "As ArcFaceLoss, with the margin taken from the cosine.",
+    "Wang et al. 2018, arXiv 1801.09414",
+);
 /// Several directions per label.
 pub const SUB_CENTER_ARCFACE: Technique = later(
     "SubCenterArcFaceLoss",
@@ -182,11 +185,17 @@ pub const SUB_CENTER_ARCFACE: Technique = later(
     "Deng et al. 2020, ECCV",
 );
 /// Pairs pulled together or apart.
-pub const CONTRASTIVE: Technique =
-    later("ContrastiveLoss", "Pairs: pulls equal labels together and pushes others apart.", "Hadsell et al. 2006, CVPR");
+pub const CONTRASTIVE: Technique = later(
+    "ContrastiveLoss",
+    "Pairs: pulls equal labels together and pushes others apart.",
+    "Hadsell et al. 2006, CVPR",
+);
 /// Triplets.
-pub const TRIPLET: Technique =
-    later("TripletMarginLoss", "Triplets: the equal photo must be nearer than the other.", "Schroff et al. 2015, arXiv 1503.03832");
+pub const TRIPLET: Technique = later(
+    "TripletMarginLoss",
+    "Triplets: the equal photo must be nearer than the other.",
+    "Schroff et al. 2015, arXiv 1503.03832",
+);
 /// Weighted pairs.
 pub const MULTI_SIMILARITY: Technique =
     later("MultiSimilarityLoss", "Pairs, weighted by how hard they are.", "Wang et al. 2019, arXiv 1904.06627");
@@ -194,5 +203,8 @@ pub const MULTI_SIMILARITY: Technique =
 pub const CIRCLE: Technique =
     later("CircleLoss", "Pairs, each weighted by how far it is from its optimum.", "Sun et al. 2020, arXiv 2002.10857");
 /// Proxies as anchors.
-pub const PROXY_ANCHOR: Technique =
-    later("ProxyAnchorLoss", "One proxy per label, compared with the whole batch.", "Kim et al. 2020, arXiv 2003.13911");
+pub const PROXY_ANCHOR: Technique = later(
+    "ProxyAnchorLoss",
+    "One proxy per label, compared with the whole batch.",
+    "Kim et al. 2020, arXiv 2003.13911",
+);

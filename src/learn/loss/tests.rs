@@ -72,7 +72,8 @@ fn values_and_gradients_equal_pytorch_metric_learning() {
             let loss = build(&case.settings, 5, 4).unwrap();
             let embeddings = matrix(&golden.embeddings, dtype);
             let targets = Targets::new(&golden.classes);
-            let ours = gradients(loss.as_ref(), &head(&golden, loss.as_ref(), dtype), &embeddings, &targets, START).unwrap();
+            let ours =
+                gradients(loss.as_ref(), &head(&golden, loss.as_ref(), dtype), &embeddings, &targets, START).unwrap();
             let name = format!("{} {dtype:?}", case.settings);
             close(&name, &[ours.value], &[case.value], tolerance);
             close(&name, &flat(&ours.embeddings), &case.d_embeddings.concat(), tolerance);
@@ -167,7 +168,9 @@ fn heads_have_their_distributions_and_depend_on_the_seed() {
 fn an_untrained_classifier_has_loss_log_n() {
     let linear = cross_entropy::CrossEntropyLoss { dimensions: 4, classes: 9, label_smoothing: 0.0 };
     let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F64, &Device::Cpu).unwrap();
-    let value = gradients(&linear, &[zeros(&[9, 4]), zeros(&[9])], &zeros(&[2, 4]), &Targets::new(&[3, 8]), START).unwrap().value;
+    let value = gradients(&linear, &[zeros(&[9, 4]), zeros(&[9])], &zeros(&[2, 4]), &Targets::new(&[3, 8]), START)
+        .unwrap()
+        .value;
     assert!((value - 9f64.ln()).abs() < 1e-12);
 }
 

@@ -192,7 +192,8 @@ impl Checkpoint {
         {
             return Err(self.problem(format!("holds {left}, which this network does not have: another [backbone]?")));
         }
-        let wanted: Vec<_> = params.iter().map(|(id, name, tensor, _)| (id, name.to_owned(), tensor.dims().to_vec())).collect();
+        let wanted: Vec<_> =
+            params.iter().map(|(id, name, tensor, _)| (id, name.to_owned(), tensor.dims().to_vec())).collect();
         for (id, name, shape) in wanted {
             let mut floats = vec![0.0; shape.iter().product()];
             self.read(&name, &mut floats, Some(&shape))?;

@@ -64,7 +64,9 @@ pub enum TrainError {
         expected: usize,
     },
     /// There is too little to train on.
-    #[error("a batch needs 2 photos at least, got {0}: batch norm has no variance over one; add photos or raise [train] batch")]
+    #[error(
+        "a batch needs 2 photos at least, got {0}: batch norm has no variance over one; add photos or raise [train] batch"
+    )]
     TooFewPhotos(usize),
     /// Loss or gradient is no number any more.
     #[error(

@@ -159,7 +159,18 @@ impl<'a> Trainer<'a> {
         if until > settings.epochs || until < at.epoch {
             return Err(TrainError::Until { until, epochs: settings.epochs, done: at.epoch });
         }
-        Ok(Trainer { task, params, head, optimizer, schedule, tape: Tape::train(), at, per_epoch, path, checked: false })
+        Ok(Trainer {
+            task,
+            params,
+            head,
+            optimizer,
+            schedule,
+            tape: Tape::train(),
+            at,
+            per_epoch,
+            path,
+            checked: false,
+        })
     }
 
     /// Forward, loss, backward, step.

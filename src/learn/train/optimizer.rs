@@ -190,10 +190,8 @@ const PIECE: usize = 1 << 15;
 
 impl Pass {
     fn run(self, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32]) {
-        let pieces = w
-            .par_chunks_mut(PIECE)
-            .zip(g.par_chunks(PIECE))
-            .zip(m.par_chunks_mut(PIECE).zip(v.par_chunks_mut(PIECE)));
+        let pieces =
+            w.par_chunks_mut(PIECE).zip(g.par_chunks(PIECE)).zip(m.par_chunks_mut(PIECE).zip(v.par_chunks_mut(PIECE)));
         pieces.for_each(|((w, g), (m, v))| {
             for (((w, g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
                 let g = g * self.scale;
@@ -241,7 +239,8 @@ pub fn gradient_norm(grads: &Grads, params: &Params) -> Result<(f64, Option<Para
     let mut total = 0.0;
     let mut broken = None;
     for (id, gradient) in grads.iter() {
-        let squares = sum_of_squares(gradient).map_err(TrainError::tensor(format!("gradient of {}", params.name(id))))?;
+        let squares =
+            sum_of_squares(gradient).map_err(TrainError::tensor(format!("gradient of {}", params.name(id))))?;
         if !squares.is_finite() && broken.is_none() {
             broken = Some(id);
         }
@@ -332,7 +331,8 @@ mod tests {
         grads.insert(head, Tensor::new(&[1f32, 2.0, -3.0], &Device::Cpu).unwrap());
         adamw.step(&params, &grads, 1e-2, 1.0).unwrap();
         // Without eps the first step has length lr, whatever the gradient's.
-        let moved = |id| params.get(id).to_vec1::<f32>().unwrap().iter().map(|w| ((w - 1.0) * 1e3).round()).collect::<Vec<_>>();
+        let moved =
+            |id| params.get(id).to_vec1::<f32>().unwrap().iter().map(|w| ((w - 1.0) * 1e3).round()).collect::<Vec<_>>();
         assert_eq!(moved(weight), [-10.0, -10.0, 10.0]);
         assert_eq!(moved(head), [-100.0, -100.0, 100.0]);
         assert_eq!(moved(mean), [0.0, 0.0, 0.0]);

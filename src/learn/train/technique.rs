@@ -139,8 +139,13 @@ pub const TRAIN: Section = Section {
             "Batches whose gradients are added before a step.",
         )
         .later(),
-        Param::new("ema", Kind::Float { min: 0.0, max: 1.0 }, Default::Absent, "Decay of a moving average of the weights.")
-            .later(),
+        Param::new(
+            "ema",
+            Kind::Float { min: 0.0, max: 1.0 },
+            Default::Absent,
+            "Decay of a moving average of the weights.",
+        )
+        .later(),
         Param::new(
             "freeze",
             Kind::List { of: &Kind::Text, min: 0, max: 1000 },
