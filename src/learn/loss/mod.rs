@@ -29,7 +29,7 @@ use candle_core::{DType, Tensor, Var};
 use super::ops::{Grads, Kind, OpsError, ParamId, Params};
 use crate::base::{Seed, Value};
 
-pub use technique::TECHNIQUES;
+pub use technique::{SECTIONS, TECHNIQUES};
 
 /// Start of the names of a loss's weights among the parameters and in a checkpoint. Not `head.`: that
 /// is timm's name for a transformer's own last layer.

@@ -35,6 +35,9 @@ pub enum LossSettings {
     },
 }
 
+/// The section of this folder.
+pub const SECTIONS: &[&Section] = &[&LOSS];
+
 /// `[loss]`.
 pub const LOSS: Section = Section {
     name: "loss",

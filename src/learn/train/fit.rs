@@ -17,6 +17,9 @@ use crate::learn::ops::{Grads, Network, Params, Tape};
 /// Name of the checkpoint in its folder.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 
+/// A good value for [`Surroundings::save_seconds`]: a kill then costs five minutes at most.
+pub const SAVE_SECONDS: f64 = 300.0;
+
 /// What is to be trained.
 pub struct Task<'a> {
     /// The network.

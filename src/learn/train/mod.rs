@@ -35,7 +35,7 @@ use candle_core::Tensor;
 
 pub use checkpoint::Checkpoint;
 pub use error::TrainError;
-pub use fit::{CHECKPOINT, Fitted, Surroundings, Task, fit};
+pub use fit::{CHECKPOINT, Fitted, SAVE_SECONDS, Surroundings, Task, fit};
 pub use schedule::Schedule;
 pub use technique::{SECTIONS, TECHNIQUES, TrainSettings};
 
