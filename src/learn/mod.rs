@@ -6,4 +6,6 @@
 //! that decision.
 
 pub mod backbone;
+pub mod loss;
 pub mod ops;
+pub mod train;
