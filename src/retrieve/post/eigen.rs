@@ -242,7 +242,7 @@ mod tests {
         // [[2, 1], [1, 2]] has 3 along (1, 1) and 1 along (1, -1).
         let eigen = run(&[2.0, 1.0, 1.0, 2.0], 2);
         assert!((eigen.values[0] - 3.0).abs() < 1e-15 && (eigen.values[1] - 1.0).abs() < 1e-15);
-        assert_eq!(run(&[], 0).values, []);
+        assert!(run(&[], 0).values.is_empty());
         assert_eq!(run(&[7.0], 1), Eigen { values: vec![7.0], vectors: vec![1.0] });
         // The second difference matrix of size n: 2 - 2 cos(jπ / (n + 1)).
         let n = 30;

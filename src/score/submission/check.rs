@@ -161,7 +161,8 @@ impl Faults<'_> {
         let possible = gallery.len() - usize::from(gallery.contains(row.cell(0)));
         let wanted = self.layout.k.min(possible);
         if items.len() != wanted {
-            self.at(row, format!("{} ids in the list, {wanted} are wanted", items.len()));
+            let ids = if items.len() == 1 { "id" } else { "ids" };
+            self.at(row, format!("the list has {} {ids}, {wanted} are wanted", items.len()));
         }
         let mut seen = HashSet::new();
         for item in items {

@@ -214,19 +214,46 @@ mod tests {
             answer("q9", &["a", "b"]),
         ];
         let sample = "gid,cite_gid\n007,a b\nq2,a b\nq3,a b\nq4,a b\nq5,a b\nq6,a b\n";
-        insta::assert_snapshot!(run(&layout(2), &answers, Some(sample), &["a", "b", "c", "0012"]).unwrap_err(), @"");
+        insta::assert_snapshot!(run(&layout(2), &answers, Some(sample), &["a", "b", "c", "0012"]).unwrap_err(), @r#"
+        the submission has 10 faults:
+          query "q5": gallery id "a b" contains the separator " "; give another separator
+          query "q6" of the sample (line 7) has no answer
+          line 2: "a" stands twice in the list
+          line 3: the list has 1 id, 2 are wanted
+          line 4: query "q3" was answered on line 3 already
+          line 5: "12" is "0012" in the gallery: ids are text, not numbers
+          line 6: the list has 3 ids, 2 are wanted
+          line 6: an empty id in the list, or two separators in a row
+          line 7: query "7" is "007" in the sample: ids are text, not numbers
+          line 8: query "q9" is not in the sample
+        "#);
     }
 
     #[test]
     fn a_sample_of_another_form_is_told() {
         let answers = [answer("q", &["a", "b"])];
-        let error = |sample: &str| run(&layout(2), &answers, Some(sample), &["a", "b", "c"]).unwrap_err();
-        insta::assert_snapshot!(error("id,cites\nq,a b\n"), @"");
-        insta::assert_snapshot!(error("gid,cite_gid,score\nq,a b,1\n"), @"");
-        insta::assert_snapshot!(error("gid,cite_gid\nq,a b c\n"), @"");
-        insta::assert_snapshot!(error("gid,cite_gid\nq,a|b\n"), @"");
-        insta::assert_snapshot!(error("gid,cite_gid\nq\n"), @"");
-        insta::assert_snapshot!(error(""), @"");
-        insta::assert_snapshot!(error("gid,cite_gid\nq,\"a b\n"), @"");
+        let samples = [
+            "id,cites\nq,a b\n",
+            "gid,cite_gid,score\nq,a b,1\n",
+            "gid,cite_gid\nq,a b c\n",
+            "gid,cite_gid\nq,a|b\n",
+            "gid,cite_gid\nq\n",
+            "gid,cite_gid\nq,\"a b\n",
+            "",
+        ];
+        let errors = samples.map(|sample| run(&layout(2), &answers, Some(sample), &["a", "b", "c"]).unwrap_err());
+        insta::assert_snapshot!(errors.join("\n"), @r#"
+        the submission has 1 fault:
+          the sample's header is id,cites, toji.toml speaks of gid,cite_gid; mend the submission's columns there
+        the submission has 1 fault:
+          the sample's header is gid,cite_gid,score, toji.toml speaks of gid,cite_gid; mend the submission's columns there
+        the submission has 1 fault:
+          the sample's line 2 has 3 ids in its list, the submission's k is 2
+        the submission has 1 fault:
+          the sample joins its ids by "|", toji.toml says " "
+        /sample.csv is no sample submission file: line 2 has 1 cell, the header has 2
+        /sample.csv is no sample submission file: a quote that opens on line 2 never ends
+        /sample.csv is no sample submission file: it is empty; a header was expected
+        "#);
     }
 }

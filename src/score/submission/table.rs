@@ -33,7 +33,8 @@ impl Table {
         let rows: Vec<Row> = rows.collect();
         if let Some(row) = rows.iter().find(|row| row.cells.len() != header.len()) {
             let (line, found, expected) = (row.line, row.cells.len(), header.len());
-            return Err(format!("line {line} has {found} cells, the header has {expected}"));
+            let cells = if found == 1 { "cell" } else { "cells" };
+            return Err(format!("line {line} has {found} {cells}, the header has {expected}"));
         }
         Ok(Table { header, rows })
     }
@@ -116,6 +117,6 @@ mod tests {
         let table = Table::read("a,b\r\n\"1\n2\",x\r\n\r\n3,\"\"").unwrap();
         assert_eq!(table.rows.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 5]);
         assert_eq!((table.rows[0].cell(0), table.rows[1].cell(1)), ("1\n2", ""));
-        assert_eq!(Table::read("a,b\n1\n").unwrap_err(), "line 2 has 1 cells, the header has 2");
+        assert_eq!(Table::read("a,b\n1\n").unwrap_err(), "line 2 has 1 cell, the header has 2");
     }
 }
