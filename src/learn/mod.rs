@@ -9,3 +9,5 @@ pub mod backbone;
 pub mod loss;
 pub mod ops;
 pub mod train;
+
+pub use candle_core::Device;

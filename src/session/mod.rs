@@ -76,6 +76,9 @@ pub enum SessionError {
     /// Tables and pictures.
     #[error(transparent)]
     Data(#[from] crate::data::DataError),
+    /// Folds.
+    #[error(transparent)]
+    Fold(#[from] crate::data::folds::FoldError),
     /// An augmentation.
     #[error(transparent)]
     Augment(#[from] crate::data::augment::AugmentError),

@@ -16,7 +16,7 @@ use super::stages::{self, Bench, Task, embed};
 use super::{Photos, Project, Recipe, Rung, SessionError};
 use crate::base::{Cancel, Key, files};
 use crate::dag::{Board, Event, History, Runs};
-use crate::retrieve::{Embeddings, index, post, ranking::NONE};
+use crate::retrieve::{Embeddings, NONE, index, post};
 use crate::score::ledger::{self, Entry};
 use crate::score::submission::{self, Answer, Layout};
 

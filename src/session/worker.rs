@@ -106,8 +106,7 @@ fn serve(
 /// Does one job.
 fn job(root: &Path, around: &Surroundings, job: &Job, cancel: &Cancel) -> Result<(), SessionError> {
     let project = Project::open(root, around).map_err(|found| {
-        let look = book::Look::default();
-        SessionError::Mistakes(book::report(&found, look))
+        SessionError::Mistakes(book::report(&found, book::Look::LINES))
     })?;
     let recipe = project.recipe(&job.recipe)?;
     let rung: Rung = job.rung.parse().map_err(SessionError::Unfit)?;

@@ -31,6 +31,9 @@ pub mod resize;
 pub mod settings;
 pub mod table;
 
+/// Raised when an operation gives other pixels for the same settings and seed.
+pub const VERSION: u32 = 1;
+
 pub use pipeline::{Normalization, Pipeline};
 pub use settings::AugmentError;
 pub use table::{SECTIONS, TECHNIQUES};

@@ -122,6 +122,26 @@ fn differences(missing: &[String], left_over: &[String], wrong: &[String]) -> St
     parts.into_iter().filter_map(part).collect::<Vec<_>>().join("; ")
 }
 
+/// What a network costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// Numbers that learn.
+    pub parameters: usize,
+    /// Multiply-adds of one picture's forward pass.
+    pub multiply_adds: u64,
+}
+
+/// The cost of a network for square pictures of `size` pixels.
+///
+/// # Errors
+/// When no network has this name, or pictures are too small for it.
+pub fn cost(settings: &Settings, size: usize) -> Result<Cost, BackboneError> {
+    let mut params = Params::new();
+    let network = ResNet::new(preset(&settings.name)?, settings.pool, settings.embedding, Seed::new(0), &mut params)?;
+    Ok(Cost { parameters: params.count(), multiply_adds: network.multiply_adds(&params, size)? })
+}
+
+
 /// A network by its timm name, with random weights as timm draws them (He's normal distribution by
 /// fan-out, the last norm of each block zero), from the seed.
 ///

@@ -41,6 +41,10 @@ pub use technique::{SECTIONS, TECHNIQUES, TrainSettings};
 
 use super::ops::{Network, Params};
 
+/// Raised when a training gives other weights for the same settings: by a change of the loop, of an
+/// operation, of an initialisation.
+pub const VERSION: u32 = 1;
+
 /// An error of a part that this folder does not know: the loader's, the evaluation's.
 pub type OtherError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -90,6 +90,12 @@ pub struct Written {
     pub text: String,
 }
 
+/// The first two column names of a sample's text; `None` when it is no table with two columns.
+pub fn header_of(sample: &str) -> Option<[String; 2]> {
+    let table = table::Table::read(sample).ok()?;
+    Some([table.header.first()?.clone(), table.header.get(1)?.clone()])
+}
+
 /// Writes the answers and checks them: against the sample when there is one, and against the ids of
 /// the gallery. Nothing is written when anything is wrong.
 ///

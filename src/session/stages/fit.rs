@@ -89,7 +89,8 @@ pub(super) fn model(bench: &Bench<'_>, fold: usize) -> Result<Model, SessionErro
     let mut notes = Vec::new();
     if let Some((file, _)) = weights(bench.project, &settings)? {
         let loaded = backbone::load(&file, &mut params)?;
-        notes.extend(loaded.notes(&file));
+        notes.push(format!("{}: {} tensors taken", file.display(), loaded.taken));
+        notes.extend(loaded.left_out);
     }
     let normalization = Normalization { mean: preset.mean, std: preset.std };
     Ok(Model { network, params, normalization, notes })

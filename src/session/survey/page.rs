@@ -78,7 +78,7 @@ impl Survey {
                 let (lines, pictures) = self.samples(recipe, planned)?;
                 (OutputState::Fresh, lines, pictures)
             }
-            "backbone" => (OutputState::Fresh, backbone_lines(recipe)?, Vec::new()),
+            "backbone" => (OutputState::Fresh, self.backbone_lines(recipe)?, Vec::new()),
             "loss" => (self.state("fit", planned, run)?, loss_lines(run), Vec::new()),
             "fit" => (self.state("fit", planned, run)?, fit_lines(run), Vec::new()),
             "fold" => (OutputState::Fresh, fold_lines(planned?), Vec::new()),
@@ -144,25 +144,25 @@ impl Survey {
         Some((vec![line], self.samples.0.get(&key).cloned().unwrap_or_default()))
     }
 
+    /// The network's size, for the pictures that evaluation gives it.
+    fn backbone_lines(&mut self, recipe: &Recipe) -> Option<Vec<String>> {
+        let table = recipe.settings().get("backbone")?;
+        let settings: backbone::Settings = table.decode().ok()?;
+        let size = Pipeline::eval(recipe.settings().get("augment")?).ok()?.size();
+        let side = size.height.max(size.width);
+        let mut key = KeyWriter::new("cost");
+        table.write_key(&mut key);
+        // Building a network to count it takes a tenth of a second, so the answer is kept.
+        let known = self.costs.entry(key.number(side as u64).finish());
+        let cost = (*known.or_insert_with(|| backbone::cost(&settings, side).ok()))?;
+        let (parameters, multiply_adds) = (cost.parameters as f64 / 1e6, cost.multiply_adds as f64 / 1e9);
+        Some(vec![format!("{parameters:.1} M parameters, {multiply_adds:.2} G multiply-adds for {side} × {side} pixels")])
+    }
+
     fn post_lines(&self, run: Option<&RunView>) -> Vec<String> {
         let Some(run) = run else { return Vec::new() };
         run.told.notes.iter().filter_map(|(_, text)| text.strip_prefix("post ").map(str::to_owned)).collect()
     }
-}
-
-fn backbone_lines(recipe: &Recipe) -> Option<Vec<String>> {
-    let name = recipe.settings().get("backbone.name").and_then(Value::as_text)?;
-    let preset = backbone::preset(name).ok()?;
-    let size = Pipeline::eval(recipe.settings().get("augment")?).ok()?.size();
-    let embedding = recipe.settings().get("backbone.embedding").and_then(Value::as_int).unwrap_or(0);
-    let (parameters, mult_adds) = preset.cost(size.height, size.width, embedding as usize);
-    Some(vec![format!(
-        "{:.1} million parameters, {:.2} billion multiply-adds for a picture of {} × {}",
-        parameters as f64 / 1e6,
-        mult_adds as f64 / 1e9,
-        size.width,
-        size.height
-    )])
 }
 
 fn last_of(run: Option<&RunView>, series: &str) -> Vec<(String, [f64; 2], [f64; 2])> {
