@@ -3,3 +3,4 @@
 pub mod augment;
 pub mod batch;
 pub mod decode;
+pub mod synth;
