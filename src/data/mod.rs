@@ -20,6 +20,7 @@ pub mod error;
 pub mod folds;
 pub mod layout;
 pub mod manifest;
+pub mod synth;
 pub mod table;
 
 pub use competition::{Competition, FACTS};

@@ -99,7 +99,12 @@ impl Canvas {
     }
 
     /// Changes each pixel of a rectangle, as far as it lies on the canvas: `change(x, y, colour)`.
-    pub fn change(&mut self, x: std::ops::Range<i32>, y: std::ops::Range<i32>, mut change: impl FnMut(i32, i32, Rgb) -> Rgb) {
+    pub fn change(
+        &mut self,
+        x: std::ops::Range<i32>,
+        y: std::ops::Range<i32>,
+        mut change: impl FnMut(i32, i32, Rgb) -> Rgb,
+    ) {
         for row in y.start.max(0)..y.end.min(self.height) {
             for column in x.start.max(0)..x.end.min(self.width) {
                 let pixel = &mut self.pixels[(row * self.width + column) as usize];
@@ -120,41 +125,56 @@ impl Canvas {
         for y in 0..height {
             for x in 0..width {
                 let four = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| self.at(2 * x + dx, 2 * y + dy));
-                pixels.push(std::array::from_fn(|c| {
-                    ((four.iter().map(|p| u32::from(p[c])).sum::<u32>() + 2) / 4) as u8
-                }));
+                pixels
+                    .push(std::array::from_fn(|c| ((four.iter().map(|p| u32::from(p[c])).sum::<u32>() + 2) / 4) as u8));
             }
         }
         Canvas { width, height, pixels }
     }
 
+    /// Each pixel twice along both axes: the other way of [`Canvas::halved`].
+    pub fn doubled(&self) -> Canvas {
+        let mut pixels = Vec::with_capacity(4 * self.pixels.len());
+        for row in self.pixels.chunks_exact(self.width as usize) {
+            for _ in 0..2 {
+                pixels.extend(row.iter().flat_map(|&pixel| [pixel; 2]));
+            }
+        }
+        Canvas { width: 2 * self.width, height: 2 * self.height, pixels }
+    }
+
     /// Blurred with weights 1 2 1 along both axes, `times` over.
     pub fn blurred(mut self, times: u32) -> Canvas {
         for _ in 0..times {
-            for (dx, dy) in [(1, 0), (0, 1)] {
-                self = self.mixed(|canvas, x, y| [canvas.at(x - dx, y - dy), canvas.at(x, y), canvas.at(x, y), canvas.at(x + dx, y + dy)]);
-            }
+            self.mix([(-1, 0), (0, 0), (0, 0), (1, 0)]);
+            self.mix([(0, -1), (0, 0), (0, 0), (0, 1)]);
         }
         self
     }
 
     /// Smeared along one axis, as by a hand that shakes.
-    pub fn smeared(self, along_x: bool) -> Canvas {
-        let (dx, dy) = if along_x { (1, 0) } else { (0, 1) };
-        self.mixed(|canvas, x, y| [-1, 0, 1, 2].map(|k| canvas.at(x + k * dx, y + k * dy)))
+    pub fn smeared(mut self, along_x: bool) -> Canvas {
+        self.mix([-1, 0, 1, 2].map(|k| if along_x { (k, 0) } else { (0, k) }));
+        self
     }
 
-    fn mixed(&self, four: impl Fn(&Canvas, i32, i32) -> [Rgb; 4]) -> Canvas {
+    /// Replaces each pixel by the mean of four at the given offsets.
+    fn mix(&mut self, offsets: [(i32, i32); 4]) {
         let mut pixels = Vec::with_capacity(self.pixels.len());
         for y in 0..self.height {
+            let rows = offsets.map(|(_, dy)| (y + dy).clamp(0, self.height - 1) * self.width);
             for x in 0..self.width {
-                let four = four(self, x, y);
-                pixels.push(std::array::from_fn(|c| {
-                    ((four.iter().map(|p| u32::from(p[c])).sum::<u32>() + 2) / 4) as u8
-                }));
+                let mut sum = [2u16; 3];
+                for ((dx, _), row) in offsets.iter().zip(rows) {
+                    let pixel = self.pixels[(row + (x + dx).clamp(0, self.width - 1)) as usize];
+                    for c in 0..3 {
+                        sum[c] += u16::from(pixel[c]);
+                    }
+                }
+                pixels.push(sum.map(|v| (v / 4) as u8));
             }
         }
-        Canvas { width: self.width, height: self.height, pixels }
+        self.pixels = pixels;
     }
 
     /// The rectangle from (`left`, `top`) to (`right`, `bottom`), enlarged back to the canvas's own size (linear).
@@ -199,6 +219,7 @@ mod tests {
         let flat = Canvas::new(6, 4, [9, 100, 255]);
         assert_eq!(flat.clone().blurred(2).smeared(true), flat);
         assert_eq!(flat.halved(), Canvas::new(3, 2, [9, 100, 255]));
+        assert_eq!(flat.halved().doubled(), flat);
         assert_eq!(flat.enlarged(1, 1, 5, 3), flat);
     }
 
