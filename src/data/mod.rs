@@ -18,6 +18,7 @@ pub mod content;
 pub mod decode;
 pub mod error;
 pub mod folds;
+pub mod guess;
 pub mod layout;
 pub mod manifest;
 pub mod synth;

@@ -6,7 +6,11 @@ use crate::book::technique::{Body, Default, Kind, Literal, Param, Section, Statu
 pub const SECTIONS: &[&Section] = &[&Section {
     name: "folds",
     about: "Which labelled photos are learnt from and which are held out to examine the model.",
-    body: Body::OneOf { tag: "scheme", slot: "folds" },
+    body: Body::OneOfOr {
+        tag: "scheme",
+        slot: "folds",
+        default: Literal::Table(&[("scheme", Literal::Text("holdout"))]),
+    },
     status: Status::Built,
 }];
 
