@@ -37,3 +37,18 @@ pub fn facts() -> Schema {
     schema.sections.extend(data::FACTS.iter().copied());
     schema
 }
+
+/// docs/reference.md: every key of recipes and of `toji.toml`, every technique, every JSON field.
+pub fn reference() -> String {
+    let mut text = book::reference(&recipes());
+    text.push_str("\n# toji.toml\n\nThe facts of the competition, written once.\n");
+    // The second schema's page without its own title.
+    let facts = book::reference(&facts());
+    let body = facts.split_once("\n## ").map_or("", |(_, body)| body);
+    text.push_str(&format!("\n## {body}"));
+    text.push_str(JSON);
+    text
+}
+
+/// The fields of `--json`, by command.
+const JSON: &str = include_str!("json.md");

@@ -21,7 +21,7 @@ use super::snapshot::{Counting, Problem, Snapshot, Worker};
 use super::stages::score;
 use super::watch::{Stamp, stamp};
 use super::{Photos, Project, Recipe, Rung, SessionError, Surroundings, recipe};
-use crate::base::{Cancel, Key, Value, files};
+use crate::base::{Cancel, Key, Progress, Value, files};
 use crate::book::Diagnostic;
 use crate::dag::{Board, History, Lane, Queue, RunState, RunView, Runs};
 use crate::score::metric::Score;
@@ -122,6 +122,16 @@ impl Survey {
         self.snapshot()
     }
 
+    /// A look that starts nothing: for plots and lists.
+    pub fn look_only(&mut self, progress: &dyn Progress) -> Snapshot {
+        self.read_project();
+        self.read_photos_with(progress, &Cancel::new());
+        self.read_recipes();
+        self.board.refresh(&Runs::open(&self.root.join(TOJI)));
+        self.plan();
+        self.snapshot()
+    }
+
     /// Looks at everything anew, whatever the stamps say.
     pub fn forget(&mut self) {
         self.facts_stamp = None;
@@ -157,20 +167,23 @@ impl Survey {
     }
 
     fn read_photos(&mut self, partly: &(dyn Fn(Snapshot) + Sync), cancel: &Cancel) {
-        let Ok(project) = self.project.clone() else { return };
-        let tables = project.competition.tables();
-        let now = stamp(tables.iter().map(PathBuf::as_path));
-        if self.photos.is_some() && self.photos_stamp == now {
-            return;
-        }
-        self.photos_stamp = now;
-        self.plans.clear();
         let before = self.snapshot();
         let progress = |what: &str, done: u64, total: u64, unit: &str| {
             let counting = Counting { what: what.to_owned(), done, total, unit: unit.to_owned() };
             partly(Snapshot { planning: Some(counting), ..before.clone() });
         };
-        let read = Photos::read(&project, &progress, cancel);
+        self.read_photos_with(&progress, cancel);
+    }
+
+    fn read_photos_with(&mut self, progress: &dyn Progress, cancel: &Cancel) {
+        let Ok(project) = self.project.clone() else { return };
+        let now = stamp(project.competition.tables().iter().map(PathBuf::as_path));
+        if self.photos.is_some() && self.photos_stamp == now {
+            return;
+        }
+        self.photos_stamp = now;
+        self.plans.clear();
+        let read = Photos::read(&project, progress, cancel);
         self.photos = Some(read.map(Arc::new).map_err(|error| brew::chain(&error)));
     }
 
