@@ -6,7 +6,8 @@
 
 use candle_core::{DType, Tensor};
 
-use super::cross_entropy::{column, cross_entropy, normal_head, normalize};
+use super::cross_entropy::{column, cross_entropy, normal_head};
+use super::normalize::cosines;
 use super::{HeadWeight, Loss, LossError, Moment, Targets, check};
 use crate::base::Seed;
 
@@ -48,7 +49,7 @@ impl Loss for ArcFaceLoss {
         check(self.name(), self.dimensions, self.classes, embeddings, targets)?;
         let loss = || {
             let [weight] = head else { candle_core::bail!("the head is one weight, got {} tensors", head.len()) };
-            let cosines = normalize(embeddings)?.matmul(&normalize(weight)?.t()?)?; // [b, n]
+            let cosines = cosines(embeddings, weight)?; // [b, n]
             let index = column(targets.classes, cosines.device())?; // [b, 1]
             let target = cosines.gather(&index, 1)?; // [b, 1]
             let change = (self.with_margin(&target)? - &target)?; // [b, 1]

@@ -80,14 +80,6 @@ pub(super) fn column(classes: &[u32], device: &Device) -> CandleResult<Tensor> {
     Tensor::from_slice(classes, (classes.len(), 1), device)
 }
 
-/// Rows divided by their length, `torch.nn.functional.normalize(x, dim=1, eps=1e-12)`.
-///
-/// The bound sits under the root, so that a zero row has gradient zero and not NaN.
-pub(super) fn normalize(rows: &Tensor) -> CandleResult<Tensor> {
-    let length = rows.sqr()?.sum_keepdim(D::Minus1)?.maximum(1e-24)?.sqrt()?; // [b, 1]
-    rows.broadcast_div(&length)
-}
-
 /// Normal draws with the given deviation, for heads of which only the direction counts.
 pub(super) fn normal_head(
     loss: &'static str,

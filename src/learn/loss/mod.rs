@@ -21,6 +21,7 @@
 
 pub mod arcface;
 pub mod cross_entropy;
+mod normalize;
 pub mod normalized_softmax;
 pub mod technique;
 

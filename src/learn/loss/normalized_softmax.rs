@@ -6,7 +6,8 @@
 
 use candle_core::Tensor;
 
-use super::cross_entropy::{cross_entropy, normal_head, normalize};
+use super::cross_entropy::{cross_entropy, normal_head};
+use super::normalize::cosines;
 use super::{HeadWeight, Loss, LossError, Moment, Targets, check};
 use crate::base::Seed;
 
@@ -42,8 +43,8 @@ impl Loss for NormalizedSoftmaxLoss {
         check(self.name(), self.dimensions, self.classes, embeddings, targets)?;
         let loss = || {
             let [weight] = head else { candle_core::bail!("the head is one weight, got {} tensors", head.len()) };
-            let cosines = normalize(embeddings)?.matmul(&normalize(weight)?.t()?)?; // [b, n]
-            cross_entropy(&(cosines / self.temperature)?, targets.classes, 0.0)
+            let logits = (cosines(embeddings, weight)? / self.temperature)?; // [b, n]
+            cross_entropy(&logits, targets.classes, 0.0)
         };
         loss().map_err(|source| LossError::Candle { loss: self.name(), source })
     }

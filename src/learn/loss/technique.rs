@@ -111,7 +111,7 @@ loss would still be far from 0. 0.05 equals a scale of 20 in ArcFaceLoss (scale 
 temperature lets easy photos rest and works on hard ones; too low (below about 0.01) and the loss follows a few wrong \
 labels.
 
-A good second baseline; ArcFaceLoss with the same scale adds the margin and is usually better by a few points.",
+A good second baseline; ArcFaceLoss with the same scale adds the margin and is usually better.",
     params: &[
         Param::new(
             "temperature",

@@ -32,6 +32,9 @@ pub fn groups(params: &Params, head_lr: f64) -> Vec<Group> {
     vec![Group { name: "network", lr: 1.0, weights: network }, Group { name: "head", lr: head_lr, weights: head }]
 }
 
+/// Fills the slice with one part (`m`, `v`) of what an optimiser remembered about a weight.
+pub type ReadMemory<'a> = dyn FnMut(ParamId, &'static str, &mut [f32]) -> Result<(), TrainError> + 'a;
+
 /// What makes a step from gradients.
 pub trait Optimizer {
     /// The base learning rate, before the schedule.
@@ -54,16 +57,11 @@ pub trait Optimizer {
     /// What the optimiser remembers about one weight, by name: `m`, `v`.
     fn memory(&self, id: ParamId) -> Vec<(&'static str, &[f32])>;
 
-    /// Goes on from what [`Optimizer::steps`] and [`Optimizer::memory`] gave. `read` fills the slice
-    /// with a part of a weight's memory.
+    /// Goes on from what [`Optimizer::steps`] and [`Optimizer::memory`] gave.
     ///
     /// # Errors
     /// What `read` gives.
-    fn restore(
-        &mut self,
-        steps: usize,
-        read: &mut dyn FnMut(ParamId, &'static str, &mut [f32]) -> Result<(), TrainError>,
-    ) -> Result<(), TrainError>;
+    fn restore(&mut self, steps: usize, read: &mut ReadMemory<'_>) -> Result<(), TrainError>;
 }
 
 /// The optimiser that `[train] optimizer` asks for, over all weights of `params`.
@@ -156,11 +154,7 @@ impl Optimizer for AdamW {
         }
     }
 
-    fn restore(
-        &mut self,
-        steps: usize,
-        read: &mut dyn FnMut(ParamId, &'static str, &mut [f32]) -> Result<(), TrainError>,
-    ) -> Result<(), TrainError> {
+    fn restore(&mut self, steps: usize, read: &mut ReadMemory<'_>) -> Result<(), TrainError> {
         for &id in self.groups.iter().flat_map(|g| &g.weights) {
             if let Some(moments) = &mut self.moments[id.index()] {
                 read(id, "m", &mut moments.m)?;

@@ -237,8 +237,8 @@ pub const COSINE: Technique = Technique {
 warmup_epochs in steps and T the steps of all epochs. Warm-up and cosine are multiplied: the cosine runs over the whole \
 training (timm begins it after the warm-up; the curves differ by a few per cent).
 
-The high rate in the middle finds a good region, the low one at the end settles in it: most of the score comes in the \
-last third. A run that is cut short must therefore be compared with others at the same epoch of the same length, never \
+The high rate in the middle finds a good region, the low one at the end settles in it: the score \
+often rises once more when the rate falls. A run that is cut short must therefore be compared with others at the same epoch of the same length, never \
 with one whose schedule was shorter.
 
 Warm-up keeps the first steps small while AdamW's means and the batch norms have seen little: 1 epoch from scratch, 10 to \
