@@ -1,4 +1,5 @@
 //! Tests of show through the public interface.
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail loudly")]
 
 use std::sync::Arc;
 
@@ -138,9 +139,24 @@ fn board() -> Snapshot {
 #[test]
 fn the_board_at_three_widths() {
     let text = |columns| table::board(&board(), columns).join("\n");
-    insta::assert_snapshot!(text(160), @"");
-    insta::assert_snapshot!(text(80), @"");
-    insta::assert_snapshot!(text(40), @"");
+    insta::assert_snapshot!(text(160), @r"
+       recipe                       state    rung     epoch    score         95 %   to pin           95 %   left
+    *  01-baseline                  fresh    holdout          0.5512  0.531–0.571
+       02-arcface                   running  full      7/12  0.7731?  0.753–0.793  +0.2219  +0.180…+0.260  2m05s
+       03-純米大吟醸の小さなラベル  broken                                                                        recipes/03.md:12:3 unknown key margn
+    ");
+    insta::assert_snapshot!(text(80), @r"
+       recipe          state    rung     epoch    score         95 %   to pin   left
+    *  01-baseline     fresh    holdout          0.5512  0.531–0.571
+       02-arcface      running  full      7/12  0.7731?  0.753–0.793  +0.2219  2m05s
+       03-純米大吟醸…  broken
+    ");
+    insta::assert_snapshot!(text(40), @r"
+       recipe               state      score
+    *  01-baseline          fresh     0.5512
+       02-arcface           running  0.7731?
+       03-純米大吟醸の小…   broken
+    ");
 }
 
 #[test]
@@ -160,9 +176,21 @@ fn the_plan_in_words() {
     ];
     let mut recipe = Recipe { plan, plan_seconds: None, ..Recipe::default() };
     let text = |recipe: &Recipe, columns| table::plan(recipe, columns).join("\n");
-    insta::assert_snapshot!(text(&recipe, 80), @"");
+    insta::assert_snapshot!(text(&recipe, 80), @r"
+    stage         action    time   disk  why
+    data          reuse                  nothing changed
+    fit fold 0    run     12m34s  47 MB  [loss] margin 17.2 → 22.9
+    embed fold 0  run          ?      ?  fit fold 0 will be new
+    2 of 3 to run, time not known yet
+    ");
     recipe.plan_seconds = Some(800.0);
-    insta::assert_snapshot!(text(&recipe, 36), @"");
+    insta::assert_snapshot!(text(&recipe, 36), @r"
+    stage         action    time   disk
+    data          reuse
+    fit fold 0    run     12m34s  47 MB
+    embed fold 0  run          ?      ?
+    2 of 3 to run, about 13m20s
+    ");
 }
 
 proptest! {

@@ -7,7 +7,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::page::{CHART, Chart, LEGEND_ROW, MARGIN, Page, Recipe};
+use super::page::{CHART, Chart, LEGEND_GAP, LEGEND_ROW, MARGIN, Page, Recipe};
 use crate::base::text::fit;
 use crate::show::ShowError;
 
@@ -104,7 +104,8 @@ fn draw_chart<DB: DrawingBackend>(
         .x_labels((chart.x.end - chart.x.start).ceil().clamp(2.0, 10.0) as usize + 1)
         .y_labels(7)
         .x_label_formatter(&whole)
-        .y_label_formatter(&|y| format!("{y:.decimals$}"))
+        // `+ 0.0` turns a tick of -0 into 0.
+        .y_label_formatter(&|y| format!("{:.decimals$}", (y * 1e9).round() / 1e9 + 0.0))
         .label_style(brush.text(14.0, QUIET, HPos::Center, VPos::Center))
         .axis_desc_style(brush.text(14.0, QUIET, HPos::Center, VPos::Center))
         .set_all_tick_mark_size(brush.at(4))
@@ -151,9 +152,9 @@ fn draw_chart<DB: DrawingBackend>(
         let (at_x, at_y) = context.backend_coord(&(x, y));
         let corner = area.get_base_pixel();
         let right = x > 0.5 * (chart.x.start + chart.x.end);
-        let below = y > chart.y.start + 0.88 * (chart.y.end - chart.y.start);
         let horizontal = if right { HPos::Right } else { HPos::Left };
-        let shift = if below { brush.at(19) } else { -brush.at(18) };
+        // Beyond the best value there is no line.
+        let shift = if chart.lower_is_better { brush.at(18) } else { -brush.at(18) };
         let style = brush.text(16.0, rgb(recipe), horizontal, VPos::Center);
         let at = (at_x - corner.0, at_y - corner.1 + shift);
         area.draw(&Text::new(format!("best {}", figure(y)), at, style)).map_err(failed)?;
@@ -186,7 +187,10 @@ fn legend<DB: DrawingBackend>(
     let name_at = MARGIN + 62;
     let cell = 200.min((width - 2 * MARGIN - 300) / page.charts.len() as u32);
     let cells_at = width - MARGIN - 18 - cell * page.charts.len() as u32;
-    let row = |i: usize| top + brush.at(LEGEND_ROW * i as u32 + LEGEND_ROW / 2);
+    let row = |i: usize| {
+        let gap = if i > 0 { 2 * LEGEND_GAP } else { LEGEND_GAP };
+        top + brush.at(gap + LEGEND_ROW * i as u32 + LEGEND_ROW / 2)
+    };
     let quiet = brush.text(14.0, QUIET, HPos::Left, VPos::Center);
     let put = |text: String, x: u32, y: i32, style: &TextStyle<'static>| {
         root.draw(&Text::new(text, (brush.at(x), y), style.clone())).map_err(failed)
