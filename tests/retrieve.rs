@@ -157,23 +157,64 @@ fn broken_files_are_errors_that_name_the_file() {
     assert!(error.contains("is no ranking file: it has no tensor queries"), "{error}");
 }
 
-/// The size of the sake competition. `cargo test --release --test all retrieve::size -- --ignored --nocapture`
+/// Lists, scores and a projection as one number; printed for the test below.
+#[test]
+#[ignore = "is run by `any_number_of_threads_gives_the_same_bits` in processes of its own"]
+fn print_bits() {
+    let (all, _) = clusters(500, 5, 1.0);
+    let pca = Pca::fit(Fit::Gallery, &all, &all, 9, true, &Cancel::new()).unwrap();
+    let ranking = index::search(&all, &all, 7, &Silent, &Cancel::new()).unwrap();
+    let done = apply(Step::AlphaQe { k: 4, alpha: 3.0 }, &all, &all);
+    let numbers = [&ranking.scores, &pca.project(&all).unwrap().data, &done.queries.data];
+    let mut bytes: Vec<u8> = numbers.iter().flat_map(|part| part.iter()).flat_map(|x| x.to_le_bytes()).collect();
+    bytes.extend(ranking.items.iter().flat_map(|item| item.to_le_bytes()));
+    println!("bits {}", toji::base::Key::of_bytes(&bytes));
+}
+
+/// candle reads the number of threads once a process, so each number needs one.
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let bits = |threads: &str| {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["retrieve::print_bits", "--exact", "--ignored", "--nocapture"])
+            .env("RAYON_NUM_THREADS", threads)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let at = text.find("bits ").unwrap_or_else(|| panic!("no bits in {text}"));
+        text[at..at + 69].to_owned()
+    };
+    let one = bits("1");
+    assert_eq!(one, bits("2"));
+    assert_eq!(one, bits("7"));
+}
+
+/// Rows as large as those of the sake competition. Sums of few bits are near enough to normal, and quick.
+fn large(n: u32, first: u32, seed: u64) -> Embeddings {
+    let mut draws = Seed::new(seed).draws();
+    let data = (0..n as usize * 512).map(|_| (draws.bits().count_ones() as f32) - 32.0).collect();
+    Embeddings::new(512, (first..first + n).collect(), data).unwrap()
+}
+
+/// `cargo test --release --test all retrieve::measure -- --ignored --nocapture --test-threads 1`
 #[test]
 #[ignore = "a measurement of seconds and memory, not a check"]
-fn size_of_the_real_thing() {
-    let drawn = |n: u32, first: u32, seed: u64| {
-        let mut draws = Seed::new(seed).draws();
-        // Sums of few bits are near enough to normal, and quick.
-        let data = (0..n as usize * 512).map(|_| (draws.bits().count_ones() as f32) - 32.0).collect();
-        Embeddings::new(512, (first..first + n).collect(), data).unwrap()
-    };
-    let (gallery, queries) = (drawn(109_481, 0, 1), drawn(2_942, 200_000, 2));
+fn measure_search() {
+    let (gallery, queries) = (large(109_481, 0, 1), large(2_942, 200_000, 2));
     let start = std::time::Instant::now();
     let ranking = index::search(&queries, &gallery, 100, &Silent, &Cancel::new()).unwrap();
     println!("search 2,942 × 109,481 × 512, top 100: {:.2} s", start.elapsed().as_secs_f64());
     assert_eq!(ranking.items.len(), 294_200);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    println!("{}", status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("peak memory unknown"));
+}
+
+#[test]
+#[ignore = "a measurement of seconds, not a check"]
+fn measure_pca() {
+    let gallery = large(109_481, 0, 1);
     let start = std::time::Instant::now();
-    let pca = Pca::fit(Fit::Gallery, &queries, &gallery, 128, true, &Cancel::new()).unwrap();
+    let pca = Pca::fit(Fit::Gallery, &gallery, &gallery, 128, true, &Cancel::new()).unwrap();
     println!("pca fit 109,481 × 512: {:.2} s", start.elapsed().as_secs_f64());
     let start = std::time::Instant::now();
     assert_eq!(pca.project(&gallery).unwrap().dim, 128);
@@ -191,6 +232,4 @@ fn size_of_the_real_thing() {
         post::eigen::symmetric(matrix, n, &Cancel::new()).unwrap();
         println!("eigen {n}: {:.2} s", start.elapsed().as_secs_f64());
     }
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    println!("{}", status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("peak memory unknown"));
 }

@@ -1,5 +1,4 @@
 //! Tests of show through the public interface.
-#![expect(clippy::unwrap_used, reason = "a test's helpers may fail loudly")]
 
 use std::sync::Arc;
 
@@ -38,10 +37,21 @@ fn shelf() -> Snapshot {
 #[test]
 fn svg_keeps_every_name_as_text() {
     let (svg, drawn) = curves::svg(&curves::lines(&shelf(), &[]).unwrap()).unwrap();
-    for text in ["03-純米大吟醸の小さなラベル", "01-baseline  (pin)", "MRR@20", "higher is better", "lower is better", ">\nepoch\n<"] {
+    for text in [
+        "03-純米大吟醸の小さなラベル",
+        "01-baseline  (pin)",
+        "MRR@20",
+        "higher is better",
+        "lower is better",
+        ">\nepoch\n<",
+    ] {
         assert!(svg.contains(text), "{text}");
     }
-    assert!(svg.starts_with(&format!("<svg width=\"{}\" height=\"{}\" viewBox=", drawn.width, drawn.height)), "{}", &svg[..90]);
+    assert!(
+        svg.starts_with(&format!("<svg width=\"{}\" height=\"{}\" viewBox=", drawn.width, drawn.height)),
+        "{}",
+        &svg[..90]
+    );
     assert!(drawn.missing.is_empty());
     assert_eq!(svg, curves::svg(&curves::lines(&shelf(), &[]).unwrap()).unwrap().0, "the same bytes each time");
 }
@@ -55,7 +65,8 @@ fn png_says_what_it_cannot_draw() {
     let picture = image::open(&out).unwrap().into_rgb8();
     assert_eq!((picture.width(), picture.height()), (drawn.width, drawn.height));
     // The first recipe's colour is on the page, a good deal of it, and the corner is white.
-    let [red, green, blue] = toji::show::palette::COLOURS[toji::show::palette::places(&["01-baseline", "02-arcface", "03-純米大吟醸の小さなラベル"])[0]];
+    let [red, green, blue] = toji::show::palette::COLOURS
+        [toji::show::palette::places(&["01-baseline", "02-arcface", "03-純米大吟醸の小さなラベル"])[0]];
     let near = |p: &&image::Rgb<u8>| p.0.iter().zip([red, green, blue]).all(|(a, b)| a.abs_diff(b) < 8);
     assert!(picture.pixels().filter(near).count() > 2000);
     assert_eq!(picture.get_pixel(0, 0).0, [255; 3]);
@@ -118,7 +129,8 @@ fn look() {
             curves::write(&lines, &folder.join(format!("{name}.{ending}")), None).unwrap();
         }
     }
-    let only: Vec<Line> = curves::lines(&shelf(), &[]).unwrap().into_iter().filter(|l| l.curve.series == "loss").collect();
+    let only: Vec<Line> =
+        curves::lines(&shelf(), &[]).unwrap().into_iter().filter(|l| l.curve.series == "loss").collect();
     curves::write(&only, &folder.join("single.png"), None).unwrap();
 }
 
