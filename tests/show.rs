@@ -37,10 +37,21 @@ fn shelf() -> Snapshot {
 #[test]
 fn svg_keeps_every_name_as_text() {
     let (svg, drawn) = curves::svg(&curves::lines(&shelf(), &[]).unwrap()).unwrap();
-    for text in ["03-純米大吟醸の小さなラベル", "01-baseline  (pin)", "MRR@20", "higher is better", "lower is better", ">\nepoch\n<"] {
+    for text in [
+        "03-純米大吟醸の小さなラベル",
+        "01-baseline  (pin)",
+        "MRR@20",
+        "higher is better",
+        "lower is better",
+        ">\nepoch\n<",
+    ] {
         assert!(svg.contains(text), "{text}");
     }
-    assert!(svg.starts_with(&format!("<svg width=\"{}\" height=\"{}\" viewBox=", drawn.width, drawn.height)), "{}", &svg[..90]);
+    assert!(
+        svg.starts_with(&format!("<svg width=\"{}\" height=\"{}\" viewBox=", drawn.width, drawn.height)),
+        "{}",
+        &svg[..90]
+    );
     assert!(drawn.missing.is_empty());
     assert_eq!(svg, curves::svg(&curves::lines(&shelf(), &[]).unwrap()).unwrap().0, "the same bytes each time");
 }
@@ -54,7 +65,8 @@ fn png_says_what_it_cannot_draw() {
     let picture = image::open(&out).unwrap().into_rgb8();
     assert_eq!((picture.width(), picture.height()), (drawn.width, drawn.height));
     // The first recipe's colour is on the page, a good deal of it, and the corner is white.
-    let [red, green, blue] = toji::show::palette::COLOURS[toji::show::palette::places(&["01-baseline", "02-arcface", "03-純米大吟醸の小さなラベル"])[0]];
+    let [red, green, blue] = toji::show::palette::COLOURS
+        [toji::show::palette::places(&["01-baseline", "02-arcface", "03-純米大吟醸の小さなラベル"])[0]];
     let near = |p: &&image::Rgb<u8>| p.0.iter().zip([red, green, blue]).all(|(a, b)| a.abs_diff(b) < 8);
     assert!(picture.pixels().filter(near).count() > 2000);
     assert_eq!(picture.get_pixel(0, 0).0, [255; 3]);
@@ -117,7 +129,8 @@ fn look() {
             curves::write(&lines, &folder.join(format!("{name}.{ending}")), None).unwrap();
         }
     }
-    let only: Vec<Line> = curves::lines(&shelf(), &[]).unwrap().into_iter().filter(|l| l.curve.series == "loss").collect();
+    let only: Vec<Line> =
+        curves::lines(&shelf(), &[]).unwrap().into_iter().filter(|l| l.curve.series == "loss").collect();
     curves::write(&only, &folder.join("single.png"), None).unwrap();
 }
 
@@ -138,9 +151,24 @@ fn board() -> Snapshot {
 #[test]
 fn the_board_at_three_widths() {
     let text = |columns| table::board(&board(), columns).join("\n");
-    insta::assert_snapshot!(text(160), @"");
-    insta::assert_snapshot!(text(80), @"");
-    insta::assert_snapshot!(text(40), @"");
+    insta::assert_snapshot!(text(160), @r"
+       recipe                       state    rung     epoch    score         95 %   to pin           95 %   left
+    *  01-baseline                  fresh    holdout          0.5512  0.531–0.571
+       02-arcface                   running  full      7/12  0.7731?  0.753–0.793  +0.2219  +0.180…+0.260  2m05s
+       03-純米大吟醸の小さなラベル  broken                                                                        recipes/03.md:12:3 unknown key margn
+    ");
+    insta::assert_snapshot!(text(80), @r"
+       recipe          state    rung     epoch    score         95 %   to pin   left
+    *  01-baseline     fresh    holdout          0.5512  0.531–0.571
+       02-arcface      running  full      7/12  0.7731?  0.753–0.793  +0.2219  2m05s
+       03-純米大吟醸…  broken
+    ");
+    insta::assert_snapshot!(text(40), @r"
+       recipe               state      score
+    *  01-baseline          fresh     0.5512
+       02-arcface           running  0.7731?
+       03-純米大吟醸の小…   broken
+    ");
 }
 
 #[test]
@@ -160,9 +188,21 @@ fn the_plan_in_words() {
     ];
     let mut recipe = Recipe { plan, plan_seconds: None, ..Recipe::default() };
     let text = |recipe: &Recipe, columns| table::plan(recipe, columns).join("\n");
-    insta::assert_snapshot!(text(&recipe, 80), @"");
+    insta::assert_snapshot!(text(&recipe, 80), @r"
+    stage         action    time   disk  why
+    data          reuse                  nothing changed
+    fit fold 0    run     12m34s  47 MB  [loss] margin 17.2 → 22.9
+    embed fold 0  run          ?      ?  fit fold 0 will be new
+    2 of 3 to run, time not known yet
+    ");
     recipe.plan_seconds = Some(800.0);
-    insta::assert_snapshot!(text(&recipe, 36), @"");
+    insta::assert_snapshot!(text(&recipe, 36), @r"
+    stage         action    time   disk
+    data          reuse
+    fit fold 0    run     12m34s  47 MB
+    embed fold 0  run          ?      ?
+    2 of 3 to run, about 13m20s
+    ");
 }
 
 proptest! {

@@ -89,7 +89,8 @@ fn covered(bytes: &[u8]) -> Option<Vec<RangeInclusive<u32>>> {
         unicode.then_some((u16_at(table, 0)?, table))
     });
     // Format 12 reaches beyond the first 65,536 characters and so is the fuller one.
-    let (format, table) = subtables.filter(|&(format, _)| format == 4 || format == 12).max_by_key(|&(format, _)| format)?;
+    let (format, table) =
+        subtables.filter(|&(format, _)| format == 4 || format == 12).max_by_key(|&(format, _)| format)?;
     if format == 12 { format_12(table) } else { format_4(table) }
 }
 

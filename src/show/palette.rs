@@ -32,7 +32,8 @@ pub fn places(names: &[&str]) -> Vec<usize> {
     for name in sorted {
         let first = (fnv(name) % COLOURS.len() as u64) as usize;
         let least = taken.iter().copied().min().unwrap_or(0);
-        let place = (first..first + COLOURS.len()).map(|i| i % COLOURS.len()).find(|&i| taken[i] == least).unwrap_or(first);
+        let place =
+            (first..first + COLOURS.len()).map(|i| i % COLOURS.len()).find(|&i| taken[i] == least).unwrap_or(first);
         taken[place] += 1;
         chosen.insert(name, place);
     }

@@ -48,7 +48,8 @@ pub fn table(columns: &[Column], rows: &[Vec<String>], total: usize) -> Vec<Stri
         kept.iter().map(|&i| widths[i].min(columns[i].least)).sum::<usize>() + GAP * kept.len().saturating_sub(1)
     };
     while least(&kept, &widths) > total {
-        let Some(goes) = kept.iter().copied().filter(|&i| columns[i].spare > 0).max_by_key(|&i| (columns[i].spare, i)) else {
+        let Some(goes) = kept.iter().copied().filter(|&i| columns[i].spare > 0).max_by_key(|&i| (columns[i].spare, i))
+        else {
             break;
         };
         kept.retain(|&i| i != goes);

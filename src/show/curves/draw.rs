@@ -7,8 +7,8 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::page::{CHART, Chart, LEGEND_ROW, MARGIN, Page, Recipe};
-use crate::base::text::fit;
+use super::page::{CHART, Chart, LEGEND_GAP, LEGEND_ROW, MARGIN, Page, Recipe};
+use crate::base::text::{fit, width as columns};
 use crate::show::ShowError;
 
 const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
@@ -23,15 +23,26 @@ const TITLE: u32 = 40;
 /// Foreign text made drawable by the font at hand.
 type Drawable<'a> = &'a mut dyn FnMut(&str) -> String;
 
-struct Brush {
-    family: &'static str,
-    scale: i32,
+/// How a backend draws.
+pub(super) struct Brush {
+    /// The font's name to plotters.
+    pub family: &'static str,
+    /// Pixels to a point.
+    pub scale: i32,
+    /// How far below its place a text must be put to stand in the middle of it, in parts of its size: plotters'
+    /// bitmaps sit too high.
+    pub sink: f64,
 }
 
 impl Brush {
     /// Points as pixels.
     fn at(&self, points: u32) -> i32 {
         points as i32 * self.scale
+    }
+
+    /// Where a text of some size is put to stand in the middle of `y`.
+    fn sunk(&self, y: i32, size: f64) -> i32 {
+        y + (self.sink * size * f64::from(self.scale)).round() as i32
     }
 
     fn text(&self, size: f64, colour: RGBColor, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
@@ -54,20 +65,18 @@ fn failed(error: impl std::fmt::Display) -> ShowError {
 pub(super) fn page<DB: DrawingBackend>(
     root: &DrawingArea<DB, Shift>,
     page: &Page,
-    family: &'static str,
-    scale: u32,
+    brush: &Brush,
     drawable: Drawable,
 ) -> Result<(), ShowError> {
-    let brush = Brush { family, scale: scale as i32 };
     root.fill(&WHITE).map_err(failed)?;
     for (i, chart) in page.charts.iter().enumerate() {
         let (column, row) = (i as u32 % page.columns(), i as u32 / page.columns());
         let corner = (brush.at(MARGIN + column * CHART.0), brush.at(MARGIN + row * CHART.1));
         let area = root.clone().shrink(corner, (brush.at(CHART.0), brush.at(CHART.1)));
-        draw_chart(&area, i, chart, &page.recipes, &brush, drawable)?;
+        draw_chart(&area, i, chart, &page.recipes, brush, drawable)?;
     }
     let rows = (page.charts.len() as u32).div_ceil(page.columns());
-    legend(root, page, brush.at(MARGIN + rows * CHART.1), &brush, drawable)
+    legend(root, page, brush.at(MARGIN + rows * CHART.1), brush, drawable)
 }
 
 fn draw_chart<DB: DrawingBackend>(
@@ -104,9 +113,11 @@ fn draw_chart<DB: DrawingBackend>(
         .x_labels((chart.x.end - chart.x.start).ceil().clamp(2.0, 10.0) as usize + 1)
         .y_labels(7)
         .x_label_formatter(&whole)
-        .y_label_formatter(&|y| format!("{y:.decimals$}"))
+        // `+ 0.0` turns a tick of -0 into 0.
+        .y_label_formatter(&|y| format!("{:.decimals$}", (y * 1e9).round() / 1e9 + 0.0))
         .label_style(brush.text(14.0, QUIET, HPos::Center, VPos::Center))
         .axis_desc_style(brush.text(14.0, QUIET, HPos::Center, VPos::Center))
+        .y_label_offset(brush.sunk(0, 14.0))
         .set_all_tick_mark_size(brush.at(4))
         .x_desc("epoch")
         .draw()
@@ -151,11 +162,11 @@ fn draw_chart<DB: DrawingBackend>(
         let (at_x, at_y) = context.backend_coord(&(x, y));
         let corner = area.get_base_pixel();
         let right = x > 0.5 * (chart.x.start + chart.x.end);
-        let below = y > chart.y.start + 0.88 * (chart.y.end - chart.y.start);
         let horizontal = if right { HPos::Right } else { HPos::Left };
-        let shift = if below { brush.at(19) } else { -brush.at(18) };
+        // Beyond the best value there is no line.
+        let shift = if chart.lower_is_better { brush.at(18) } else { -brush.at(18) };
         let style = brush.text(16.0, rgb(recipe), horizontal, VPos::Center);
-        let at = (at_x - corner.0, at_y - corner.1 + shift);
+        let at = (at_x - corner.0, brush.sunk(at_y - corner.1 + shift, 16.0));
         area.draw(&Text::new(format!("best {}", figure(y)), at, style)).map_err(failed)?;
     }
     let plane = context.plotting_area().get_pixel_range();
@@ -184,35 +195,40 @@ fn legend<DB: DrawingBackend>(
 ) -> Result<(), ShowError> {
     let (width, _) = page.size();
     let name_at = MARGIN + 62;
-    let cell = 200.min((width - 2 * MARGIN - 300) / page.charts.len() as u32);
-    let cells_at = width - MARGIN - 18 - cell * page.charts.len() as u32;
-    let row = |i: usize| top + brush.at(LEGEND_ROW * i as u32 + LEGEND_ROW / 2);
-    let quiet = brush.text(14.0, QUIET, HPos::Left, VPos::Center);
-    let put = |text: String, x: u32, y: i32, style: &TextStyle<'static>| {
-        root.draw(&Text::new(text, (brush.at(x), y), style.clone())).map_err(failed)
+    let charts = page.charts.len() as u32;
+    let cell = 200.min((width - 2 * MARGIN - 300) / charts);
+    // The values stand close to the names, so that the eye need not travel.
+    let pin = |recipe: &Recipe| if recipe.pinned { "  (pin)" } else { "" };
+    let names = page.recipes.iter().map(|recipe| columns(&recipe.name) + columns(pin(recipe))).max().unwrap_or(0);
+    let cells_at = (width - MARGIN - 18 - cell * charts).min(name_at + 60.max(9 * names as u32) + 30);
+    let row = |i: usize| {
+        let gap = if i > 0 { 2 * LEGEND_GAP } else { LEGEND_GAP };
+        top + brush.at(gap + LEGEND_ROW * i as u32 + LEGEND_ROW / 2)
     };
-    put("recipe".to_owned(), name_at, row(0), &quiet)?;
+    let put = |text: String, x: u32, y: i32, size: f64, colour: RGBColor| {
+        let style = brush.text(size, colour, HPos::Left, VPos::Center);
+        root.draw(&Text::new(text, (brush.at(x), brush.sunk(y, size)), style)).map_err(failed)
+    };
+    put("recipe".to_owned(), name_at, row(0), 14.0, QUIET)?;
     for (i, chart) in page.charts.iter().enumerate() {
         let title = drawable(&fit(&format!("best {}", chart.series), cell as usize / 8));
-        put(title, cells_at + cell * i as u32, row(0), &quiet)?;
+        put(title, cells_at + cell * i as u32, row(0), 14.0, QUIET)?;
     }
     let rule = row(0) + brush.at(LEGEND_ROW / 2);
-    let ends = vec![(brush.at(name_at), rule), (brush.at(width - MARGIN - 18), rule)];
+    let ends = vec![(brush.at(name_at), rule), (brush.at(cells_at + cell * charts), rule)];
     root.draw(&PathElement::new(ends, brush.line(GRID, 1.0, 10))).map_err(failed)?;
-    let ink = brush.text(16.0, INK, HPos::Left, VPos::Center);
     for (i, recipe) in page.recipes.iter().enumerate() {
         let y = row(i + 1);
         sample(root, recipe, brush.at(MARGIN + 12), brush.at(MARGIN + 50), y, brush)?;
-        let pin = if recipe.pinned { "  (pin)" } else { "" };
-        let columns = (cells_at - name_at) as usize / 9;
-        let name = fit(&recipe.name, columns.saturating_sub(pin.len()));
-        put(format!("{}{pin}", drawable(&name)), name_at, y, &ink)?;
+        let room = ((cells_at - name_at) / 9) as usize;
+        let name = fit(&recipe.name, room.saturating_sub(columns(pin(recipe))));
+        put(format!("{}{}", drawable(&name), pin(recipe)), name_at, y, 16.0, INK)?;
         for (j, best) in recipe.best.iter().enumerate() {
             let text = match best {
                 Some([x, y]) => format!("{} at epoch {}", figure(*y), figure(*x)),
                 None => "none yet".to_owned(),
             };
-            put(text, cells_at + cell * j as u32, y, if best.is_some() { &ink } else { &quiet })?;
+            put(text, cells_at + cell * j as u32, y, 16.0, if best.is_some() { INK } else { QUIET })?;
         }
     }
     Ok(())
@@ -273,7 +289,9 @@ mod tests {
 
     #[test]
     fn figures_are_short_and_true() {
-        for (x, text) in [(0.8654, "0.865"), (12.34, "12.3"), (7.0, "7"), (0.0123, "0.0123"), (1234.5, "1234"), (-0.5, "-0.500")] {
+        for (x, text) in
+            [(0.8654, "0.865"), (12.34, "12.3"), (7.0, "7"), (0.0123, "0.0123"), (1234.5, "1234"), (-0.5, "-0.500")]
+        {
             assert_eq!(figure(x), text);
         }
         assert_eq!((decimals(1.0), decimals(0.05), decimals(30.0)), (1, 3, 0));

@@ -92,7 +92,8 @@ pub fn svg(lines: &[Line]) -> Result<(String, Drawn), ShowError> {
     let mut text = String::new();
     {
         let root = SVGBackend::with_string(&mut text, (width * SCALE, height * SCALE)).into_drawing_area();
-        draw::page(&root, &page, font.family, SCALE, &mut |name| name.to_owned())?;
+        let brush = draw::Brush { family: font.family, scale: SCALE as i32, sink: 0.0 };
+        draw::page(&root, &page, &brush, &mut |name| name.to_owned())?;
         root.present().map_err(|e| ShowError::Draw(e.to_string()))?;
     }
     let inner = format!("width=\"{}\" height=\"{}\"", width * SCALE, height * SCALE);
@@ -118,7 +119,8 @@ pub fn png(lines: &[Line], font: Option<&Path>) -> Result<(Vec<u8>, Drawn), Show
     let mut missing = Vec::new();
     {
         let root = BitMapBackend::with_buffer(&mut buffer, drawn).into_drawing_area();
-        draw::page(&root, &page, font.family, SCALE, &mut |text| font.drawable(text, &mut missing))?;
+        let brush = draw::Brush { family: font.family, scale: SCALE as i32, sink: 0.13 };
+        draw::page(&root, &page, &brush, &mut |text| font.drawable(text, &mut missing))?;
         root.present().map_err(|e| ShowError::Draw(e.to_string()))?;
     }
     let (width, height) = (width * PIXELS, height * PIXELS);

@@ -12,6 +12,8 @@ use crate::show::palette::{self, COLOURS, Colour};
 /// A chart's width and height, a legend row's and the margins, in points.
 pub(super) const CHART: (u32, u32) = (620, 400);
 pub(super) const LEGEND_ROW: u32 = 26;
+/// Between the charts and the legend, and between its header and its rows.
+pub(super) const LEGEND_GAP: u32 = 12;
 pub(super) const MARGIN: u32 = 16;
 
 /// Points of one polyline that are worth drawing; a chart is some 500 wide.
@@ -104,7 +106,7 @@ impl Page {
     /// Width and height of the picture in points.
     pub(super) fn size(&self) -> (u32, u32) {
         let rows = (self.charts.len() as u32).div_ceil(self.columns());
-        let legend = (self.recipes.len() as u32 + 1) * LEGEND_ROW;
+        let legend = (self.recipes.len() as u32 + 1) * LEGEND_ROW + 2 * LEGEND_GAP;
         (self.columns() * CHART.0 + 2 * MARGIN, rows * CHART.1 + legend + 2 * MARGIN)
     }
 }
@@ -137,7 +139,7 @@ fn chart(series: &str, lines: &[Line], recipes: &mut [Recipe]) -> Chart {
     let all = || strands.iter().flat_map(|strand| strand.pieces.iter().flatten());
     let last = all().map(|point| point[0]).fold(1.0, f64::max);
     let first = all().map(|point| point[0]).fold(0.0, f64::min);
-    let y = spread(all().map(|point| point[1]), !lower);
+    let y = spread(all().map(|point| point[1]), lower);
     Chart { series: series.to_owned(), lower_is_better: lower, x: first..last, y, strands, not_finite }
 }
 
@@ -147,23 +149,18 @@ fn finite(point: &[f64; 2]) -> bool {
     point.iter().all(|x| x.abs() < 1e30)
 }
 
-/// The range of an axis: 6 % of air, some height where all values are equal; metrics stay in 0 to 1
-/// where their values do.
-fn spread(values: impl Iterator<Item = f64>, metric: bool) -> Range<f64> {
+/// The range of an axis: 6 % of air, and 14 % on the side of the best values, where the best of all
+/// is written beside its ring without touching a line; some height where all values are equal.
+fn spread(values: impl Iterator<Item = f64>, lower_is_better: bool) -> Range<f64> {
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| (low.min(y), high.max(y)));
     if low > high {
         return 0.0..1.0;
     }
     // Values that differ in their last bits only are equal to the eye.
     let differ = high - low > 1e-9 * high.abs().max(low.abs());
-    let air = if differ { 0.06 * (high - low) } else { 0.1 * high.abs().max(0.1) };
-    let (mut from, mut to) = (low - air, high + air);
-    if metric && low >= 0.0 && high <= 1.0 {
-        (from, to) = (from.max(0.0), to.min(1.0));
-    } else if low >= 0.0 {
-        from = from.max(0.0);
-    }
-    from..to
+    let height = if differ { high - low } else { high.abs().max(0.1) };
+    let (below, above) = if lower_is_better { (0.14, 0.06) } else { (0.06, 0.14) };
+    low - below * height..high + above * height
 }
 
 /// The mean over folds at each epoch that all of them have, finite.
