@@ -190,3 +190,118 @@ impl From<&Stage> for Recorded {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fit() -> Stage {
+        let mut recipe = Value::table();
+        recipe.set("loss.margin", Value::Float(17.2));
+        recipe.set("loss.name", Value::Text("ArcFaceLoss".into()));
+        recipe.set("post.k", Value::Int(3));
+        Stage::new("fit", 3).table(&recipe, "loss").input("data", Key::of_bytes(b"pictures")).cut("epoch", 12, 12)
+    }
+
+    /// Artefacts in every store depend on these: a change of the encoding must be meant.
+    #[test]
+    fn keys_never_change() {
+        insta::assert_snapshot!(fit().key(), @"a2d8bce9b21e668254463fb59162a25d180a700d9eabaed0416cc1f1bbbe339c");
+        insta::assert_snapshot!(fit().prefix(2), @"2a7f25c6da58954ae9bb60d7941cdd19230f6b0cae1abb21fed7fb12b281ef1f");
+        insta::assert_snapshot!(Stage::new("rank", 1).key(), @"ce1a8735144c60fe49e7fc041259ffebb369afb4bf84846afc3b30e87aa6ba1b");
+    }
+
+    #[test]
+    fn a_key_is_the_hash_of_its_written_encoding() {
+        let mut bytes: Vec<u8> = Vec::new();
+        let text = |bytes: &mut Vec<u8>, text: &str| {
+            bytes.extend((text.len() as u64).to_le_bytes());
+            bytes.extend(text.as_bytes());
+        };
+        text(&mut bytes, "toji stage 1");
+        text(&mut bytes, "fit");
+        bytes.extend(3u64.to_le_bytes());
+        // { loss = { margin = 17.2, name = "ArcFaceLoss" } }: tag, length, then names and values by name.
+        bytes.push(6);
+        bytes.extend(1u64.to_le_bytes());
+        text(&mut bytes, "loss");
+        bytes.push(6);
+        bytes.extend(2u64.to_le_bytes());
+        text(&mut bytes, "margin");
+        bytes.push(3);
+        bytes.extend(17.2f64.to_bits().to_le_bytes());
+        text(&mut bytes, "name");
+        bytes.push(4);
+        text(&mut bytes, "ArcFaceLoss");
+        bytes.extend(1u64.to_le_bytes());
+        text(&mut bytes, "data");
+        bytes.extend(Key::of_bytes(b"pictures").as_bytes());
+        assert_eq!(Key::of_bytes(&bytes), fit().key());
+    }
+
+    #[test]
+    fn what_changes_no_result_changes_no_key() {
+        let plain = fit();
+        let other = Stage { tables: Vec::new(), may_reuse: false, span: None, ..fit().part("fold 3") };
+        assert_eq!(plain.key(), other.key());
+        // A rung only cuts: the full length has the stage's own key, whichever rung asked for it.
+        assert_eq!(fit().cut("epoch", 99, 12).artefact(), plain.key());
+        assert_eq!(fit().cut("epoch", 2, 12).artefact(), plain.prefix(2));
+    }
+
+    #[test]
+    fn what_changes_results_changes_the_key() {
+        let mut keys = vec![
+            fit().key(),
+            Stage { version: 4, ..fit() }.key(),
+            Stage { name: "fi", ..fit() }.key(),
+            fit().setting("loss.margin", Value::Float(22.9)).key(),
+            fit().input("boxes", Key::of_bytes(b"")).key(),
+            Stage { inputs: Vec::new(), ..fit() }.input("cite", Key::of_bytes(b"pictures")).key(),
+            fit().prefix(1),
+            fit().prefix(11),
+        ];
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), 8);
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(Value::Bool),
+            (-2i64..3).prop_map(Value::Int),
+            prop_oneof![Just(0.0), Just(-0.0), Just(1.0), Just(-2.0)].prop_map(Value::Float),
+            "[ab]{0,2}".prop_map(Value::Text),
+        ];
+        leaf.prop_recursive(2, 6, 2, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::List),
+                prop::collection::btree_map("[ab]{1,2}", inner, 0..3).prop_map(Value::Table),
+            ]
+        })
+    }
+
+    fn stage() -> impl Strategy<Value = Stage> {
+        (value(), prop::collection::vec(("[ab]", 0u8..2), 0..3)).prop_map(|(settings, inputs)| {
+            let stage = Stage { settings, ..Stage::new("x", 1) };
+            inputs.into_iter().fold(stage, |stage, (name, n)| stage.input(name, Key::of_bytes(&[n])))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn equal_keys_are_equal_settings_and_inputs((a, b) in (stage(), stage())) {
+            prop_assert_eq!(a.key() == b.key(), a.settings == b.settings && a.inputs == b.inputs);
+            prop_assert_eq!(a.key(), a.clone().key());
+        }
+
+        #[test]
+        fn a_record_reads_back_as_it_was(a in stage()) {
+            let record = Recorded::from(&a.cut("epoch", 2, 3).part("fold 1"));
+            let text = serde_json::to_string(&record).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Recorded>(&text).unwrap(), record);
+        }
+    }
+}

@@ -6,82 +6,27 @@
 //! absent. Beside it, `.toji/work/<key>/` holds the checkpoints of unfinished work, under a lock.
 //! Deleting all of it loses time only.
 
+mod meta;
+mod work;
+
 use std::collections::HashMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use serde::{Deserialize, Serialize};
+pub use meta::{Making, Meta, StoredFile};
+pub use work::Work;
 
-use super::error::{DagError, malformed};
+use self::meta::{META, describe, hash_file, read_meta, whole};
+use super::error::DagError;
 use super::history::{History, Sample};
 use super::plan::View;
-use super::stage::{Recorded, Stage};
+use super::stage::Stage;
 use crate::base::files::{self, FileError, Lock};
-use crate::base::{Clock, Key, Time, Value};
+use crate::base::{Clock, Key, Time};
 
-const META: &str = "meta.json";
 /// Temporary folders older than this are what a killed worker left.
 const LEFT_OVER: f64 = 7.0 * 86_400.0;
-
-/// One file of an artefact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredFile {
-    /// Path inside the artefact's folder, with `/`.
-    pub name: String,
-    /// Its size.
-    pub bytes: u64,
-    /// BLAKE3 of its bytes.
-    pub hash: Key,
-}
-
-/// What is known about an artefact.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Meta {
-    /// The stage that made it, with its key, settings and inputs.
-    pub stage: Recorded,
-    /// Seconds of work, over all attempts that led to it.
-    pub seconds: f64,
-    /// How much work that was, in the stage's own units (images × epochs); 0 when not counted.
-    #[serde(default)]
-    pub work: f64,
-    /// Size of all files.
-    pub bytes: u64,
-    /// The recipe that had it made.
-    pub recipe: String,
-    /// The run that made it.
-    pub run: String,
-    /// When it was published.
-    pub date: Time,
-    /// The machine and device, as timings are told apart: "host, AMD EPYC 9R14, cpu".
-    pub machine: String,
-    /// Threads, toolchain, versions, …: recorded, in no key.
-    pub facts: Value,
-    /// Every file except `meta.json`, sorted by name.
-    pub files: Vec<StoredFile>,
-}
-
-/// The circumstances of a making, which enter `meta.json` and no key.
-#[derive(Clone, Debug)]
-pub struct Making<'a> {
-    /// Name of the recipe.
-    pub recipe: &'a str,
-    /// Id of the run.
-    pub run: &'a str,
-    /// As [`Meta::machine`].
-    pub machine: &'a str,
-    /// When this attempt began; its seconds are counted until the artefact is complete.
-    pub started: Time,
-    /// Seconds that earlier attempts at the same artefact took.
-    pub before: f64,
-    /// Units of work that `before` and this attempt did together; 0 when not counted.
-    pub work: f64,
-    /// As [`Meta::facts`].
-    pub facts: &'a Value,
-    /// Whether a whole artefact that is there already gives way: [`Step::replace`](super::Step::replace).
-    pub replace: bool,
-}
 
 /// What tells a `meta.json` that was checked from another one at its path.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -193,7 +138,7 @@ impl Store {
             // A copy from another machine wrote into the folder just now; ours is gone with the temporary one.
             return Err(DagError::Missing { stage: stage.name.to_owned(), key }.into());
         }
-        self.forget_work(&key).map_err(DagError::from)?;
+        work::forget(&self.toji, &key)?;
         if let Ok(Some(meta)) = read_meta(&path) {
             let sample = Sample { date: meta.date, seconds: meta.seconds, work: meta.work, bytes: meta.bytes };
             // Timings only help to guess and are rebuilt from the store; a full disk is met elsewhere.
@@ -258,24 +203,7 @@ impl Store {
     /// # Errors
     /// When it cannot be made.
     pub fn work(&self, key: &Key) -> Result<Option<Work>, DagError> {
-        let folder = self.toji.join("work").join(key.to_string());
-        let Some(lock) = Lock::try_take(&folder.with_extension("lock"))? else { return Ok(None) };
-        files::make_folder(&folder)?;
-        Ok(Some(Work { folder, _lock: lock }))
-    }
-
-    /// Throws unfinished work away.
-    fn forget_work(&self, key: &Key) -> Result<(), FileError> {
-        let folder = self.toji.join("work").join(key.to_string());
-        for gone in [fs::remove_dir_all(&folder), fs::remove_file(folder.with_extension("lock"))] {
-            match gone {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                    return Err(FileError::at("cannot remove", &folder)(e));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        Work::open(&self.toji, key)
     }
 }
 
@@ -285,39 +213,8 @@ impl View for Store {
     }
 
     fn unfinished(&self, key: &Key) -> Option<u32> {
-        reached(&self.toji.join("work").join(key.to_string()))
+        work::reached_of(&self.toji, key)
     }
-}
-
-/// Unfinished work, held by this process.
-#[derive(Debug)]
-pub struct Work {
-    folder: PathBuf,
-    _lock: Lock,
-}
-
-impl Work {
-    /// Where its checkpoints lie. Publish them with [`files::publish`], so that a kill leaves the last one whole.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// Records that the checkpoint of `at` units (epochs) is complete, for the plan to say.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn reach(&self, at: u32) -> Result<(), DagError> {
-        Ok(files::publish(&self.folder.join("reached"), at.to_string().as_bytes())?)
-    }
-
-    /// How many units (epochs) are complete.
-    pub fn reached(&self) -> Option<u32> {
-        reached(&self.folder)
-    }
-}
-
-fn reached(folder: &Path) -> Option<u32> {
-    fs::read_to_string(folder.join("reached")).ok()?.trim().parse().ok()
 }
 
 /// Why filling a folder failed: the caller's reason or ours.
@@ -336,73 +233,6 @@ impl<E> From<DagError> for Filling<E> {
     fn from(e: DagError) -> Self {
         Filling::Dag(e)
     }
-}
-
-/// The text of `meta.json` for what `folder` now holds.
-fn describe(stage: &Stage, making: &Making<'_>, clock: &dyn Clock, folder: &Path) -> Result<Vec<u8>, DagError> {
-    let mut listed = Vec::new();
-    list_files(folder, "", &mut listed)?;
-    listed.sort_by(|a, b| a.name.cmp(&b.name));
-    let date = clock.now();
-    let meta = Meta {
-        stage: stage.into(),
-        seconds: making.before + date.since(making.started).max(0.0),
-        work: making.work,
-        bytes: listed.iter().map(|f| f.bytes).sum(),
-        recipe: making.recipe.to_owned(),
-        run: making.run.to_owned(),
-        date,
-        machine: making.machine.to_owned(),
-        facts: making.facts.clone(),
-        files: listed,
-    };
-    let refused = |reason: String| DagError::NotRecordable { stage: stage.label(), reason };
-    let text = serde_json::to_vec_pretty(&meta).map_err(|e| refused(e.to_string()))?;
-    // NaN becomes null in JSON: an artefact whose meta cannot be read back would be made again for ever.
-    serde_json::from_slice::<Meta>(&text).map_err(|e| refused(e.to_string()))?;
-    Ok(text)
-}
-
-fn list_files(folder: &Path, prefix: &str, found: &mut Vec<StoredFile>) -> Result<(), DagError> {
-    for entry in fs::read_dir(folder).map_err(FileError::at("cannot list", folder))? {
-        let entry = entry.map_err(FileError::at("cannot list", folder))?;
-        let path = entry.path();
-        let kind = entry.file_type().map_err(FileError::at("cannot look at", &path))?;
-        let Some(name) = entry.file_name().to_str().map(|name| format!("{prefix}{name}")) else {
-            return Err(DagError::NotAFile { path });
-        };
-        if kind.is_dir() {
-            list_files(&path, &format!("{name}/"), found)?;
-        } else if kind.is_file() {
-            let bytes = entry.metadata().map_err(FileError::at("cannot look at", &path))?.len();
-            found.push(StoredFile { name, bytes, hash: hash_file(&path)? });
-        } else {
-            return Err(DagError::NotAFile { path });
-        }
-    }
-    Ok(())
-}
-
-fn hash_file(path: &Path) -> Result<Key, FileError> {
-    fs::File::open(path).and_then(Key::of_reader).map_err(FileError::at("cannot read", path))
-}
-
-fn read_meta(folder: &Path) -> Result<Option<Meta>, DagError> {
-    let path = folder.join(META);
-    match files::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(malformed(&path, "a description of an artefact")),
-        Err(e) if e.is_missing() => Ok(None),
-        Err(e) => Err(e.into()),
-    }
-}
-
-/// Whether the folder holds all files of the artefact `key`, with their sizes.
-fn whole(folder: &Path, key: &Key) -> bool {
-    let Ok(Some(meta)) = read_meta(folder) else { return false };
-    let there = |file: &StoredFile| {
-        fs::metadata(folder.join(&file.name)).is_ok_and(|found| found.is_file() && found.len() == file.bytes)
-    };
-    meta.stage.key == *key && meta.files.iter().all(there)
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {
