@@ -26,8 +26,10 @@ pub struct Cell {
 
 /// Parses the bytes `ranges` of a file (in order) as one TOML document.
 pub fn parse(source: &Arc<Source>, ranges: &[Range<usize>]) -> Cell {
-    let (text, pieces) = gather(&source.text, ranges);
-    let (document, errors) = DeTable::parse_recoverable(&text);
+    let (mut text, pieces) = gather(&source.text, ranges);
+    let stops = blank_stops(&mut text);
+    let (document, mut errors) = DeTable::parse_recoverable(&text);
+    errors.extend(stops);
     let mut reader = Reader { source, text: &text, pieces, errors: Vec::new(), found: Vec::new() };
     let doubled = reader.take_errors(errors);
     let bare = bare_key(&text);
@@ -57,6 +59,29 @@ pub fn parse(source: &Arc<Source>, ranges: &[Range<usize>]) -> Cell {
     }
     names.sort();
     Cell { tables, names: names.into_iter().map(|(_, name)| name).collect(), diagnostics: reader.found }
+}
+
+/// Most lines of a cell at which the parser may have to start again.
+const STOPS: usize = 20;
+
+/// Makes lines blank at which the parser would stop reading, and gives their errors, so that what stands below them
+/// is still checked. It recovers from every other mistake by itself.
+fn blank_stops(text: &mut String) -> Vec<toml::de::Error> {
+    let mut stops: Vec<toml::de::Error> = Vec::new();
+    while stops.len() < STOPS {
+        let (_, errors) = DeTable::parse_recoverable(text);
+        let stop = errors.into_iter().find(|e| e.message().starts_with("key with no value"));
+        let Some((stop, at)) = stop.and_then(|e| e.span().map(|span| (e, span.start))) else { break };
+        let Some((before, after)) = text.split_at_checked(at) else { break };
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let end = after.find('\n').map_or(text.len(), |length| at + length);
+        if text[start..end].trim().is_empty() {
+            break;
+        }
+        text.replace_range(start..end, &" ".repeat(end - start));
+        stops.push(stop);
+    }
+    stops
 }
 
 /// A run of bytes that stand together in the cell and in the file.
