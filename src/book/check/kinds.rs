@@ -70,7 +70,7 @@ impl Checker<'_> {
     }
 
     fn outside(&mut self, kind: &Kind, node: &Node, path: &str, unit: &str) -> Option<Value> {
-        let message = format!("`{path}` is out of range: {} is not in {}", bare(node), range(kind, unit));
+        let message = format!("`{path}` is {}, but must be {}", bare(node), range(kind, unit));
         self.say(node.place.as_ref(), message, None);
         None
     }
@@ -86,7 +86,12 @@ impl Checker<'_> {
     ) -> Option<Value> {
         let spoilt = items.iter().any(|item| matches!(item.shape, Shape::Spoilt));
         if !spoilt && !count.contains(&items.len()) {
-            let message = format!("`{path}` has {} values, expected {}", items.len(), how_many(&count));
+            let message = format!(
+                "`{path}` has {} value{}, expected {}",
+                items.len(),
+                if items.len() == 1 { "" } else { "s" },
+                how_many(&count)
+            );
             self.say(node.place.as_ref(), message, None);
             return None;
         }
