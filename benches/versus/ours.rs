@@ -1,5 +1,6 @@
 //! Our side of each pair: what `peers/` does in Python, with Toji.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use candle_core::{CpuStorage, Device, InplaceOp2, Layout, Tensor, Var};
@@ -20,8 +21,8 @@ pub fn train_step(name: &str, size: usize, batch: usize) -> anyhow::Result<f64> 
     let x = Tensor::from_vec(pixels, (batch, 3, size, size), &Device::Cpu)?;
     let labels: Vec<u32> = (0..batch as u32).map(|i| i % 100).collect();
     let labels = Tensor::from_vec(labels, batch, &Device::Cpu)?;
-    let zeros = |id| Ok::<_, anyhow::Error>(params.get(id).zeros_like()?);
-    let states = params.weights().map(|id| Ok((zeros(id)?, zeros(id)?))).collect::<anyhow::Result<Vec<_>>>()?;
+    let zeros = |id| vec![0.0; params.get(id).elem_count()];
+    let moments: Vec<_> = params.weights().map(|id| Mutex::new([zeros(id), zeros(id)])).collect();
     let mut tape = Tape::train();
     let mut seconds = Vec::new();
     for step in 1..=WARM + STEPS {
@@ -31,9 +32,9 @@ pub fn train_step(name: &str, size: usize, batch: usize) -> anyhow::Result<f64> 
         let loss = candle_nn::loss::cross_entropy(&logits, &labels)?;
         let dy = loss.backward()?.remove(&logits).ok_or_else(|| anyhow::anyhow!("no gradient"))?;
         let grads = tape.backward(&embedding, &dy)?;
-        for (id, (m, v)) in params.weights().collect::<Vec<_>>().into_iter().zip(&states) {
+        for (id, moments) in params.weights().zip(&moments) {
             let grad = grads.get(id).ok_or_else(|| anyhow::anyhow!("no gradient for {}", params.name(id)))?;
-            adamw(params.get(id), grad, m, v, step as i32)?;
+            params.get(id).inplace_op2(grad, &AdamW { moments, step: step as i32 })?;
         }
         tape.apply_updates(&mut params)?;
         anyhow::ensure!(loss.to_scalar::<f32>()?.is_finite(), "the loss is not finite");
@@ -44,38 +45,35 @@ pub fn train_step(name: &str, size: usize, batch: usize) -> anyhow::Result<f64> 
     Ok(batch as f64 / measured[STEPS / 2])
 }
 
-/// Adds `scale · other^power` to `keep · self`: the two moments of AdamW.
-struct Moment {
-    keep: f32,
-    square: bool,
+/// One parameter's step of AdamW (Loshchilov and Hutter 2017), with its two moments.
+struct AdamW<'a> {
+    moments: &'a Mutex<[Vec<f32>; 2]>,
+    step: i32,
 }
 
-impl InplaceOp2 for Moment {
+impl InplaceOp2 for AdamW<'_> {
     fn name(&self) -> &'static str {
-        "moment"
+        "AdamW"
     }
 
-    fn cpu_fwd(&self, m: &mut CpuStorage, _: &Layout, g: &CpuStorage, _: &Layout) -> candle_core::Result<()> {
-        let (keep, square) = (self.keep, self.square);
-        if let (CpuStorage::F32(m), CpuStorage::F32(g)) = (m, g) {
-            m.par_chunks_mut(1 << 14).zip(g.par_chunks(1 << 14)).for_each(|(m, g)| {
-                m.iter_mut().zip(g).for_each(|(m, g)| {
-                    *m = keep * *m + (1.0 - keep) * if square { g * g } else { *g };
-                });
+    fn cpu_fwd(&self, w: &mut CpuStorage, _: &Layout, g: &CpuStorage, _: &Layout) -> candle_core::Result<()> {
+        const BLOCK: usize = 1 << 14;
+        let (lr, decay, eps) = (1e-3f32, 1e-2f32, 1e-8f32);
+        let first = 1.0 - 0.9f32.powi(self.step);
+        let second = 1.0 - 0.999f32.powi(self.step);
+        let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
+        let [m, v] = &mut *moments;
+        let (CpuStorage::F32(w), CpuStorage::F32(g)) = (w, g) else { return Ok(()) };
+        let moments = m.par_chunks_mut(BLOCK).zip(v.par_chunks_mut(BLOCK));
+        w.par_chunks_mut(BLOCK).zip(g.par_chunks(BLOCK)).zip(moments).for_each(|((w, g), (m, v))| {
+            w.iter_mut().zip(g).zip(m.iter_mut().zip(v)).for_each(|((w, g), (m, v))| {
+                *m += 0.1 * (g - *m);
+                *v += 0.001 * (g * g - *v);
+                *w -= lr * (decay * *w + *m / first / ((*v / second).sqrt() + eps));
             });
-        }
+        });
         Ok(())
     }
-}
-
-fn adamw(w: &Tensor, g: &Tensor, m: &Tensor, v: &Tensor, step: i32) -> candle_core::Result<()> {
-    m.inplace_op2(g, &Moment { keep: 0.9, square: false })?;
-    v.inplace_op2(g, &Moment { keep: 0.999, square: true })?;
-    let (lr, decay) = (1e-3, 1e-2);
-    let (first, second) = (1.0 - 0.9f64.powi(step), 1.0 - 0.999f64.powi(step));
-    let move_by = (m / first)?.div(&((v / second)?.sqrt()? + 1e-8)?)?;
-    let new = ((w * (1.0 - lr * decay))? - (move_by * lr)?)?;
-    w.inplace_op2(&new, &Moment { keep: 0.0, square: false })
 }
 
 /// The most memory this process has held, in MiB, where the system tells.

@@ -36,18 +36,6 @@ impl Memory {
         self.lock().buffers.get_mut(&len).and_then(Vec::pop).unwrap_or_else(|| vec![0.0; len])
     }
 
-    /// A buffer of `len` zeros.
-    pub(crate) fn zeros(&self, len: usize) -> Vec<f32> {
-        let reused = self.lock().buffers.get_mut(&len).and_then(Vec::pop);
-        match reused {
-            Some(mut buffer) => {
-                buffer.fill(0.0);
-                buffer
-            }
-            None => vec![0.0; len],
-        }
-    }
-
     /// Takes a buffer back.
     pub(crate) fn give(&self, buffer: Vec<f32>) {
         if buffer.len() >= SMALL {
@@ -139,7 +127,7 @@ mod tests {
         let made = tensor(buffer, &[2, SMALL / 2]).expect("tensor");
         memory.reclaim(&made);
         assert_eq!(memory.free_bytes(), SMALL * 4);
-        let again = memory.zeros(SMALL);
+        let again = memory.dirty(SMALL);
         assert_eq!((again.as_ptr(), again.len()), (address, SMALL));
         assert_eq!(memory.free_bytes(), 0);
     }

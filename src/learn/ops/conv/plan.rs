@@ -134,11 +134,6 @@ impl Plan {
         let sums = ((1 << 21) / self.weight_len().max(1)).clamp(2, 8);
         units.div_ceil(sums).max(1)
     }
-
-    /// Multiply-adds of the forward pass.
-    pub(crate) fn multiply_adds(&self) -> u64 {
-        (self.batch * self.out_plane()) as u64 * self.weight_len() as u64
-    }
 }
 
 /// Parts of at most `most`, all nearly of one size.
