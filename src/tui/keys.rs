@@ -60,8 +60,8 @@ const fn row(
 /// All keys. The order is the order of the help and of the hints.
 pub const BINDINGS: &[Binding] = &[
     // Popups first: their hints are all that counts while they are open.
-    row(&["y", "enter"], Action::Stop, &[Place::AskStop], "stop it", "stop the run at its next clean place"),
-    row(&["n", "esc", "q", "b"], Action::Back, &[Place::AskStop], "let it run", "let it run"),
+    row(&["y", "enter"], Action::Stop, &[Place::AskStop], "stop it", "at the next clean place"),
+    row(&["n", "esc", "q", "b"], Action::Back, &[Place::AskStop], "let it run", "close"),
     row(&["s"], Action::RunRung(Rung::Smoke), &[Place::ChooseRung], "smoke", "a short try"),
     row(&["h"], Action::RunRung(Rung::Holdout), &[Place::ChooseRung], "holdout", "one fold, all epochs"),
     row(&["f"], Action::RunRung(Rung::Full), &[Place::ChooseRung], "full", "all folds"),

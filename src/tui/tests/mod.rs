@@ -2,6 +2,7 @@
 
 mod bytes;
 mod demo;
+mod pty;
 mod sample;
 mod screens;
 mod sources;

@@ -27,11 +27,13 @@ pub fn title(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
         let title = if roomy { format!(" {} ", view.title()) } else { view.title().to_owned() };
         let here = view == model.view;
         let style = ink.style(if here { Tone::Strong } else { Tone::Plain });
+        if !tabs.is_empty() {
+            tabs.push(ink.span(" ", Tone::Plain));
+        }
         tabs.push(styled(&title, if here { style.add_modifier(Modifier::REVERSED) } else { style }));
-        tabs.push(ink.span(" ", Tone::Plain));
     }
     if roomy && model.loaded {
-        tabs.push(ink.span(&format!(" {}", model.snapshot.project), Tone::Faint));
+        tabs.push(ink.span(&format!("  {}", model.snapshot.project), Tone::Faint));
     }
     let left = line(tabs);
     let room = usize::from(area.width).saturating_sub(if roomy { 40 } else { 23 });
@@ -70,7 +72,8 @@ fn status(model: &Model, ink: Ink, columns: u16) -> Option<Line<'static>> {
     if let Some(notice) = &snapshot.notice {
         return Some(line(vec![ink.span(notice, Tone::Plain)]));
     }
-    let problem = snapshot.problems.first()?;
+    // The board shows them itself.
+    let problem = snapshot.problems.first().filter(|_| model.view != View::Board)?;
     Some(line(vec![ink.span(&format!("! {}: {}", words::place(problem), problem.message), Tone::Bad)]))
 }
 

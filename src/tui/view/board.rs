@@ -12,7 +12,7 @@ use toji::base::text;
 use toji::session::snapshot::{Problem, Recipe};
 
 use super::ink::{Ink, Tone, line, put, wrap};
-use super::{plan, problems, words};
+use super::{curves, plan, problems, words};
 use crate::tui::model::Model;
 
 /// How much room there is.
@@ -92,7 +92,7 @@ pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
     }
     let form = Form::of(body.width);
     if form != Form::Narrow {
-        put(buffer, parts.list, 0, &row(form, body.width, &heading(form), ink, Some(Tone::Faint)));
+        put(buffer, parts.list, 0, &row(form, body.width, &heading(model, form), ink, Some(Tone::Faint)));
     }
     let shown = shown(model, body);
     // Whole screens of recipes: moving by one row repaints two rows, not the list.
@@ -137,7 +137,8 @@ struct Cells {
     remark: String,
 }
 
-fn heading(form: Form) -> Cells {
+fn heading(model: &Model, form: Form) -> Cells {
+    let metric = model.snapshot.recipes.iter().find_map(|r| r.score.as_ref()).map_or("MRR@20", |s| s.metric.as_str());
     let delta = if form == Form::Wide { "difference to the pin, 95 %" } else { "to the pin, 95 %" };
     Cells {
         marks: String::new(),
@@ -145,7 +146,7 @@ fn heading(form: Form) -> Cells {
         state: ("state".to_owned(), Tone::Plain),
         rung: "rung".to_owned(),
         epoch: "epoch".to_owned(),
-        score: "MRR@20".to_owned(),
+        score: metric.to_owned(),
         delta: (delta.to_owned(), Tone::Plain),
         left: "left".to_owned(),
         remark: "what".to_owned(),
@@ -232,39 +233,39 @@ fn row(form: Form, columns: u16, cells: &Cells, ink: Ink, all: Option<Tone>) -> 
     line(spans)
 }
 
-/// Two rows: name and state; score, difference, epoch or remark.
+/// Two rows: name, epoch and state; score, difference, time left or remark.
 fn narrow(model: &Model, recipe: &Recipe, ink: Ink, columns: u16) -> Vec<Line<'static>> {
     let columns = usize::from(columns);
     let (marker, word, tone) = words::state(recipe.state, ink);
-    let state = format!("{marker} {word}");
-    let name = columns.saturating_sub(2 + 1 + text::width(&state));
+    let state = if columns >= 24 { format!("{marker} {word}") } else { marker.to_owned() };
+    // Where training has ended, how far it went is no news.
+    let epoch =
+        recipe.epoch.filter(|(done, total)| done < total && columns >= 34).map(words::epochs).unwrap_or_default();
+    let name = columns.saturating_sub(2 + 1 + text::width(&epoch) + 1 + text::width(&state));
     let first = line(vec![
         ink.span(&marks(model, recipe, ink), Tone::Plain),
         ink.span(&text::pad(&recipe.name, name), Tone::Strong),
-        ink.span(" ", Tone::Plain),
+        ink.span(&format!(" {epoch} "), Tone::Plain),
         ink.span(&state, tone),
     ]);
-    // Most telling first; what does not fit any more is left out whole.
+    // Most telling first; what does not fit any more is left out whole, but a remark is cut.
     let (delta, delta_tone) = difference(model, recipe, false);
-    let left = recipe.seconds_left.map(|s| format!("{} left", words::seconds(s)));
     let pieces = [
-        (recipe.score.as_ref().map(|s| words::score(s, 3)), Tone::Plain),
-        (Some(delta), delta_tone),
-        (recipe.epoch.map(|e| format!("{} {}", recipe.rung, words::epochs(e)).trim().to_owned()), Tone::Plain),
-        (left, Tone::Plain),
-        (remark(recipe), Tone::Faint),
+        (recipe.score.as_ref().map(|s| words::score(s, 3)), Tone::Plain, false),
+        (Some(delta), delta_tone, false),
+        (recipe.seconds_left.map(|s| format!("{} left", words::seconds(s))), Tone::Plain, false),
+        (remark(recipe), Tone::Faint, true),
     ];
-    let mut second = vec![ink.span("  ", Tone::Plain)];
-    let mut room = columns.saturating_sub(2);
-    for (i, (piece, tone)) in pieces.iter().enumerate() {
-        let Some(piece) = piece.as_ref().filter(|p| !p.is_empty()) else { continue };
-        let is_remark = i + 1 == pieces.len();
-        let wide = text::width(&text::plain(piece)) + 2;
-        if wide > room + 2 && !(is_remark && room >= 12) {
-            continue;
+    let mut second = vec![ink.span(" ", Tone::Plain)];
+    let mut room = columns.saturating_sub(1);
+    for (piece, tone, may_cut) in pieces {
+        let Some(piece) = piece.filter(|p| !p.is_empty()) else { continue };
+        let piece = format!(" {}", text::fit(&piece, if may_cut && room >= 12 { room - 1 } else { usize::MAX }));
+        let wide = text::width(&piece);
+        if wide <= room {
+            second.push(ink.span(&piece, tone));
+            room -= wide;
         }
-        second.push(ink.span(&format!("{}  ", text::fit(piece, room)), *tone));
-        room = room.saturating_sub(wide);
     }
     vec![first, line(second)]
 }
@@ -279,8 +280,9 @@ fn detail(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
     let name = text::fit(&recipe.name, columns / 2);
     let rule = ink.either("─", "-");
     let head = format!("{rule}{rule} {name} ");
-    let rest = rule.repeat(columns.saturating_sub(text::width(&head)));
-    let mut rows = vec![line(vec![ink.span(&head, Tone::Faint), ink.span(&rest, Tone::Faint)])];
+    let which = format!(" {}/{} {rule}{rule}", model.index() + 1, model.snapshot.recipes.len());
+    let rest = rule.repeat(columns.saturating_sub(text::width(&head) + text::width(&which)));
+    let mut rows = vec![line(vec![ink.span(&format!("{head}{rest}{which}"), Tone::Faint)])];
     let mut say = |text: &str, tone: Tone| {
         rows.extend(wrap(&line(vec![ink.span(text, tone)]), columns, &line(vec![ink.span("  ", Tone::Plain)])));
     };
@@ -312,6 +314,11 @@ fn detail(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
     }
     for (y, row) in (0..area.height).zip(&rows) {
         put(buffer, area, y, row);
+    }
+    // A large terminal has room for the curves as well.
+    let used = rows.len() as u16 + 1;
+    if area.height >= used + 14 {
+        curves::plots(model, ink, Rect { y: area.y + used, height: area.height - used, ..area }, buffer);
     }
 }
 
@@ -346,7 +353,6 @@ fn empty(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
                 "A recipe is a Markdown file in recipes/, with prose and toml cells. Save this as recipes/01-first.md and it appears here:",
                 Tone::Plain,
             ),
-            ("", Tone::Plain),
             ("  # 01 First try", Tone::Faint),
             ("  ```toml", Tone::Faint),
             ("  [backbone]", Tone::Faint),

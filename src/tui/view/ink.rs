@@ -161,7 +161,7 @@ pub fn put_at(buffer: &mut Buffer, area: Rect, x: u16, y: u16, line: &Line<'_>) 
 /// with `indent`.
 pub fn wrap(line: &Line<'static>, columns: usize, indent: &Line<'static>) -> Vec<Line<'static>> {
     let indented = width(indent);
-    let indent = if indented * 2 > columns { Line::default() } else { indent.clone() };
+    let indent = if indented * 3 > columns * 2 { Line::default() } else { indent.clone() };
     let indented = width(&indent);
     let columns = columns.max(2);
     let graphemes: Vec<(String, Style, usize)> = line

@@ -112,8 +112,9 @@ fn text_area(body: Rect) -> Rect {
     Rect::new(body.x + margin, body.y + heading, body.width.saturating_sub(2 * margin), body.height - heading)
 }
 
-/// The row above page and plan: which recipe, and how it stands.
-fn heading(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
+/// The row above page, curves and plan: which recipe, and how it stands. So many columns at the
+/// `right` are left for something else.
+fn heading(model: &Model, ink: Ink, body: Rect, right: u16, buffer: &mut Buffer) {
     if body.height < 3 {
         return;
     }
@@ -135,7 +136,8 @@ fn heading(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
         spans.push(ink.span(&format!("  {} {}", score.metric, words::score(score, 4)), Tone::Strong));
     }
     let margin = u16::from(body.width >= 60);
-    ink::put_at(buffer, body, margin, 0, &line(spans));
+    let place = Rect { width: body.width.saturating_sub(right), ..body };
+    ink::put_at(buffer, place, margin, 0, &line(spans));
 }
 
 /// What stands where there is no recipe to show.

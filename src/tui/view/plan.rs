@@ -19,7 +19,7 @@ use crate::tui::update::refusal;
 pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
     let area = text_area(body);
     let Some(recipe) = model.recipe() else { return nothing(model, ink, area, buffer) };
-    heading(model, ink, body, buffer);
+    heading(model, ink, body, 0, buffer);
     let rows = rows(model, recipe, ink, area.width);
     let last = rows.len().saturating_sub(usize::from(area.height));
     for (y, row) in (0..area.height).zip(rows.iter().skip(model.scrolled().min(last))) {

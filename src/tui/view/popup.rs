@@ -49,7 +49,7 @@ fn question(title: &str, text: &[String], place: Place, ink: Ink, body: Rect, bu
     for binding in keys::at(place).filter(|b| !b.hint.is_empty()) {
         rows.push(line(vec![
             ink.span(&text::pad(binding.keys[0], 6), Tone::Strong),
-            ink.span(&text::pad(binding.hint, 10), Tone::Plain),
+            ink.span(&text::pad(binding.hint, 12), Tone::Plain),
             ink.span(binding.help, Tone::Faint),
         ]));
     }

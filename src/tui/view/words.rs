@@ -119,20 +119,22 @@ pub fn output_state(state: &OutputState, ink: Ink) -> (&'static str, &'static st
     }
 }
 
-/// What the worker does, in at most about `columns`.
+/// What the worker does: names where they fit into `columns`, counts where not.
 pub fn worker(worker: &Worker, columns: usize) -> String {
     match worker {
         Worker::Absent => "no worker".to_owned(),
         Worker::Idle => "worker idle".to_owned(),
         Worker::Busy { recipes, queued } => {
-            let waiting = if *queued > 0 { format!(" +{queued} queued") } else { String::new() };
-            let names = recipes.join(", ");
-            let long = format!("worker: {names}{waiting}");
-            if toji::base::text::width(&long) <= columns || recipes.is_empty() {
-                long
-            } else {
-                format!("worker: {}{waiting}", recipes.len())
-            }
+            let names = if recipes.is_empty() { "busy".to_owned() } else { recipes.join(", ") };
+            let long = match queued {
+                0 => format!("worker: {names}"),
+                n => format!("worker: {names} +{n} queued"),
+            };
+            let short = match queued {
+                0 => format!("{} busy", recipes.len()),
+                n => format!("{} busy, {n} queued", recipes.len()),
+            };
+            if toji::base::text::width(&long) <= columns { long } else { short }
         }
     }
 }

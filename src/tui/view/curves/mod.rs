@@ -26,7 +26,12 @@ pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
     if model.recipe().is_none() {
         return nothing(model, ink, area, buffer);
     }
-    heading(model, ink, body, buffer);
+    heading(model, ink, body, 0, buffer);
+    plots(model, ink, area, buffer);
+}
+
+/// Legend and panels, without a heading: the board has them too where there is room.
+pub fn plots(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
     let drawn = model.drawn();
     let metric = drawn.iter().find_map(|(_, r)| r.score.as_ref().map(|s| s.metric.as_str())).unwrap_or("MRR@20");
     let legend = legend(model, &drawn, metric, ink, area);

@@ -122,9 +122,13 @@ impl Panel<'_> {
         }
     }
 
+    /// As many as there is room for, but at least two where round numbers allow it.
     fn y_ticks(&self, (low, high): (f64, f64), most: usize) -> Vec<Tick> {
         let ticks = if self.log { ticks::logarithmic(low, high, most) } else { Vec::new() };
-        if ticks.len() >= 2 { ticks } else { ticks::linear(low, high, most) }
+        if ticks.len() >= 2 {
+            return ticks;
+        }
+        (most..most + 4).map(|most| ticks::linear(low, high, most)).find(|t| t.len() >= 2).unwrap_or(ticks)
     }
 }
 

@@ -12,8 +12,8 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use toji::session::snapshot::{Block, Picture, Recipe};
 
-use super::ink::{Ink, Tone, line, put, put_at};
-use super::{heading, nothing, text_area};
+use super::ink::{Ink, Tone, line, put, put_at, wrap};
+use super::{heading, nothing, text_area, words};
 use crate::tui::model::Model;
 use pictures::{HalfBlocks, Pictures};
 
@@ -54,10 +54,10 @@ pub fn rows(recipe: &Recipe, ink: Ink, columns: u16) -> usize {
 pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
     let area = text_area(body);
     let Some(recipe) = model.recipe() else { return nothing(model, ink, area, buffer) };
-    heading(model, ink, body, buffer);
     let pieces = pieces(recipe, ink, area.width);
     let total: usize = pieces.iter().map(Piece::rows).sum();
     let shown = usize::from(area.height);
+    heading(model, ink, body, if total > shown { POSITION } else { 0 }, buffer);
     let first = model.scrolled().min(total.saturating_sub(shown));
     let mut at = 0;
     for piece in &pieces {
@@ -82,19 +82,28 @@ pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
     position(first, shown, total, ink, body, buffer);
 }
 
+/// Columns that [`position`] takes.
+const POSITION: u16 = 7;
+
 /// "34 %" at the right of the heading row, where the page is longer than the screen.
 fn position(first: usize, shown: usize, total: usize, ink: Ink, body: Rect, buffer: &mut Buffer) {
-    if total <= shown || body.height < 3 || body.width < 20 {
+    if total <= shown || body.height < 3 || body.width < 2 * POSITION {
         return;
     }
     let percent = (first + shown).min(total) * 100 / total;
-    let text = format!(" {percent:>3} %");
-    put_at(buffer, body, body.width - text.len() as u16, 0, &line(vec![ink.span(&text, Tone::Faint)]));
+    let text = format!("{percent:>4} %");
+    put_at(buffer, body, body.width - POSITION + 1, 0, &line(vec![ink.span(&text, Tone::Faint)]));
 }
 
 fn pieces(recipe: &Recipe, ink: Ink, columns: u16) -> Vec<Piece> {
     let wide = usize::from(columns);
     let mut pieces = Vec::new();
+    if let (Some(message), false) = (&recipe.message, recipe.page.is_empty()) {
+        let (marker, _, tone) = words::state(recipe.state, ink);
+        let said = line(vec![ink.span(&format!("{marker} {message}"), tone)]);
+        pieces.extend(wrap(&said, wide, &line(vec![ink.span("  ", Tone::Plain)])).into_iter().map(Piece::Row));
+        pieces.push(Piece::Row(Line::default()));
+    }
     for block in &recipe.page {
         match block {
             Block::Prose { text, .. } => {

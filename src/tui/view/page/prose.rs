@@ -172,7 +172,7 @@ impl Writer {
                 self.end_row();
                 // An empty item still shows its dash.
                 if self.bullet.is_some() {
-                    self.write(" ", Style::new());
+                    self.write("", Style::new());
                     self.end_row();
                 }
                 self.margins.pop();
@@ -264,7 +264,28 @@ mod tests {
     #[test]
     fn markdown_is_readable() {
         let markdown = "# 純米 title\n\nLabels *differ* in small print, so `crops` stay\nlarge.\n\n- one item that is rather long\n  1. inner\n  2. second\n- two\n\n> quoted words here\n\n```\nlet a = 1;\n```\n\n| op | gain |\n|---|---|\n| pca | +0.01 |\n\n[paper](https://x.org)";
-        insta::assert_snapshot!(text(markdown, 26), @"");
+        insta::assert_snapshot!(text(markdown, 26), @r#"
+    純米 title
+
+    Labels differ in small
+    print, so crops stay
+    large.
+
+    - one item that is rather
+      long
+      1. inner
+      2. second
+    - two
+
+    │ quoted words here
+
+      let a = 1;
+
+    op   gain
+    pca  +0.01
+
+    paper (https://x.org)
+    "#);
     }
 
     #[test]
