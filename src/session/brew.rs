@@ -5,6 +5,7 @@
 //! gone on with under its own id when the recipe still means the same stages.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -144,8 +145,13 @@ pub fn brew(
         Some(view) => runs.resume(view.id(), &start, clock)?,
         None => runs.start(&start, clock)?,
     };
+    let log = std::sync::Mutex::new(run.log()?);
     let tell = |event: Event| {
         listen(&event);
+        if let (Some(line), Ok(mut log)) = (in_words(&event), log.lock()) {
+            // For people only; what counts is in the events.
+            let _ = writeln!(log, "{:.1} {line}", project.around.clock.now().0);
+        }
         // A full disk is met by the next artefact, whose error names the file.
         let _ = run.emit(event);
     };
@@ -222,6 +228,21 @@ fn steps(bench: &Bench<'_>, plan: &Plan, run: &Run, manner: Manner) -> Result<(S
     }
     let folder = bench.project.store.folder("score", &bench.graph.stage(stages::Task::Score)?.artefact())?;
     Ok((Score::load(&folder.join(stages::score::FILE))?, reused))
+}
+
+/// An event as a line of `log.txt`; `None` for counts and points, which would drown the rest.
+fn in_words(event: &Event) -> Option<String> {
+    let label = |stage: &str, part: &str| if part.is_empty() { stage.to_owned() } else { format!("{stage} {part}") };
+    Some(match event {
+        Event::StageStarted { stage, part, reason, .. } => format!("{} begins: {reason}", label(stage, part)),
+        Event::StageReused { stage, part, .. } => format!("{} is in the store", label(stage, part)),
+        Event::StageFinished { stage, part, seconds, .. } => format!("{} done in {seconds:.1} s", label(stage, part)),
+        Event::StageFailed { stage, part, error } => format!("{} failed: {error}", label(stage, part)),
+        Event::Rewind { part, x } => format!("{part} goes on from epoch {x:.2}"),
+        Event::Metric { name, part, value, .. } => format!("{name} {part} {value:.4}"),
+        Event::Note { text } | Event::Warning { text } => text.clone(),
+        _ => return None,
+    })
 }
 
 /// Makes and publishes one artefact.

@@ -42,6 +42,8 @@ impl Graph {
         let data = graph.add(Task::Data, stages::data::stage(project, photos), photos.manifest.photos.len() as f64);
         let fold = graph.add(Task::Fold, stages::fold::stage(project, recipe, data), 1.0);
         let until = rung.epochs(train.epochs);
+        // Work in multiply-adds, so that one network's history tells of another's: 10⁹ of them a unit.
+        let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
         let mut rankings = Vec::new();
         for i in 0..rung.folds(graph.folds.len()) {
             let (images, queries, gallery) = {
@@ -49,9 +51,9 @@ impl Graph {
                 (fold.train.len() as f64, fold.query.len() as f64, fold.gallery.len() as f64)
             };
             let stage = stages::fit::stage(project, recipe, i, photos.manifest.key_of(&graph.folds[i].train), until, train.epochs)?;
-            let fit = graph.add(Task::Fit { fold: i, until }, stage, images * train.epochs as f64);
+            let fit = graph.add(Task::Fit { fold: i, until }, stage, images * train.epochs as f64 * giga);
             let stage = stages::embed::stage(recipe, i, fit, fold);
-            let embed = graph.add(Task::Embed { fold: i }, stage, queries + gallery);
+            let embed = graph.add(Task::Embed { fold: i }, stage, (queries + gallery) * giga);
             let mut last = embed;
             if stages::post::has_steps(recipe) {
                 last = graph.add(Task::Post { fold: i }, stages::post::stage(recipe, i, embed), queries * gallery);
@@ -88,9 +90,10 @@ impl Graph {
                 _ => None,
             })
             .collect();
+        let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
         for (fold, fit) in fits {
             let stage = stages::embed::host_stage(recipe, photos, fold, fit);
-            self.add(Task::EmbedHost { fold }, stage, (places.0.len() + places.1.len()) as f64);
+            self.add(Task::EmbedHost { fold }, stage, (places.0.len() + places.1.len()) as f64 * giga);
         }
         Ok(())
     }

@@ -3,14 +3,17 @@
 //! Takes the folder that holds `toji.toml` and what the binary knows of its surroundings; gives the
 //! facts, the store and the places of everything else. Nothing is written by opening.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Recipe, SessionError, recipe, schema};
 use crate::base::{Clock, Key, KeyWriter, Value};
 use crate::book::{self, Diagnostic, Schema};
 use crate::dag::Store;
 use crate::data::Competition;
+use crate::data::augment::Pipeline;
+use crate::learn::backbone::{self, Cost};
 
 /// What the library may not ask for by itself.
 #[derive(Clone)]
@@ -45,6 +48,8 @@ pub struct Project {
     pub schema: Schema,
     /// What the binary knows.
     pub around: Surroundings,
+    /// What networks cost, by settings and size: counting one means building it.
+    costs: Mutex<HashMap<Key, Option<Cost>>>,
 }
 
 /// The name of the facts' file.
@@ -76,6 +81,7 @@ impl Project {
             facts,
             schema: schema::recipes(),
             around: around.clone(),
+            costs: Mutex::default(),
         })
     }
 
@@ -97,6 +103,20 @@ impl Project {
         let there: Vec<String> = recipe::files_in(folder).iter().map(|file| recipe::name_of(file)).collect();
         let there = if there.is_empty() { format!("none in {}", folder.display()) } else { there.join(", ") };
         Err(SessionError::NoSuchRecipe { name: name.to_owned(), there })
+    }
+
+    /// What a recipe's network costs for one picture of the size that evaluation gives it, with the side
+    /// of that picture; `None` when the recipe names none.
+    pub fn cost(&self, recipe: &Recipe) -> Option<(Cost, usize)> {
+        let table = recipe.settings().get("backbone")?;
+        let size = Pipeline::eval(recipe.settings().get("augment")?).ok()?.size();
+        let side = size.height.max(size.width);
+        let mut key = KeyWriter::new("cost");
+        table.write_key(&mut key);
+        let key = key.number(side as u64).finish();
+        let mut costs = self.costs.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = || backbone::cost(&table.decode().ok()?, side).ok();
+        costs.entry(key).or_insert_with(count).map(|cost| (cost, side))
     }
 
     /// The metric's name, as it is shown.

@@ -4,6 +4,7 @@
 //! derived from it, and the next rung goes on from there. How often it is evaluated changes no
 //! weight and is in no key.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{Bench, Made, Task, embed, part};
@@ -22,6 +23,8 @@ use crate::session::{Project, Recipe, SessionError};
 
 /// Save within an epoch after so many seconds.
 const SAVE_SECONDS: f64 = 120.0;
+/// The untrained network's score, beside the checkpoint of unfinished work.
+const UNTRAINED: &str = "untrained";
 /// Points of the loss curve in one epoch.
 const POINTS: usize = 10;
 
@@ -127,6 +130,20 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &S
         let ranking = super::rank::search(bench, fold, &found, "fit")?;
         Ok(super::score::of_fold(bench, &ranking)?.value)
     };
+    let untrained = match step.resume {
+        None if !checkpoint.is_file() => {
+            // What the curve is to be compared with: a network that has learnt nothing.
+            let now = Evaluate { network: network.as_ref(), params: &params, epoch: 0, last: false };
+            let value = examine(&now).map_err(|source| match source.downcast::<SessionError>() {
+                Ok(own) => *own,
+                Err(other) => SessionError::Unfit(other.to_string()),
+            })?;
+            files::publish(&work.folder().join(UNTRAINED), value.to_string().as_bytes())?;
+            Some(value)
+        }
+        _ => untrained(bench, &work.folder().join(UNTRAINED), step)?,
+    };
+    tell_untrained(bench, &name, untrained);
     let mut teller = Teller { bench, part: &name, per_epoch: batches.steps(), sum: 0.0, count: 0 };
     let mut observe = |event: &FitEvent| {
         teller.tell(event);
@@ -158,8 +175,9 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &S
         "parameters": params.count(),
         "photos": this.train.len(),
         "labels": batches.classes.len(),
+        "untrained": untrained,
     }));
-    let write = move |folder: &std::path::Path| {
+    let write = move |folder: &Path| {
         let to = folder.join(train::CHECKPOINT);
         if complete {
             // Nobody goes on from here: the optimiser's memory would be two thirds of the file.
@@ -174,10 +192,29 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &S
     Ok(Made { facts, write: Box::new(write) })
 }
 
+/// The untrained network's score as it was found when the training began, here or on a lower rung.
+fn untrained(bench: &Bench<'_>, file: &Path, step: &Step) -> Result<Option<f64>, SessionError> {
+    if let Some(key) = step.resume.and_then(|resume| resume.key) {
+        let meta = bench.project.store.meta("fit", &key)?;
+        return Ok(meta.and_then(|meta| meta.facts.get("untrained").and_then(Value::as_f64)));
+    }
+    Ok(files::read_text(file).ok().and_then(|text| text.trim().parse().ok()))
+}
+
+fn tell_untrained(bench: &Bench<'_>, part: &str, untrained: Option<f64>) {
+    if let Some(value) = untrained {
+        let (series, part) = (bench.project.metric(), part.to_owned());
+        (bench.tell)(Event::Point { series, part, x: 0.0, value });
+    }
+}
+
 /// Tells the curves of a training that was found in the store.
 pub(super) fn recall(bench: &Bench<'_>, fold: usize, task: Task) -> Result<(), SessionError> {
     let file = bench.folder(task)?.join(train::CHECKPOINT);
     let part = part(fold);
+    let stage = bench.graph.stage(task)?;
+    let meta = bench.project.store.meta("fit", &stage.artefact())?;
+    tell_untrained(bench, &part, meta.and_then(|meta| meta.facts.get("untrained").and_then(Value::as_f64)));
     for (i, lesson) in Checkpoint::open(&file)?.place().history.iter().enumerate() {
         let x = (i + 1) as f64;
         let point = |series: &str, value: f64| Event::Point { series: series.to_owned(), part: part.clone(), x, value };

@@ -48,7 +48,6 @@ pub struct Survey {
     plans: HashMap<String, (Key, Arc<Planned>)>,
     scores: HashMap<Key, Option<Arc<Scored>>>,
     samples: page::Samples,
-    costs: HashMap<Key, Option<crate::learn::backbone::Cost>>,
     notice: Option<String>,
     began: bool,
 }
@@ -77,7 +76,6 @@ impl Survey {
             plans: HashMap::new(),
             scores: HashMap::new(),
             samples: page::Samples::default(),
-            costs: HashMap::new(),
             notice: None,
             began: false,
         }

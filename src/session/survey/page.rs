@@ -12,7 +12,6 @@ use crate::base::{Key, KeyWriter, Value};
 use crate::book::{self, Diagnostic};
 use crate::dag::{Action, RunView, StageState, Step};
 use crate::data::augment::Pipeline;
-use crate::learn::backbone;
 use crate::session::Recipe;
 use crate::session::brew::Planned;
 use crate::session::snapshot::{Block, Output, OutputState, Picture, Problem};
@@ -145,16 +144,8 @@ impl Survey {
     }
 
     /// The network's size, for the pictures that evaluation gives it.
-    fn backbone_lines(&mut self, recipe: &Recipe) -> Option<Vec<String>> {
-        let table = recipe.settings().get("backbone")?;
-        let settings: backbone::Settings = table.decode().ok()?;
-        let size = Pipeline::eval(recipe.settings().get("augment")?).ok()?.size();
-        let side = size.height.max(size.width);
-        let mut key = KeyWriter::new("cost");
-        table.write_key(&mut key);
-        // Building a network to count it takes a tenth of a second, so the answer is kept.
-        let known = self.costs.entry(key.number(side as u64).finish());
-        let cost = (*known.or_insert_with(|| backbone::cost(&settings, side).ok()))?;
+    fn backbone_lines(&self, recipe: &Recipe) -> Option<Vec<String>> {
+        let (cost, side) = self.project.as_ref().ok()?.cost(recipe)?;
         let (parameters, multiply_adds) = (cost.parameters as f64 / 1e6, cost.multiply_adds as f64 / 1e9);
         Some(vec![format!("{parameters:.1} M parameters, {multiply_adds:.2} G multiply-adds for {side} × {side} pixels")])
     }

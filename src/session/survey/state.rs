@@ -39,7 +39,7 @@ impl Survey {
             message: message(text, state, plan, run.as_ref(), self.notices_of(&text.name)),
             page: self.page(text, planned.as_deref(), run.as_ref()),
             curves: run.as_ref().map(curves).unwrap_or_default(),
-            plan: plan.map(|plan| plan.steps.iter().map(step).collect()).unwrap_or_default(),
+            plan: plan.map(|plan| steps(plan, run.as_ref().filter(|_| state == State::Running))).unwrap_or_default(),
             plan_seconds: plan.and_then(crate::dag::Plan::seconds),
         }
     }
@@ -126,6 +126,17 @@ fn curves(run: &RunView) -> Vec<Curve> {
         points: points.clone(),
     };
     run.told.curves.iter().map(curve).collect()
+}
+
+/// The steps as they are shown; what a running run has before it needs no reason any more.
+fn steps(plan: &crate::dag::Plan, running: Option<&RunView>) -> Vec<Step> {
+    let mut shown: Vec<Step> = plan.steps.iter().map(step).collect();
+    let Some(run) = running else { return shown };
+    let now = run.told.stages.iter().rev().find(|stage| stage.state == StageState::Started).and_then(|stage| stage.key);
+    for (shown, step) in shown.iter_mut().zip(&plan.steps).filter(|(_, step)| step.action == crate::dag::Action::Run) {
+        shown.reason = if Some(step.key) == now { "runs now" } else { "comes after it" }.to_owned();
+    }
+    shown
 }
 
 fn step(step: &crate::dag::Step) -> Step {
