@@ -146,9 +146,13 @@ fn prefix_of(full: &Key, at: u32) -> Key {
     KeyWriter::new("toji prefix 1").key(full).number(u64::from(at)).finish()
 }
 
-/// A stage's name and part as people read them.
-pub(super) fn label(name: &str, part: &str) -> String {
-    if part.is_empty() { name.to_owned() } else { format!("{name} {part}") }
+/// A stage's name and part as people read them; a part that names the stage stands for both.
+fn label(name: &str, part: &str) -> String {
+    match part.strip_prefix(name) {
+        Some(rest) if rest.is_empty() || rest.starts_with(' ') => part.to_owned(),
+        _ if part.is_empty() => name.to_owned(),
+        _ => format!("{name} {part}"),
+    }
 }
 
 /// A stage as it stood when a run began or an artefact was made: what a later plan compares with.

@@ -23,7 +23,7 @@ fn jobs_are_taken_by_lane_and_time() {
     let worker = queue.register(1, Time(9.0)).unwrap();
     let mut order = Vec::new();
     while let Some(taken) = worker.take(&BOTH).unwrap() {
-        assert_eq!(queue.workers()[0].jobs, [taken.job.clone()]);
+        assert_eq!(queue.workers()[0].jobs, std::slice::from_ref(&taken.job));
         order.push(taken.job.recipe.clone());
         taken.done().unwrap();
     }

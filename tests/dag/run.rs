@@ -44,7 +44,7 @@ fn a_run_is_told_and_read_back() {
     assert_eq!(fs::read_to_string(run.folder().join("recipe.lock.toml")).unwrap(), "seed = 7\n");
     let (id, folder) = (run.id().to_owned(), run.folder().to_owned());
     let mut board = Board::new();
-    assert_eq!(board.refresh(&runs), [id.clone()]);
+    assert_eq!(board.refresh(&runs), std::slice::from_ref(&id));
     assert_eq!(board.run(&id).unwrap().state(), RunState::Running);
     assert!(board.refresh(&runs).is_empty(), "nothing was said since");
 
@@ -63,7 +63,7 @@ fn a_run_is_told_and_read_back() {
     writeln!(run.log().unwrap(), "a word to people").unwrap();
     run.finish().unwrap();
 
-    assert_eq!(board.refresh(&runs), [id.clone()]);
+    assert_eq!(board.refresh(&runs), std::slice::from_ref(&id));
     let view = board.latest("02-arcface").unwrap();
     assert_eq!((view.id(), view.state(), view.told.attempts), (id.as_str(), RunState::Finished, 1));
     let curve = &view.told.curves[&("loss".to_owned(), "fold 0".to_owned())];
@@ -259,7 +259,7 @@ fn a_killed_worker_leaves_a_run_that_is_lost_and_can_be_resumed() {
     assert!(matches!(runs.resume(&id, &start("02-arcface", &[]), clock()), Err(DagError::RunHeld { .. })));
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!(board.refresh(&runs), [id.clone()], "its death is a change though no byte was written");
+    assert_eq!(board.refresh(&runs), std::slice::from_ref(&id), "its death is a change though no byte was written");
     let view = board.run(&id).unwrap();
     assert_eq!((view.state(), &view.told.stages[0].state), (RunState::Lost, &StageState::Started));
 

@@ -184,7 +184,7 @@ pub fn plan(
         } else if let Some(&j) = blocked_by {
             (Action::Blocked, format!("its input {} is blocked", plan.steps[j].stage.label()))
         } else {
-            (Action::Run, reason::why(node, &keys[i], previous, &after[i], &plan.steps))
+            (Action::Run, reason::why(node, &keys[i], present[i], previous, &after[i], &plan.steps))
         };
         let mut step = Step {
             stage: node.stage.clone(),
@@ -209,7 +209,9 @@ pub fn plan(
             }
             if let Some(span) = &node.stage.span {
                 let from = step.resume.map_or(0, |r| r.at);
-                step.work *= f64::from(span.at.saturating_sub(from)) / f64::from(span.of.max(1));
+                // Work that is all done but for its publishing still counts a little: 0 would be "not counted".
+                let left = f64::from(span.at.saturating_sub(from)) / f64::from(span.of.max(1));
+                step.work *= left.max(1e-3);
             }
             let estimate = history.estimate(node.stage.name, step.work);
             step.seconds = estimate.map(|e| e.seconds);

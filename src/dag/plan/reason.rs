@@ -13,7 +13,14 @@ use crate::dag::stage::Recorded;
 const TOLD: usize = 3;
 
 /// Why a stage whose artefact is absent (or may not be reused) runs.
-pub(super) fn why(node: &Node, key: &Key, previous: Option<&Previous>, after: &[usize], steps: &[Step]) -> String {
+pub(super) fn why(
+    node: &Node,
+    key: &Key,
+    present: bool,
+    previous: Option<&Previous>,
+    after: &[usize],
+    steps: &[Step],
+) -> String {
     let stage = &node.stage;
     if !stage.may_reuse {
         return "runs each time: what it reads is not all in its key".to_owned();
@@ -21,6 +28,12 @@ pub(super) fn why(node: &Node, key: &Key, previous: Option<&Previous>, after: &[
     let Some(previous) = previous else { return "never ran".to_owned() };
     let same = |r: &&Recorded| r.name == stage.name && r.part == stage.part;
     let Some(old) = previous.stages.iter().find(same) else { return "never ran".to_owned() };
+    if old.key == *key && !present {
+        // Nothing changed: what it reads may run again only because that is gone, too.
+        let reason =
+            if previous.finished.contains(key) { "no longer in the store" } else { "did not finish in the last run" };
+        return reason.to_owned();
+    }
     let mut causes = Vec::new();
     if old.version != stage.version {
         causes.push(format!("stage {} v{} → v{}", stage.name, old.version, stage.version));
@@ -34,11 +47,8 @@ pub(super) fn why(node: &Node, key: &Key, previous: Option<&Previous>, after: &[
         causes.push(format!("{} {} → {}", now.unit, was.at, now.at));
     }
     if causes.is_empty() {
-        return if previous.finished.contains(key) {
-            "no longer in the store".to_owned()
-        } else {
-            "did not finish in the last run".to_owned()
-        };
+        // The keys differ, so something did: a number's last digit, or the order of inputs.
+        causes.push("settings changed in their last digits".to_owned());
     }
     let more = causes.len().saturating_sub(TOLD);
     causes.truncate(TOLD);
