@@ -1,7 +1,7 @@
 //! Exact search: every query against every photo of the gallery, the best k kept.
 //!
 //! Nothing is approximate. [`exact`] multiplies tiles of queries and gallery and throws each tile of
-//! cosines away after [`top`] has looked at it, so memory holds no query × gallery matrix: at
+//! cosines away after `top` has looked at it, so memory holds no query × gallery matrix: at
 //! 2,942 × 109,481 × 512 it is the embeddings and some 20 MB.
 //!
 //! Order is total: cosine falling, and among equal cosines the photo that stands first in the

@@ -5,7 +5,7 @@
 //! what it did. Which of them help differs from competition to competition, in sign too, so none is
 //! on by default: measure each on held-out queries.
 //!
-//! Names and parameters are declared once, in [`declared`], from which recipes are checked, help is
+//! Names and parameters are declared once, in `declared`, from which recipes are checked, help is
 //! printed and the reference is made.
 
 mod alpha_qe;

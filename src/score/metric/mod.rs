@@ -19,7 +19,7 @@ use super::bootstrap;
 use super::number::rounded;
 use crate::base::Seed;
 use crate::base::files::{publish, read};
-use crate::retrieve::Ranking;
+use crate::retrieve::{Ranking, RetrieveError};
 
 /// Version of the algorithm, for keys.
 pub const VERSION: u32 = 1;
@@ -47,7 +47,8 @@ impl Metric {
     /// whole; without it each query is drawn by itself.
     ///
     /// # Errors
-    /// When lists are shorter than the metric looks, a photo is not in `labels`, or no query is there.
+    /// When lists are shorter than the metric looks, a photo is not in `labels`, groups are not one a query, or
+    /// no query is there.
     pub fn score(
         self,
         ranking: &Ranking,
@@ -55,6 +56,10 @@ impl Metric {
         groups: Option<&[u32]>,
         seed: Seed,
     ) -> Result<Score, ScoreError> {
+        if let Some(found) = groups.map(<[u32]>::len).filter(|&found| found != ranking.queries.len()) {
+            let expected = ranking.queries.len();
+            return Err(RetrieveError::Shape { what: "groups, one a query", expected, found }.into());
+        }
         let per_query = match self {
             Metric::Mrr { k } => reciprocal_ranks(ranking, labels, k)?,
         };

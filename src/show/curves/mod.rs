@@ -1,8 +1,8 @@
 //! Learning curves as a picture: one chart a series (loss, MRR@20, …), one colour a recipe.
 //!
-//! Takes recipes with their series as the snapshot has them; gives an SVG or a PNG. [`page`] decides
+//! Takes recipes with their series as the snapshot has them; gives an SVG or a PNG. `page` decides
 //! what is to be seen (ranges, means over folds, best values, gaps where a number is not finite),
-//! [`draw`] puts it on a plotters backend. The pinned recipe is drawn last, thick and dashed.
+//! `draw` puts it on a plotters backend. The pinned recipe is drawn last, thick and dashed.
 
 mod draw;
 mod page;
