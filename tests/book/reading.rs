@@ -268,3 +268,20 @@ fn the_recipes_are_read() {
     let changed: Vec<String> = crops.settings.changes_from(&arcface.settings).into_iter().map(|c| c.name).collect();
     assert!(!changed.is_empty() && changed.iter().all(|c| c.starts_with("augment.")), "{changed:?}");
 }
+
+/// Marks, indentation and line ends around a cell are Markdown's and never part of a text of many lines.
+#[test]
+fn many_lines_are_the_same_everywhere() {
+    let cell =
+        "[backbone]\nweights = \"\"\"\none\n  two \\\\r\n\"\"\"\n[loss]\nname = \"ArcFaceLoss\"\n[train]\nepochs = 1\n";
+    let plain = format!("```toml\n{cell}```\n");
+    let quoted: String = plain
+        .lines()
+        .map(|line| format!("> - {line}\n").replacen("- ", if line == "```toml" { "- " } else { "  " }, 1))
+        .collect();
+    let expected = Value::Text("one\n  two \\r\n".into());
+    for text in [plain.replace('\n', "\r\n"), quoted.replace('\n', "\r\n"), quoted, plain] {
+        let book = right(&[("r.md", &text)]);
+        assert_eq!(book.settings.get("backbone.weights"), Some(&expected), "{text}");
+    }
+}

@@ -1,7 +1,7 @@
 //! A mistake with its place.
 //!
 //! Takes a source text and a range of bytes in it; gives file, line and column (characters, from 1),
-//! what is wrong and what to do, as data for the workbench and, in [`report`], as text for people.
+//! what is wrong and what to do, as data for the workbench and, in [`report()`], as text for people.
 
 mod place;
 mod report;

@@ -122,17 +122,8 @@ fn key_topics(topics: &mut Vec<Topic>, param: &Param, owner: &str, homes: &[&str
     let mut text = format!("{}  {}{}\n", names[0], line_of(param.about), later(param.status));
     let _ = writeln!(text, "  {}", value(param));
     topics.push(Topic { names, text });
-    for inner in fixed(&param.kind) {
+    for inner in kinds::fixed(&param.kind) {
         key_topics(topics, inner, &format!("{owner}.{}", param.name), &[]);
-    }
-}
-
-fn fixed(kind: &Kind) -> Vec<&'static Param> {
-    match kind {
-        Kind::Table(params) => params.iter().collect(),
-        Kind::List { of, .. } => fixed(of),
-        Kind::Either(kinds) => kinds.iter().flat_map(fixed).collect(),
-        _ => Vec::new(),
     }
 }
 
