@@ -34,6 +34,11 @@ pub(crate) fn quoted(value: &str) -> String {
     format!("\"{}\"", fit(value, 60))
 }
 
+/// `1 row`, `2 rows`.
+pub(crate) fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Names in a message: `"a", "b" and 3 more`.
 pub(crate) fn listed<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
     let names: Vec<String> = names.into_iter().map(|n| quoted(n.as_ref())).collect();
@@ -78,7 +83,7 @@ pub enum DataError {
     StrayQuote(Place),
     /// A row of another length than the header.
     #[error(
-        "{place}: {found} fields, the header has {expected}; a value with the separator in it must stand in quotes"
+        "{place}: {found}, the header has {expected}; a value with the separator in it must stand in quotes", found = counted(*.found, "field")
     )]
     Ragged {
         /// The row.

@@ -213,7 +213,11 @@ impl Competition {
         let Written { competition, data, protocol, submission, workbench } = written;
         let data = data.ok_or_else(|| DataError::Facts("a [data] table with a layout must be there".to_owned()))?;
         let nishika = data.layout == Layout::Nishika;
-        let folder = root.join(data.folder.as_deref().unwrap_or("."));
+        // `root.join(".")` would put "./" into every message.
+        let folder = match data.folder.as_deref() {
+            None | Some("." | "./" | "") => root.to_owned(),
+            Some(folder) => root.join(folder),
+        };
         let k = competition.k.unwrap_or(20);
         let kind = protocol.kind.unwrap_or(match data.layout {
             Layout::QueryGallery => ProtocolKind::Given,

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::base::{Seed, Value};
 
 use super::competition::{Protocol, ProtocolKind};
-use super::error::{listed, nearest, quoted};
+use super::error::{counted, listed, nearest, quoted};
 use super::manifest::{Manifest, Role};
 
 pub use declared::{SECTIONS, TECHNIQUES};
@@ -313,18 +313,20 @@ impl Fold {
 }
 
 impl fmt::Display for Composition {
-    /// `learns 320 photos of 24 labels, asks 21 queries of 59 photos; 3 labels have one held-out photo, …`
+    /// `learns 320 photos of 24 labels, asks 21 of 59 photos; 3 labels with a single held-out photo, …`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Composition { train, labels, queries, gallery, lone, unanswerable, unseen } = self;
-        write!(f, "learns {train} photos of {labels} labels, asks {queries} queries of {gallery} photos")?;
+        let (train, labels) = (counted(*train, "photo"), counted(*labels, "label"));
+        write!(f, "learns {train} of {labels}, asks {queries} of {}", counted(*gallery, "photo"))?;
         if !lone.is_empty() {
-            write!(f, "; {} labels have one held-out photo, which can answer nobody: {}", lone.len(), listed(lone))?;
+            let labels = counted(lone.len(), "label");
+            write!(f, "; {labels} with a single held-out photo, which can answer nobody: {}", listed(lone))?;
         }
         if *unanswerable > 0 {
-            write!(f, "; {unanswerable} queries have no right answer and score 0")?;
+            write!(f, "; {unanswerable} of the queries have no right answer and score 0")?;
         }
         if *unseen > 0 {
-            write!(f, "; {unseen} held-out labels are never learnt")?;
+            write!(f, "; {} held out but never learnt", counted(*unseen, "label"))?;
         }
         Ok(())
     }

@@ -58,8 +58,8 @@ fn one_query_of_each_label_with_two() {
     let folds = folds(&m, &stratified(2, 0), &ONE).unwrap();
     let compositions: Vec<String> = folds.iter().map(|fold| fold.composition(&m).to_string()).collect();
     insta::assert_snapshot!(compositions.join("\n"), @r#"
-    learns 10 photos of 2 labels, asks 2 queries of 9 photos; 1 labels have one held-out photo, which can answer nobody: "c"; 1 held-out labels are never learnt
-    learns 11 photos of 3 labels, asks 2 queries of 8 photos
+    learns 10 photos of 2 labels, asks 2 of 9 photos; 1 label with a single held-out photo, which can answer nobody: "c"; 1 label held out but never learnt
+    learns 11 photos of 3 labels, asks 2 of 8 photos
     "#);
 }
 

@@ -87,8 +87,9 @@ impl Surroundings {
             for folder in &self.folders {
                 for suffix in ["", ".jpg", ".jpeg", ".png", ".webp", ".JPG"] {
                     let found = |value: &&&str| {
-                        let file = format!("{value}{suffix}");
-                        is_picture(&file) && self.root.join(folder).join(file).is_file()
+                        // With an ending of its own a value needs none, without one it needs one.
+                        is_picture(value) == suffix.is_empty()
+                            && self.root.join(folder).join(format!("{value}{suffix}")).is_file()
                     };
                     let hits = values.iter().filter(found).count();
                     if hits > best.as_ref().map_or(0, |(most, _)| *most) {

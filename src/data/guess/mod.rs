@@ -14,7 +14,7 @@ use crate::base::Value;
 use crate::base::text::plain;
 
 use super::competition::Competition;
-use super::error::{DataError, listed, quoted};
+use super::error::{DataError, counted, listed, quoted};
 use super::layout::Listing;
 use super::manifest::Role;
 use super::table::Table;
@@ -228,7 +228,7 @@ fn one_table<'a>(guess: &mut Guess, tables: &[(&'a Path, Table)], surroundings: 
     guess.folder(path.parent().unwrap_or(Path::new("")));
     let mut why = format!("it lists files and labels in {} rows", table.rows());
     if !others.is_empty() {
-        why += &format!("; {} would fit too, but less well or with fewer rows", listed(&others));
+        why += &format!("; {} would do too: this one has better columns, more rows or the earlier name", listed(&others));
     }
     guess.say("data.table", text(&path.file_name().unwrap_or_default().to_string_lossy()), why);
     if let Some(place) = surroundings.pictures(path, table) {
@@ -246,7 +246,12 @@ fn one_table<'a>(guess: &mut Guess, tables: &[(&'a Path, Table)], surroundings: 
     if !flags {
         splits(guess, table, &columns, label);
     }
+    let roles = guess.facts.iter().any(|fact| fact.key == "data.columns.split") || flags;
     for (column, train, eval) in columns::divisions(table) {
+        // A column that says roles already divides by itself.
+        if roles && columns.split.as_ref().is_some_and(|split| split.name == column) {
+            continue;
+        }
         guess.notes.push(format!(
             "recipes can divide by {}: [folds] scheme = \"column\", column = {}, train = {}, eval = {}",
             quoted(&column),
@@ -314,8 +319,8 @@ fn try_out(guess: &mut Guess, folder: &Path) {
         Ok(listing) => {
             let count = |roles: &[Role]| listing.rows.iter().filter(|row| roles.contains(&row.role)).count();
             guess.notes.push(format!(
-                "the tables list {} photos for training, {} queries and {} photos to be found",
-                count(&[Role::Train]),
+                "the tables list {} for training, {} to look up and {} to be found",
+                counted(count(&[Role::Train]), "photo"),
                 count(&[Role::Query, Role::Both]),
                 count(&[Role::Gallery, Role::Both])
             ));

@@ -10,6 +10,7 @@ use super::super::competition::{Competition, Images};
 use super::super::error::{DataError, listed};
 use super::super::manifest::Role;
 use super::super::table::{Table, Texts};
+use super::rows::leaves;
 
 /// How many of a table's first pictures are looked for.
 const TRIED: usize = 20;
@@ -44,9 +45,13 @@ pub(super) fn folder(
     ];
     let examples: Vec<String> = (0..table.rows().min(TRIED))
         .map(|row| image.get(row))
-        .filter(|name| !name.is_empty())
+        .filter(|name| !name.is_empty() && leaves(name).is_none())
         .map(|name| format!("{name}{}", data.suffix))
         .collect();
+    if examples.is_empty() {
+        // Whatever is wrong with these rows is said where each row is judged.
+        return Ok(relative);
+    }
     for example in &examples {
         for place in &places {
             if data.folder.join(place).join(example).is_file() {

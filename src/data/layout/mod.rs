@@ -15,7 +15,7 @@ mod rows;
 use std::path::PathBuf;
 
 use super::competition::{Competition, Layout, Tables};
-use super::error::{DataError, Place, quoted};
+use super::error::{DataError, Place, counted, quoted};
 use super::manifest::Role;
 use super::table::Table;
 
@@ -86,8 +86,8 @@ fn left_out(table: &Table, column: &str, counts: &std::collections::BTreeMap<Str
     counts
         .iter()
         .map(|(value, count)| {
-            let (file, value) = (table.file.display(), quoted(value));
-            format!("{file}: {count} rows with {column} {value} are left out; data.splits does not name it")
+            let (file, value, rows) = (table.file.display(), quoted(value), counted(*count, "row"));
+            format!("{file}: {rows} with {column} {value} left out; data.splits does not name it")
         })
         .collect()
 }

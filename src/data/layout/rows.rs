@@ -86,7 +86,7 @@ impl Source<'_> {
 }
 
 /// Why a path is refused: tables come from elsewhere and may point only into the images' folder.
-fn leaves(path: &str) -> Option<&'static str> {
+pub(super) fn leaves(path: &str) -> Option<&'static str> {
     let bytes = path.as_bytes();
     if path.starts_with('/') || (bytes.len() > 1 && bytes[1] == b':' && bytes[0].is_ascii_alphabetic()) {
         Some("is absolute; a table may only name files inside the images' folder, set data.images")

@@ -14,7 +14,7 @@ use crate::base::{Cancel, Key, KeyWriter, Progress};
 
 use super::competition::Competition;
 use super::content::{self, Content};
-use super::error::DataError;
+use super::error::{DataError, counted};
 use super::layout::{Listing, Row};
 use super::table::Texts;
 
@@ -121,8 +121,8 @@ impl Manifest {
             Report { notes: std::mem::take(&mut listing.notes), cached: contents.cached, read: contents.read };
         let manifest = Manifest::of(listing, contents.of, competition.data.skip_unreadable)?;
         if !manifest.skipped.is_empty() {
-            let count = manifest.skipped.len();
-            report.notes.push(format!("{count} pictures are left out, since they are missing or cannot be read"));
+            let pictures = counted(manifest.skipped.len(), "picture");
+            report.notes.push(format!("{pictures} left out: missing or unreadable"));
         }
         Ok((manifest, report))
     }
@@ -291,7 +291,7 @@ impl std::fmt::Display for Changes {
         let mut told = parts.iter().filter(|(count, _)| *count > 0);
         match told.next() {
             None => return write!(f, "nothing"),
-            Some((count, what)) => write!(f, "{count} image{} {what}", if *count == 1 { "" } else { "s" })?,
+            Some((count, what)) => write!(f, "{} {what}", counted(*count, "image"))?,
         }
         told.try_for_each(|(count, what)| write!(f, ", {count} {what}"))
     }
