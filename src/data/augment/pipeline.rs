@@ -340,4 +340,38 @@ mod tests {
         let flipped = (0..2000).filter(|&i| pipeline.picture(&picture, Seed::new(i)) != picture).count();
         assert!((540..660).contains(&flipped), "{flipped}");
     }
+
+    /// One row of golden.json.
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        ops: Value,
+        rgb: Vec<u8>,
+    }
+
+    #[test]
+    fn within_one_grey_level_of_albumentations() {
+        // The picture of tests/golden/augment/make.py.
+        let (height, width) = (40, 30);
+        let pixel = |y: u32, x: u32| {
+            let blue = 255 + (x * 7 + y * 3) % 11 - x * 5 - y * 2;
+            [x * 8 + y, y * 6 + (x * y) % 23, blue].map(|v| (v % 256) as u8)
+        };
+        let rgb = (0..height).flat_map(|y| (0..width).flat_map(move |x| pixel(y, x))).collect();
+        let picture = Picture { width, height, rgb };
+        let cases: Vec<Golden> =
+            serde_json::from_str(include_str!("../../../tests/golden/augment/golden.json")).unwrap();
+        for case in cases {
+            let Value::List(ops) = &case.ops else { panic!("a list of operations") };
+            let mut current = Cow::Borrowed(&picture);
+            for (place, entry) in ops.iter().enumerate() {
+                let op = Op::read("golden", place, entry).unwrap();
+                current = op.action.run(current, &mut Seed::new(0).draws());
+            }
+            assert_eq!(current.rgb.len(), case.rgb.len(), "{}", case.ops);
+            let apart: u64 = current.rgb.iter().zip(&case.rgb).map(|(&a, &b)| u64::from(a.abs_diff(b))).sum();
+            let mean = apart as f64 / case.rgb.len() as f64;
+
+            assert!(mean < 1.0, "{}: {mean} grey levels apart", case.ops);
+        }
+    }
 }

@@ -124,7 +124,7 @@ impl Set {
     }
 
     fn add_brand(&mut self, brand: usize, count: usize, draws: &mut Draws) {
-        let (test, cite) = ((count * 3 + 10) / 20, (count * 7 + 10) / 20);
+        let (test, cite) = ((count * 3 + 10) / 20, (count * 6 + 10) / 20);
         let mut roles: Vec<Role> = (0..count)
             .map(|i| match i {
                 // About two queries of five are public.

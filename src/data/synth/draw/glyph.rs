@@ -40,7 +40,7 @@ impl Glyph {
         let mut sheet = Sheet { wet: vec![false; (4 * SIDE * SIDE) as usize], hand };
         let cut = 96 + draws.below(48) as i32;
         let parts: Vec<Part> = match draws.below(10) {
-            0 | 1 => vec![[20, 20, 236, 236]],
+            0 | 1 => vec![[20, 20, 236, 236], [64, 64, 192, 192]],
             2..=5 => vec![[16, 20, cut - 8, 236], [cut + 8, 20, 240, 236]],
             6..=7 => vec![[28, 16, 228, cut], [28, cut + 12, 228, 240]],
             8 => vec![[16, 20, cut - 8, 236], [cut + 8, 16, 240, 118], [cut + 8, 134, 240, 240]],
@@ -50,7 +50,7 @@ impl Glyph {
             }
         };
         for part in parts {
-            sheet.part(part, draws);
+            sheet.part(part.map(|edge| edge + draws.between(-10, 10) as i32), draws);
         }
         sheet.dried()
     }

@@ -32,34 +32,34 @@ impl Sheet {
         match label.layout {
             Layout::Column => {
                 sheet.column(&label.name, label.hand, 72, 100, 14, 176, label.ink);
-                sheet.column(&label.print, PRINT, 20, 30, 26, 166, label.ink);
+                sheet.column(&label.print, PRINT, 22, 36, 22, 170, label.ink);
                 sheet.fine_text(label, 116, 40, 130, 150);
             }
             Layout::Aside => {
                 sheet.column(&label.name, label.hand, 94, 84, 12, 178, label.ink);
-                sheet.column(&label.print, PRINT, 34, 30, 16, 142, label.ink);
+                sheet.column(&label.print, PRINT, 30, 36, 10, 146, label.ink);
                 sheet.seal(label, 34, 164);
             }
             Layout::Single => {
                 sheet.column(&label.name, label.hand, 72, 124, 10, 134, label.ink);
-                sheet.row(&label.print, PRINT, 158, 29, 12, 132, label.ink);
+                sheet.row(&label.print, PRINT, 157, 34, 8, 136, label.ink);
                 sheet.fine_text(label, 30, 178, 114, 186);
             }
             Layout::Row => {
                 sheet.row(&label.name, label.hand, 44, 66, 6, 138, label.ink);
                 sheet.crest(label, 72, 108, 24);
-                sheet.row(&label.print, PRINT, 158, 29, 12, 132, label.ink);
+                sheet.row(&label.print, PRINT, 157, 34, 8, 136, label.ink);
             }
             Layout::Band => {
                 sheet.canvas.change(44..104, 0..HEIGHT, |_, _, _| label.accent);
                 sheet.column(&label.name, label.hand, 74, 60, 10, 182, label.paper);
-                sheet.column(&label.print, PRINT, 22, 30, 34, 174, label.ink);
+                sheet.column(&label.print, PRINT, 22, 35, 28, 178, label.ink);
                 sheet.crest(label, 124, 30, 14);
                 sheet.fine_text(label, 112, 60, 136, 170);
             }
             Layout::Oval => {
                 sheet.column(&label.name, label.hand, 72, 104, 18, 136, label.ink);
-                sheet.row(&label.print, PRINT, 154, 27, 22, 122, label.accent);
+                sheet.row(&label.print, PRINT, 152, 30, 20, 124, label.ink);
             }
         }
         sheet

@@ -70,15 +70,15 @@ fn lean(most: i64, draws: &mut Draws) -> i32 {
 
 fn stand(canvas: &Canvas, two: bool, draws: &mut Draws) -> Pose {
     let (width, height) = (canvas.width * 256, canvas.height * 256);
-    let share = if two { draws.between(38, 46) } else { draws.between(46, 82) } as i32;
+    let share = if two { draws.between(38, 46) } else { draws.between(54, 86) } as i32;
     let aside = if two { if draws.below(2) == 0 { -26 } else { 26 } } else { lean(14, draws) };
-    let roll = if draws.below(16) == 0 { lean(420, draws) } else { lean(120, draws) };
+    let roll = if draws.below(16) == 0 { lean(420, draws) } else { lean(90, draws) };
     Pose {
         x: width / 2 + width / 100 * aside,
         y: height / 2 + height / 100 * lean(14, draws),
         width: width / 100 * share,
         roll,
-        yaw: lean(330, draws),
+        yaw: lean(280, draws),
         pitch: lean(240, draws),
         lean: [lean(110, draws), lean(110, draws)],
         light: lean(900, draws),
@@ -88,7 +88,7 @@ fn stand(canvas: &Canvas, two: bool, draws: &mut Draws) -> Pose {
 
 /// Light: brightness, colour, fall-off, a reflection, contrast.
 fn expose(mut canvas: Canvas, draws: &mut Draws) -> Canvas {
-    let gain = if draws.below(8) == 0 { draws.between(110, 170) } else { draws.between(180, 330) } as i32;
+    let gain = if draws.below(10) == 0 { draws.between(120, 180) } else { draws.between(190, 330) } as i32;
     let warm = lean(40, draws);
     let tint = [256 + warm, 256 + lean(14, draws), 256 - warm];
     let (angle, fall) = (draws.between(0, 4095) as i32, draws.between(0, 110) as i32);
@@ -120,7 +120,7 @@ fn expose(mut canvas: Canvas, draws: &mut Draws) -> Canvas {
 
 /// Lens and sensor: out of focus, shaken, noisy.
 fn develop(mut canvas: Canvas, draws: &mut Draws) -> Canvas {
-    let soft = [0, 0, 0, 0, 1, 1, 1, 2][draws.below(8) as usize];
+    let soft = [0, 0, 0, 0, 0, 1, 1, 2][draws.below(8) as usize];
     canvas = canvas.blurred(soft);
     if draws.below(10) == 0 {
         canvas = canvas.smeared(draws.below(2) == 0);
