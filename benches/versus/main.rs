@@ -3,6 +3,7 @@
 //! usage: `benches/versus/run [NAME…] [--json] [--photos DIR]`. For each pair it gives the medians and
 //! `ratio`, above 1 where Toji is ahead. A pair whose peer or photos are absent says `skipped: …`.
 //! `versus ours NAME` is our side alone, which prints one measurement as JSON.
+#![expect(clippy::disallowed_methods, reason = "a program of its own: TOJI_PEERS is its setting")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measuring program's output is its purpose")]
 
 mod ours;

@@ -85,8 +85,7 @@ pub fn batch_norm(x: &Grid, gamma: &[f64], beta: &[f64]) -> (Grid, Vec<f64>, Vec
     let [b, c, h, w] = x.dims;
     let (mut y, mut means, mut variances) = (x.clone(), Vec::new(), Vec::new());
     for channel in 0..c {
-        let places: Vec<usize> =
-            (0..b).flat_map(|n| (0..h * w).map(move |i| (n * c + channel) * h * w + i)).collect();
+        let places: Vec<usize> = (0..b).flat_map(|n| (0..h * w).map(move |i| (n * c + channel) * h * w + i)).collect();
         let n = places.len() as f64;
         let mean = places.iter().map(|p| x.values[*p]).sum::<f64>() / n;
         let variance = places.iter().map(|p| (x.values[*p] - mean).powi(2)).sum::<f64>() / n;

@@ -26,11 +26,7 @@ fn numbers(count: usize, draws: &mut Draws, low: f64, high: f64) -> Vec<f64> {
 }
 
 /// Runs an operation on one watched input; gives output, gradients and the input's gradient.
-fn run(
-    x: &Grid,
-    dy: &[f64],
-    f: impl FnOnce(&mut Tape, &Var) -> Result<Var, OpsError>,
-) -> (Vec<f32>, Grads, Vec<f32>) {
+fn run(x: &Grid, dy: &[f64], f: impl FnOnce(&mut Tape, &Var) -> Result<Var, OpsError>) -> (Vec<f32>, Grads, Vec<f32>) {
     let mut tape = Tape::train();
     let x = tape.watch(&tensor(&x.values, &x.dims));
     let y = f(&mut tape, &x).expect("forward");
@@ -45,8 +41,7 @@ fn check_conv(x: &Grid, w: &Grid, g: Geometry, draws: &mut Draws) {
     let weight = add(&mut params, "w", &w.values, &w.dims);
     let reference = conv(x, w, g);
     let dy = numbers(reference.values.len(), draws, -1.0, 1.0);
-    let layer =
-        Conv { weight, stride: g.stride, padding: g.padding, dilation: g.dilation, groups: g.groups };
+    let layer = Conv { weight, stride: g.stride, padding: g.padding, dilation: g.dilation, groups: g.groups };
     let (y, grads, dx) = run(x, &dy, |tape, x| tape.conv2d(&params, x, &layer, None));
     let (dx_reference, dw_reference) = conv_back(x, w, g, &dy);
     let what = format!("{:?} {:?} {g:?}", x.dims, w.dims);
@@ -208,8 +203,7 @@ fn the_fused_block_is_its_parts() {
         };
         let layer = Conv { weight, stride: 2, padding: 1, dilation: 1, groups: 1 };
         let mut tape = Tape::train();
-        let (x_var, r_var) =
-            (tape.watch(&tensor(&x.values, &x.dims)), tape.watch(&tensor(&residual.values, &shape)));
+        let (x_var, r_var) = (tape.watch(&tensor(&x.values, &x.dims)), tape.watch(&tensor(&residual.values, &shape)));
         let r_used = with_residual.then_some(&r_var);
         let z = tape.conv_norm(&params, &x_var, &layer, &norm, r_used, rectified).expect("forward");
         let grads = tape.backward(&z, &tensor(&dy, &shape)).expect("backward");
@@ -217,12 +211,32 @@ fn the_fused_block_is_its_parts() {
         close("z", &floats(&z.tensor()), &whole(&x.values, &w.values, &gamma, &beta, r), 1e-4);
         let check = |what: &str, ours: &Tensor, reference: Vec<f64>| close(what, &floats(ours), &reference, 2e-3);
         let loss = |z: Vec<f64>| dot(&z, &dy);
-        check("dx", grads.of(&x_var).expect("dx"), differences(&x.values, |v| loss(whole(v, &w.values, &gamma, &beta, r))));
-        check("dw", grads.get(weight).expect("dw"), differences(&w.values, |v| loss(whole(&x.values, v, &gamma, &beta, r))));
-        check("dgamma", grads.get(norm.weight).expect("dgamma"), differences(&gamma, |v| loss(whole(&x.values, &w.values, v, &beta, r))));
-        check("dbeta", grads.get(norm.bias).expect("dbeta"), differences(&beta, |v| loss(whole(&x.values, &w.values, &gamma, v, r))));
+        check(
+            "dx",
+            grads.of(&x_var).expect("dx"),
+            differences(&x.values, |v| loss(whole(v, &w.values, &gamma, &beta, r))),
+        );
+        check(
+            "dw",
+            grads.get(weight).expect("dw"),
+            differences(&w.values, |v| loss(whole(&x.values, v, &gamma, &beta, r))),
+        );
+        check(
+            "dgamma",
+            grads.get(norm.weight).expect("dgamma"),
+            differences(&gamma, |v| loss(whole(&x.values, &w.values, v, &beta, r))),
+        );
+        check(
+            "dbeta",
+            grads.get(norm.bias).expect("dbeta"),
+            differences(&beta, |v| loss(whole(&x.values, &w.values, &gamma, v, r))),
+        );
         if with_residual {
-            check("dr", grads.of(&r_var).expect("dr"), differences(r, |v| loss(whole(&x.values, &w.values, &gamma, &beta, v))));
+            check(
+                "dr",
+                grads.of(&r_var).expect("dr"),
+                differences(r, |v| loss(whole(&x.values, &w.values, &gamma, &beta, v))),
+            );
         }
 
         let before = [floats(params.get(norm.running_mean)), floats(params.get(norm.running_var))];
@@ -247,8 +261,7 @@ fn the_fused_block_is_its_parts() {
             *value = if rectified { value.max(0.0) } else { *value };
         }
         let mut eval = Tape::eval();
-        let (x_var, r_var) =
-            (eval.constant(&tensor(&x.values, &x.dims)), eval.constant(&tensor(r, &shape)));
+        let (x_var, r_var) = (eval.constant(&tensor(&x.values, &x.dims)), eval.constant(&tensor(r, &shape)));
         let z = eval.conv_norm(&params, &x_var, &layer, &norm, with_residual.then_some(&r_var), rectified);
         close("evaluation", &floats(&z.expect("evaluation").tensor()), &folded.values, 1e-4);
     }

@@ -137,8 +137,7 @@ fn sizes_are_the_published_ones() {
     }
 }
 
-const MULTIPLY_ADDS: [(&str, usize, u64); 3] =
-    [
+const MULTIPLY_ADDS: [(&str, usize, u64); 3] = [
     ("resnet10t", 5_435_488, 1_097_259_008),
     ("resnet18", 11_689_512, 1_814_073_344),
     ("resnet34", 21_797_672, 3_663_761_408),

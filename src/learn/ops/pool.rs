@@ -179,14 +179,14 @@ impl Tape {
                 let (dy, mut dx) = (take(&dy)?, memory.dirty(b * c * plane));
                 floats("gem", y.peek(), |y| {
                     floats("gem", x.peek(), |x| {
-                        let of = |(((dx, x), y), dy): (((&mut [f32], &[f32]), &f32), &f32)| {
+                        let planes = dx.par_chunks_mut(plane).zip(x.par_chunks(plane));
+                        planes.zip(y.par_iter().zip(&dy)).for_each(|((dx, x), (y, dy))| {
                             let slope = dy * y.powf(1.0 - p) / plane as f32;
                             for (dx, x) in dx.iter_mut().zip(x) {
                                 let power = if p == 3.0 { x * x } else { x.max(GEM_LEAST).powf(p - 1.0) };
                                 *dx = if *x < GEM_LEAST { 0.0 } else { slope * power };
                             }
-                        };
-                        dx.par_chunks_mut(plane).zip(x.par_chunks(plane)).zip(y).zip(&dy).for_each(of);
+                        });
                         Ok(())
                     })
                 })?;

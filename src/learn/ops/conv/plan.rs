@@ -10,10 +10,11 @@ use super::Conv;
 use crate::learn::ops::OpsError;
 
 /// Columns of one product: few enough for the cache, enough to pay for packing the weights.
-const LEAST_COLUMNS: usize = 256;
+const LEAST_COLUMNS: usize = 512;
 const MOST_COLUMNS: usize = 1024;
-/// Floats of the unfolded input that may lie in the second-level cache (1 MiB here) beside the rest.
-const CACHE_FLOATS: usize = 160 * 1024;
+/// Floats of an unfolded input of one tile, about the common second-level cache of 1 MiB. For ResNet-18 at
+/// 96 px, 100 K floats with 128 columns cost 6 % more processor time, and 400 K gained nothing.
+const CACHE_FLOATS: usize = 256 * 1024;
 
 /// Sizes and cuts of one convolution of one batch.
 #[derive(Clone, Debug)]
