@@ -1,4 +1,4 @@
-//! Whole screens as snapshots at 40×20, 80×24 and 160×50.
+//! Whole screens as snapshots at 40×20, 80×24 and 160×50: long, since the screens are.
 
 use std::sync::Arc;
 

@@ -167,3 +167,22 @@ fn the_selection_holds_when_recipes_come_and_go() {
     model.take(crate::tui::Feed::Snapshot(std::sync::Arc::new(next)));
     assert_eq!(model.selected, "");
 }
+
+#[test]
+fn a_long_list_shows_the_selected_recipe_on_every_size() {
+    let mut many = sample::snapshot();
+    let like = many.recipes[1].clone();
+    many.recipes
+        .extend((0..300).map(|i| toji::session::snapshot::Recipe { name: format!("10-more-{i:03}"), ..like.clone() }));
+    for size in [(40, 20), (80, 24), (160, 50), (80, 7)] {
+        let mut model = model(many.clone(), size, "");
+        for index in [0, 5, 6, 40, 150, 306] {
+            model.select(index);
+            let screen = super::screens::screen(&model);
+            let cursor =
+                screen.lines().find(|l| l.starts_with('❯')).unwrap_or_else(|| panic!("{size:?} {index}:\n{screen}"));
+            let start: String = model.selected.chars().take(7).collect();
+            assert!(cursor.contains(&start), "{cursor}");
+        }
+    }
+}

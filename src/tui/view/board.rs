@@ -13,7 +13,7 @@ use toji::session::snapshot::{Problem, Recipe};
 
 use super::ink::{Ink, Tone, line, put, wrap};
 use super::{curves, plan, problems, words};
-use crate::tui::model::Model;
+use crate::tui::model::{Model, is_active};
 
 /// How much room there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -293,6 +293,9 @@ fn detail(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
         let (_, _, tone) = words::state(recipe.state, ink);
         say(message, if tone == Tone::Bad { tone } else { Tone::Plain });
     }
+    if recipe.fold.is_some_and(|(_, folds)| folds > 1) && is_active(recipe.state) {
+        say(&words::progress(recipe), Tone::Plain);
+    }
     for problem in problems(recipe).take(2) {
         say(&format!("{}: {}", words::place(problem), problem.message), Tone::Bad);
     }
@@ -316,8 +319,8 @@ fn detail(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
         put(buffer, area, y, row);
     }
     // A large terminal has room for the curves as well.
-    let used = rows.len() as u16 + 1;
-    if area.height >= used + 14 {
+    let used = u16::try_from(rows.len() + 1).unwrap_or(u16::MAX);
+    if area.height >= used.saturating_add(14) {
         curves::plots(model, ink, Rect { y: area.y + used, height: area.height - used, ..area }, buffer);
     }
 }
