@@ -14,7 +14,6 @@ const BINARY: [&str; 2] = ["cli", "tui"];
 
 /// Which folders may name an external crate. A crate that is not here belongs to everybody.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("anyhow", &["cli"]),
     ("blake3", &["base"]),
     ("candle_core", &["data/batch", "learn"]),
     ("candle_nn", &["learn"]),
@@ -22,17 +21,14 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("crossterm", &["tui", "cli"]),
     ("encoding_rs", &["data"]),
     ("epaint_default_fonts", &["show"]),
-    ("fast_image_resize", &["data"]),
     ("gemm", &["learn/ops"]),
     ("image", &["data", "show"]),
-    ("jiff", &["cli", "tui"]),
     ("miette", &["book"]),
     ("notify_debouncer_full", &["session/watch.rs"]),
     ("plotters", &["show"]),
     ("polars", &["data", "score", "show"]),
-    ("pulldown_cmark", &["book"]),
+    ("pulldown_cmark", &["book", "tui"]),
     ("ratatui", &["tui"]),
-    ("ratatui_image", &["tui"]),
     ("rustix", &["base", "cli"]),
     ("safetensors", &["learn", "retrieve"]),
     ("signal_hook", &["cli"]),
