@@ -79,7 +79,8 @@ fn the_host_scores_the_sample_with_every_bug() {
     let cite = of_role("cite");
     let mut text = "gid,cite_gid\n".to_owned();
     for query in of_role("public").iter().chain(&of_role("private")) {
-        let (same, other): (Vec<_>, Vec<_>) = cite.iter().partition(|photo| photo[3] == query[3]);
+        type Rows<'a> = Vec<&'a Vec<&'a str>>;
+        let (same, other): (Rows<'_>, Rows<'_>) = cite.iter().partition(|photo| photo[3] == query[3]);
         let list: Vec<&str> = same.iter().chain(&other).take(20).map(|photo| photo[0]).collect();
         text.push_str(&format!("{},{}\n", query[0], list.join(" ")));
     }

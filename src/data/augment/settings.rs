@@ -220,7 +220,7 @@ fn action(name: &str, settings: &Value) -> Result<(f64, Action), String> {
         "RandomResizedCrop" => {
             let w: WrittenCrop = decode(settings)?;
             let (scale, ratio) = (ordered("scale", w.scale)?, ordered("ratio", w.ratio)?);
-            if !(ratio.low > 0.0) || !(scale.low >= 0.0 && scale.high <= 1.0) {
+            if ratio.low <= 0.0 || scale.low < 0.0 || scale.high > 1.0 {
                 return Err("scale must lie in 0 to 1 and ratio above 0".to_owned());
             }
             let (interpolation, area) = (w.interpolation, w.area_for_downscale.is_on());
@@ -268,7 +268,7 @@ fn action(name: &str, settings: &Value) -> Result<(f64, Action), String> {
                     Fill::Rgb(rgb) => rgb,
                 },
             };
-            if affine.scale.iter().any(|s| !(s.low > 0.0)) {
+            if affine.scale.iter().any(|s| s.low <= 0.0) {
                 return Err("scale must be above 0".to_owned());
             }
             if affine.shear.iter().any(|s| s.low <= -90.0 || s.high >= 90.0) {

@@ -65,7 +65,7 @@ impl Bottle {
 pub fn draw(canvas: &mut Canvas, look: &Look, sheet: &Sheet, pose: &Pose) {
     // 1024ths of the half width for each pixel, times 2²⁰, along the bottle's own axes.
     let unit = (2048 << 28) / i64::from(pose.width.max(256));
-    let (sine, cosine) = (i64::from(sin(pose.roll)) * unit >> 14, i64::from(cos(pose.roll)) * unit >> 14);
+    let (sine, cosine) = ((i64::from(sin(pose.roll)) * unit) >> 14, (i64::from(cos(pose.roll)) * unit) >> 14);
     for y in 0..canvas.height {
         // Offset from the label's centre in 256ths of a pixel.
         let (dx, dy) = (i64::from(128 - pose.x), i64::from(y * 256 + 128 - pose.y));
@@ -80,7 +80,7 @@ pub fn draw(canvas: &mut Canvas, look: &Look, sheet: &Sheet, pose: &Pose) {
             }
             let depth = (1 << 20) + pose.lean[0] * across + pose.lean[1] * down;
             let closer = (1 << 30) / depth.max(1 << 18);
-            if let Some(seen) = colour(look, sheet, pose, across * closer >> 10, down * closer >> 10) {
+            if let Some(seen) = colour(look, sheet, pose, (across * closer) >> 10, (down * closer) >> 10) {
                 *pixel = seen;
             }
         }
@@ -91,7 +91,7 @@ pub fn draw(canvas: &mut Canvas, look: &Look, sheet: &Sheet, pose: &Pose) {
 fn colour(look: &Look, sheet: &Sheet, pose: &Pose, u: i32, v: i32) -> Option<Rgb> {
     let bottle = &look.bottle;
     // Round lines bend: the middle is nearer to the eye than the sides.
-    let bend = pose.pitch * cos(asin(u.clamp(-1024, 1024))) >> 14;
+    let bend = (pose.pitch * cos(asin(u.clamp(-1024, 1024)))) >> 14;
     let v = v - bend;
     let half = bottle.half_width(v)?;
     if u.abs() > half {
@@ -110,7 +110,7 @@ fn colour(look: &Look, sheet: &Sheet, pose: &Pose, u: i32, v: i32) -> Option<Rgb
         let y = (v + label.half_height) * 512 / label.half_height;
         sheet.at(x, y)
     };
-    let matt = |colour: Rgb| shade(colour, (116 + (facing * 150 >> 14)) * pose.gain >> 8);
+    let matt = |colour: Rgb| shade(colour, ((116 + ((facing * 150) >> 14)) * pose.gain) >> 8);
     if v < bottle.cap_bottom {
         let ridge = if (angle + 1024) / 40 % 2 == 0 { 236 } else { 256 };
         let lit = shade(matt(bottle.cap), ridge);
@@ -127,13 +127,13 @@ fn colour(look: &Look, sheet: &Sheet, pose: &Pose, u: i32, v: i32) -> Option<Rgb
         }
     }
     // Glass is darker towards its edges, where one looks through more of it.
-    let through = 250 - (across.abs() * across.abs() >> 13);
-    let lit = shade(bottle.glass, ((through * (150 + (facing * 130 >> 14))) >> 8) * pose.gain >> 8);
+    let through = 250 - ((across * across) >> 13);
+    let lit = shade(bottle.glass, (((through * (150 + ((facing * 130) >> 14))) >> 8) * pose.gain) >> 8);
     Some(gloss(lit, across, bottle.gloss))
 }
 
 /// A bright stripe down the left and a fainter one down the right.
 fn gloss(colour: Rgb, across: i32, strength: i32) -> Rgb {
     let stripe = |at: i32, width: i32| (width - (across - at).abs()).max(0) * 256 / width;
-    blend(colour, [250, 250, 246], (stripe(-560, 150) + stripe(720, 90) / 2) * strength >> 8)
+    blend(colour, [250, 250, 246], ((stripe(-560, 150) + stripe(720, 90) / 2) * strength) >> 8)
 }

@@ -143,7 +143,8 @@ pub fn before(canvas: &mut Canvas, pose: &Pose, neighbours: &Neighbours, draws: 
             // Something out of focus at the edge of the picture.
             let angle = draws.between(0, 4095) as i32;
             let far = canvas.width.max(canvas.height) * draws.between(52, 66) as i32 / 100;
-            let (cx, cy) = (canvas.width / 2 + (cos(angle) * far >> 14), canvas.height / 2 + (sin(angle) * far >> 14));
+            let (cx, cy) =
+                (canvas.width / 2 + ((cos(angle) * far) >> 14), canvas.height / 2 + ((sin(angle) * far) >> 14));
             let radius = canvas.width * draws.between(18, 34) as i32 / 100;
             let colour = near(WALLS[draws.below(8) as usize], 30, draws);
             disc(canvas, cx, cy, radius, radius / 3, |_, _| colour);
