@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Survey;
-use crate::base::{Key, KeyWriter, Value};
+use crate::base::{Key, KeyWriter};
 use crate::book::{self, Diagnostic};
 use crate::dag::{Action, RunView, StageState, Step};
 use crate::data::augment::Pipeline;
