@@ -40,6 +40,17 @@ pub enum Body {
         /// The slot whose techniques may stand here.
         slot: &'static str,
     },
+    /// As `OneOf`, for a table that need not be written: then this default holds.
+    OneOfOr {
+        /// The key that names the technique.
+        tag: &'static str,
+        /// The slot.
+        slot: &'static str,
+        /// The table that holds when none is written; it names the technique.
+        default: Literal,
+    },
+    /// Fixed parameters of a table that need not be written; without it there are no settings of it at all.
+    Optional(&'static [Param]),
 }
 
 /// A named technique: a loss, an augmentation, an optimiser, a post step.

@@ -1,6 +1,30 @@
 //! Tables and pictures become batches.
+//!
+//! ```text
+//!   toji.toml ─competition─▶ Competition ─┐
+//!   CSV, Parquet ──table──▶ layout ─▶ rows ├─manifest─▶ Manifest ─folds, protocol─▶ Fold
+//!   pictures ──content──▶ hashes, sizes ──┘      │
+//!                                                └─decode─▶ augment ─▶ batch ─▶ learn, retrieve
+//! ```
+//!
+//! What a person gets wrong is found here, once, and told with file and row: nothing later has to
+//! ask whether a label is empty or a photo is there. A warm start reads the tables and asks the
+//! system for the size and time of every picture; no picture is opened.
 
 pub mod augment;
 pub mod batch;
+pub mod competition;
+pub mod content;
 pub mod decode;
+pub mod error;
+pub mod folds;
+pub mod guess;
+pub mod layout;
+pub mod manifest;
 pub mod synth;
+pub mod table;
+
+pub use competition::{Competition, FACTS};
+pub use error::DataError;
+pub use folds::{Fold, SECTIONS, TECHNIQUES};
+pub use manifest::{Manifest, Photo, Role};

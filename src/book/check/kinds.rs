@@ -1,0 +1,227 @@
+//! One value against the kind that is declared for its key.
+//!
+//! Takes a value with its place; gives the canonical value, or says what was expected, what was found and
+//! in which range, with the unit.
+
+use std::ops::RangeInclusive;
+
+use super::Checker;
+use super::names;
+use crate::base::Value;
+use crate::book::source::tree::{Node, Shape};
+use crate::book::technique::Kind;
+
+impl Checker<'_> {
+    /// Checks one value; `path` is its dotted name. Notes the origins of the value and of everything in it.
+    pub(super) fn kind(&mut self, kind: &'static Kind, node: &Node, path: &str, unit: &str) -> Option<Value> {
+        let value = match (kind, &node.shape) {
+            (_, Shape::Spoilt) => None,
+            (Kind::Bool, Shape::Bool(b)) => Some(Value::Bool(*b)),
+            (Kind::Int { min, max }, Shape::Int(i)) => {
+                if !(min..=max).contains(&i) {
+                    return self.outside(kind, node, path, unit);
+                }
+                Some(Value::Int(*i))
+            }
+            (Kind::Float { min, max }, Shape::Int(_) | Shape::Float(_)) => {
+                let x = match node.shape {
+                    Shape::Int(i) => i as f64,
+                    Shape::Float(x) => x,
+                    _ => return None,
+                };
+                if !(min..=max).contains(&&x) {
+                    return self.outside(kind, node, path, unit);
+                }
+                // One zero, so that equal settings print and hash the same.
+                Some(Value::Float(x + 0.0))
+            }
+            (Kind::Text, Shape::Text(s)) => Some(Value::Text(s.clone())),
+            (Kind::Choice(words), Shape::Text(s)) => {
+                if !words.contains(&s.as_str()) {
+                    let near = names::nearest(s, words.iter().copied());
+                    let help = near.map_or_else(
+                        || format!("one of {}", names::list(words)),
+                        |n| format!("did you mean `{n}`? One of {}", names::list(words)),
+                    );
+                    self.say(node.place.as_ref(), format!("`{path}` cannot be `{s}`"), Some(help));
+                    return None;
+                }
+                Some(Value::Text(s.clone()))
+            }
+            (Kind::List { of, min, max }, Shape::List(items)) => {
+                return self.list(of, *min..=*max, items, node, path, unit);
+            }
+            (Kind::OneOf { tag, slot }, _) => return self.technique(tag, slot, node, path),
+            (Kind::Table(params), Shape::Table(table)) => {
+                self.note(path, node.place.as_ref());
+                return Some(Value::Table(self.params(params, table, node.place.as_ref(), path, None)));
+            }
+            (Kind::Either(kinds), _) => return self.either(kind, kinds, node, path, unit),
+            _ => {
+                let message = format!("`{path}`: expected {}, found {}", words(kind, unit), found(node));
+                self.say(node.place.as_ref(), message, repair(kind, node));
+                return None;
+            }
+        };
+        if value.is_some() {
+            self.note(path, node.place.as_ref());
+        }
+        value
+    }
+
+    fn outside(&mut self, kind: &Kind, node: &Node, path: &str, unit: &str) -> Option<Value> {
+        let message = format!("`{path}` is out of range: {} is not in {}", bare(node), range(kind, unit));
+        self.say(node.place.as_ref(), message, None);
+        None
+    }
+
+    fn list(
+        &mut self,
+        of: &'static Kind,
+        count: RangeInclusive<usize>,
+        items: &[Node],
+        node: &Node,
+        path: &str,
+        unit: &str,
+    ) -> Option<Value> {
+        let spoilt = items.iter().any(|item| matches!(item.shape, Shape::Spoilt));
+        if !spoilt && !count.contains(&items.len()) {
+            let message = format!("`{path}` has {} values, expected {}", items.len(), how_many(&count));
+            self.say(node.place.as_ref(), message, None);
+            return None;
+        }
+        self.note(path, node.place.as_ref());
+        let checked: Vec<Option<Value>> =
+            items.iter().enumerate().map(|(i, item)| self.kind(of, item, &format!("{path}[{i}]"), unit)).collect();
+        // With one item wrong the places of the others mean nothing any more.
+        checked.into_iter().collect::<Option<Vec<Value>>>().map(Value::List)
+    }
+
+    /// The first kind that fits. When none does, the one that was probably meant speaks: the kind of the same shape.
+    fn either(&mut self, kind: &Kind, kinds: &'static [Kind], node: &Node, path: &str, unit: &str) -> Option<Value> {
+        let said = self.found.len();
+        for kind in kinds {
+            let value = self.kind(kind, node, path, unit);
+            if self.found.len() == said {
+                return value;
+            }
+            self.found.truncate(said);
+        }
+        let mut alike = kinds.iter().filter(|k| same_shape(k, node));
+        match (alike.next(), alike.next()) {
+            (Some(meant), None) => self.kind(meant, node, path, unit),
+            _ => {
+                let message = format!("`{path}`: expected {}, found {}", words(kind, unit), found(node));
+                self.say(node.place.as_ref(), message, None);
+                None
+            }
+        }
+    }
+}
+
+fn same_shape(kind: &Kind, node: &Node) -> bool {
+    match kind {
+        Kind::Bool => matches!(node.shape, Shape::Bool(_)),
+        Kind::Int { .. } | Kind::Float { .. } => matches!(node.shape, Shape::Int(_) | Shape::Float(_)),
+        Kind::Text | Kind::Choice(_) => matches!(node.shape, Shape::Text(_)),
+        Kind::List { .. } => matches!(node.shape, Shape::List(_)),
+        Kind::OneOf { .. } | Kind::Table(_) => matches!(node.shape, Shape::Table(_)),
+        Kind::Either(kinds) => kinds.iter().any(|k| same_shape(k, node)),
+    }
+}
+
+/// What was found, in words.
+pub(super) fn found(node: &Node) -> String {
+    match &node.shape {
+        Shape::Bool(_) => "true or false".to_owned(),
+        Shape::Int(i) => format!("the whole number {i}"),
+        Shape::Float(x) => format!("the real number {x:?}"),
+        Shape::Text(_) => "text".to_owned(),
+        Shape::Date => "a date".to_owned(),
+        Shape::List(_) => "a list".to_owned(),
+        Shape::Table(_) => "a table".to_owned(),
+        Shape::Spoilt => "nothing readable".to_owned(),
+    }
+}
+
+fn bare(node: &Node) -> String {
+    match &node.shape {
+        Shape::Int(i) => i.to_string(),
+        Shape::Float(x) => format!("{x:?}"),
+        _ => found(node),
+    }
+}
+
+/// What is expected, in words: "a real number in 0.0 to 180.0 degrees".
+pub(in crate::book) fn words(kind: &Kind, unit: &str) -> String {
+    let within = |noun: &str| {
+        let range = range(kind, unit);
+        if range.is_empty() { noun.to_owned() } else { format!("{noun}, {range}") }
+    };
+    match kind {
+        Kind::Bool => "true or false".to_owned(),
+        Kind::Int { .. } => within("a whole number"),
+        Kind::Float { .. } => within("a real number"),
+        Kind::Text => "text".to_owned(),
+        Kind::Choice(words) => format!("one of {}", names::list(words)),
+        Kind::List { of, min, max } => format!("a list of {}, each {}", how_many(&(*min..=*max)), words(of, unit)),
+        Kind::OneOf { tag, slot } => format!("a table that names a technique ({slot}) by `{tag}`"),
+        Kind::Table(params) => {
+            format!("a table with {}", names::list(&params.iter().map(|p| p.name).collect::<Vec<_>>()))
+        }
+        Kind::Either(kinds) => kinds.iter().map(|k| words(k, unit)).collect::<Vec<_>>().join("; or "),
+    }
+}
+
+/// "0.0 to 180.0 degrees", "at least 1", "" where nothing bounds it.
+pub(in crate::book) fn range(kind: &Kind, unit: &str) -> String {
+    let told = match kind {
+        Kind::Int { min, max } => {
+            bounds((*min != i64::MIN).then(|| min.to_string()), (*max != i64::MAX).then(|| max.to_string()))
+        }
+        Kind::Float { min, max } => {
+            bounds((*min > f64::MIN).then(|| format!("{min:?}")), (*max < f64::MAX).then(|| format!("{max:?}")))
+        }
+        _ => String::new(),
+    };
+    if unit.is_empty() || told.is_empty() { told } else { format!("{told} {unit}") }
+}
+
+fn bounds(least: Option<String>, most: Option<String>) -> String {
+    match (least, most) {
+        (Some(least), Some(most)) => format!("{least} to {most}"),
+        (Some(least), None) => format!("at least {least}"),
+        (None, Some(most)) => format!("at most {most}"),
+        (None, None) => String::new(),
+    }
+}
+
+fn how_many(count: &RangeInclusive<usize>) -> String {
+    match (*count.start(), *count.end()) {
+        (a, b) if a == b => a.to_string(),
+        (0, usize::MAX) => "any number".to_owned(),
+        (a, usize::MAX) => format!("at least {a}"),
+        (a, b) => format!("{a} to {b}"),
+    }
+}
+
+/// What to write instead, where that is plain.
+fn repair(kind: &Kind, node: &Node) -> Option<String> {
+    match (kind, &node.shape) {
+        (Kind::Int { .. }, Shape::Float(x)) if x.fract() == 0.0 && x.abs() < 1e15 => {
+            Some(format!("write `{}`", *x as i64))
+        }
+        (Kind::Int { .. } | Kind::Float { .. } | Kind::Bool, Shape::Text(s)) => {
+            let s = s.trim();
+            let reads = s.parse::<f64>().is_ok_and(f64::is_finite) || matches!(s, "true" | "false");
+            reads.then(|| format!("write it without quotes: `{s}`"))
+        }
+        (Kind::Text | Kind::Choice(_), Shape::Int(_) | Shape::Float(_) | Shape::Bool(_) | Shape::Date) => {
+            Some("put it in quotes".to_owned())
+        }
+        (Kind::List { .. }, Shape::Int(_) | Shape::Float(_) | Shape::Text(_) | Shape::Table(_)) => {
+            Some("put it in brackets: `[…]`".to_owned())
+        }
+        _ => None,
+    }
+}

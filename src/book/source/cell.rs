@@ -1,0 +1,272 @@
+//! One cell, parsed by itself.
+//!
+//! Takes the bytes of a cell; gives its tables with places in the whole file. The parser of the
+//! toml crate recovers from syntax errors and tells all of them; values that an error touches are marked
+//! as spoilt, so that no second message follows from the first.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::tree::{Entry, Node, Shape, Table, twice};
+use crate::book::diagnostic::{Diagnostic, Place, Source};
+
+/// The tables of a cell and its mistakes.
+#[derive(Debug, Default)]
+pub struct Cell {
+    /// Its tables, merged within the cell.
+    pub tables: Table,
+    /// Names of its tables in the order in which they are written.
+    pub names: Vec<String>,
+    /// Syntax errors, keys written twice, numbers that are none.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Parses the bytes `ranges` of a text (in order) as one TOML document.
+pub fn parse(source: &Arc<Source>, ranges: &[Range<usize>]) -> Cell {
+    let (Some(first), Some(last)) = (ranges.first(), ranges.last()) else { return Cell::default() };
+    let base = first.start;
+    let text = blank_between(&source.text, ranges, base..last.end);
+    let (document, errors) = DeTable::parse_recoverable(&text);
+    let mut reader = Reader { source, base, text: &text, errors: Vec::new(), found: Vec::new() };
+    let bare = bare_key(&text);
+    let mut cell = Cell::default();
+    let doubled: Vec<Range<usize>> = reader.take_errors(errors);
+    let first_header = if bare.is_some() { first_header(document.get_ref()) } else { 0 };
+    if let Some(key) = bare.filter(|key| !reader.spoilt(key)) {
+        let place = reader.place(key);
+        reader.found.push(
+            Diagnostic::at(&place, "this key stands in no table")
+                .help("begin with a table's header, as in `[train]`: each cell is read by itself"),
+        );
+    }
+    let mut names: Vec<(usize, String)> = Vec::new();
+    let mut tables = reader.table(document.get_ref(), 0..text.len());
+    tables
+        .entries
+        .retain(|_, entry| entry.key.as_ref().is_none_or(|key| key.span.start >= base.saturating_add(first_header)));
+    for (name, entry) in &tables.entries {
+        names.push((entry.key.as_ref().map_or(0, |key| key.span.start), name.clone()));
+    }
+    for second in doubled {
+        reader.doubled(&tables, second);
+    }
+    names.sort();
+    cell.names = names.into_iter().map(|(_, name)| name).collect();
+    cell.tables = tables;
+    cell.diagnostics = reader.found;
+    cell
+}
+
+/// The text of `whole` with all bytes outside the ranges turned to spaces, line ends excepted.
+fn blank_between(text: &str, ranges: &[Range<usize>], whole: Range<usize>) -> String {
+    let mut out = Vec::with_capacity(whole.len());
+    let bytes = text.as_bytes();
+    let mut at = whole.start;
+    for range in ranges {
+        out.extend(bytes[at..range.start.max(at)].iter().enumerate().map(|(i, &byte)| {
+            let next = bytes.get(at + i + 1);
+            if byte == b'\n' || (byte == b'\r' && next == Some(&b'\n')) { byte } else { b' ' }
+        }));
+        let from = range.start.max(at);
+        let to = range.end.max(from);
+        out.extend_from_slice(&bytes[from..to]);
+        at = to;
+    }
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// The first key, if it stands before any table header.
+fn bare_key(text: &str) -> Option<Range<usize>> {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let trimmed = line.trim_start();
+        if !trimmed.is_empty() && !trimmed.starts_with('#') {
+            let start = at + line.len() - trimmed.len();
+            let end = trimmed.find('=').unwrap_or(trimmed.len());
+            return (!trimmed.starts_with('[')).then(|| start..start + trimmed[..end].trim_end().len());
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// Offset of the first table header. A header begins before the name in it; every other value comes after its key.
+fn first_header(table: &DeTable<'_>) -> usize {
+    let headers = table.iter().map(|(key, value)| {
+        let own = if value.span().start < key.span().start { key.span().start } else { usize::MAX };
+        match value.get_ref() {
+            DeValue::Table(inner) => {
+                // The name that is kept for `[a.b]` is `a`'s, which is what entries are compared with.
+                let nested = first_header(inner);
+                own.min(if nested == usize::MAX { usize::MAX } else { key.span().start })
+            }
+            _ => own,
+        }
+    });
+    headers.min().unwrap_or(usize::MAX)
+}
+
+struct Reader<'a> {
+    source: &'a Arc<Source>,
+    /// Offset of the cell in the file.
+    base: usize,
+    text: &'a str,
+    /// Places of syntax errors, in the cell.
+    errors: Vec<Range<usize>>,
+    found: Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn place(&self, span: Range<usize>) -> Place {
+        Place { source: self.source.clone(), span: self.base + span.start..self.base + span.end }
+    }
+
+    /// Reports syntax errors, one a line; gives the places of keys that are written twice.
+    fn take_errors(&mut self, errors: Vec<toml::de::Error>) -> Vec<Range<usize>> {
+        let mut doubled = Vec::new();
+        let mut spans: Vec<(Range<usize>, String)> = Vec::new();
+        for error in errors {
+            let end = self.text.trim_end().len();
+            let mut span = error.span().unwrap_or(end..end);
+            span.end = span.end.min(self.text.len());
+            span.start = span.start.min(span.end);
+            if error.message() == "duplicate key" {
+                doubled.push(span);
+            } else {
+                spans.push((span, error.message().to_owned()));
+            }
+        }
+        spans.sort_by_key(|(span, _)| span.start);
+        let mut last_line = None;
+        for (span, message) in spans {
+            let line = self.text[..self.floor(span.start)].matches('\n').count();
+            self.errors.push(span.clone());
+            if last_line.replace(line) != Some(line) {
+                let place = self.place(span);
+                self.found.push(Diagnostic::at(&place, format!("not TOML: {message}")));
+            }
+        }
+        doubled
+    }
+
+    fn floor(&self, mut offset: usize) -> usize {
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        offset
+    }
+
+    /// Whether a syntax error stands on one of the lines of a span.
+    fn spoilt(&self, span: &Range<usize>) -> bool {
+        if self.errors.is_empty() {
+            return false;
+        }
+        let bytes = self.text.as_bytes();
+        let start = bytes[..span.start.min(bytes.len())].iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+        let from = span.end.min(bytes.len());
+        let end = bytes[from..].iter().position(|&b| b == b'\n').map_or(bytes.len(), |at| from + at);
+        self.errors.iter().any(|error| error.start <= end && error.end >= start)
+    }
+
+    fn table(&mut self, table: &DeTable<'_>, span: Range<usize>) -> Table {
+        let entries = table
+            .iter()
+            .map(|(key, value)| {
+                let place = self.place(key.span());
+                let node = self.value(value, key.span());
+                (key.get_ref().to_string(), Entry { key: Some(place), node })
+            })
+            .collect();
+        let inline = self.text[self.floor(span.start)..].starts_with('{');
+        Table { entries, inline, incomplete: self.errors.iter().any(|e| e.end >= span.start && e.start <= span.end) }
+    }
+
+    fn value(&mut self, value: &Spanned<DeValue<'_>>, key: Range<usize>) -> Node {
+        let span = value.span();
+        let whole = key.start.min(span.start)..key.end.max(span.end);
+        let shape = match value.get_ref() {
+            // A value that the parser made up has no span.
+            _ if span == (0..0) => Shape::Spoilt,
+            DeValue::Table(table) => {
+                // A header's table goes on below its header: whatever is missing there may stand on a spoilt line.
+                let inside = if self.text[self.floor(span.start)..].starts_with('{') {
+                    span.clone()
+                } else {
+                    0..self.text.len()
+                };
+                let inline = inside == span;
+                let mut table = self.table(table, inside);
+                table.inline = inline;
+                Shape::Table(table)
+            }
+            DeValue::Array(items) => Shape::List(items.iter().map(|item| self.value(item, item.span())).collect()),
+            _ if self.spoilt(&whole) => Shape::Spoilt,
+            DeValue::Boolean(b) => Shape::Bool(*b),
+            DeValue::Datetime(_) => Shape::Date,
+            DeValue::String(text) => Shape::Text(text.replace("\r\n", "\n")),
+            DeValue::Integer(i) => match i64::from_str_radix(i.as_str(), i.radix()) {
+                Ok(i) => Shape::Int(i),
+                Err(_) => self.refuse(span.clone(), "this whole number is too large"),
+            },
+            DeValue::Float(f) => match f.as_str().parse::<f64>() {
+                Ok(f) if f.is_finite() => Shape::Float(f),
+                Ok(f) if f.is_nan() => self.refuse(span.clone(), "`nan` is no number that a setting can have"),
+                _ => self.refuse(span.clone(), "this number is not finite"),
+            },
+        };
+        Node { shape, place: Some(self.place(span)) }
+    }
+
+    fn refuse(&mut self, span: Range<usize>, message: &str) -> Shape {
+        let place = self.place(span);
+        self.found.push(Diagnostic::at(&place, message));
+        Shape::Spoilt
+    }
+
+    /// Reports a key that is written twice within the cell. The parser tells only the second place; the
+    /// first is the nearest equal key above it, or the nearest equal header.
+    fn doubled(&mut self, tables: &Table, second: Range<usize>) {
+        let name = self.text[self.floor(second.start)..self.floor(second.end)].to_owned();
+        let at = self.place(second.clone());
+        let mut nearest: Option<(String, Place)> = None;
+        nearest_key(tables, "", name.trim_matches(['"', '\'']), at.span.start, &mut nearest);
+        let header = self.text[..self.floor(second.start)].trim_end().ends_with('[');
+        if header || nearest.is_none() {
+            let line = format!("[{name}]");
+            if let Some(start) = self.text[..self.floor(second.start).saturating_sub(1)].rfind(&line) {
+                nearest = Some((line, self.place(start + 1..start + 1 + name.len())));
+            }
+        }
+        self.found.push(match nearest {
+            Some((dotted, first)) => twice(&dotted, &first, &at),
+            None => Diagnostic::at(&at, format!("`{name}` is written twice")).help("keep one of the two"),
+        });
+    }
+}
+
+fn nearest_key(table: &Table, path: &str, name: &str, before: usize, nearest: &mut Option<(String, Place)>) {
+    for (key, entry) in &table.entries {
+        let dotted = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        if let Some(place) = entry.key.as_ref().filter(|place| key == name && place.span.start < before)
+            && nearest.as_ref().is_none_or(|(_, best)| best.span.start < place.span.start)
+        {
+            *nearest = Some((dotted.clone(), place.clone()));
+        }
+        search(&entry.node, &dotted, name, before, nearest);
+    }
+}
+
+fn search(node: &Node, path: &str, name: &str, before: usize, nearest: &mut Option<(String, Place)>) {
+    match &node.shape {
+        Shape::Table(inner) => nearest_key(inner, path, name, before, nearest),
+        Shape::List(items) => {
+            for (i, item) in items.iter().enumerate() {
+                search(item, &format!("{path}[{i}]"), name, before, nearest);
+            }
+        }
+        _ => {}
+    }
+}

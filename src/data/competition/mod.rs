@@ -1,0 +1,488 @@
+//! The facts of a competition, written once in `toji.toml`.
+//!
+//! Takes the checked settings of the file; gives them as types, with the layout's own defaults filled in, so that
+//! nobody downstream has to know what a layout calls its columns. For a Nishika competition
+//! `layout = "nishika"` and a folder are enough.
+
+mod declared;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::base::Value;
+
+use super::decode::Limits;
+use super::error::DataError;
+use super::table::Encoding;
+
+pub use declared::FACTS;
+
+/// Everything that `toji.toml` says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Competition {
+    /// The folder of `toji.toml`. [`Photo::path`](super::manifest::Photo::path) is relative to it.
+    pub root: PathBuf,
+    /// For titles; may be empty.
+    pub name: String,
+    /// `MRR`.
+    pub metric: String,
+    /// How many answers of a query count.
+    pub k: usize,
+    /// Tables and pictures.
+    pub data: Data,
+    /// How a model is examined.
+    pub protocol: Protocol,
+    /// The file that is handed in.
+    pub submission: Submission,
+    /// How the workbench behaves.
+    pub workbench: Workbench,
+}
+
+/// `[data]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Data {
+    /// How the tables are arranged.
+    pub layout: Layout,
+    /// Folder of the tables: `root` joined with what is written.
+    pub folder: PathBuf,
+    /// The tables, relative to `folder`.
+    pub tables: Tables,
+    /// Folders of the pictures, relative to `folder`; `None` is searched for.
+    pub images: Images,
+    /// Added to what the image column says.
+    pub suffix: String,
+    /// Names of the columns.
+    pub columns: Columns,
+    /// Values of the split column.
+    pub splits: Splits,
+    /// Whether missing and unreadable pictures are left out instead of being an error.
+    pub skip_unreadable: bool,
+    /// What a picture may cost.
+    pub limits: Limits,
+    /// How text tables are encoded.
+    pub encoding: Encoding,
+}
+
+/// How a competition arranges its tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layout {
+    /// One table; a column may say what a row is for.
+    Table,
+    /// train.csv, cite.csv, test.csv.
+    Nishika,
+    /// One table with is_query and is_gallery columns.
+    QueryGallery,
+}
+
+/// Which tables there are, relative to the data's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tables {
+    /// One for all rows.
+    One(PathBuf),
+    /// One for each role.
+    ByRole {
+        /// Training photos.
+        train: PathBuf,
+        /// Photos to be found.
+        gallery: PathBuf,
+        /// Photos to look up.
+        query: PathBuf,
+    },
+}
+
+/// Folders of the pictures, relative to the data's folder; `None` is searched for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Images {
+    /// Of training photos.
+    pub train: Option<PathBuf>,
+    /// Of photos to be found.
+    pub gallery: Option<PathBuf>,
+    /// Of photos to look up.
+    pub query: Option<PathBuf>,
+}
+
+/// Names of the columns. A column that was written in `toji.toml` must be there; one that the layout assumes may be
+/// missing where its field says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Columns {
+    /// The id; `None`: the column `id` if there is one, else the image column.
+    pub id: Option<String>,
+    /// The file.
+    pub image: String,
+    /// The scored label.
+    pub label: String,
+    /// The other label level.
+    pub coarse: Option<Optional>,
+    /// The id in the gallery's own table.
+    pub gallery_id: String,
+    /// The file in the gallery's own table.
+    pub gallery_image: String,
+    /// What a row is for.
+    pub split: Option<Optional>,
+    /// True for a query.
+    pub is_query: String,
+    /// True for a photo to be found.
+    pub is_gallery: String,
+}
+
+/// A column that may be missing if only the layout assumed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Optional {
+    /// Its name.
+    pub name: String,
+    /// Whether it must be there.
+    pub required: bool,
+}
+
+/// Values of the split column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Splits {
+    /// Training.
+    pub train: Vec<String>,
+    /// To look up.
+    pub query: Vec<String>,
+    /// To be found.
+    pub gallery: Vec<String>,
+}
+
+/// `[protocol]`: how a model is examined on held-out photos.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protocol {
+    /// Which photos are queries.
+    pub kind: ProtocolKind,
+    /// Seed of the queries that are drawn.
+    pub seed: u64,
+}
+
+/// Which held-out photos are queries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProtocolKind {
+    /// One of each label with two or more, against all others.
+    OnePerLabel,
+    /// Each, against all others.
+    LeaveOneOut,
+    /// As the tables say.
+    Given,
+}
+
+/// `[submission]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// The host's sample, as a path that can be opened.
+    pub sample: Option<PathBuf>,
+    /// Names of the id column and of the answers' column; `None`: the sample's header, else `id` and `answers`.
+    pub columns: Option<[String; 2]>,
+    /// Stands between answers.
+    pub separator: String,
+    /// Answers a query must have.
+    pub count: usize,
+}
+
+/// `[workbench]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Workbench {
+    /// Folder of the recipes, as a path that can be opened.
+    pub recipes: PathBuf,
+    /// The recipe to compare with, by file name.
+    pub pin: Option<String>,
+    /// The recipe that runs by itself on the very first start.
+    pub first: Option<String>,
+    /// Stages under this estimate run by themselves, in seconds.
+    pub auto_seconds: f64,
+}
+
+impl Competition {
+    /// The facts from the checked settings of the `toji.toml` in `root`.
+    ///
+    /// # Errors
+    /// When facts are missing or contradict each other.
+    pub fn of(root: &Path, facts: &Value) -> Result<Competition, DataError> {
+        let written: Written = facts.decode().map_err(|e| DataError::Facts(e.to_string()))?;
+        let Written { competition, data, protocol, submission, workbench } = written;
+        let data = data.ok_or_else(|| DataError::Facts("a [data] table with a layout must be there".to_owned()))?;
+        let nishika = data.layout == Layout::Nishika;
+        // `root.join(".")` would put "./" into every message.
+        let folder = match data.folder.as_deref() {
+            None | Some("." | "./" | "") => root.to_owned(),
+            Some(folder) => root.join(folder),
+        };
+        let k = competition.k.unwrap_or(20);
+        let kind = protocol.kind.unwrap_or(match data.layout {
+            Layout::QueryGallery => ProtocolKind::Given,
+            Layout::Table | Layout::Nishika => ProtocolKind::OnePerLabel,
+        });
+        let sample = match &submission.sample {
+            Some(sample) => Some(folder.join(sample)),
+            None => nishika.then(|| folder.join("sample_submission.csv")),
+        };
+        let columns = match submission.columns {
+            Some(columns) => Some(columns),
+            None => nishika.then(|| ["gid".to_owned(), "cite_gid".to_owned()]),
+        };
+        Ok(Competition {
+            root: root.to_owned(),
+            name: competition.name.unwrap_or_default(),
+            metric: competition.metric.unwrap_or_else(|| "MRR".to_owned()),
+            k,
+            data: data.resolve(folder)?,
+            protocol: Protocol { kind, seed: protocol.seed },
+            submission: Submission {
+                sample,
+                columns,
+                separator: submission.separator.unwrap_or_else(|| " ".to_owned()),
+                count: submission.count.unwrap_or(k),
+            },
+            workbench: Workbench {
+                recipes: root.join(workbench.recipes.as_deref().unwrap_or("recipes")),
+                pin: workbench.pin,
+                first: workbench.first,
+                auto_seconds: workbench.auto_seconds.unwrap_or(10.0),
+            },
+        })
+    }
+}
+
+/// The file as it is written.
+#[derive(Deserialize)]
+struct Written {
+    #[serde(default)]
+    competition: WrittenCompetition,
+    data: Option<WrittenData>,
+    #[serde(default)]
+    protocol: WrittenProtocol,
+    #[serde(default)]
+    submission: WrittenSubmission,
+    #[serde(default)]
+    workbench: WrittenWorkbench,
+}
+
+#[derive(Default, Deserialize)]
+struct WrittenCompetition {
+    name: Option<String>,
+    metric: Option<String>,
+    k: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct WrittenData {
+    layout: Layout,
+    folder: Option<String>,
+    table: Option<PathBuf>,
+    train: Option<PathBuf>,
+    gallery: Option<PathBuf>,
+    query: Option<PathBuf>,
+    images: Option<WrittenImages>,
+    suffix: Option<String>,
+    #[serde(default)]
+    columns: WrittenColumns,
+    #[serde(default)]
+    splits: WrittenSplits,
+    unreadable: Option<String>,
+    max_megapixels: Option<f64>,
+    encoding: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WrittenImages {
+    One(PathBuf),
+    ByRole { train: Option<PathBuf>, gallery: Option<PathBuf>, query: Option<PathBuf> },
+}
+
+#[derive(Default, Deserialize)]
+struct WrittenColumns {
+    id: Option<String>,
+    image: Option<String>,
+    label: Option<String>,
+    coarse: Option<String>,
+    gallery_id: Option<String>,
+    gallery_image: Option<String>,
+    split: Option<String>,
+    is_query: Option<String>,
+    is_gallery: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct WrittenSplits {
+    train: Option<OneOrMore>,
+    query: Option<OneOrMore>,
+    gallery: Option<OneOrMore>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+#[derive(Default, Deserialize)]
+struct WrittenProtocol {
+    kind: Option<ProtocolKind>,
+    #[serde(default)]
+    seed: u64,
+}
+
+#[derive(Default, Deserialize)]
+struct WrittenSubmission {
+    sample: Option<PathBuf>,
+    columns: Option<[String; 2]>,
+    separator: Option<String>,
+    count: Option<usize>,
+}
+
+#[derive(Default, Deserialize)]
+struct WrittenWorkbench {
+    recipes: Option<String>,
+    pin: Option<String>,
+    first: Option<String>,
+    auto_seconds: Option<f64>,
+}
+
+impl WrittenData {
+    fn resolve(self, folder: PathBuf) -> Result<Data, DataError> {
+        let tables = match (self.layout, self.table) {
+            (Layout::Nishika, Some(_)) => {
+                let message =
+                    "the nishika layout has three tables: data.train, data.gallery and data.query, not data.table";
+                return Err(DataError::Facts(message.to_owned()));
+            }
+            (Layout::Nishika, None) => Tables::ByRole {
+                train: self.train.unwrap_or_else(|| "train.csv".into()),
+                gallery: self.gallery.unwrap_or_else(|| "cite.csv".into()),
+                query: self.query.unwrap_or_else(|| "test.csv".into()),
+            },
+            (_, Some(table)) if self.train.is_none() && self.gallery.is_none() && self.query.is_none() => {
+                Tables::One(table)
+            }
+            (_, Some(_)) => {
+                let message =
+                    "data.train, data.gallery and data.query belong to the nishika layout, this one has data.table";
+                return Err(DataError::Facts(message.to_owned()));
+            }
+            (_, None) => {
+                let message = "data.table must say which table holds the photos, for example table = \"train.csv\"";
+                return Err(DataError::Facts(message.to_owned()));
+            }
+        };
+        let images = match self.images {
+            None => Images::default(),
+            Some(WrittenImages::One(one)) => {
+                Images { train: Some(one.clone()), gallery: Some(one.clone()), query: Some(one) }
+            }
+            Some(WrittenImages::ByRole { train, gallery, query }) => Images { train, gallery, query },
+        };
+        let megapixels = self.max_megapixels.unwrap_or(100.0);
+        Ok(Data {
+            layout: self.layout,
+            folder,
+            tables,
+            images,
+            suffix: self.suffix.unwrap_or_default(),
+            columns: self.columns.resolve(self.layout),
+            splits: self.splits.resolve(),
+            skip_unreadable: self.unreadable.as_deref() == Some("skip"),
+            limits: Limits { pixels: (megapixels * 1e6) as u64, ..Limits::default() },
+            encoding: match self.encoding.as_deref() {
+                Some("utf-8") => Encoding::Utf8,
+                Some("shift_jis") => Encoding::ShiftJis,
+                _ => Encoding::Auto,
+            },
+        })
+    }
+}
+
+impl WrittenColumns {
+    fn resolve(self, layout: Layout) -> Columns {
+        let nishika = layout == Layout::Nishika;
+        let text = |s: &str| s.to_owned();
+        let assumed = |name: &str| Some(Optional { name: name.to_owned(), required: false });
+        let written = |name: String| Some(Optional { name, required: true });
+        let label = self.label.unwrap_or_else(|| text(if nishika { "meigara" } else { "label" }));
+        let coarse = match (self.coarse, layout) {
+            (Some(name), _) => written(name),
+            // Of the two levels of Nishika's tables the other one.
+            (None, Layout::Nishika) => assumed(if label == "brand_id" { "meigara" } else { "brand_id" }),
+            (None, Layout::QueryGallery) => assumed("category"),
+            (None, Layout::Table) => None,
+        };
+        let split = match (self.split, layout) {
+            (Some(name), _) => written(name),
+            (None, Layout::QueryGallery) => assumed("split"),
+            (None, _) => None,
+        };
+        let image = match layout {
+            Layout::Table => "image",
+            Layout::Nishika => "filename",
+            Layout::QueryGallery => "path",
+        };
+        Columns {
+            id: self.id.or_else(|| nishika.then(|| text("gid"))),
+            image: self.image.unwrap_or_else(|| text(image)),
+            label,
+            coarse,
+            gallery_id: self.gallery_id.unwrap_or_else(|| text("cite_gid")),
+            gallery_image: self.gallery_image.unwrap_or_else(|| text("cite_filename")),
+            split,
+            is_query: self.is_query.unwrap_or_else(|| text("is_query")),
+            is_gallery: self.is_gallery.unwrap_or_else(|| text("is_gallery")),
+        }
+    }
+}
+
+impl WrittenSplits {
+    fn resolve(self) -> Splits {
+        let values = |written: Option<OneOrMore>, usual: &str| match written {
+            None => vec![usual.to_owned()],
+            Some(OneOrMore::One(one)) => vec![one],
+            Some(OneOrMore::More(more)) => more,
+        };
+        Splits {
+            train: values(self.train, "train"),
+            query: values(self.query, "query"),
+            gallery: values(self.gallery, "gallery"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(entries: &[(&str, &str)]) -> Value {
+        let mut value = Value::table();
+        for (name, text) in entries {
+            value.set(name, Value::Text((*text).to_owned()));
+        }
+        value
+    }
+
+    #[test]
+    fn a_layout_and_a_folder_are_enough_for_nishika() {
+        let c = Competition::of(Path::new("/c"), &facts(&[("data.layout", "nishika"), ("data.folder", "d")])).unwrap();
+        assert_eq!(c.submission.sample, Some("/c/d/sample_submission.csv".into()));
+        assert_eq!(c.submission.columns, Some(["gid".into(), "cite_gid".into()]));
+        assert_eq!((c.k, c.submission.count, c.protocol.kind), (20, 20, ProtocolKind::OnePerLabel));
+        assert_eq!(c.data.columns.label, "meigara");
+        assert_eq!(c.data.columns.coarse, Some(Optional { name: "brand_id".into(), required: false }));
+        assert_eq!(c.data.limits, Limits::default());
+    }
+
+    #[test]
+    fn scoring_the_other_level_swaps_the_two() {
+        let c =
+            Competition::of(Path::new(""), &facts(&[("data.layout", "nishika"), ("data.columns.label", "brand_id")]));
+        assert_eq!(c.unwrap().data.columns.coarse.unwrap().name, "meigara");
+    }
+
+    #[test]
+    fn contradictions_are_said() {
+        let told = |entries: &[(&str, &str)]| Competition::of(Path::new(""), &facts(entries)).unwrap_err().to_string();
+        insta::assert_snapshot!(told(&[]), @"toji.toml: a [data] table with a layout must be there");
+        insta::assert_snapshot!(told(&[("data.layout", "table")]), @r#"toji.toml: data.table must say which table holds the photos, for example table = "train.csv""#);
+        insta::assert_snapshot!(told(&[("data.layout", "nishika"), ("data.table", "x")]), @"toji.toml: the nishika layout has three tables: data.train, data.gallery and data.query, not data.table");
+    }
+}

@@ -1,0 +1,373 @@
+//! Every photo of a competition: what it shows, what it is for, what its bytes are.
+//!
+//! Takes the rows of the tables and the contents of the pictures; gives [`Manifest`], the one list that folds,
+//! training, search and submission speak about by index. Labels are numbered in the order of their names, so the
+//! numbers do not depend on the order of rows. Its key is made of what the photos are, not of where they lie: moving
+//! the images' folder changes nothing, relabelling one photo does.
+
+mod file;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use crate::base::{Cancel, Key, KeyWriter, Progress};
+
+use super::competition::Competition;
+use super::content::{self, Content};
+use super::error::{DataError, counted};
+use super::layout::{Listing, Row};
+use super::table::Texts;
+
+/// All photos of a competition, in the order of the tables (training, gallery, queries).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Manifest {
+    /// The photos.
+    pub photos: Vec<Photo>,
+    /// Names of the scored labels, sorted; [`Photo::label`] points here.
+    pub labels: Vec<String>,
+    /// Names of the other label level, sorted; [`Photo::coarse`] points here. Empty when there is none.
+    pub coarse: Vec<String>,
+    /// What else the tables say about the photos, by the column's name, for folds by column.
+    pub columns: BTreeMap<String, Column>,
+    /// Photos that were left out because their file is missing or unreadable.
+    pub skipped: Vec<Skipped>,
+}
+
+/// One photo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Photo {
+    /// Its name in the competition, unique among the photos of one table.
+    pub id: String,
+    /// Its file: relative to the folder of `toji.toml`, or absolute.
+    pub path: PathBuf,
+    /// BLAKE3 of the file's bytes.
+    pub content: Key,
+    /// The scored label, an index into [`Manifest::labels`]; `None` where the host keeps it secret.
+    pub label: Option<u32>,
+    /// The other label level, an index into [`Manifest::coarse`]: the wider one as a rule, the narrower one where
+    /// the wider is scored.
+    pub coarse: Option<u32>,
+    /// What the host gives it for.
+    pub role: Role,
+    /// Pixels a row, after the EXIF rotation.
+    pub width: u32,
+    /// Rows, after the EXIF rotation.
+    pub height: u32,
+}
+
+/// What the host gives a photo for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// To learn from; it has a label.
+    Train,
+    /// To be looked up among the gallery.
+    Query,
+    /// To be found.
+    Gallery,
+    /// Both query and gallery: it is looked up among the others.
+    Both,
+}
+
+/// A column of a table that has no meaning of its own, one value a photo.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Column {
+    /// The values that occur, sorted.
+    pub values: Vec<String>,
+    /// For each photo an index into `values`; `None` where its table has no such column.
+    pub of_photo: Vec<Option<u32>>,
+}
+
+/// A photo that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its id.
+    pub id: String,
+    /// Its file.
+    pub path: PathBuf,
+    /// What it was for.
+    pub role: Role,
+    /// Why it was left out.
+    pub why: String,
+}
+
+/// What reading a manifest took, and what is worth saying.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Sentences for a person, with the names of files.
+    pub notes: Vec<String>,
+    /// Pictures known from the cache.
+    pub cached: usize,
+    /// Pictures that were read.
+    pub read: usize,
+}
+
+impl Manifest {
+    /// Reads the tables and looks at the pictures of a competition; `cache` is the file that remembers contents.
+    ///
+    /// # Errors
+    /// When a table breaks a rule, a picture cannot be used (unless `toji.toml` says to skip those), or on request
+    /// to stop.
+    pub fn read(
+        competition: &Competition,
+        cache: &Path,
+        cancel: &Cancel,
+        progress: &dyn Progress,
+    ) -> Result<(Manifest, Report), DataError> {
+        let mut listing = Listing::read(competition)?;
+        let paths: Vec<&Path> = listing.rows.iter().map(|row| row.path.as_path()).collect();
+        let limits = &competition.data.limits;
+        let contents = content::contents(&competition.root, &paths, limits, cache, cancel, progress)?;
+        let mut report =
+            Report { notes: std::mem::take(&mut listing.notes), cached: contents.cached, read: contents.read };
+        let manifest = Manifest::of(listing, contents.of, competition.data.skip_unreadable)?;
+        if !manifest.skipped.is_empty() {
+            let pictures = counted(manifest.skipped.len(), "picture");
+            report.notes.push(format!("{pictures} left out: missing or unreadable"));
+        }
+        Ok((manifest, report))
+    }
+
+    /// Puts rows and contents (one for each row) together.
+    ///
+    /// # Errors
+    /// When pictures cannot be used and `skip` does not say to leave them out.
+    pub fn of(listing: Listing, contents: Vec<Content>, skip: bool) -> Result<Manifest, DataError> {
+        let left_out = |row: &Row, why: &str| Skipped {
+            id: row.id.clone(),
+            path: row.path.clone(),
+            role: row.role,
+            why: why.to_owned(),
+        };
+        let total = listing.rows.len();
+        let mut skipped = Vec::new();
+        let mut first = None;
+        for (row, content) in listing.rows.iter().zip(&contents) {
+            if let Content::Unusable(why) = content {
+                first = first.or(Some(row));
+                skipped.push(left_out(row, why));
+            }
+        }
+        if let (Some(row), Some(example), false) = (first, skipped.first(), skip) {
+            return Err(DataError::Pictures {
+                count: skipped.len(),
+                total,
+                place: listing.place(row),
+                first: Box::new(example.clone()),
+                all: skipped,
+            });
+        }
+        let usable: Vec<(&Row, Key, u32, u32)> = listing
+            .rows
+            .iter()
+            .zip(&contents)
+            .filter_map(|(row, content)| match content {
+                Content::Picture { key, width, height } => Some((row, *key, *width, *height)),
+                Content::Unusable(_) => None,
+            })
+            .collect();
+        let labels = Numbered::of(usable.iter().map(|(row, ..)| row.label.as_deref()));
+        let coarse = Numbered::of(usable.iter().map(|(row, ..)| row.coarse.as_deref()));
+        let photos = usable
+            .iter()
+            .enumerate()
+            .map(|(i, &(row, content, width, height))| Photo {
+                id: row.id.clone(),
+                path: row.path.clone(),
+                content,
+                label: labels.numbers[i],
+                coarse: coarse.numbers[i],
+                role: row.role,
+                width,
+                height,
+            })
+            .collect();
+        let names: std::collections::BTreeSet<&String> =
+            listing.tables.iter().flat_map(|table| table.names()).collect();
+        let mut columns = BTreeMap::new();
+        for name in names {
+            let texts: Vec<Option<Texts<'_>>> = listing.tables.iter().map(|table| table.find(name)).collect();
+            let values = usable.iter().map(|(row, ..)| texts[row.table].map(|texts| texts.get(row.row)));
+            let numbered = Numbered::of(values);
+            // A column with a value of its own for every photo (ids, file names, titles) makes no folds.
+            if numbered.names.len() <= numbered.numbers.iter().flatten().count() / 2 {
+                columns.insert(name.clone(), Column { values: numbered.names, of_photo: numbered.numbers });
+            }
+        }
+        Ok(Manifest { photos, labels: labels.names, coarse: coarse.names, columns, skipped })
+    }
+
+    /// The key of what all photos are: ids, contents, labels, roles. Paths and other columns do not enter.
+    pub fn key(&self) -> Key {
+        let mut out = KeyWriter::new("manifest 1");
+        for names in [&self.labels, &self.coarse] {
+            out.number(names.len() as u64);
+            for name in names {
+                out.bytes(name.as_bytes());
+            }
+        }
+        out.number(self.photos.len() as u64);
+        let number = |label: Option<u32>| label.map_or(0, |l| u64::from(l) + 1);
+        for photo in &self.photos {
+            out.bytes(photo.id.as_bytes()).key(&photo.content).tag(photo.role as u8);
+            out.number(number(photo.label)).number(number(photo.coarse));
+        }
+        out.finish()
+    }
+
+    /// The key of some photos in their order: ids, contents and names of labels. It stays the same when other photos
+    /// come or go, so what was learnt from a fold is not learnt again because the host added queries.
+    pub fn key_of(&self, photos: &[u32]) -> Key {
+        let mut out = KeyWriter::new("photos 1");
+        out.number(photos.len() as u64);
+        for &index in photos {
+            let photo = &self.photos[index as usize];
+            out.bytes(photo.id.as_bytes()).key(&photo.content);
+            for (names, label) in [(&self.labels, photo.label), (&self.coarse, photo.coarse)] {
+                match label {
+                    Some(label) => out.tag(1).bytes(names[label as usize].as_bytes()),
+                    None => out.tag(0),
+                };
+            }
+        }
+        out.finish()
+    }
+
+    /// The file of a photo as a path that can be opened.
+    pub fn file(&self, root: &Path, photo: u32) -> PathBuf {
+        root.join(&self.photos[photo as usize].path)
+    }
+
+    /// Indices of the photos with one of some roles, ascending.
+    pub fn with_role<'a>(&'a self, roles: &'a [Role]) -> impl Iterator<Item = u32> + 'a {
+        (0u32..).zip(&self.photos).filter(move |(_, photo)| roles.contains(&photo.role)).map(|(i, _)| i)
+    }
+
+    /// How many labels changed from an earlier manifest, and how many photos came and went; for a plan's reason.
+    pub fn changes_from(&self, earlier: &Manifest) -> Changes {
+        let by_id = |manifest: &'_ Manifest| -> HashMap<(Role, String), usize> {
+            manifest.photos.iter().enumerate().map(|(i, photo)| ((photo.role, photo.id.clone()), i)).collect()
+        };
+        let old = by_id(earlier);
+        let mut changes = Changes::default();
+        let mut met = 0;
+        for photo in &self.photos {
+            let Some(&at) = old.get(&(photo.role, photo.id.clone())) else {
+                changes.new += 1;
+                continue;
+            };
+            met += 1;
+            let was = &earlier.photos[at];
+            let name = |manifest: &'_ Manifest, photo: &Photo| photo.label.map(|l| manifest.labels[l as usize].clone());
+            changes.relabelled += usize::from(name(self, photo) != name(earlier, was));
+            changes.redrawn += usize::from(photo.content != was.content);
+        }
+        changes.gone = earlier.photos.len().saturating_sub(met);
+        changes
+    }
+}
+
+/// What differs between two manifests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Photos with another label.
+    pub relabelled: usize,
+    /// Photos whose file has other bytes.
+    pub redrawn: usize,
+    /// Photos that were not there.
+    pub new: usize,
+    /// Photos that are no longer there.
+    pub gone: usize,
+}
+
+impl std::fmt::Display for Changes {
+    /// `12 images relabelled, 3 new`; `nothing` when nothing did.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let parts = [
+            (self.relabelled, "relabelled"),
+            (self.redrawn, "with other bytes"),
+            (self.new, "new"),
+            (self.gone, "gone"),
+        ];
+        let mut told = parts.iter().filter(|(count, _)| *count > 0);
+        match told.next() {
+            None => return write!(f, "nothing"),
+            Some((count, what)) => write!(f, "{} {what}", counted(*count, "image"))?,
+        }
+        told.try_for_each(|(count, what)| write!(f, ", {count} {what}"))
+    }
+}
+
+/// Texts, numbered in the order of their names.
+struct Numbered {
+    names: Vec<String>,
+    numbers: Vec<Option<u32>>,
+}
+
+impl Numbered {
+    fn of<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Numbered {
+        let mut numbers: HashMap<&str, u32> = HashMap::new();
+        let met: Vec<Option<u32>> = values
+            .map(|value| {
+                let next = numbers.len() as u32;
+                value.map(|value| *numbers.entry(value).or_insert(next))
+            })
+            .collect();
+        let mut sorted: Vec<(&str, u32)> = numbers.into_iter().collect();
+        sorted.sort_unstable();
+        let mut rank = vec![0u32; sorted.len()];
+        for (place, (_, number)) in (0u32..).zip(&sorted) {
+            rank[*number as usize] = place;
+        }
+        Numbered {
+            names: sorted.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            numbers: met.into_iter().map(|number| number.map(|n| rank[n as usize])).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_follow_the_names() {
+        let numbered = Numbered::of([Some("b"), None, Some("a"), Some("b"), Some("")].into_iter());
+        assert_eq!(numbered.names, ["", "a", "b"]);
+        assert_eq!(numbered.numbers, [Some(2), None, Some(1), Some(2), Some(0)]);
+    }
+
+    fn manifest(photos: &[(&str, &str, &[u8])]) -> Manifest {
+        let labels = Numbered::of(photos.iter().map(|(_, label, _)| Some(*label)));
+        let photo = |(i, (id, _, bytes)): (usize, &(&str, &str, &[u8]))| Photo {
+            id: (*id).to_owned(),
+            path: format!("{id}.jpg").into(),
+            content: Key::of_bytes(bytes),
+            label: labels.numbers[i],
+            coarse: None,
+            role: Role::Train,
+            width: 1,
+            height: 1,
+        };
+        Manifest { photos: photos.iter().enumerate().map(photo).collect(), labels: labels.names, ..Manifest::default() }
+    }
+
+    #[test]
+    fn the_key_sees_content_and_labels_but_no_path() {
+        let base = manifest(&[("1", "a", b"x"), ("2", "b", b"y")]);
+        let mut moved = base.clone();
+        moved.photos[0].path = "/elsewhere/1.jpg".into();
+        assert_eq!(moved.key(), base.key());
+        assert_ne!(manifest(&[("1", "a", b"x"), ("2", "b", b"z")]).key(), base.key());
+        assert_ne!(manifest(&[("1", "a", b"x"), ("2", "a", b"y")]).key(), base.key());
+        assert_ne!(manifest(&[("1", "a", b"x"), ("2", "c", b"y")]).key(), base.key());
+    }
+
+    #[test]
+    fn changes_are_counted_by_id() {
+        let old = manifest(&[("1", "a", b"x"), ("2", "b", b"y"), ("3", "b", b"z")]);
+        let new = manifest(&[("2", "c", b"y"), ("1", "a", b"X"), ("4", "d", b"w")]);
+        assert_eq!(new.changes_from(&old), Changes { relabelled: 1, redrawn: 1, new: 1, gone: 1 });
+        insta::assert_snapshot!(new.changes_from(&old), @"1 image relabelled, 1 with other bytes, 1 new, 1 gone");
+        insta::assert_snapshot!(old.changes_from(&old), @"nothing");
+    }
+}

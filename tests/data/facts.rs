@@ -1,0 +1,67 @@
+//! `toji.toml` through the reader that everybody uses.
+
+use toji::book::technique::Schema;
+use toji::data::competition::{Layout, ProtocolKind, Tables};
+use toji::data::{Competition, FACTS};
+
+use super::ground::Ground;
+
+#[test]
+fn a_full_file_becomes_types() {
+    let ground = Ground::new();
+    let c = ground
+        .competition(
+            r#"
+            [competition]
+            name = "棚"
+            k = 10
+            [data]
+            layout = "query-gallery"
+            folder = "in"
+            table = "all.parquet"
+            images = { train = "a", gallery = "b" }
+            splits = { train = ["train", "extra"] }
+            columns.label = "product"
+            unreadable = "skip"
+            max_megapixels = 1
+            [protocol]
+            kind = "leave-one-out"
+            seed = 5
+            [submission]
+            sample = "sample.csv"
+            separator = ","
+            [workbench]
+            pin = "01-baseline.md"
+            auto_seconds = 3
+            "#,
+        )
+        .unwrap();
+    assert_eq!((c.name.as_str(), c.k, c.submission.count), ("棚", 10, 10));
+    assert_eq!((c.data.layout, &c.data.tables), (Layout::QueryGallery, &Tables::One("all.parquet".into())));
+    assert_eq!((c.data.images.train.clone(), c.data.images.query.clone()), (Some("a".into()), None));
+    assert_eq!((c.data.splits.train.join(" "), c.data.splits.query.join(" ")), ("train extra".into(), "query".into()));
+    assert_eq!((c.data.limits.pixels, c.data.skip_unreadable), (1_000_000, true));
+    assert_eq!((c.protocol.kind, c.protocol.seed), (ProtocolKind::LeaveOneOut, 5));
+    assert_eq!(c.submission.sample, Some(ground.at("in/sample.csv")));
+    assert_eq!(c.submission.columns, None);
+    assert_eq!((c.workbench.pin.as_deref(), c.workbench.auto_seconds), (Some("01-baseline.md"), 3.0));
+    assert_eq!(c.workbench.recipes, ground.at("recipes"));
+}
+
+#[test]
+fn mistakes_are_found_by_the_same_reader() {
+    let ground = Ground::with(&[("toji.toml", "[data]\nlayout = \"nishiki\"\nimage = \"x\"\n")]);
+    let schema = Schema { sections: FACTS.to_vec(), ..Schema::default() };
+    let (_, _, diagnostics) = toji::book::read_facts(&ground.at("toji.toml"), &schema);
+    let told: Vec<String> = diagnostics.iter().map(|d| format!("{}:{} {}", d.line, d.column, d.message)).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("2:") && told[0].contains("nishiki"), "{told:?}");
+    assert!(told[1].starts_with("3:") && told[1].contains("image"), "{told:?}");
+}
+
+#[test]
+fn the_shortest_file_is_one_line() {
+    let c: Competition = Ground::new().competition("[data]\nlayout = \"nishika\"\n").unwrap();
+    assert_eq!(c.protocol.kind, ProtocolKind::OnePerLabel);
+    assert_eq!(c.data.folder.file_name(), c.root.file_name());
+}
