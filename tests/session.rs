@@ -1,1 +1,373 @@
-//! Tests of session through the public interface.
+//! The whole road through the real program: recipes, plans, kills, submissions, on the sample's photos.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value as Json;
+
+/// A project of its own with the sample's data and the repository's recipes.
+struct Project(tempfile::TempDir);
+
+/// Only brands whose photos are read by a quick recipe: all of the sample.
+const QUICK: &str = r#"# Quick
+
+```toml
+[recipe]
+seed = 3
+
+[augment]
+train = [{ op = "RandomResizedCrop", size = [32, 32], scale = [0.6, 1.0] }]
+
+[backbone]
+name = "resnet10t"
+weights = "none"
+embedding = 32
+
+[loss]
+name = "ArcFaceLoss"
+margin = 17.2
+scale = 30
+
+[train]
+epochs = 3
+batch = 32
+optimizer = { name = "AdamW", lr = 1e-3 }
+
+[folds]
+scheme = "stratified"
+k = 4
+
+[post]
+steps = [{ op = "pca", dim = 16 }, { op = "alpha-qe", k = 2 }]
+```
+"#;
+
+impl Project {
+    fn new() -> Project {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        copy(&root.join("data/sample"), &folder.path().join("data/sample"));
+        copy(&root.join("recipes"), &folder.path().join("recipes"));
+        fs::copy(root.join("toji.toml"), folder.path().join("toji.toml")).unwrap();
+        let project = Project(folder);
+        project.write("recipes/quick.md", QUICK);
+        project
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::File::create(&path).and_then(|mut f| std::io::Write::write_all(&mut f, text.as_bytes())).unwrap();
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_toji"));
+        command.args(args).current_dir(self.0.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn toji(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Runs a command that must succeed; gives its JSON objects.
+    fn json(&self, args: &[&str]) -> Vec<Json> {
+        let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+        let out = self.toji(&args);
+        let text = String::from_utf8(out.stdout).unwrap();
+        assert!(out.status.success(), "{args:?}: {text}{}", String::from_utf8_lossy(&out.stderr));
+        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+    }
+
+    /// The stages that would run for a recipe, with their reasons.
+    fn would_run(&self, recipe: &str) -> Vec<(String, String)> {
+        let text = |step: &Json, name: &str| step[name].as_str().unwrap().to_owned();
+        let steps = self.json(&["plan", recipe]);
+        steps.iter().filter(|step| step["action"] == "run").map(|step| (text(step, "stage"), text(step, "reason"))).collect()
+    }
+
+    /// The bytes of the only artefact of a stage.
+    fn artefact(&self, stage: &str, file: &str) -> Vec<u8> {
+        let mut found = Vec::new();
+        for pair in fs::read_dir(self.path(".toji/store").join(stage)).unwrap().flatten() {
+            found.extend(fs::read_dir(pair.path()).unwrap().flatten().map(|entry| entry.path().join(file)));
+        }
+        assert_eq!(found.len(), 1, "{found:?}");
+        fs::read(&found[0]).unwrap()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn failure(out: &Output) -> (i32, String) {
+    (out.status.code().unwrap(), String::from_utf8_lossy(&out.stderr).into_owned())
+}
+
+#[test]
+fn every_recipe_runs_on_the_sample() {
+    let project = Project::new();
+    let names: Vec<String> = toji::session::recipe::files_in(&project.path("recipes"))
+        .iter()
+        .map(|file| toji::session::recipe::name_of(file))
+        .filter(|name| name != "quick")
+        .collect();
+    assert!(names.len() >= 4, "{names:?}");
+    let mut args = vec!["run", "--rung", "smoke"];
+    args.extend(names.iter().map(String::as_str));
+    let objects = project.json(&args);
+    let results: Vec<&Json> = objects.iter().filter(|object| object.get("score").is_some()).collect();
+    assert_eq!(results.len(), names.len());
+    for (result, name) in results.iter().zip(&names) {
+        assert_eq!(result["recipe"], **name);
+        assert_eq!(result["metric"], "MRR@20");
+        let (score, low, high) = (&result["score"], &result["interval"][0], &result["interval"][1]);
+        let number = |value: &Json| value.as_f64().unwrap();
+        assert!(0.0 < number(low) && number(low) <= number(score) && number(score) <= number(high) && number(high) <= 1.0);
+        assert!(result["seconds"].is_number() && result["reused"].is_array());
+    }
+    assert_eq!(objects.last().unwrap()["recipe"], **names.last().unwrap(), "the last object is a result");
+}
+
+#[test]
+fn what_changed_is_what_runs_and_the_plan_says_why() {
+    let project = Project::new();
+    assert_eq!(project.would_run("quick").len(), 7);
+    project.json(&["run", "quick"]);
+    assert!(project.would_run("quick").is_empty());
+
+    project.write("recipes/quick.md", &QUICK.replace("# Quick", "# Quick, with other words\n\nAnd a paragraph."));
+    assert!(project.would_run("quick").is_empty(), "prose runs nothing");
+
+    project.write("recipes/quick.md", &QUICK.replace("dim = 16", "dim = 8"));
+    let steps = project.would_run("quick");
+    let names: Vec<&str> = steps.iter().map(|(stage, _)| stage.as_str()).collect();
+    assert_eq!(names, ["post fold 0", "rank fold 0", "score"]);
+    assert_eq!(steps[0].1, "[post] steps[0].dim 16 → 8");
+    let again = project.json(&["run", "quick"]);
+    let reused = again.last().unwrap()["reused"].as_array().unwrap().clone();
+    assert!(reused.contains(&Json::from("fit fold 0")) && reused.contains(&Json::from("embed fold 0")), "{reused:?}");
+
+    project.write("recipes/quick.md", &QUICK.replace("margin = 17.2", "margin = 22.9"));
+    let steps = project.would_run("quick");
+    assert_eq!(steps[0], ("fit fold 0".to_owned(), "[loss] margin 17.2 → 22.9".to_owned()));
+    assert_eq!(steps.len(), 5);
+
+    project.write("recipes/quick.md", QUICK);
+    assert!(project.would_run("quick").is_empty(), "what was made once is found again");
+
+    let table = fs::read_to_string(project.path("data/sample/train.csv")).unwrap();
+    let mut lines: Vec<String> = table.lines().map(str::to_owned).collect();
+    let last = lines.len() - 1;
+    let label = |line: &str| line.splitn(3, ',').nth(2).unwrap().to_owned();
+    let other = label(&lines[1]);
+    assert_ne!(label(&lines[last]), other);
+    let id: Vec<String> = lines[last].splitn(3, ',').take(2).map(str::to_owned).collect();
+    lines[last] = format!("{},{},{other}", id[0], id[1]);
+    project.write("data/sample/train.csv", &(lines.join("\n") + "\n"));
+    let steps = project.would_run("quick");
+    let fit = steps.iter().find(|(stage, _)| stage.starts_with("fit")).unwrap();
+    assert!(fit.1.contains("1 photo relabelled"), "{}", fit.1);
+}
+
+#[test]
+fn a_lower_rung_is_a_prefix_and_a_killed_run_goes_on_to_the_same_bits() {
+    let straight = Project::new();
+    straight.json(&["run", "quick"]);
+    let expected = straight.artefact("fit", "checkpoint.safetensors");
+
+    let promoted = Project::new();
+    promoted.json(&["run", "quick", "--rung", "smoke"]);
+    let fit = &promoted.would_run("quick")[0];
+    assert!(fit.1.contains("goes on from epoch 2 of 3"), "{fit:?}");
+
+    let killed = Project::new();
+    let mut child = killed.command(&["run", "quick"]).stdout(Stdio::null()).spawn().unwrap();
+    // Until the first epoch's checkpoint is there; the run needs some seconds more.
+    let reached = || {
+        let work = fs::read_dir(killed.path(".toji/work")).ok()?;
+        work.flatten().map(|entry| entry.path().join("reached")).find(|file| file.is_file())
+    };
+    for _ in 0..6000 {
+        if reached().is_some() || child.try_wait().unwrap().is_some() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut run = toji::dag::Board::new();
+    let runs = toji::dag::Runs::open(&killed.path(".toji"));
+    run.refresh(&runs);
+    let state = run.latest("quick").unwrap().state();
+    if state == toji::dag::RunState::Lost {
+        let fit = &killed.would_run("quick")[0];
+        assert!(fit.1.contains("goes on from epoch"), "{fit:?}");
+    }
+    // Another number of threads, to the same bits.
+    let resumed = killed.command(&["run", "quick", "--json"]).env("RAYON_NUM_THREADS", "1").output().unwrap();
+    assert!(resumed.status.success());
+    run.refresh(&runs);
+    assert_eq!(run.runs().count(), 1, "a resume is an attempt of the same run");
+    assert_eq!(run.latest("quick").unwrap().told.attempts, 2);
+    assert!(killed.artefact("fit", "checkpoint.safetensors") == expected, "killed and resumed gives other bits");
+    assert_eq!(killed.artefact("score", "score.json"), straight.artefact("score", "score.json"));
+}
+
+#[test]
+fn a_submission_is_valid_in_all_three_layouts() {
+    let project = Project::new();
+    let done = project.json(&["submit", "quick"]);
+    let done = done.last().unwrap();
+    assert_eq!(done["rows"], 76);
+    let file = project.path("submissions/quick.csv");
+    let file = file.to_str().unwrap();
+    let host = project.json(&["synth", "score", file]);
+    let truth = host[0]["all"].as_f64().unwrap();
+    assert!(truth > 0.05 && truth <= 1.0, "{truth}");
+    let bug = project.json(&["synth", "score", file, "--bug", "sum-over-positives"]);
+    assert!(bug[0]["all"].as_f64().unwrap() > truth, "the host's bug shows");
+    let ledger = fs::read_to_string(project.path("ledger.jsonl")).unwrap();
+    let entry: Json = serde_json::from_str(ledger.lines().next().unwrap()).unwrap();
+    assert_eq!((&entry["recipe"], &entry["file_hash"]), (&Json::from("quick"), &done["file_hash"]));
+
+    // The same photos as one table with a split column, and with is_query / is_gallery columns.
+    let truth = fs::read_to_string(project.path("data/sample/truth.csv")).unwrap();
+    let mut split = "image,label,split\n".to_owned();
+    let mut flags = "path,label,split,is_query,is_gallery\n".to_owned();
+    for line in truth.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let (image, role, label) = (cells[1], cells[2], cells[3]);
+        let (label, part) = match role {
+            "train" => (label, "train"),
+            "test" | "query" => ("", "query"),
+            _ => ("", "gallery"),
+        };
+        split.push_str(&format!("{image},{label},{part}\n"));
+        let (query, gallery) = (part == "query", part == "gallery");
+        let half = if part == "train" { "train" } else { "validation" };
+        flags.push_str(&format!("{image},{label},{half},{query},{gallery}\n"));
+    }
+    for (table, layout) in [(split, "table"), (flags, "query-gallery")] {
+        let other = Project::new();
+        fs::remove_dir_all(other.path("data")).unwrap();
+        fs::remove_file(other.path("toji.toml")).unwrap();
+        copy(&project.path("data/sample/images"), &other.path("images"));
+        other.write("photos.csv", &table);
+        let facts = other.json(&["new", "."]);
+        let facts = facts[0]["facts"].as_array().unwrap();
+        assert!(facts.iter().any(|f| f["key"] == "data.layout" && f["value"] == layout), "{layout}: {facts:?}");
+        let text = fs::read_to_string(other.path("toji.toml")).unwrap();
+        // Labels of the held-out part are unknown here, so the local examination uses the training part.
+        let text = format!("{}\n[protocol]\nkind = \"one-per-label\"\n", without_table(&text, "[protocol]"));
+        other.write("toji.toml", &text);
+        let done = other.json(&["submit", "quick"]);
+        assert_eq!(done.last().unwrap()["rows"], 76, "{layout}");
+        let written = fs::read_to_string(other.path("submissions/quick.csv")).unwrap();
+        assert_eq!(written.lines().count(), 77);
+    }
+}
+
+/// The text without one table of it.
+fn without_table(text: &str, header: &str) -> String {
+    let mut inside = false;
+    let keep = |line: &&str| {
+        if line.starts_with('[') {
+            inside = line.trim() == header;
+        }
+        !inside
+    };
+    text.lines().filter(keep).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn mistakes_are_told_with_their_place_and_wrong_use_is_two() {
+    let project = Project::new();
+    project.write("recipes/broken.md", &QUICK.replace("margin = 17.2", "margn = 17.2").replace("epochs = 3", "epochs = \"3\""));
+    let (code, told) = failure(&project.toji(&["run", "broken"]));
+    assert_eq!(code, 2);
+    assert!(told.contains("broken.md:19:1: error") && told.contains("margin"), "{told}");
+    assert!(told.contains("broken.md:23:"), "all mistakes at once: {told}");
+
+    let (code, told) = failure(&project.toji(&["run", "nobody"]));
+    assert_eq!(code, 2);
+    assert!(told.contains("no recipe is called nobody") && told.contains("quick"), "{told}");
+
+    let (code, told) = failure(&project.toji(&["explain", "ArcFaceLos"]));
+    assert_eq!(code, 2);
+    assert!(told.contains("ArcFaceLoss"), "{told}");
+
+    let empty = tempfile::tempdir().unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_toji")).arg("plan").current_dir(empty.path()).output().unwrap();
+    let (code, told) = failure(&out);
+    assert_eq!(code, 2);
+    assert!(told.contains("toji new"), "{told}");
+
+    let photo = fs::read_dir(project.path("data/sample/images")).unwrap().flatten().next().unwrap().path();
+    let bytes = fs::read(&photo).unwrap();
+    fs::File::create(&photo).and_then(|mut f| std::io::Write::write_all(&mut f, &bytes[..bytes.len() / 2])).unwrap();
+    let (code, told) = failure(&project.toji(&["run", "quick"]));
+    assert_eq!(code, 1);
+    let name = photo.file_name().unwrap().to_str().unwrap();
+    assert!(told.contains(name), "{told}");
+}
+
+#[test]
+fn a_recipe_that_asks_for_too_much_fails_clearly_and_the_run_says_so() {
+    let project = Project::new();
+    project.write("recipes/quick.md", &QUICK.replace("dim = 16", "dim = 64"));
+    let (code, told) = failure(&project.toji(&["run", "quick"]));
+    assert_eq!(code, 1);
+    assert!(told.contains("64") && told.contains("32"), "{told}");
+    let mut board = toji::dag::Board::new();
+    board.refresh(&toji::dag::Runs::open(&project.path(".toji")));
+    assert!(matches!(board.latest("quick").unwrap().state(), toji::dag::RunState::Failed(_)));
+}
+
+#[test]
+fn without_a_terminal_lines_are_plain_and_the_board_is_printed() {
+    let project = Project::new();
+    let out = project.toji(&["run", "quick", "--rung", "smoke"]);
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert!(!text.contains('\x1b') && !text.contains('\r'), "{text}");
+    assert!(text.contains("epoch 2: loss") && text.lines().last().unwrap().starts_with("quick: MRR@20"), "{text}");
+    assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
+    let board = String::from_utf8(project.toji(&[]).stdout).unwrap();
+    assert!(board.contains("quick") && board.contains("01-baseline") && !board.contains('\x1b'), "{board}");
+    let curves = project.path("curves.svg");
+    project.json(&["plot", "quick", "--out", curves.to_str().unwrap()]);
+    assert!(fs::read_to_string(curves).unwrap().contains("MRR@20"));
+}
+
+#[test]
+fn verify_finds_a_picture_that_changed_behind_its_time() {
+    let project = Project::new();
+    project.json(&["plan"]);
+    assert_eq!(project.json(&["verify"])[0]["checked"], 483);
+    let photo = project.path("data/sample/images/1000001.jpg");
+    let before = fs::metadata(&photo).unwrap();
+    let mut bytes = fs::read(&photo).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let file = fs::File::options().write(true).open(&photo).unwrap();
+    std::io::Write::write_all(&mut &file, &bytes).unwrap();
+    file.set_modified(before.modified().unwrap()).unwrap();
+    let out = project.toji(&["verify", "--json"]);
+    assert_eq!(out.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&out.stdout).contains("1000001.jpg"));
+}
