@@ -1,1 +1,10 @@
 //! Tests of learn through the public interface.
+
+#[path = "learn/naive.rs"]
+mod naive;
+#[path = "learn/operations.rs"]
+mod operations;
+#[path = "learn/parity.rs"]
+mod parity;
+#[path = "learn/threads.rs"]
+mod threads;

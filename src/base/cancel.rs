@@ -8,7 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A shared flag: clones see the same request. Once set it stays set.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    own: Arc<AtomicBool>,
+    /// Set: this flag reads as set too.
+    parent: Option<Arc<AtomicBool>>,
+}
 
 /// The work was asked to stop and did so at a clean place.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
@@ -23,16 +27,42 @@ impl Cancel {
 
     /// Asks the work to stop.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.own.store(true, Ordering::SeqCst);
     }
 
     /// Whether a stop was asked for.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.own.load(Ordering::Relaxed) || self.parent.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
+    }
+
+    /// A flag of its own that also reads as set when this one is. One level deep: the child of a child
+    /// hears its parent only.
+    pub fn child(&self) -> Cancel {
+        Cancel { own: Arc::default(), parent: Some(self.own.clone()) }
+    }
+
+    /// The flag itself, for a signal handler to set.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        self.own.clone()
     }
 
     /// An error when a stop was asked for, so that a loop can say `cancel.check()?`.
     pub fn check(&self) -> Result<(), Cancelled> {
         if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_hears_its_parent_and_not_the_other_way_round() {
+        let parent = Cancel::new();
+        let (first, second) = (parent.child(), parent.child());
+        first.cancel();
+        assert!(first.is_cancelled() && !parent.is_cancelled() && !second.is_cancelled());
+        parent.clone().cancel();
+        assert_eq!(second.check(), Err(Cancelled));
     }
 }

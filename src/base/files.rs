@@ -50,7 +50,10 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
     String::from_utf8(read(path)?).map_err(|e| FileError {
         doing: "cannot read",
         path: path.to_owned(),
-        source: io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8 at byte {}", e.utf8_error().valid_up_to())),
+        source: io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("not UTF-8 at byte {}", e.utf8_error().valid_up_to()),
+        ),
     })
 }
 
@@ -107,10 +110,13 @@ pub fn publish_folder<E: From<FileError>>(path: &Path, fill: impl FnOnce(&Path) 
         .tempdir_in(parent)
         .map_err(FileError::at("cannot make a temporary folder in", parent))?;
     fill(temporary.path())?;
-    let entries = fs::read_dir(temporary.path()).map_err(FileError::at("cannot list", temporary.path()))?;
-    for entry in entries.flatten() {
-        let file = entry.path();
-        File::open(&file).and_then(|f| f.sync_all()).map_err(FileError::at("cannot sync", &file))?;
+    sync_tree(temporary.path())?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // A temporary folder is closed to everybody else; a published one is not.
+        fs::set_permissions(temporary.path(), fs::Permissions::from_mode(0o755))
+            .map_err(FileError::at("cannot open up", temporary.path()))?;
     }
     match fs::rename(temporary.path(), path) {
         Ok(()) => {
@@ -122,6 +128,38 @@ pub fn publish_folder<E: From<FileError>>(path: &Path, fill: impl FnOnce(&Path) 
         Err(_) if path.is_dir() => Ok(()),
         Err(e) => Err(FileError::at("cannot publish", path)(e).into()),
     }
+}
+
+/// Removes a folder so that no reader ever sees a part of it: it is renamed first. Whether it was there.
+///
+/// # Errors
+/// When it cannot be moved or removed.
+pub fn remove_folder(path: &Path) -> Result<bool, FileError> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    let aside = tempfile::Builder::new().prefix(".publish-").tempdir_in(parent);
+    let aside = match aside {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+        aside => aside.map_err(FileError::at("cannot make a temporary folder in", parent))?,
+    };
+    match fs::rename(path, aside.path().join("old")) {
+        Ok(()) => aside.close().map(|()| true).map_err(FileError::at("cannot remove", path)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(FileError::at("cannot remove", path)(e)),
+    }
+}
+
+/// Syncs every file and folder below `folder`, and the folder itself.
+fn sync_tree(folder: &Path) -> Result<(), FileError> {
+    for entry in fs::read_dir(folder).map_err(FileError::at("cannot list", folder))? {
+        let entry = entry.map_err(FileError::at("cannot list", folder))?;
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|t| t.is_dir()) {
+            sync_tree(&path)?;
+        } else {
+            File::open(&path).and_then(|f| f.sync_all()).map_err(FileError::at("cannot sync", &path))?;
+        }
+    }
+    sync_folder(folder).map_err(FileError::at("cannot sync", folder))
 }
 
 #[cfg(unix)]
@@ -137,8 +175,12 @@ fn sync_folder(_: &Path) -> io::Result<()> {
 /// A lock that lives as long as its holder: the system releases it when the process dies, however it dies.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
+
+/// How often a lock that seems taken is asked for again, two milliseconds apart: whoever looks with
+/// [`Lock::is_held`] holds it for a moment, which must not make a worker believe that another one lives.
+const TRIES: u32 = 10;
 
 impl Lock {
     /// Takes the lock at `path`, or `None` when a living process holds it.
@@ -149,24 +191,86 @@ impl Lock {
         if let Some(folder) = path.parent() {
             make_folder(folder)?;
         }
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .read(true)
-            .open(path)
-            .map_err(FileError::at("cannot open lock", path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Lock { _file: file })),
-            Err(fs::TryLockError::WouldBlock) => Ok(None),
-            Err(fs::TryLockError::Error(e)) => Err(FileError::at("cannot lock", path)(e)),
+        for tried in 0..TRIES {
+            if tried > 0 {
+                std::thread::sleep(std::time::Duration::from_millis(2));
+            }
+            let file = open_lock(path)?;
+            match file.try_lock() {
+                // Another holder may have removed the file between opening and locking.
+                Ok(()) if is_at(&file, path) => return Ok(Some(Lock { file })),
+                Ok(()) | Err(fs::TryLockError::WouldBlock) => {}
+                Err(fs::TryLockError::Error(e)) => return Err(FileError::at("cannot lock", path)(e)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes the lock at `path`, waiting as long as another holds it. For moments, not for work.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn wait(path: &Path) -> Result<Lock, FileError> {
+        if let Some(folder) = path.parent() {
+            make_folder(folder)?;
+        }
+        loop {
+            let file = open_lock(path)?;
+            file.lock().map_err(FileError::at("cannot lock", path))?;
+            if is_at(&file, path) {
+                return Ok(Lock { file });
+            }
         }
     }
 
     /// Whether a living process holds the lock at `path`. Looks without taking it for longer than a moment.
     pub fn is_held(path: &Path) -> bool {
-        File::options().read(true).open(path).is_ok_and(|f| matches!(f.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
+        File::options()
+            .read(true)
+            .open(path)
+            .is_ok_and(|f| matches!(f.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
     }
+
+    /// Whether the lock is the file at `path`: it stays locked while the folder around it is renamed.
+    pub fn is_at(&self, path: &Path) -> bool {
+        is_at(&self.file, path)
+    }
+
+    /// Writes who holds the lock into its file, for people; nothing may depend on it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn describe(&mut self, text: &str) -> io::Result<()> {
+        use std::io::Seek;
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(text.as_bytes())
+    }
+}
+
+fn open_lock(path: &Path) -> Result<File, FileError> {
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .read(true)
+        .open(path)
+        .map_err(FileError::at("cannot open lock", path))
+}
+
+/// Whether the open file is still the one at `path`.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(open), Ok(there)) => open.ino() == there.ino() && open.dev() == there.dev(),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> bool {
+    path.exists()
 }
 
 #[cfg(test)]
@@ -196,6 +300,9 @@ mod tests {
         publish_folder::<FileError>(&path, |f| publish(&f.join("x"), b"2")).unwrap();
         assert_eq!(read(&path.join("x")).unwrap(), b"1");
         assert_eq!(fs::read_dir(dir.path().join("store")).unwrap().count(), 1);
+        assert!(remove_folder(&path).unwrap());
+        assert!(!remove_folder(&path).unwrap() && !remove_folder(&path.join("deeper")).unwrap());
+        assert_eq!(fs::read_dir(dir.path().join("store")).unwrap().count(), 0);
     }
 
     #[test]
@@ -208,5 +315,37 @@ mod tests {
         assert!(Lock::try_take(&path).unwrap().is_none());
         drop(lock);
         assert!(!Lock::is_held(&path));
+    }
+
+    #[test]
+    fn looking_at_a_lock_does_not_keep_others_from_taking_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        drop(Lock::try_take(&path).unwrap());
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    Lock::is_held(&path);
+                    std::thread::yield_now();
+                }
+            });
+            let taken = (0..200).filter(|_| Lock::try_take(&path).unwrap().is_some()).count();
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert_eq!(taken, 200);
+        });
+    }
+
+    #[test]
+    fn a_removed_lock_file_is_not_held() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let mut first = Lock::try_take(&path).unwrap().expect("free");
+        first.describe("pid 1, a long description").unwrap();
+        first.describe("pid 2").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "pid 2");
+        fs::remove_file(&path).unwrap();
+        let second = Lock::try_take(&path).unwrap();
+        assert!(second.is_some() && Lock::is_held(&path));
     }
 }

@@ -6,6 +6,7 @@
 //! concatenation.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -60,6 +61,16 @@ impl Key {
     /// The hash of bytes as they are.
     pub fn of_bytes(bytes: &[u8]) -> Key {
         Key(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// The hash of everything a reader gives (a large file), equal to [`Key::of_bytes`] of it.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn of_reader(reader: impl io::Read) -> io::Result<Key> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(reader)?;
+        Ok(Key(*hasher.finalize().as_bytes()))
     }
 
     /// The hash's bytes, for binary tables.
@@ -124,6 +135,12 @@ mod tests {
         let key = Key::of_bytes("杜氏".as_bytes());
         assert_eq!(key.to_string().parse::<Key>().unwrap(), key);
         assert!("abc".parse::<Key>().is_err());
+    }
+
+    #[test]
+    fn a_reader_is_its_bytes() {
+        let bytes: Vec<u8> = (0..300_000u32).map(|i| i as u8).collect();
+        assert_eq!(Key::of_reader(bytes.as_slice()).unwrap(), Key::of_bytes(&bytes));
     }
 
     #[test]

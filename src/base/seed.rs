@@ -107,11 +107,11 @@ mod tests {
     fn the_first_numbers_never_change() {
         let mut draws = Seed::new(7).named("augment").at(3).draws();
         let first: Vec<u64> = (0..3).map(|_| draws.below(1000)).collect();
-        assert_eq!(first, [FIRST[0], FIRST[1], FIRST[2]]);
+        assert_eq!(first, FIRST);
     }
 
     // Written down once: artefacts in every store depend on them.
-    const FIRST: [u64; 3] = [0, 0, 0];
+    const FIRST: [u64; 3] = [471, 208, 813];
 
     #[test]
     fn places_are_independent() {

@@ -14,7 +14,13 @@ pub fn plain(text: &str) -> String {
             '\t' | '\n' | '\r' => ' ',
             c if c.is_control() => '·',
             // Bidirectional marks reorder what follows; line separators break rows.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' => '·',
+            '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{feff}' => '·',
             c => c,
         })
         .collect()

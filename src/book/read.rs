@@ -152,6 +152,7 @@ pub fn read_with(
         && let Some(Value::Table(recipe)) = sections.get_mut("recipe")
     {
         recipe.remove("extends");
+        book.origins.remove("recipe.extends");
     }
     found.extend(diagnostics);
     let files: Vec<PathBuf> = book.texts.iter().map(|(file, _)| file.clone()).collect();

@@ -1,6 +1,141 @@
 //! Arguments → client → exit code.
+//!
+//! ```text
+//!   args ─▶ Surroundings (clock, machine, environment: read here and nowhere else)
+//!        ─▶ one file a command ─▶ Say (plain lines, or one JSON object a line)
+//!        ─▶ 0 done, 1 failed, 2 wrong use
+//! ```
+
+mod explain;
+mod failure;
+mod new;
+mod plan;
+mod plot;
+mod run;
+mod say;
+mod submit;
+mod surroundings;
+mod synth;
+mod verify;
+mod worker;
+mod workbench;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use toji::session::{Project, Surroundings};
+
+use failure::Failure;
+use say::Say;
+
+/// A literate terminal workbench for image-retrieval competitions.
+///
+/// Without a command it opens the workbench on the project in this folder: the recipes in recipes/ and the
+/// facts in toji.toml. Training runs in a worker of its own, which outlives the terminal.
+#[derive(Parser)]
+#[command(name = "toji", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong use. docs/reference.md has every key, technique and JSON field.")]
+struct Args {
+    /// The project's folder: the one that holds toji.toml. Default: this folder, or the nearest above it.
+    #[arg(long, global = true, value_name = "DIR")]
+    project: Option<PathBuf>,
+    /// Print one JSON object a line instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run recipes here and now, with a progress bar.
+    Run(run::Args),
+    /// Show what would run, why, and what it would take. Runs nothing.
+    Plan(plan::Args),
+    /// Do the queue's work, detached from the terminal. The workbench starts it by itself.
+    Worker(worker::Args),
+    /// Explain a table, a key or a technique.
+    Explain(explain::Args),
+    /// Draw the curves of recipes as SVG or PNG.
+    Plot(plot::Args),
+    /// Write a recipe's submission and note it in ledger.jsonl.
+    Submit(submit::Args),
+    /// Make a project around your own tables.
+    New(new::Args),
+    /// Draw a set of bottles with known truth, or score a submission for it as a host would.
+    Synth(synth::Args),
+    /// Read every picture again and compare it with what is remembered.
+    Verify,
+}
+
+/// What every command gets.
+struct Context {
+    /// Where to look for the project.
+    root: Option<PathBuf>,
+    /// The folder in which the program was started.
+    here: PathBuf,
+    around: Surroundings,
+    say: Say,
+}
+
+impl Context {
+    /// The project's folder: the one that was named, or the nearest one that holds `toji.toml`.
+    fn root(&self) -> Result<PathBuf, Failure> {
+        let facts = toji::session::project::FACTS;
+        match &self.root {
+            Some(root) if root.join(facts).is_file() => Ok(root.clone()),
+            Some(root) => Err(Failure::usage(format!("{} has no {facts}", root.display()))
+                .hint("name the folder that holds it, or make one with: toji new DIR")),
+            None => {
+                let found = self.here.ancestors().find(|folder| folder.join(facts).is_file()).map(Path::to_path_buf);
+                found.ok_or_else(|| {
+                    Failure::usage(format!("no {facts} here or above"))
+                        .hint("make a project around your tables with: toji new DIR")
+                        .hint("or name a project's folder with: --project DIR")
+                })
+            }
+        }
+    }
+
+    /// The project, opened.
+    fn project(&self) -> Result<Project, Failure> {
+        Project::open(&self.root()?, &self.around).map_err(|found| Failure::diagnostics(&found, &self.say))
+    }
+}
 
 /// Reads the arguments and does what they say.
-pub fn run() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn run() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let wrong = error.use_stderr();
+            // A closed pipe is no reason to complain about a help page.
+            let _ = error.print();
+            return ExitCode::from(if wrong { 2 } else { 0 });
+        }
+    };
+    let say = Say::new(args.json);
+    let done = surroundings::here().and_then(|(around, here)| {
+        let context = Context { root: args.project, here, around, say: say.clone() };
+        match args.command {
+            None => workbench::open(&context),
+            Some(Command::Run(args)) => run::run(&context, &args),
+            Some(Command::Plan(args)) => plan::plan(&context, &args),
+            Some(Command::Worker(args)) => worker::work(&context, &args),
+            Some(Command::Explain(args)) => explain::explain(&context, &args),
+            Some(Command::Plot(args)) => plot::plot(&context, &args),
+            Some(Command::Submit(args)) => submit::submit(&context, &args),
+            Some(Command::New(args)) => new::new(&context, &args),
+            Some(Command::Synth(args)) => synth::synth(&context, &args),
+            Some(Command::Verify) => verify::verify(&context),
+        }
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.tell(&say);
+            ExitCode::from(failure.code)
+        }
+    }
 }

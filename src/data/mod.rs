@@ -11,6 +11,8 @@
 //! ask whether a label is empty or a photo is there. A warm start reads the tables and asks the
 //! system for the size and time of every picture; no picture is opened.
 
+pub mod augment;
+pub mod batch;
 pub mod competition;
 pub mod content;
 pub mod decode;
@@ -19,6 +21,7 @@ pub mod folds;
 pub mod guess;
 pub mod layout;
 pub mod manifest;
+pub mod synth;
 pub mod table;
 
 pub use competition::{Competition, FACTS};

@@ -1,1 +1,54 @@
-//! To be written.
+//! A snapshot → pictures and pages for people.
+//!
+//! - [`curves`] draws learning curves as SVG or PNG (plotters), from the series that the terminal shows.
+//! - [`table`] sets the board and the plan as plain text for a pipe, a log or a narrow terminal.
+//! - [`palette`] gives each recipe its colour, the same on every picture.
+//!
+//! Nothing here looks behind the snapshot, so a picture can say only what the terminal says too.
+//! Text in SVG stays text: names in any script are drawn by whoever opens the file. A PNG has only
+//! the glyphs of its font; what the built-in Latin one lacks is replaced visibly and reported.
+
+pub mod curves;
+mod font;
+pub mod palette;
+pub mod table;
+
+use std::path::PathBuf;
+
+use crate::base::files::FileError;
+
+/// Why a picture could not be drawn.
+#[derive(Debug, thiserror::Error)]
+pub enum ShowError {
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The ending of the file's name is not one that is drawn.
+    #[error("{}: pictures are written as .svg or .png; name the file so", path.display())]
+    UnknownForm {
+        /// The file that was asked for.
+        path: PathBuf,
+    },
+    /// There is nothing to draw.
+    #[error("no recipe was given to draw; run one first, or name one that has run")]
+    Nothing,
+    /// A recipe that the snapshot does not have.
+    #[error("no recipe {name:?}; there are {known}")]
+    UnknownRecipe {
+        /// The name that was asked for.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// The font cannot be used.
+    #[error("{}: {why}; give a TrueType or OpenType file", path.display())]
+    BadFont {
+        /// The font's file; empty for the built-in one.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// Drawing itself failed.
+    #[error("cannot draw: {0}")]
+    Draw(String),
+}

@@ -9,7 +9,7 @@ use super::Checker;
 use super::names;
 use crate::base::Value;
 use crate::book::source::tree::{Node, Shape};
-use crate::book::technique::Kind;
+use crate::book::technique::{Kind, Param};
 
 impl Checker<'_> {
     /// Checks one value; `path` is its dotted name. Notes the origins of the value and of everything in it.
@@ -70,7 +70,7 @@ impl Checker<'_> {
     }
 
     fn outside(&mut self, kind: &Kind, node: &Node, path: &str, unit: &str) -> Option<Value> {
-        let message = format!("`{path}` is out of range: {} is not in {}", bare(node), range(kind, unit));
+        let message = format!("`{path}` is {}, but must be {}", bare(node), range(kind, unit));
         self.say(node.place.as_ref(), message, None);
         None
     }
@@ -86,7 +86,12 @@ impl Checker<'_> {
     ) -> Option<Value> {
         let spoilt = items.iter().any(|item| matches!(item.shape, Shape::Spoilt));
         if !spoilt && !count.contains(&items.len()) {
-            let message = format!("`{path}` has {} values, expected {}", items.len(), how_many(&count));
+            let message = format!(
+                "`{path}` has {} value{}, expected {}",
+                items.len(),
+                if items.len() == 1 { "" } else { "s" },
+                how_many(&count)
+            );
             self.say(node.place.as_ref(), message, None);
             return None;
         }
@@ -180,11 +185,26 @@ pub(in crate::book) fn range(kind: &Kind, unit: &str) -> String {
             bounds((*min != i64::MIN).then(|| min.to_string()), (*max != i64::MAX).then(|| max.to_string()))
         }
         Kind::Float { min, max } => {
-            bounds((*min > f64::MIN).then(|| format!("{min:?}")), (*max < f64::MAX).then(|| format!("{max:?}")))
+            bounds((*min > f64::MIN).then(|| real(*min)), (*max < f64::MAX).then(|| real(*max)))
         }
         _ => String::new(),
     };
     if unit.is_empty() || told.is_empty() { told } else { format!("{told} {unit}") }
+}
+
+/// A bound, short where it is large: 1e9, not 1000000000.0.
+fn real(x: f64) -> String {
+    if x.abs() >= 1e6 { format!("{x:e}") } else { format!("{x:?}") }
+}
+
+/// The fixed keys of a table of this kind; for lists and alternatives, of the tables in them.
+pub(in crate::book) fn fixed(kind: &Kind) -> Vec<&'static Param> {
+    match kind {
+        Kind::Table(params) => params.iter().collect(),
+        Kind::List { of, .. } => fixed(of),
+        Kind::Either(kinds) => kinds.iter().flat_map(fixed).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn bounds(least: Option<String>, most: Option<String>) -> String {

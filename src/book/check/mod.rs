@@ -13,7 +13,7 @@ use crate::base::Value;
 use crate::book::diagnostic::{Diagnostic, Place};
 use crate::book::read::{Origin, OriginKind};
 use crate::book::source::tree::{Node, Shape, Table};
-use crate::book::technique::{Body, Default, Param, Schema, Section, Status};
+use crate::book::technique::{Body, Default, Param, Schema, Section, Status, Technique};
 
 /// What checking gives.
 #[derive(Debug)]
@@ -29,7 +29,12 @@ pub struct Checked {
 /// Checks a tree. `file` is the file that was asked for: values from others are inherited, and a missing
 /// table is its mistake.
 pub fn check(tree: &Table, schema: &Schema, file: &std::path::Path) -> Checked {
-    let mut checker = Checker { schema, file, origins: BTreeMap::new(), found: Vec::new(), loose: tree.incomplete };
+    let tables = || schema.sections.iter().map(|s| s.name);
+    // A misspelt table is not also a missing one.
+    let unknown = tree.entries.keys().filter(|name| !tables().any(|t| t == *name));
+    let meant = unknown.filter_map(|name| names::nearest(name, tables())).collect();
+    let mut checker =
+        Checker { schema, file, origins: BTreeMap::new(), found: Vec::new(), loose: tree.incomplete, meant };
     let mut settings = BTreeMap::new();
     for section in &schema.sections {
         if let Some(value) = checker.section(section, tree) {
@@ -72,6 +77,7 @@ pub fn mistakes_of(schema: &Schema) -> Vec<String> {
         origins: BTreeMap::new(),
         found: Vec::new(),
         loose: false,
+        meant: Vec::new(),
     };
     let mut mistakes = Vec::new();
     let sections = schema.sections.iter().flat_map(|s| match &s.body {
@@ -114,6 +120,8 @@ struct Checker<'a> {
     found: Vec<Diagnostic>,
     /// A cell or a parent could not be read wholly: a table that is missing may stand there.
     loose: bool,
+    /// Tables that misspelt ones probably mean.
+    meant: Vec<&'static str>,
 }
 
 impl Checker<'_> {
@@ -198,8 +206,9 @@ impl Checker<'_> {
     }
 
     fn missing_table(&mut self, section: &Section, keys: &str) {
-        if !self.loose {
-            let help = format!("add a cell with `[{}]` and {keys}: {}", section.name, section.about);
+        if !self.loose && !self.meant.contains(&section.name) {
+            let help =
+                format!("add a cell with `[{}]` and {keys}: {}", section.name, section.about.trim_end_matches('.'));
             self.say(None, format!("table `[{}]` is missing", section.name), Some(help));
         }
     }
@@ -211,14 +220,17 @@ impl Checker<'_> {
         table: &Table,
         place: Option<&Place>,
         path: &str,
-        tag: Option<(&str, &str)>,
+        tag: Option<(&str, &Technique)>,
     ) -> BTreeMap<String, Value> {
+        // A misspelt key is not also a missing one.
+        let mut meant = Vec::new();
         for (name, entry) in &table.entries {
             if params.iter().any(|p| p.name == name) || tag.is_some_and(|(tag, _)| tag == name) {
                 continue;
             }
             let owner = tag.map(|(_, technique)| technique);
-            let whose = owner.map_or_else(|| format!("[{path}]"), str::to_owned);
+            let whose = owner.map_or_else(|| format!("[{path}]"), |t| t.name.to_owned());
+            meant.extend(names::nearest(name, params.iter().map(|p| p.name)));
             let help = names::unknown_key(self.schema, name, params, path, owner);
             self.say(entry.key.as_ref(), format!("unknown key `{name}` in {whose}"), help);
         }
@@ -242,8 +254,9 @@ impl Checker<'_> {
                     self.kind(&param.kind, &Node::of_value(literal.value()), &dotted, param.unit)
                 }
                 (None, Default::Required) if param.status == Status::Built => {
-                    if !table.incomplete {
-                        let help = format!("{}: {}", param.about, kinds::words(&param.kind, param.unit));
+                    if !table.incomplete && !meant.contains(&param.name) {
+                        let help =
+                            format!("{}: {}", param.about.trim_end_matches('.'), kinds::words(&param.kind, param.unit));
                         self.say(place, format!("`{dotted}` is missing"), Some(help));
                     }
                     None
@@ -294,16 +307,16 @@ impl Checker<'_> {
         let value = entry.node.place.as_ref();
         let Some(technique) = self.schema.technique(slot, name) else {
             let help = names::unknown_technique(self.schema, slot, name);
-            self.say(value, format!("unknown {slot} `{name}`"), help);
+            self.say(value, format!("unknown technique `{name}` ({slot})"), help);
             return None;
         };
         if technique.status == Status::Later {
-            self.say(value, format!("{slot} `{name}` is not built yet"), later_help());
+            self.say(value, format!("`{name}` ({slot}) is not built yet"), later_help());
             return None;
         }
         self.note(path, place);
         self.note(&format!("{path}.{tag}"), entry.key.as_ref());
-        let mut settings = self.params(technique.params, table, place, path, Some((tag, technique.name)));
+        let mut settings = self.params(technique.params, table, place, path, Some((tag, technique)));
         settings.insert(tag.to_owned(), Value::Text(name.clone()));
         Some(Value::Table(settings))
     }

@@ -3,7 +3,9 @@
 //! Takes a name that nobody declared; gives the one that was probably meant: one of the same table a few
 //! letters away (edit distance with swapped neighbours), or the table where the very name belongs.
 
-use crate::book::technique::{Body, Kind, Param, Schema};
+use std::collections::BTreeSet;
+
+use crate::book::technique::{Body, Kind, Param, Schema, Technique};
 
 /// Edits (insert, delete, replace, swap two neighbours) between two words, case and `-_ ` apart.
 pub fn distance(a: &str, b: &str) -> usize {
@@ -77,30 +79,31 @@ pub(super) fn unknown_key(
     name: &str,
     params: &[Param],
     path: &str,
-    technique: Option<&str>,
+    technique: Option<&Technique>,
 ) -> Option<String> {
     let here = nearest(name, params.iter().map(|p| p.name));
-    let close = here.filter(|near| distance(name, near) <= 1);
-    if let Some(near) = close {
+    if let Some(near) = here.filter(|near| distance(name, near) <= 1) {
         return Some(format!("did you mean `{near}`?"));
     }
-    let own = path.split(['.', '[']).next().unwrap_or(path);
-    let homes: Vec<String> = homes(schema, name).into_iter().filter(|home| *home != format!("[{own}]")).collect();
-    let mut help = match homes.as_slice() {
-        [] => None,
-        [home] => Some(format!("`{name}` belongs to {home}")),
-        // "p belongs to [a], [b], [c] and [d]" helps nobody.
-        [a, b] => Some(format!("`{name}` belongs to {a} and {b}")),
-        _ => None,
-    };
-    if help.is_none() {
-        help = here.map(|near| format!("did you mean `{near}`?"));
+    // The very name, in a technique that could stand here: "`margin` belongs to ArcFaceLoss".
+    let mut homes: Vec<String> =
+        technique.map_or(Vec::new(), |t| takes(schema, t.slot, name).map(str::to_owned).collect());
+    if homes.is_empty() {
+        homes = self::homes(schema, name);
+        homes.retain(|home| *home != format!("[{path}]"));
     }
-    help.or_else(|| {
-        let owner = technique.map_or_else(|| format!("[{path}]"), str::to_owned);
-        let known: Vec<&str> = params.iter().map(|p| p.name).collect();
-        Some(format!("{owner} has {}", if known.is_empty() { "no further keys".to_owned() } else { list(&known) }))
-    })
+    match homes.as_slice() {
+        [home] => return Some(format!("`{name}` belongs to {home}")),
+        [a, b] => return Some(format!("`{name}` belongs to {a} and {b}")),
+        // Where it could be anywhere, the places help nobody.
+        _ => {}
+    }
+    if let Some(near) = here {
+        return Some(format!("did you mean `{near}`?"));
+    }
+    let owner = technique.map_or_else(|| format!("[{path}]"), |t| t.name.to_owned());
+    let known: Vec<&str> = params.iter().map(|p| p.name).collect();
+    Some(format!("{owner} has {}", if known.is_empty() { "no further keys".to_owned() } else { list(&known) }))
 }
 
 /// Help for a technique that its slot does not have.
@@ -114,23 +117,17 @@ pub(super) fn unknown_technique(schema: &Schema, slot: &str, name: &str) -> Opti
     Some(format!("one of {}", list(&schema.of_slot(slot).map(|t| t.name).collect::<Vec<_>>())))
 }
 
-/// Where a key belongs: "[train]", "[loss] (ArcFaceLoss, CosFaceLoss)". A table of a slot is said with its
-/// techniques unless all of them take the key.
+/// Where a key belongs: "[train]", "[loss]", and the techniques that stand inside a table: "AdamW".
 pub(in crate::book) fn homes(schema: &Schema, key: &str) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut found: Vec<String> = Vec::new();
     for section in &schema.sections {
         match &section.body {
             Body::Params(params) | Body::Optional(params) => {
                 if params.iter().any(|p| p.name == key) {
                     found.push(format!("[{}]", section.name));
                 }
-                for param in *params {
-                    for slot in slots(&param.kind) {
-                        if takes(schema, slot, key).next().is_some() {
-                            found.push(format!("[{}] {}", section.name, param.name));
-                        }
-                    }
-                }
+                let inside = params.iter().flat_map(|p| slots(&p.kind)).flat_map(|slot| takes(schema, slot, key));
+                found.extend(inside.map(str::to_owned));
             }
             Body::OneOf { slot, .. } | Body::OneOfOr { slot, .. } => {
                 if takes(schema, slot, key).next().is_some() {
@@ -139,7 +136,8 @@ pub(in crate::book) fn homes(schema: &Schema, key: &str) -> Vec<String> {
             }
         }
     }
-    found.dedup();
+    let mut seen = BTreeSet::new();
+    found.retain(|home| seen.insert(home.clone()));
     found
 }
 

@@ -8,7 +8,10 @@
 use std::fmt::{self, Write};
 use std::ops::Range;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan,
+    SpanContents,
+};
 
 use super::{Diagnostic, Severity, Source};
 use crate::base::text::plain;
@@ -82,7 +85,7 @@ struct Picture {
     message: String,
     help: Option<String>,
     severity: Severity,
-    text: Option<NamedSource<String>>,
+    text: Option<Shown>,
     labels: Vec<LabeledSpan>,
 }
 
@@ -116,7 +119,39 @@ impl Picture {
                 _ => LabeledSpan::new_with_span(label, span),
             })
             .collect();
-        Picture { message, help, severity: d.severity, text: shown.map(|t| NamedSource::new(file, t)), labels }
+        Picture { message, help, severity: d.severity, text: shown.map(|text| Shown { file, text }), labels }
+    }
+}
+
+/// A text that counts columns in characters, as all of Toji does; miette's own texts count bytes.
+struct Shown {
+    file: String,
+    text: String,
+}
+
+impl SourceCode for Shown {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let read = self.text.read_span(span, before, after)?;
+        // Without lines around it the place itself is meant, which becomes the title; else the start of the excerpt.
+        let column = if before == 0 && after == 0 {
+            let start = self.text.get(..span.offset()).unwrap_or_default();
+            start.rsplit('\n').next().unwrap_or_default().chars().count()
+        } else {
+            read.column()
+        };
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.file.clone(),
+            read.data(),
+            *read.span(),
+            read.line(),
+            column,
+            read.line_count(),
+        )))
     }
 }
 

@@ -39,7 +39,8 @@ pub fn explain(schema: &Schema, name: &str) -> Result<String, Unknown> {
     if answers.is_empty() {
         return Err(Unknown { name: asked.chars().take(80).collect(), nearest: near(&topics, asked) });
     }
-    Ok(answers.iter().map(|t| t.text.trim_end()).collect::<Vec<_>>().join("\n\n") + "\n")
+    let told = answers.iter().map(|t| t.text.trim_end()).collect::<Vec<_>>().join("\n\n");
+    Ok(told.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n")
 }
 
 /// Something that can be asked for.
@@ -68,7 +69,7 @@ fn topics(schema: &Schema) -> Vec<Topic> {
     let mut topics = Vec::new();
     let mut places: Vec<(String, &'static str)> = Vec::new();
     for section in &schema.sections {
-        let mut text = format!("[{}]  {}{}\n", section.name, section.about, later(section.status));
+        let mut text = format!("[{}]  {}{}\n", section.name, line_of(section.about), later(section.status));
         match &section.body {
             Body::Params(params) | Body::Optional(params) => {
                 keys(&mut text, params);
@@ -98,7 +99,8 @@ fn topics(schema: &Schema) -> Vec<Topic> {
 }
 
 fn technique_topic(technique: &Technique, places: &[(String, &str)]) -> Topic {
-    let mut text = format!("{} ({})  {}{}\n", technique.name, technique.slot, technique.about, later(technique.status));
+    let mut text =
+        format!("{} ({})  {}{}\n", technique.name, technique.slot, line_of(technique.about), later(technique.status));
     for paragraph in technique.details.split("\n\n").map(str::trim).filter(|p| !p.is_empty()) {
         let _ = write!(text, "\n{}\n", paragraph.lines().map(str::trim).collect::<Vec<_>>().join("\n"));
     }
@@ -117,20 +119,11 @@ fn technique_topic(technique: &Technique, places: &[(String, &str)]) -> Topic {
 fn key_topics(topics: &mut Vec<Topic>, param: &Param, owner: &str, homes: &[&str]) {
     let mut names = vec![format!("{owner}.{}", param.name), param.name.to_owned()];
     names.extend(homes.iter().map(|home| format!("{home}.{}", param.name)));
-    let mut text = format!("{}  {}{}\n", names[0], param.about, later(param.status));
+    let mut text = format!("{}  {}{}\n", names[0], line_of(param.about), later(param.status));
     let _ = writeln!(text, "  {}", value(param));
     topics.push(Topic { names, text });
-    for inner in fixed(&param.kind) {
+    for inner in kinds::fixed(&param.kind) {
         key_topics(topics, inner, &format!("{owner}.{}", param.name), &[]);
-    }
-}
-
-fn fixed(kind: &Kind) -> Vec<&'static Param> {
-    match kind {
-        Kind::Table(params) => params.iter().collect(),
-        Kind::List { of, .. } => fixed(of),
-        Kind::Either(kinds) => kinds.iter().flat_map(fixed).collect(),
-        _ => Vec::new(),
     }
 }
 
@@ -147,7 +140,8 @@ fn slot_places(places: &mut Vec<(String, &'static str)>, kind: &Kind, path: &str
 fn technique_lines(text: &mut String, schema: &Schema, slot: &str) {
     let widest = schema.of_slot(slot).map(|t| t.name.len()).max().unwrap_or(0);
     for technique in schema.of_slot(slot) {
-        let _ = writeln!(text, "    {:widest$}  {}{}", technique.name, technique.about, later(technique.status));
+        let _ =
+            writeln!(text, "    {:widest$}  {}{}", technique.name, line_of(technique.about), later(technique.status));
     }
 }
 
@@ -185,4 +179,9 @@ fn later(status: Status) -> &'static str {
         Status::Built => "",
         Status::Later => " (not built yet)",
     }
+}
+
+/// One line without its full stop, so that what follows joins on.
+fn line_of(about: &str) -> &str {
+    about.trim_end_matches('.')
 }

@@ -80,16 +80,22 @@ fn params_table(out: &mut String, params: &[Param]) {
         return;
     }
     out.push_str("\n| key | value | default | meaning |\n|---|---|---|---|\n");
+    rows(out, params, "");
+}
+
+/// A row for each key; the keys of a fixed table follow it with their dotted names.
+fn rows<'a>(out: &mut String, params: impl IntoIterator<Item = &'a Param>, before: &str) {
     for param in params {
+        let name = format!("{before}{}", param.name);
         let _ = writeln!(
             out,
-            "| `{}` | {} | {} | {}.{} |",
-            param.name,
+            "| `{name}` | {} | {} | {}.{} |",
             cell(&kinds::words(&param.kind, param.unit)),
             default(param),
             cell(param.about),
             later(param.status)
         );
+        rows(out, kinds::fixed(&param.kind), &format!("{name}."));
     }
 }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::tree::{Entry, Node, Shape, Table, twice};
 use crate::book::diagnostic::{Diagnostic, Place, Source};
@@ -24,58 +24,91 @@ pub struct Cell {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Parses the bytes `ranges` of a text (in order) as one TOML document.
+/// Parses the bytes `ranges` of a file (in order) as one TOML document.
 pub fn parse(source: &Arc<Source>, ranges: &[Range<usize>]) -> Cell {
-    let (Some(first), Some(last)) = (ranges.first(), ranges.last()) else { return Cell::default() };
-    let base = first.start;
-    let text = blank_between(&source.text, ranges, base..last.end);
-    let (document, errors) = DeTable::parse_recoverable(&text);
-    let mut reader = Reader { source, base, text: &text, errors: Vec::new(), found: Vec::new() };
+    let (mut text, pieces) = gather(&source.text, ranges);
+    let stops = blank_stops(&mut text);
+    let (document, mut errors) = DeTable::parse_recoverable(&text);
+    errors.extend(stops);
+    let mut reader = Reader { source, text: &text, pieces, errors: Vec::new(), found: Vec::new() };
+    let doubled = reader.take_errors(errors);
     let bare = bare_key(&text);
-    let mut cell = Cell::default();
-    let doubled: Vec<Range<usize>> = reader.take_errors(errors);
-    let first_header = if bare.is_some() { first_header(document.get_ref()) } else { 0 };
-    if let Some(key) = bare.filter(|key| !reader.spoilt(key)) {
+    if let Some(key) = bare.clone().filter(|key| !reader.spoilt(key)) {
         let place = reader.place(key);
         reader.found.push(
             Diagnostic::at(&place, "this key stands in no table")
                 .help("begin with a table's header, as in `[train]`: each cell is read by itself"),
         );
     }
-    let mut names: Vec<(usize, String)> = Vec::new();
     let mut tables = reader.table(document.get_ref(), 0..text.len());
-    tables
-        .entries
-        .retain(|_, entry| entry.key.as_ref().is_none_or(|key| key.span.start >= base.saturating_add(first_header)));
-    for (name, entry) in &tables.entries {
-        names.push((entry.key.as_ref().map_or(0, |key| key.span.start), name.clone()));
+    // A key above the first header has been reported, or its header is broken; which table was meant is not known.
+    for (key, value) in document.get_ref() {
+        let header = value.span().start..key.span().end;
+        let broken = reader.errors.iter().any(|error| header.contains(&error.start));
+        if broken || !has_header(key, value) {
+            tables.entries.remove(key.get_ref().as_ref());
+        }
     }
+    tables.incomplete |= bare.is_some();
     for second in doubled {
         reader.doubled(&tables, second);
     }
+    let mut names: Vec<(usize, String)> = Vec::new();
+    for (name, entry) in &tables.entries {
+        names.push((entry.key.as_ref().map_or(0, |key| key.span.start), name.clone()));
+    }
     names.sort();
-    cell.names = names.into_iter().map(|(_, name)| name).collect();
-    cell.tables = tables;
-    cell.diagnostics = reader.found;
-    cell
+    Cell { tables, names: names.into_iter().map(|(_, name)| name).collect(), diagnostics: reader.found }
 }
 
-/// The text of `whole` with all bytes outside the ranges turned to spaces, line ends excepted.
-fn blank_between(text: &str, ranges: &[Range<usize>], whole: Range<usize>) -> String {
-    let mut out = Vec::with_capacity(whole.len());
-    let bytes = text.as_bytes();
-    let mut at = whole.start;
-    for range in ranges {
-        out.extend(bytes[at..range.start.max(at)].iter().enumerate().map(|(i, &byte)| {
-            let next = bytes.get(at + i + 1);
-            if byte == b'\n' || (byte == b'\r' && next == Some(&b'\n')) { byte } else { b' ' }
-        }));
-        let from = range.start.max(at);
-        let to = range.end.max(from);
-        out.extend_from_slice(&bytes[from..to]);
-        at = to;
+/// Most lines of a cell at which the parser may have to start again.
+const STOPS: usize = 20;
+
+/// Makes lines blank at which the parser would stop reading, and gives their errors, so that what stands below them
+/// is still checked. It recovers from every other mistake by itself.
+fn blank_stops(text: &mut String) -> Vec<toml::de::Error> {
+    let mut stops: Vec<toml::de::Error> = Vec::new();
+    while stops.len() < STOPS {
+        let (_, errors) = DeTable::parse_recoverable(text);
+        let stop = errors.into_iter().find(|e| e.message().starts_with("key with no value"));
+        let Some((stop, at)) = stop.and_then(|e| e.span().map(|span| (e, span.start))) else { break };
+        let Some((before, after)) = text.split_at_checked(at) else { break };
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let end = after.find('\n').map_or(text.len(), |length| at + length);
+        if text[start..end].trim().is_empty() {
+            break;
+        }
+        text.replace_range(start..end, &" ".repeat(end - start));
+        stops.push(stop);
     }
-    String::from_utf8(out).unwrap_or_default()
+    stops
+}
+
+/// A run of bytes that stand together in the cell and in the file.
+struct Piece {
+    /// Offset in the cell.
+    cell: usize,
+    /// Offsets in the file.
+    file: Range<usize>,
+}
+
+/// The bytes of the ranges as one text, lines ended by `\n` alone, and where each run of them is from.
+fn gather(file: &str, ranges: &[Range<usize>]) -> (String, Vec<Piece>) {
+    let (mut text, mut pieces) = (String::new(), Vec::new());
+    for range in ranges {
+        let mut start = range.start;
+        for line in file.get(range.clone()).unwrap_or_default().split_inclusive("\r\n") {
+            let kept = line.strip_suffix("\r\n").unwrap_or(line);
+            pieces.push(Piece { cell: text.len(), file: start..start + kept.len() });
+            text.push_str(kept);
+            if kept.len() < line.len() {
+                pieces.push(Piece { cell: text.len(), file: start + kept.len() + 1..start + line.len() });
+                text.push('\n');
+            }
+            start += line.len();
+        }
+    }
+    (text, pieces)
 }
 
 /// The first key, if it stands before any table header.
@@ -93,35 +126,33 @@ fn bare_key(text: &str) -> Option<Range<usize>> {
     None
 }
 
-/// Offset of the first table header. A header begins before the name in it; every other value comes after its key.
-fn first_header(table: &DeTable<'_>) -> usize {
-    let headers = table.iter().map(|(key, value)| {
-        let own = if value.span().start < key.span().start { key.span().start } else { usize::MAX };
-        match value.get_ref() {
-            DeValue::Table(inner) => {
-                // The name that is kept for `[a.b]` is `a`'s, which is what entries are compared with.
-                let nested = first_header(inner);
-                own.min(if nested == usize::MAX { usize::MAX } else { key.span().start })
-            }
-            _ => own,
-        }
-    });
-    headers.min().unwrap_or(usize::MAX)
+/// Whether a table header made this entry. A header begins before the name in it; every other value comes after its key.
+fn has_header(key: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) -> bool {
+    let own = value.span() != (0..0) && value.span().start < key.span().start;
+    own || matches!(value.get_ref(), DeValue::Table(inner) if inner.iter().any(|(k, v)| has_header(k, v)))
 }
 
 struct Reader<'a> {
     source: &'a Arc<Source>,
-    /// Offset of the cell in the file.
-    base: usize,
+    /// The cell. All offsets but those in places are in it.
     text: &'a str,
-    /// Places of syntax errors, in the cell.
+    pieces: Vec<Piece>,
+    /// Places of syntax errors.
     errors: Vec<Range<usize>>,
     found: Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
     fn place(&self, span: Range<usize>) -> Place {
-        Place { source: self.source.clone(), span: self.base + span.start..self.base + span.end }
+        let start = self.in_file(span.start);
+        let end = if span.end > span.start { self.in_file(span.end - 1) + 1 } else { start };
+        Place { source: self.source.clone(), span: start..end.max(start) }
+    }
+
+    fn in_file(&self, offset: usize) -> usize {
+        let after = self.pieces.partition_point(|piece| piece.cell <= offset);
+        let Some(piece) = self.pieces.get(after.saturating_sub(1)) else { return 0 };
+        (piece.file.start + (offset - piece.cell.min(offset))).min(piece.file.end)
     }
 
     /// Reports syntax errors, one a line; gives the places of keys that are written twice.
@@ -145,11 +176,23 @@ impl Reader<'_> {
             let line = self.text[..self.floor(span.start)].matches('\n').count();
             self.errors.push(span.clone());
             if last_line.replace(line) != Some(line) {
+                let message = self.in_words(span.start, &message);
                 let place = self.place(span);
-                self.found.push(Diagnostic::at(&place, format!("not TOML: {message}")));
+                self.found.push(Diagnostic::at(&place, message));
             }
         }
         doubled
+    }
+
+    /// The parser's message, but for a value that is not there, which it calls a broken string.
+    fn in_words(&self, at: usize, message: &str) -> String {
+        let (before, after) = self.text.split_at(self.floor(at));
+        let next = after.trim_start_matches([' ', '\t']).chars().next();
+        let nothing = matches!(next, None | Some('\n' | '#' | ',' | '}' | ']'));
+        if nothing && before.trim_end_matches([' ', '\t']).ends_with('=') {
+            return "not TOML: a value is missing after `=`".to_owned();
+        }
+        format!("not TOML: {message}")
     }
 
     fn floor(&self, mut offset: usize) -> usize {
@@ -206,7 +249,7 @@ impl Reader<'_> {
             _ if self.spoilt(&whole) => Shape::Spoilt,
             DeValue::Boolean(b) => Shape::Bool(*b),
             DeValue::Datetime(_) => Shape::Date,
-            DeValue::String(text) => Shape::Text(text.replace("\r\n", "\n")),
+            DeValue::String(text) => Shape::Text(text.to_string()),
             DeValue::Integer(i) => match i64::from_str_radix(i.as_str(), i.radix()) {
                 Ok(i) => Shape::Int(i),
                 Err(_) => self.refuse(span.clone(), "this whole number is too large"),

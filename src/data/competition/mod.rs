@@ -195,6 +195,15 @@ pub struct Workbench {
 }
 
 impl Competition {
+    /// The tables, as paths that can be opened.
+    pub fn tables(&self) -> Vec<PathBuf> {
+        let tables = match &self.data.tables {
+            Tables::One(table) => vec![table],
+            Tables::ByRole { train, gallery, query } => vec![train, gallery, query],
+        };
+        tables.into_iter().map(|table| self.data.folder.join(table)).collect()
+    }
+
     /// The facts from the checked settings of the `toji.toml` in `root`.
     ///
     /// # Errors

@@ -32,6 +32,9 @@ pub struct Fold {
     pub gallery: Vec<u32>,
 }
 
+/// Raised when a scheme or a protocol gives other folds for the same settings.
+pub const VERSION: u32 = 1;
+
 /// Why there are no folds.
 #[derive(Debug, thiserror::Error)]
 pub enum FoldError {

@@ -1,0 +1,77 @@
+//! `toji plan`: what would run, and why.
+
+use serde::Serialize;
+use toji::base::text::{pad, plain};
+use toji::dag::{Action, Board, History, Runs};
+use toji::session::{Photos, Rung, brew};
+
+use super::failure::Failure;
+use super::say::duration;
+use super::{Context, surroundings};
+
+/// Arguments.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Recipes: names, or paths of their files. Default: all.
+    #[arg(value_name = "RECIPE")]
+    recipes: Vec<String>,
+    /// How far up the ladder: smoke, holdout, full.
+    #[arg(long, default_value = "holdout")]
+    rung: Rung,
+}
+
+/// One step as JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    recipe: &'a str,
+    stage: String,
+    action: Action,
+    reason: &'a str,
+    seconds: Option<f64>,
+    bytes: Option<u64>,
+    cheap: bool,
+    key: String,
+}
+
+/// Plans the recipes.
+pub fn plan(context: &Context, args: &Args) -> Result<(), Failure> {
+    let project = context.project()?;
+    let recipes = match args.recipes.as_slice() {
+        [] => project.recipes(),
+        names => names.iter().map(|name| project.recipe(name)).collect::<Result<Vec<_>, _>>()?,
+    };
+    let cancel = surroundings::stop_on_signals();
+    let photos = Photos::read(&project, &context.say, &cancel)?;
+    context.say.wipe();
+    let mut board = Board::new();
+    board.refresh(&Runs::open(&project.toji));
+    let history = History::load(&project.store, &context.around.machine);
+    let mut broken = Vec::new();
+    for recipe in &recipes {
+        if recipe.is_broken() {
+            broken.extend(recipe.diagnostics.clone());
+            continue;
+        }
+        let plan = brew::plan(&project, recipe, &photos, args.rung, &board, &history)?.plan;
+        if context.say.is_json() {
+            for step in &plan.steps {
+                let (stage, key) = (step.label(), step.key.to_string());
+                let (recipe, reason) = (recipe.name.as_str(), step.reason.as_str());
+                context.say.json(&Line { recipe, stage, action: step.action, reason, seconds: step.seconds, bytes: step.bytes, cheap: step.cheap, key });
+            }
+            continue;
+        }
+        let total = match plan.seconds() {
+            _ if plan.is_fresh() => "nothing to run".to_owned(),
+            Some(seconds) => format!("about {}", duration(seconds)),
+            None => "of unknown length".to_owned(),
+        };
+        context.say.line(&format!("{}: {total}", plain(&recipe.name)));
+        for step in &plan.steps {
+            let time = step.seconds.map(duration).unwrap_or_default();
+            let action = step.action.word();
+            context.say.line(&format!("  {} {} {} {}", pad(&step.label(), 16), pad(action, 7), pad(&time, 12), plain(&step.reason)));
+        }
+    }
+    if broken.is_empty() { Ok(()) } else { Err(Failure::diagnostics(&broken, &context.say)) }
+}

@@ -1,0 +1,117 @@
+//! Where text goes: lines or JSON on stdout, errors and a progress bar on stderr.
+//!
+//! A bar is drawn only on a terminal, at most ten times a second, and is wiped before a line is
+//! written. A closed pipe ends the output without a word.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use toji::base::Progress;
+use toji::base::text::{fit, plain};
+use toji::book::Look;
+
+/// The least time between two drawings of the bar.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The outputs of this process. Clones share the bar.
+#[derive(Clone)]
+pub struct Say {
+    json: bool,
+    bar: Arc<Mutex<Bar>>,
+}
+
+struct Bar {
+    shown: bool,
+    last: Option<Instant>,
+}
+
+impl Say {
+    /// Lines, or JSON.
+    pub fn new(json: bool) -> Say {
+        Say { json, bar: Arc::new(Mutex::new(Bar { shown: false, last: None })) }
+    }
+
+    /// Whether JSON was asked for.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// How reports of mistakes are drawn on stderr.
+    pub fn look(&self) -> Look {
+        if self.json || !io::stderr().is_terminal() {
+            return Look::LINES;
+        }
+        let width = crossterm::terminal::size().map_or(80, |(width, _)| usize::from(width));
+        Look { width, colour: super::surroundings::wants_colour(), pictures: true }
+    }
+
+    /// One line on stdout. Foreign text in it must have been made plain.
+    pub fn line(&self, text: &str) {
+        self.wipe();
+        let _ = writeln!(io::stdout().lock(), "{text}");
+    }
+
+    /// One JSON object on stdout.
+    pub fn json<T: serde::Serialize>(&self, object: &T) {
+        self.wipe();
+        if let Ok(text) = serde_json::to_string(object) {
+            let _ = writeln!(io::stdout().lock(), "{text}");
+        }
+    }
+
+    /// Text on stderr.
+    pub fn error(&self, text: &str) {
+        self.wipe();
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// A state of the bar; drawn only on a terminal and not too often.
+    pub fn bar(&self, text: &str) {
+        if self.json || !io::stderr().is_terminal() {
+            return;
+        }
+        let mut bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        if bar.last.is_some_and(|last| last.elapsed() < PAUSE) {
+            return;
+        }
+        bar.last = Some(Instant::now());
+        bar.shown = true;
+        let width = crossterm::terminal::size().map_or(80, |(width, _)| usize::from(width)).saturating_sub(1);
+        let _ = write!(io::stderr().lock(), "\r\x1b[2K{}", fit(text, width));
+    }
+
+    /// Takes the bar away.
+    pub fn wipe(&self) {
+        let mut bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        if bar.shown {
+            let _ = write!(io::stderr().lock(), "\r\x1b[2K");
+            bar.shown = false;
+        }
+    }
+}
+
+impl Progress for Say {
+    fn at(&self, what: &str, done: u64, total: u64, unit: &str) {
+        self.bar(&gauge(&plain(what), done, total, unit));
+    }
+}
+
+/// `embed ━━━━━╌╌╌╌╌ 120 of 480 photos`.
+pub fn gauge(what: &str, done: u64, total: u64, unit: &str) -> String {
+    if total == 0 {
+        return format!("{what} {done} {unit}");
+    }
+    let full = (20 * done.min(total) / total) as usize;
+    format!("{what} {}{} {done} of {total} {unit}", "━".repeat(full), "╌".repeat(20 - full))
+}
+
+/// Seconds as people say them.
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.max(0.0).round() as u64;
+    match whole {
+        0..60 => format!("{seconds:.1} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}

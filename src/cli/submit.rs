@@ -1,0 +1,51 @@
+//! `toji submit`: the file that is handed in.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use toji::base::text::plain;
+use toji::session::{Photos, Rung, submit as handing_in};
+
+use super::failure::Failure;
+use super::run::Teller;
+use super::{Context, surroundings};
+
+/// Arguments.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The recipe: a name, or the path of its file.
+    #[arg(value_name = "RECIPE")]
+    recipe: String,
+    /// The file to write. Default: submissions/RECIPE.csv in the project.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// How far up the ladder: with full, the networks of all folds answer together.
+    #[arg(long, default_value = "holdout")]
+    rung: Rung,
+}
+
+/// Writes the file.
+pub fn submit(context: &Context, args: &Args) -> Result<(), Failure> {
+    let project = context.project()?;
+    let recipe = project.recipe(&args.recipe)?;
+    if recipe.is_broken() {
+        return Err(Failure::diagnostics(&recipe.diagnostics, &context.say));
+    }
+    let cancel = surroundings::stop_on_signals();
+    let photos = Photos::read(&project, &context.say, &cancel)?;
+    context.say.wipe();
+    let file = match &args.out {
+        Some(file) => context.here.join(file),
+        None => project.root.join("submissions").join(format!("{}.csv", recipe.name)),
+    };
+    let teller = Teller { say: &context.say, recipe: &recipe.name, last: Mutex::new(f64::NAN) };
+    let done = handing_in::submit(&project, &recipe, &photos, args.rung, &file, &|event| teller.tell(event), &cancel)?;
+    if context.say.is_json() {
+        context.say.json(&done);
+    } else {
+        let [low, high] = done.interval;
+        context.say.line(&plain(&format!("{}: {} queries, hash {}", done.file.display(), done.rows, done.file_hash.short())));
+        context.say.line(&format!("local {} {:.4} [{low:.4}, {high:.4}]; noted in ledger.jsonl", done.metric, done.cv));
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! The clock, the machine, the environment: read here, passed on as values.
+
+#![expect(clippy::disallowed_methods, reason = "this is the one place that asks the surroundings")]
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use toji::base::{Cancel, Clock, Key, Time, Value};
+use toji::session::Surroundings;
+
+use super::failure::Failure;
+use crate::tui::{Charset, Colour, Options};
+
+/// The system's clock.
+struct System;
+
+impl Clock for System {
+    fn now(&self) -> Time {
+        Time(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()))
+    }
+}
+
+/// At most so much of a dirty diff is kept in a lock file.
+const LONGEST_DIFF: usize = 256 * 1024;
+
+/// What the library may not ask for, and the folder in which the program was started.
+pub fn here() -> Result<(Surroundings, PathBuf), Failure> {
+    let here = std::env::current_dir()?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let cpu = cpu();
+    let command: Vec<String> = std::env::args().collect();
+    let mut facts = Value::table();
+    facts.set("toji", Value::Text(env!("CARGO_PKG_VERSION").to_owned()));
+    facts.set("rustc", Value::Text(env!("TOJI_RUSTC").to_owned()));
+    facts.set("crates", Value::Text(Key::of_bytes(include_bytes!("../../Cargo.lock")).to_string()));
+    facts.set("cpu", Value::Text(cpu.clone()));
+    facts.set("threads", Value::Int(threads as i64));
+    facts.set("gpu", Value::Text("none used".to_owned()));
+    facts.set("os", Value::Text(format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)));
+    git(&here, &mut facts);
+    let machine = format!("{cpu}, {threads} threads");
+    let around =
+        Surroundings { clock: Arc::new(System), machine, threads, pid: std::process::id(), command, facts };
+    Ok((around, here))
+}
+
+/// The processor's name.
+fn cpu() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim()));
+    name.map_or_else(|| std::env::consts::ARCH.to_owned(), str::to_owned)
+}
+
+/// Commit and dirty diff, where git is there and the folder is in a repository.
+fn git(here: &Path, facts: &mut Value) {
+    let ask = |args: &[&str]| -> Option<String> {
+        let out = Command::new("git").arg("-C").arg(here).args(args).output().ok()?;
+        out.status.success().then(|| String::from_utf8_lossy(&out.stdout).trim_end().to_owned())
+    };
+    if let Some(commit) = ask(&["rev-parse", "HEAD"]) {
+        facts.set("commit", Value::Text(commit));
+        let mut diff = ask(&["diff", "HEAD"]).unwrap_or_default();
+        if diff.len() > LONGEST_DIFF {
+            let end = (0..=LONGEST_DIFF).rev().find(|&i| diff.is_char_boundary(i)).unwrap_or(0);
+            diff.truncate(end);
+            diff.push_str("\n… cut off");
+        }
+        facts.set("dirty_diff", Value::Text(diff));
+    }
+}
+
+/// Whether output may have colours: the terminal has them and nobody said no.
+pub fn wants_colour() -> bool {
+    let said_no = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !said_no && std::env::var("TERM").is_ok_and(|term| term != "dumb")
+}
+
+/// What the workbench must know of the terminal.
+pub fn terminal() -> Options {
+    let var = |name: &str| std::env::var(name).unwrap_or_default();
+    let term = var("TERM");
+    let colour = match (wants_colour(), var("COLORTERM").as_str()) {
+        (false, _) => Colour::None,
+        (true, "truecolor" | "24bit") => Colour::True,
+        (true, _) if term.contains("256") => Colour::Indexed,
+        (true, _) => Colour::Sixteen,
+    };
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().map(|name| var(name)).find(|value| !value.is_empty());
+    let utf8 = locale.is_none_or(|value| value.to_ascii_lowercase().replace('-', "").contains("utf8"));
+    let charset = if utf8 && term != "linux" { Charset::Unicode } else { Charset::Ascii };
+    let remote = ["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"].iter().any(|name| !var(name).is_empty());
+    Options { colour, charset, remote, suspend: Some(suspend) }
+}
+
+/// Stops this process until it is continued, as ctrl+z does.
+fn suspend() -> std::io::Result<()> {
+    let own = rustix::process::getpid();
+    Ok(rustix::process::kill_process(own, rustix::process::Signal::TSTP)?)
+}
+
+/// Whether both ends are a terminal, so that the workbench can be opened.
+pub fn is_interactive() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// A wish to stop that ctrl+c and a polite kill set. A second ctrl+c ends the process at once.
+pub fn stop_on_signals() -> Cancel {
+    let cancel = Cancel::new();
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // The first signal arms this one; where it cannot be registered the signal simply kills.
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, 1, cancel.flag());
+        let _ = signal_hook::flag::register(signal, cancel.flag());
+    }
+    cancel
+}
+
+/// The program itself, to start the worker with.
+pub fn program() -> std::io::Result<PathBuf> {
+    std::env::current_exe()
+}

@@ -1,0 +1,151 @@
+//! `toji`: the workbench.
+//!
+//! Three threads: the terminal's (in `tui`), one that looks at the files and sends snapshots, and the
+//! watcher's. Only the second touches the project; closing the terminal ends all three and changes
+//! nothing for a run, which belongs to the worker.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use toji::base::Cancel;
+use toji::session::command::Command;
+use toji::session::snapshot::Snapshot;
+use toji::session::survey::Survey;
+use toji::session::watch::{Watch, stamp};
+use toji::session::recipe;
+
+use super::failure::Failure;
+use super::{Context, surroundings, worker};
+use crate::tui::{self, Feed};
+
+/// How often running work is looked at.
+const BUSY: Duration = Duration::from_millis(300);
+/// How often files are looked at though the watcher said nothing: it may miss things (network file systems).
+const IDLE: Duration = Duration::from_millis(1000);
+
+/// What wakes the thread that looks at the files.
+#[derive(Clone)]
+enum Wake {
+    Changed,
+    Command(Command),
+}
+
+/// Opens the workbench on this terminal; without one, prints the board once.
+pub fn open(context: &Context) -> Result<(), Failure> {
+    let root = context.root()?;
+    let mut survey = Survey::new(&root, &context.around, worker::launch(&root));
+    if !surroundings::is_interactive() {
+        let snapshot = survey.look_only(&context.say);
+        if context.say.is_json() {
+            context.say.json(&snapshot);
+        } else {
+            toji::show::table::board(&snapshot, 100).iter().for_each(|line| context.say.line(line));
+        }
+        return Ok(());
+    }
+    let (feed, incoming) = channel();
+    let (wake, woken) = channel();
+    let (commands, wishes) = channel::<Command>();
+    let forward = wake.clone();
+    std::thread::spawn(move || {
+        for wish in wishes {
+            if forward.send(Wake::Command(wish)).is_err() {
+                return;
+            }
+        }
+    });
+    let quit = surroundings::stop_on_signals();
+    std::thread::spawn(move || watch(survey, &feed, wake, &woken, &quit));
+    Ok(tui::run(incoming, commands, surroundings::terminal())?)
+}
+
+/// Looks when something changed, and now and then besides; sends what differs.
+fn watch(mut survey: Survey, feed: &Sender<Feed>, wake: Sender<Wake>, woken: &Receiver<Wake>, quit: &Cancel) {
+    let cancel = Cancel::new();
+    let mut last: Option<Snapshot> = None;
+    let partly_feed = std::sync::Mutex::new((feed.clone(), None::<Instant>));
+    let partly = move |snapshot: Snapshot| {
+        let Ok(mut shown) = partly_feed.lock() else { return };
+        if shown.1.is_none_or(|at| at.elapsed() > BUSY) {
+            shown.1 = Some(Instant::now());
+            let _ = shown.0.send(Feed::Snapshot(Arc::new(snapshot)));
+        }
+    };
+    let mut watched: Vec<PathBuf> = Vec::new();
+    let mut watcher: Option<Watch> = None;
+    let mut files = Vec::new();
+    loop {
+        let snapshot = survey.look(&partly, &cancel);
+        if differs(last.as_ref(), &snapshot) {
+            last = Some(snapshot.clone());
+            if feed.send(Feed::Snapshot(Arc::new(snapshot))).is_err() {
+                return;
+            }
+        }
+        let folders = survey.folders();
+        if folders != watched || watcher.is_none() {
+            let started = Watch::start(&folders, wake.clone(), Wake::Changed);
+            if let Some(trouble) = &started.trouble {
+                let _ = feed.send(Feed::Say(format!("{trouble}; looking every second instead")));
+            }
+            watcher = Some(started);
+            watched = folders;
+        }
+        // Waits until there is a reason to look again.
+        loop {
+            if quit.is_cancelled() {
+                let _ = feed.send(Feed::Quit);
+                return;
+            }
+            let pause = if survey.is_busy() { BUSY } else { IDLE };
+            match woken.recv_timeout(pause) {
+                Ok(Wake::Command(command)) => {
+                    survey.obey(&command);
+                    break;
+                }
+                Ok(Wake::Changed) => break,
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    let now = stamp_of(&watched);
+                    if survey.is_busy() || now != files {
+                        files = now;
+                        break;
+                    }
+                }
+            }
+        }
+        // A burst of messages is one reason.
+        let mut more = Vec::new();
+        while let Ok(wake) = woken.try_recv() {
+            more.push(wake);
+        }
+        for wake in more {
+            if let Wake::Command(command) = wake {
+                survey.obey(&command);
+            }
+        }
+    }
+}
+
+/// The stamp of the files that a person edits.
+fn stamp_of(folders: &[PathBuf]) -> toji::session::watch::Stamp {
+    let files: Vec<PathBuf> = folders
+        .iter()
+        .flat_map(|folder| {
+            let mut files = recipe::files_in(folder);
+            files.push(folder.join(toji::session::project::FACTS));
+            files
+        })
+        .collect();
+    stamp(files.iter().map(PathBuf::as_path))
+}
+
+/// Whether a person would see a difference; the time alone is none.
+fn differs(old: Option<&Snapshot>, new: &Snapshot) -> bool {
+    old.is_none_or(|old| {
+        let same_time = Snapshot { at: new.at, ..old.clone() };
+        same_time != *new
+    })
+}

@@ -1,0 +1,348 @@
+//! Jobs as files that workers take by renaming them.
+//!
+//! ```text
+//!   .toji/queue/waiting/<time>-<lane>-<n>.json      what is asked for
+//!   .toji/queue/workers/<worker>/lock               held while the worker lives
+//!   .toji/queue/workers/<worker>/<time>-….json      what it has taken
+//!   .toji/queue/worker.lock                         held by the one worker of the background
+//! ```
+//!
+//! A rename has one winner, so a job has one worker. A worker whose lock is gone gives its jobs back. The
+//! newest request for a recipe and lane takes the place of older ones. Jobs name their machine:
+//! a queue that was copied with `.toji` starts nothing by surprise on another one.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{DagError, malformed};
+use super::run::stamp;
+use super::store::names;
+use crate::base::Time;
+use crate::base::files::{self, FileError, Lock};
+
+/// What kind of work a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lane {
+    /// It starts by itself after a save.
+    Cheap,
+    /// Somebody asked for it.
+    Dear,
+}
+
+/// A wish to run a recipe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Name of the recipe.
+    pub recipe: String,
+    /// "smoke", "holdout", "full".
+    pub rung: String,
+    /// What kind of work it is.
+    pub lane: Lane,
+    /// When it was asked for.
+    pub requested: Time,
+    /// The machine that it was asked on; only workers there take it.
+    pub machine: String,
+    /// How many workers have died over it.
+    #[serde(default)]
+    pub deaths: u32,
+}
+
+/// A worker and what it has taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkerInfo {
+    /// Name of its folder.
+    pub id: String,
+    /// What it wrote about itself: process, start. For people.
+    pub about: String,
+    /// What it works on.
+    pub jobs: Vec<Job>,
+}
+
+/// The queue below one `.toji`, as seen from one machine.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    folder: PathBuf,
+    machine: String,
+}
+
+/// A worker of the queue, alive as long as this value.
+#[derive(Debug)]
+pub struct Worker {
+    queue: Queue,
+    folder: PathBuf,
+    lock: Option<Lock>,
+    _alone: Option<Lock>,
+}
+
+/// A job that this worker has taken. Dropping it leaves it taken until the worker ends.
+#[derive(Debug)]
+#[must_use = "a job that is neither done nor given back stays taken until the worker ends"]
+pub struct Taken {
+    /// What is asked for.
+    pub job: Job,
+    file: PathBuf,
+    waiting: PathBuf,
+}
+
+impl Queue {
+    /// The queue of the folder `.toji` given here, for the machine named. Makes nothing.
+    pub fn open(toji: &Path, machine: &str) -> Queue {
+        Queue { folder: toji.join("queue"), machine: machine.to_owned() }
+    }
+
+    fn waiting_folder(&self) -> PathBuf {
+        self.folder.join("waiting")
+    }
+
+    fn workers_folder(&self) -> PathBuf {
+        self.folder.join("workers")
+    }
+
+    /// Asks for a recipe. Older requests for it in the same lane that still wait are dropped.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn add(&self, recipe: &str, rung: &str, lane: Lane, now: Time) -> Result<(), DagError> {
+        let job = Job {
+            recipe: recipe.to_owned(),
+            rung: rung.to_owned(),
+            lane,
+            requested: now,
+            machine: self.machine.clone(),
+            deaths: 0,
+        };
+        let older = self.files(&self.waiting_folder());
+        let new = put(&self.waiting_folder(), &job)?;
+        for (file, other) in older {
+            if file != new && other.recipe == recipe && other.lane == lane && other.machine == self.machine {
+                remove(&file)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Jobs of this machine that wait, in the order in which they are taken within a lane.
+    pub fn waiting(&self) -> Vec<Job> {
+        self.newest().into_iter().map(|(_, job)| job).collect()
+    }
+
+    /// Takes every waiting job of a recipe out of the queue. How many there were.
+    ///
+    /// # Errors
+    /// When one cannot be removed.
+    pub fn cancel(&self, recipe: &str) -> Result<usize, DagError> {
+        let mut removed = 0;
+        for (file, job) in self.files(&self.waiting_folder()) {
+            if job.recipe == recipe && job.machine == self.machine {
+                removed += usize::from(remove(&file)?);
+            }
+        }
+        Ok(removed)
+    }
+
+    /// The living workers with what they have taken.
+    pub fn workers(&self) -> Vec<WorkerInfo> {
+        let folder = self.workers_folder();
+        let alive = names(&folder).into_iter().filter(|id| Lock::is_held(&folder.join(id).join("lock")));
+        alive
+            .map(|id| {
+                let about = fs::read_to_string(folder.join(&id).join("lock")).unwrap_or_default().trim().to_owned();
+                let jobs = self.files(&folder.join(&id)).into_iter().map(|(_, job)| job).collect();
+                WorkerInfo { id, about, jobs }
+            })
+            .collect()
+    }
+
+    /// Whether the one worker of the background lives.
+    pub fn has_background_worker(&self) -> bool {
+        Lock::is_held(&self.folder.join("worker.lock"))
+    }
+
+    /// Becomes a worker of the queue.
+    ///
+    /// # Errors
+    /// When its folder cannot be made.
+    pub fn register(&self, pid: u32, now: Time) -> Result<Worker, DagError> {
+        self.enter(pid, now, None)
+    }
+
+    /// Becomes the one worker of the background; `None` when there is one.
+    ///
+    /// # Errors
+    /// When its folder cannot be made.
+    pub fn register_background(&self, pid: u32, now: Time) -> Result<Option<Worker>, DagError> {
+        let Some(mut alone) = Lock::try_take(&self.folder.join("worker.lock"))? else { return Ok(None) };
+        let _ = alone.describe(&about(pid, now));
+        self.enter(pid, now, Some(alone)).map(Some)
+    }
+
+    fn enter(&self, pid: u32, now: Time, alone: Option<Lock>) -> Result<Worker, DagError> {
+        self.recover()?;
+        // Nobody may take the new folder for a dead worker's before its lock is held.
+        let _entering = Lock::wait(&self.folder.join("enter.lock"))?;
+        let mut taken = 0u64;
+        loop {
+            let folder = self.workers_folder().join(format!("{}-{pid}-{taken}", stamp(now)));
+            taken += 1;
+            if folder.exists() {
+                continue;
+            }
+            if let Some(mut lock) = Lock::try_take(&folder.join("lock"))? {
+                let _ = lock.describe(&about(pid, now));
+                return Ok(Worker { queue: self.clone(), folder, lock: Some(lock), _alone: alone });
+            }
+        }
+    }
+
+    /// Gives the jobs of dead workers back to the queue. How many there were.
+    ///
+    /// # Errors
+    /// When a job cannot be moved.
+    pub fn recover(&self) -> Result<usize, DagError> {
+        let mut returned = 0;
+        let dead = |id: &String| !Lock::is_held(&self.workers_folder().join(id).join("lock"));
+        if !names(&self.workers_folder()).iter().any(dead) {
+            return Ok(0);
+        }
+        let _entering = Lock::wait(&self.folder.join("enter.lock"))?;
+        for id in names(&self.workers_folder()) {
+            let folder = self.workers_folder().join(id);
+            // Held while the jobs move; a worker never returns to its folder.
+            let Some(_lock) = Lock::try_take(&folder.join("lock"))? else { continue };
+            let jobs = self.files(&folder);
+            let all_ours = jobs.iter().all(|(_, job)| job.machine == self.machine);
+            for (file, mut job) in jobs.into_iter().filter(|(_, job)| job.machine == self.machine) {
+                job.deaths += 1;
+                put(&self.waiting_folder(), &job)?;
+                remove(&file)?;
+                returned += 1;
+            }
+            if all_ours {
+                fs::remove_dir_all(&folder).map_err(FileError::at("cannot remove", &folder))?;
+            }
+        }
+        Ok(returned)
+    }
+
+    /// Jobs of this machine that wait and have not been asked for anew since, by time.
+    fn newest(&self) -> Vec<(PathBuf, Job)> {
+        let mut jobs = self.files(&self.waiting_folder());
+        jobs.retain(|(_, job)| job.machine == self.machine);
+        let mut kept: Vec<(PathBuf, Job)> = Vec::new();
+        for (file, job) in jobs.into_iter().rev() {
+            if !kept.iter().any(|(_, k)| k.recipe == job.recipe && k.lane == job.lane) {
+                kept.push((file, job));
+            }
+        }
+        kept.reverse();
+        kept
+    }
+
+    /// The jobs in a folder by time. A file that is gone by now or cannot be understood is passed over.
+    fn files(&self, folder: &Path) -> Vec<(PathBuf, Job)> {
+        let read = |name: String| {
+            let file = folder.join(name);
+            let job: Job = serde_json::from_slice(&files::read(&file).ok()?).ok()?;
+            Some((file, job))
+        };
+        let mut jobs: Vec<_> =
+            names(folder).into_iter().filter(|name| name.ends_with(".json")).filter_map(read).collect();
+        jobs.sort_by(|(_, a), (_, b)| a.requested.0.total_cmp(&b.requested.0));
+        jobs
+    }
+}
+
+impl Worker {
+    /// Name of its folder.
+    pub fn id(&self) -> String {
+        self.folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// Takes the oldest job of the first of these lanes that has one, passing over what another worker does
+    /// for the same recipe and lane. `None` when there is nothing to do.
+    ///
+    /// # Errors
+    /// When a job cannot be moved or removed.
+    pub fn take(&self, lanes: &[Lane]) -> Result<Option<Taken>, DagError> {
+        let under_way: Vec<Job> = self.queue.workers().into_iter().flat_map(|w| w.jobs).collect();
+        let waiting = self.queue.newest();
+        for lane in lanes {
+            for (from, job) in waiting.iter().filter(|(_, job)| job.lane == *lane) {
+                if under_way.iter().any(|w| w.recipe == job.recipe && w.lane == job.lane) {
+                    continue;
+                }
+                let Some(name) = from.file_name() else { continue };
+                let file = self.folder.join(name);
+                match fs::rename(from, &file) {
+                    Ok(()) => {}
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                    Err(e) => return Err(FileError::at("cannot take", from)(e).into()),
+                }
+                // Older requests for the same are answered by this one.
+                for (old, other) in self.queue.files(&self.queue.waiting_folder()) {
+                    let same = other.recipe == job.recipe && other.lane == job.lane && other.machine == job.machine;
+                    if same && other.requested <= job.requested {
+                        remove(&old)?;
+                    }
+                }
+                return Ok(Some(Taken { job: job.clone(), file, waiting: self.queue.waiting_folder() }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.lock = None;
+        // What it had taken goes back; where that fails the next worker does it.
+        let _ = self.queue.recover();
+    }
+}
+
+impl Taken {
+    /// The job is done (or failed for good): it leaves the queue.
+    ///
+    /// # Errors
+    /// When its file cannot be removed.
+    pub fn done(self) -> Result<(), DagError> {
+        remove(&self.file).map(drop)
+    }
+
+    /// The job waits again, at its old place.
+    ///
+    /// # Errors
+    /// When its file cannot be moved.
+    pub fn give_back(self) -> Result<(), DagError> {
+        put(&self.waiting, &self.job)?;
+        remove(&self.file).map(drop)
+    }
+}
+
+fn about(pid: u32, now: Time) -> String {
+    format!("{{\"pid\":{pid},\"started\":{}}}\n", now.0)
+}
+
+/// Publishes a job under a name of its own.
+fn put(folder: &Path, job: &Job) -> Result<PathBuf, DagError> {
+    let text = serde_json::to_vec(job).map_err(malformed(folder, "a folder of jobs"))?;
+    let lane = if job.lane == Lane::Cheap { "cheap" } else { "dear" };
+    // The content's hash keeps two requests of one moment apart; equal requests are one.
+    let name = format!("{}-{lane}-{}.json", stamp(job.requested), crate::base::Key::of_bytes(&text).short());
+    let file = folder.join(name);
+    files::publish(&file, &text)?;
+    Ok(file)
+}
+
+/// Removes a file; whether it was there.
+fn remove(file: &Path) -> Result<bool, DagError> {
+    match fs::remove_file(file) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(FileError::at("cannot remove", file)(e).into()),
+    }
+}

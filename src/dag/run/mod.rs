@@ -1,0 +1,30 @@
+//! The folder of one run, `.toji/runs/<id>/`, which has one writer and any number of readers.
+//!
+//! ```text
+//!   events.jsonl      what it says, append-only; a torn line is skipped
+//!   recipe.lock.toml  all that is needed to do it again, there from the first moment
+//!   stages.json       the stages it set out to do, for later plans to compare with
+//!   log.txt           text for people
+//!   lock              held while a process works on it: the only sign of life
+//!   stop              somebody wants it to stop
+//! ```
+//!
+//! The folder appears by one rename with all of its first files, so no reader sees a half-made run.
+//! A crash and a resume are attempts under one run. A killed run reads [`RunState::Lost`] at once,
+//! because the system releases its lock. Ids begin with the time, so they sort by it.
+
+mod board;
+mod view;
+mod write;
+
+pub use board::{Board, Runs};
+pub use view::{Counted, Measured, Outcome, RunState, RunView, StageState, StageView, Told};
+pub(super) use write::stamp;
+pub use write::{Run, RunProgress, Start};
+
+pub(super) const EVENTS: &str = "events.jsonl";
+pub(super) const RECIPE_LOCK: &str = "recipe.lock.toml";
+pub(super) const STAGES: &str = "stages.json";
+pub(super) const LOG: &str = "log.txt";
+pub(super) const LOCK: &str = "lock";
+pub(super) const STOP: &str = "stop";

@@ -1,0 +1,85 @@
+//! Unfinished work: `.toji/work/<key>/`, the checkpoints of an artefact that is still being made.
+//!
+//! It is held by a lock beside the folder, so that two workers never write the same checkpoints; it survives
+//! a kill, tells the plan how far it came, and is removed when its artefact is published.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::base::Key;
+use crate::base::files::{self, FileError, Lock};
+use crate::dag::error::DagError;
+
+/// Unfinished work, held by this process.
+#[derive(Debug)]
+pub struct Work {
+    folder: PathBuf,
+    _lock: Lock,
+}
+
+impl Work {
+    /// The work on `key` below `toji`; `None` while another living process holds it.
+    pub(super) fn open(toji: &Path, key: &Key) -> Result<Option<Work>, DagError> {
+        let folder = place(toji, key);
+        let Some(lock) = Lock::try_take(&folder.with_extension("lock"))? else { return Ok(None) };
+        files::make_folder(&folder)?;
+        Ok(Some(Work { folder, _lock: lock }))
+    }
+
+    /// Where its checkpoints lie. Publish them with [`files::publish`], so that a kill leaves the last one whole.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Records that the checkpoint of `at` units (epochs) is complete, for the plan to say.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn reach(&self, at: u32) -> Result<(), DagError> {
+        Ok(files::publish(&self.folder.join("reached"), at.to_string().as_bytes())?)
+    }
+
+    /// Begins anew: what was there cannot be used (a copy between machines cut it off).
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn clear(&self) -> Result<(), DagError> {
+        files::remove_folder(&self.folder)?;
+        Ok(files::make_folder(&self.folder)?)
+    }
+
+    /// How many units (epochs) are complete.
+    pub fn reached(&self) -> Option<u32> {
+        reached(&self.folder)
+    }
+}
+
+/// Throws the work on `key` away.
+pub(super) fn forget(toji: &Path, key: &Key) -> Result<(), DagError> {
+    let folder = place(toji, key);
+    let lock = folder.with_extension("lock");
+    if lock.exists() {
+        files::remove_folder(&folder)?;
+        match fs::remove_file(&lock) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(FileError::at("cannot remove", &lock)(e).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// How many units (epochs) of `key` are complete, if there is work on it.
+pub(super) fn reached_of(toji: &Path, key: &Key) -> Option<u32> {
+    reached(&place(toji, key))
+}
+
+fn place(toji: &Path, key: &Key) -> PathBuf {
+    toji.join("work").join(key.to_string())
+}
+
+fn reached(folder: &Path) -> Option<u32> {
+    fs::read_to_string(folder.join("reached")).ok()?.trim().parse().ok()
+}

@@ -1,0 +1,94 @@
+//! Which photos make which batch of an epoch.
+//!
+//! Takes the photos, the order, the batch size and (seed, epoch); gives each batch's photos with
+//! their slots. Nothing here reads a file or starts a thread: epoch 7 can be asked for without
+//! having lived through the six before it.
+
+use std::ops::Range;
+
+use crate::base::Seed;
+
+/// In which order an epoch goes through its photos.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As they are given: evaluation, or a sampler that made the list.
+    Given,
+    /// Shuffled by (seed, epoch).
+    Shuffled,
+}
+
+/// One walk through a list of photos.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    photos: Vec<u32>,
+    batch: usize,
+    drop_last: bool,
+    seed: Seed,
+    epoch: u64,
+}
+
+impl Epoch {
+    /// The walk number `epoch` (from 0) under the recipe's seed. A photo may be listed more than once.
+    /// With `drop_last`, photos that do not fill a whole batch at the end are left out of this epoch; unless there are
+    /// fewer than one batch in all, which then is given as it is.
+    pub fn new(mut photos: Vec<u32>, order: Order, batch: usize, drop_last: bool, seed: Seed, epoch: u64) -> Epoch {
+        let batch = batch.max(1);
+        if order == Order::Shuffled {
+            seed.named("order").at(epoch).draws().shuffle(&mut photos);
+        }
+        let drop_last = drop_last && photos.len() > batch;
+        Epoch { photos, batch, drop_last, seed, epoch }
+    }
+
+    /// The photos in the order of their slots, those of a dropped batch included.
+    pub fn photos(&self) -> &[u32] {
+        &self.photos
+    }
+
+    /// How many batches there are.
+    pub fn batches(&self) -> usize {
+        if self.drop_last { self.photos.len() / self.batch } else { self.photos.len().div_ceil(self.batch) }
+    }
+
+    /// The slots of a batch (from 0).
+    pub fn slots(&self, batch: usize) -> Range<usize> {
+        let start = (batch * self.batch).min(self.photos.len());
+        start..(start + self.batch).min(self.photos.len())
+    }
+
+    /// The place from which the picture in a slot draws: (seed, epoch, slot, photo).
+    pub fn seed_of(&self, slot: usize) -> Seed {
+        self.seed.named("augment").at(self.epoch).at(slot as u64).at(u64::from(self.photos[slot]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn epoch(n: u32, batch: usize, drop_last: bool, epoch: u64) -> Epoch {
+        Epoch::new((0..n).collect(), Order::Shuffled, batch, drop_last, Seed::new(7), epoch)
+    }
+
+    #[test]
+    fn every_photo_once_and_another_order_each_epoch() {
+        let (first, second) = (epoch(50, 8, false, 0), epoch(50, 8, false, 1));
+        assert_ne!(first.photos(), second.photos());
+        assert_eq!(epoch(50, 8, false, 1), second);
+        let mut all: Vec<usize> = (0..first.batches()).flat_map(|b| first.slots(b)).collect();
+        all.dedup();
+        assert_eq!(all, (0..50).collect::<Vec<_>>());
+        let mut photos = first.photos().to_vec();
+        photos.sort_unstable();
+        assert_eq!(photos, (0..50).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_last_batch_is_kept_or_dropped() {
+        assert_eq!((epoch(50, 8, false, 0).batches(), epoch(50, 8, true, 0).batches()), (7, 6));
+        assert_eq!(epoch(50, 8, false, 0).slots(6), 48..50);
+        assert_eq!(epoch(5, 8, true, 0).batches(), 1);
+        assert_eq!(epoch(8, 8, true, 0).batches(), 1);
+        assert_eq!(epoch(0, 8, false, 0).batches(), 0);
+    }
+}

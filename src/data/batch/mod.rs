@@ -1,0 +1,20 @@
+//! Pictures, decoded and augmented ahead of whoever learns from them.
+//!
+//! ```text
+//!   Pictures  every photo by its index; what was decoded once stays, up to a limit of bytes
+//!   Epoch     which photos, in which order, cut into which batches: pure
+//!   Loader    threads that make batches ahead; they come out in the epoch's order
+//!   Batch     [b, 3, h, w] numbers and the photos they come from
+//! ```
+//!
+//! The bits of a batch are a function of (seed, epoch, slot in the epoch, photo) and of the
+//! pipeline. How many threads there are, how far they run ahead and what the cache holds change the
+//! speed only, so a run goes on at any epoch, on any machine of one kind, as if it had never stopped.
+
+pub mod epoch;
+pub mod loader;
+pub mod pictures;
+
+pub use epoch::{Epoch, Order};
+pub use loader::{Ahead, Batch, LoadError, Loader};
+pub use pictures::Pictures;

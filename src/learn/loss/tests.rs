@@ -1,0 +1,217 @@
+//! Losses against pytorch-metric-learning and against finite differences.
+
+use super::*;
+use candle_core::Device;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Golden {
+    embeddings: Vec<Vec<f64>>,
+    weight: Vec<Vec<f64>>,
+    bias: Vec<f64>,
+    classes: Vec<u32>,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    settings: Value,
+    value: f64,
+    d_embeddings: Vec<Vec<f64>>,
+    /// The weight's rows, then the bias where there is one.
+    d_head: Vec<serde_json::Value>,
+}
+
+const START: Moment = Moment { epoch: 0.0, epochs: 1.0 };
+
+fn golden() -> Golden {
+    serde_json::from_str(include_str!("../../../tests/golden/loss/losses.json")).unwrap()
+}
+
+fn matrix(rows: &[Vec<f64>], dtype: DType) -> Tensor {
+    let flat: Vec<f64> = rows.iter().flatten().copied().collect();
+    Tensor::from_vec(flat, (rows.len(), rows[0].len()), &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
+}
+
+fn flat(tensor: &Tensor) -> Vec<f64> {
+    tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+}
+
+fn flat_json(value: &serde_json::Value) -> Vec<f64> {
+    match value {
+        serde_json::Value::Array(items) => items.iter().flat_map(flat_json).collect(),
+        number => vec![number.as_f64().unwrap()],
+    }
+}
+
+/// The golden head as the loss takes it.
+fn head(golden: &Golden, loss: &dyn Loss, dtype: DType) -> Vec<Tensor> {
+    let mut head = vec![matrix(&golden.weight, dtype)];
+    if loss.name() == "CrossEntropyLoss" {
+        head.push(Tensor::new(golden.bias.as_slice(), &Device::Cpu).unwrap().to_dtype(dtype).unwrap());
+    }
+    head
+}
+
+fn close(what: &str, ours: &[f64], theirs: &[f64], tolerance: f64) {
+    assert_eq!(ours.len(), theirs.len(), "{what}");
+    let largest = theirs.iter().fold(1.0f64, |a, b| a.max(b.abs()));
+    for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
+        assert!((a - b).abs() <= tolerance * largest, "{what}[{i}]: ours {a}, reference {b}");
+    }
+}
+
+#[test]
+fn values_and_gradients_equal_pytorch_metric_learning() {
+    // tests/golden/loss/make.py: pytorch-metric-learning 2.9 on torch 2.15, f64. Row 4 lies where angle
+    // plus margin passes 180 degrees.
+    let golden = golden();
+    assert_eq!(golden.cases.len(), 8);
+    for (dtype, tolerance) in [(DType::F64, 1e-12), (DType::F32, 2e-5)] {
+        for case in &golden.cases {
+            let loss = build(&case.settings, 5, 4).unwrap();
+            let embeddings = matrix(&golden.embeddings, dtype);
+            let targets = Targets::new(&golden.classes);
+            let ours =
+                gradients(loss.as_ref(), &head(&golden, loss.as_ref(), dtype), &embeddings, &targets, START).unwrap();
+            let name = format!("{} {dtype:?}", case.settings);
+            close(&name, &[ours.value], &[case.value], tolerance);
+            close(&name, &flat(&ours.embeddings), &case.d_embeddings.concat(), tolerance);
+            for (ours, theirs) in ours.head.iter().zip(&case.d_head) {
+                close(&name, &flat(ours), &flat_json(theirs), tolerance);
+            }
+            assert_eq!(ours.head.len(), case.d_head.len());
+        }
+    }
+}
+
+#[test]
+fn gradients_equal_finite_differences() {
+    let golden = golden();
+    for case in &golden.cases {
+        let loss = build(&case.settings, 5, 4).unwrap();
+        let mut inputs = head(&golden, loss.as_ref(), DType::F64);
+        inputs.push(matrix(&golden.embeddings, DType::F64));
+        let targets = Targets::new(&golden.classes);
+        let run = |inputs: &[Tensor]| {
+            let (embeddings, head) = inputs.split_last().unwrap();
+            gradients(loss.as_ref(), head, embeddings, &targets, START).unwrap()
+        };
+        let found = run(&inputs);
+        let analytic: Vec<&Tensor> = found.head.iter().chain([&found.embeddings]).collect();
+        for (i, gradient) in analytic.iter().enumerate() {
+            let shape = inputs[i].dims().to_vec();
+            let values = flat(&inputs[i]);
+            let h = 1e-6;
+            let numeric: Vec<f64> = (0..values.len())
+                .map(|j| {
+                    let at = |x: f64| {
+                        let mut moved = values.clone();
+                        moved[j] = x;
+                        let mut inputs = inputs.clone();
+                        inputs[i] = Tensor::from_vec(moved, shape.as_slice(), &Device::Cpu).unwrap();
+                        run(&inputs).value
+                    };
+                    (at(values[j] + h) - at(values[j] - h)) / (2.0 * h)
+                })
+                .collect();
+            close(&format!("{} input {i}", case.settings), &flat(gradient), &numeric, 1e-7);
+        }
+    }
+}
+
+#[test]
+fn perfect_and_zero_embeddings_have_finite_gradients() {
+    // On its own direction the slope of the angle is infinite; a zero row has no direction at all.
+    let weight = Tensor::new(&[[2f32, 0.0, 0.0], [0.0, 3.0, 0.0]], &Device::Cpu).unwrap();
+    let embeddings = Tensor::new(&[[5f32, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 0.0]], &Device::Cpu).unwrap();
+    let loss = arcface::ArcFaceLoss { dimensions: 3, classes: 2, margin: 28.6, scale: 64.0, init_std: 0.01 };
+    let found = gradients(&loss, &[weight], &embeddings, &Targets::new(&[0, 1, 1]), START).unwrap();
+    assert!(found.value.is_finite());
+    assert!(flat(&found.embeddings).iter().chain(&flat(&found.head[0])).all(|x| x.is_finite()));
+}
+
+#[test]
+fn one_number_by_hand() {
+    // cos θ = (0.6, 0.8); margin 90° turns 0.6 into cos(θ + 90°) = −sin θ = −0.8; scale 2:
+    // −log(e^−1.6 / (e^−1.6 + e^1.6)) = log(1 + e^3.2) = 3.2399535…
+    let weight = Tensor::new(&[[1f64, 0.0], [0.0, 7.0]], &Device::Cpu).unwrap();
+    let embeddings = Tensor::new(&[[3f64, 4.0]], &Device::Cpu).unwrap();
+    let loss = arcface::ArcFaceLoss { dimensions: 2, classes: 2, margin: 90.0, scale: 2.0, init_std: 0.01 };
+    let value = gradients(&loss, &[weight], &embeddings, &Targets::new(&[0]), START).unwrap().value;
+    // θ = 53.13° is inside 180° − 90°.
+    assert!((value - 3.2f64.exp().ln_1p()).abs() < 1e-12, "{value}");
+}
+
+#[test]
+fn heads_have_their_distributions_and_depend_on_the_seed() {
+    let deviation = |tensor: &Tensor| {
+        let values = flat(tensor);
+        (values.iter().map(|x| x * x).sum::<f64>() / values.len() as f64).sqrt()
+    };
+    let arcface = arcface::ArcFaceLoss { dimensions: 64, classes: 50, margin: 28.6, scale: 64.0, init_std: 0.01 };
+    let head = arcface.head(Seed::new(1)).unwrap();
+    assert_eq!(head[0].tensor.dims(), [50, 64]);
+    assert!((deviation(&head[0].tensor) - 0.01).abs() < 5e-4);
+    assert_eq!(flat(&head[0].tensor), flat(&arcface.head(Seed::new(1)).unwrap()[0].tensor));
+    assert_ne!(flat(&head[0].tensor), flat(&arcface.head(Seed::new(2)).unwrap()[0].tensor));
+
+    let linear = cross_entropy::CrossEntropyLoss { dimensions: 64, classes: 50, label_smoothing: 0.0 };
+    let head = linear.head(Seed::new(1)).unwrap();
+    assert_eq!((head[0].name.as_str(), head[1].name.as_str(), head[1].tensor.dims()), ("weight", "bias", &[50][..]));
+    // Uniform in ±1/8 has deviation 1/(8√3).
+    assert!((deviation(&head[0].tensor) - 0.125 / 3f64.sqrt()).abs() < 2e-3);
+    assert!(flat(&head[0].tensor).iter().all(|x| x.abs() <= 0.125));
+}
+
+#[test]
+fn an_untrained_classifier_has_loss_log_n() {
+    let linear = cross_entropy::CrossEntropyLoss { dimensions: 4, classes: 9, label_smoothing: 0.0 };
+    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F64, &Device::Cpu).unwrap();
+    let value = gradients(&linear, &[zeros(&[9, 4]), zeros(&[9])], &zeros(&[2, 4]), &Targets::new(&[3, 8]), START)
+        .unwrap()
+        .value;
+    assert!((value - 9f64.ln()).abs() < 1e-12);
+}
+
+#[test]
+fn mistakes_are_named() {
+    let settings = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let arcface = settings(r#"{"name": "ArcFaceLoss", "margin": 17.2, "scale": 30.0, "init_std": 0.01}"#);
+    insta::assert_snapshot!(build(&arcface, 8, 1).err().unwrap(), @"ArcFaceLoss needs at least 2 classes to tell apart, the training photos have 1; add labels or photos");
+    assert!(matches!(build(&settings(r#"{"name": "CosFaceLoss"}"#), 8, 3), Err(LossError::Settings(_))));
+    let loss = build(&arcface, 2, 3).unwrap();
+    let zeros = |n: usize, d: usize| Tensor::zeros((n, d), DType::F32, &Device::Cpu).unwrap();
+    let head = [zeros(3, 2)];
+    let class = gradients(loss.as_ref(), &head, &zeros(2, 2), &Targets::new(&[1, 3]), START).unwrap_err();
+    insta::assert_snapshot!(class, @"row 1 of the batch has class 3, the head has 3; were the classes counted on other photos?");
+    let shape = gradients(loss.as_ref(), &head, &zeros(2, 4), &Targets::new(&[1, 2]), START).unwrap_err();
+    insta::assert_snapshot!(shape, @"ArcFaceLoss takes embeddings [b, 2] with one label each, got [2, 4] with 2 labels");
+}
+
+#[test]
+fn every_built_row_decodes_with_its_defaults() {
+    for technique in TECHNIQUES.iter().filter(|t| t.status == crate::book::technique::Status::Built) {
+        let mut settings = Value::table();
+        settings.set("name", Value::Text(technique.name.to_owned()));
+        for param in technique.params {
+            if let crate::book::technique::Default::Is(literal) = &param.default {
+                settings.set(param.name, literal.value());
+            }
+        }
+        let loss = build(&settings, 4, 3).unwrap();
+        assert_eq!(loss.name(), technique.name);
+        assert!(technique.details.len() > 200 && !technique.details.contains("  "), "{}", technique.name);
+    }
+}
+
+#[test]
+fn the_head_joins_the_parameters_once() {
+    let loss = cross_entropy::CrossEntropyLoss { dimensions: 4, classes: 3, label_smoothing: 0.0 };
+    let mut params = Params::new();
+    let head = Head::add(&loss, &mut params, Seed::new(0)).unwrap();
+    let names: Vec<&str> = params.iter().map(|(_, name, ..)| name).collect();
+    assert_eq!(names, ["loss.weight", "loss.bias"]);
+    assert_eq!(head.tensors(&params)[0].dims(), [3, 4]);
+    assert!(Head::add(&loss, &mut params, Seed::new(0)).is_err());
+}

@@ -1,0 +1,123 @@
+//! The rest of a network: ReLU, residual sums, and the fully connected layer.
+
+use candle_core::Tensor;
+use rayon::prelude::*;
+
+use super::matmul::{Matrix, matmul};
+use super::memory::{floats, take, tensor};
+use super::norm::rectify;
+use super::{Flow, OpsError, ParamId, Params, Tape, Var};
+
+/// Floats of one task of an elementwise pass.
+const BLOCK: usize = 1 << 16;
+
+impl Tape {
+    /// `max(x, 0)`.
+    pub fn relu(&mut self, x: &Var) -> Result<Var, OpsError> {
+        self.rectified("relu", x, None)
+    }
+
+    /// `max(a + b, 0)`, the end of a residual block.
+    pub fn add_relu(&mut self, a: &Var, b: &Var) -> Result<Var, OpsError> {
+        if a.dims() != b.dims() {
+            return Err(OpsError::shape("add_relu", format!("a tensor of shape {:?}", a.dims()), b.dims()));
+        }
+        self.rectified("add_relu", a, Some(b))
+    }
+
+    fn rectified(&mut self, op: &'static str, a: &Var, b: Option<&Var>) -> Result<Var, OpsError> {
+        let dims = a.dims().to_vec();
+        let mut y = self.memory().dirty(a.peek().elem_count());
+        floats(op, a.peek(), |a| match b {
+            None => {
+                y.par_chunks_mut(BLOCK).zip(a.par_chunks(BLOCK)).for_each(|(y, a)| {
+                    y.iter_mut().zip(a).for_each(|(y, a)| *y = rectify(*a));
+                });
+                Ok(())
+            }
+            Some(b) => floats(op, b.peek(), |b| {
+                let pairs = a.par_chunks(BLOCK).zip(b.par_chunks(BLOCK));
+                y.par_chunks_mut(BLOCK).zip(pairs).for_each(|(y, (a, b))| {
+                    y.iter_mut().zip(a).zip(b).for_each(|((y, a), b)| *y = rectify(a + b));
+                });
+                Ok(())
+            }),
+        })?;
+        let (a, b) = (a.target(), b.map(Var::target));
+        Ok(self.record(tensor(y, &dims)?, |y| {
+            let y = y.clone();
+            move |dy: Tensor, flow: &mut Flow| {
+                let mut g = take(&dy)?;
+                floats(op, y.peek(), |y| {
+                    g.par_chunks_mut(BLOCK).zip(y.par_chunks(BLOCK)).for_each(|(g, y)| {
+                        g.iter_mut().zip(y).for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 });
+                    });
+                    Ok(())
+                })?;
+                if let Some(b) = b.filter(|b| flow.wants(*b)) {
+                    let mut copy = flow.memory.dirty(g.len());
+                    copy.copy_from_slice(&g);
+                    flow.add(b, tensor(copy, &dims)?)?;
+                }
+                flow.add(a, tensor(g, &dims)?)
+            }
+        }))
+    }
+
+    /// `x·weightᵀ + bias`: `[b, c]` → `[b, d]`, with a weight `[d, c]` and a bias `[d]`.
+    pub fn linear(
+        &mut self,
+        params: &Params,
+        x: &Var,
+        weight: ParamId,
+        bias: Option<ParamId>,
+    ) -> Result<Var, OpsError> {
+        let w = params.get(weight).clone();
+        let (&[b, c], &[d, inner]) = (x.dims(), w.dims()) else {
+            return Err(OpsError::shape("linear", "an input [b, c] and a weight [d, c]", x.dims()));
+        };
+        if c != inner {
+            return Err(OpsError::shape("linear", format!("[b, {inner}]"), x.dims()));
+        }
+        let mut y = vec![0.0; b * d];
+        if let Some(id) = bias {
+            floats("linear", params.get(id), |bias| {
+                if bias.len() != d {
+                    return Err(OpsError::shape("linear", format!("a bias [{d}]"), &[bias.len()]));
+                }
+                y.chunks_exact_mut(d.max(1)).for_each(|y| y.copy_from_slice(bias));
+                Ok(())
+            })?;
+        }
+        floats("linear", x.peek(), |x| {
+            floats("linear", &w, |w| {
+                matmul(&mut y, d, Matrix::new(x, b, c, c), Matrix::new(w, d, c, c).turned(), true);
+                Ok(())
+            })
+        })?;
+        let x = x.clone();
+        Ok(self.record(tensor(y, &[b, d])?, |_| {
+            move |dy: Tensor, flow: &mut Flow| {
+                let dy = take(&dy)?;
+                let (mut dx, mut dw) = (vec![0.0; b * c], vec![0.0; d * c]);
+                floats("linear", x.peek(), |x| {
+                    floats("linear", &w, |w| {
+                        let dy = Matrix::new(&dy, b, d, d);
+                        matmul(&mut dw, c, dy.turned(), Matrix::new(x, b, c, c), false);
+                        matmul(&mut dx, c, dy, Matrix::new(w, d, c, c), false);
+                        Ok(())
+                    })
+                })?;
+                if let Some(bias) = bias {
+                    let mut sums = vec![0.0; d];
+                    for dy in dy.chunks_exact(d.max(1)) {
+                        sums.iter_mut().zip(dy).for_each(|(s, dy)| *s += *dy);
+                    }
+                    flow.add_param(bias, tensor(sums, &[d])?)?;
+                }
+                flow.add_param(weight, tensor(dw, &[d, c])?)?;
+                flow.add(x.target(), tensor(dx, &[b, c])?)
+            }
+        }))
+    }
+}

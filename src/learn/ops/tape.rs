@@ -1,0 +1,382 @@
+//! The record of one forward pass, and the walk back through it.
+//!
+//! An operation takes [`Var`]s and gives one; while training it leaves a closure that owns just the
+//! tensors its gradient needs. [`Tape::backward`] calls the closures in reverse order and drops each,
+//! so saved memory falls as the walk goes on. A value's first gradient is moved into place and
+//! later ones are added to it in place. What a forward pass changes besides (running statistics) is
+//! collected and applied by [`Tape::apply_updates`] after the step, so a step that is thrown away
+//! leaves the network as it was.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use candle_core::Tensor;
+
+use super::memory::{self, Memory};
+use super::{OpsError, ParamId, Params};
+
+/// A network: pictures in, embeddings out.
+pub trait Network: Send + Sync {
+    /// Embeds pictures `x` `[b, 3, h, w]`, normalised with the backbone's mean and std; gives `[b, d]`.
+    fn forward(&self, params: &Params, tape: &mut Tape, x: &Tensor) -> Result<Var, OpsError>;
+
+    /// `d`, the length of an embedding.
+    fn embedding(&self) -> usize;
+}
+
+/// Where a value was recorded: which recording of its tape, and which node in it.
+type Source = Option<(u64, usize)>;
+
+/// A value in a forward pass. Cheap to clone; its memory goes back to the tape with the last clone.
+#[derive(Clone, Debug)]
+pub struct Var(Arc<Value>);
+
+#[derive(Debug)]
+struct Value {
+    tensor: Tensor,
+    source: Source,
+    /// Set when a tensor over the same memory may be in other hands.
+    shared: AtomicBool,
+    memory: Memory,
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        if !*self.shared.get_mut() {
+            self.memory.reclaim(&self.tensor);
+        }
+    }
+}
+
+impl Var {
+    /// The value as a candle tensor, which shares its memory and has no candle gradient.
+    pub fn tensor(&self) -> Tensor {
+        self.0.shared.store(true, Ordering::Relaxed);
+        self.0.tensor.clone()
+    }
+
+    /// The shape.
+    pub fn dims(&self) -> &[usize] {
+        self.0.tensor.dims()
+    }
+
+    /// Where this value's gradient goes.
+    pub(crate) fn target(&self) -> Target {
+        Target(self.0.source)
+    }
+
+    /// The tensor for a kernel, which may not keep it: saved values are saved as [`Var`]s.
+    pub(crate) fn peek(&self) -> &Tensor {
+        &self.0.tensor
+    }
+}
+
+/// Where a value's gradient goes: what an operation keeps of an input whose values it does not need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target(Source);
+
+type Backward = Box<dyn FnOnce(Tensor, &mut Flow) -> Result<(), OpsError> + Send>;
+
+/// The record of one forward pass.
+pub struct Tape {
+    recording: Option<u64>,
+    nodes: Vec<Backward>,
+    updates: Vec<(ParamId, Tensor)>,
+    memory: Memory,
+}
+
+impl Tape {
+    /// A tape that records, and whose batch norms use the batch's statistics. Use one tape for all
+    /// steps of a training: it keeps its buffers.
+    pub fn train() -> Tape {
+        Tape { recording: Some(0), nodes: Vec::new(), updates: Vec::new(), memory: Memory::default() }
+    }
+
+    /// A tape that keeps nothing, and whose batch norms use the running statistics.
+    pub fn eval() -> Tape {
+        Tape { recording: None, ..Tape::train() }
+    }
+
+    /// Whether this tape records for a gradient.
+    pub fn is_training(&self) -> bool {
+        self.recording.is_some()
+    }
+
+    /// A value without a gradient: the pictures.
+    pub fn constant(&self, x: &Tensor) -> Var {
+        self.make(x.detach(), None, true)
+    }
+
+    /// A value whose gradient [`Grads::of`] gives back.
+    pub fn watch(&mut self, x: &Tensor) -> Var {
+        let node = self.nodes.len();
+        let source = self.recording.map(|recording| (recording, node));
+        if source.is_some() {
+            self.nodes.push(Box::new(move |dy, flow| {
+                flow.watched.insert(node, dy);
+                Ok(())
+            }));
+        }
+        self.make(x.detach(), source, true)
+    }
+
+    /// Walks back from `y` with its gradient `dy` (of the same shape) and forgets the recording.
+    ///
+    /// # Errors
+    /// When `y` was not recorded since the last walk, when `dy` has another shape, or when an operation fails.
+    pub fn backward(&mut self, y: &Var, dy: &Tensor) -> Result<Grads, OpsError> {
+        let last = self.source(y).ok_or(OpsError::NotRecorded { op: "backward" })?;
+        if y.dims() != dy.dims() {
+            return Err(OpsError::shape("backward", format!("a gradient of shape {:?}", y.dims()), dy.dims()));
+        }
+        let recording = self.recording.unwrap_or(0);
+        let mut nodes = std::mem::take(&mut self.nodes);
+        self.recording = Some(recording + 1);
+        let mut flow = Flow {
+            recording,
+            values: (0..nodes.len()).map(|_| None).collect(),
+            watched: BTreeMap::new(),
+            params: BTreeMap::new(),
+            memory: self.memory.clone(),
+        };
+        flow.values[last] = Some(dy.copy()?);
+        while let Some(node) = nodes.pop() {
+            if let Some(dy) = flow.values[nodes.len()].take() {
+                node(dy, &mut flow)?;
+            }
+        }
+        Ok(Grads { recording, params: flow.params, watched: flow.watched })
+    }
+
+    /// Writes what the forward passes since the last call changed in the buffers (running statistics).
+    pub fn apply_updates(&mut self, params: &mut Params) -> Result<(), OpsError> {
+        self.updates.drain(..).try_for_each(|(id, tensor)| params.set(id, tensor))
+    }
+
+    /// Forgets the recording and the updates, as if the forward pass had not been.
+    pub fn discard(&mut self) {
+        self.nodes.clear();
+        self.updates.clear();
+        self.recording = self.recording.map(|recording| recording + 1);
+    }
+
+    /// Gives the memory that waits for reuse back to the system.
+    pub fn trim(&self) {
+        self.memory.clear();
+    }
+
+    /// Bytes of memory that wait for reuse.
+    pub fn spare_bytes(&self) -> usize {
+        self.memory.free_bytes()
+    }
+
+    fn make(&self, tensor: Tensor, source: Source, shared: bool) -> Var {
+        Var(Arc::new(Value { tensor, source, shared: AtomicBool::new(shared), memory: self.memory.clone() }))
+    }
+
+    fn source(&self, x: &Var) -> Option<usize> {
+        x.0.source.filter(|(recording, _)| Some(*recording) == self.recording).map(|(_, node)| node)
+    }
+
+    /// The buffers that operations take their outputs from.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// An operation's output. While training, `make` is called with it and gives the way back: a closure
+    /// that takes the output's gradient, its own to reuse, and passes gradients on through the [`Flow`].
+    pub(crate) fn record<F>(&mut self, tensor: Tensor, make: impl FnOnce(&Var) -> F) -> Var
+    where
+        F: FnOnce(Tensor, &mut Flow) -> Result<(), OpsError> + Send + 'static,
+    {
+        let source = self.recording.map(|recording| (recording, self.nodes.len()));
+        let output = self.make(tensor, source, false);
+        if source.is_some() {
+            self.nodes.push(Box::new(make(&output)));
+        }
+        output
+    }
+
+    /// An intermediate result that an operation keeps for its gradient; its memory comes back when dropped.
+    pub(crate) fn hold(&self, tensor: Tensor) -> Var {
+        self.make(tensor, None, false)
+    }
+
+    /// Notes the new content of a buffer, for [`Tape::apply_updates`].
+    pub(crate) fn update(&mut self, id: ParamId, tensor: Tensor) {
+        self.updates.push((id, tensor));
+    }
+
+    /// Content of a buffer as of the last update in this step (a layer may run twice in one pass).
+    pub(crate) fn latest<'a>(&'a self, params: &'a Params, id: ParamId) -> &'a Tensor {
+        self.updates.iter().rev().find(|(other, _)| *other == id).map_or(params.get(id), |(_, tensor)| tensor)
+    }
+}
+
+/// The gradients on their way back through a tape.
+pub struct Flow {
+    recording: u64,
+    values: Vec<Option<Tensor>>,
+    watched: BTreeMap<usize, Tensor>,
+    params: BTreeMap<ParamId, Tensor>,
+    pub(crate) memory: Memory,
+}
+
+impl Flow {
+    fn place(&self, x: Target) -> Option<usize> {
+        x.0.filter(|(recording, _)| *recording == self.recording).map(|(_, node)| node)
+    }
+
+    /// Whether a value's gradient is wanted at all.
+    pub(crate) fn wants(&self, x: Target) -> bool {
+        self.place(x).is_some()
+    }
+
+    /// What has flowed into a value so far, taken out so that an operation can add to it in place.
+    pub(crate) fn so_far(&mut self, x: Target) -> Option<Tensor> {
+        self.place(x).and_then(|node| self.values[node].take())
+    }
+
+    /// Lets a gradient flow into a value; `dx` must be the caller's own.
+    pub(crate) fn add(&mut self, x: Target, dx: Tensor) -> Result<(), OpsError> {
+        let Some(node) = self.place(x) else {
+            self.memory.reclaim(&dx);
+            return Ok(());
+        };
+        let total = match self.values[node].take() {
+            None => dx,
+            Some(first) => self.sum(first, dx)?,
+        };
+        self.values[node] = Some(total);
+        Ok(())
+    }
+
+    /// Lets a gradient flow into a parameter; `dw` must be the caller's own.
+    pub(crate) fn add_param(&mut self, id: ParamId, dw: Tensor) -> Result<(), OpsError> {
+        let total = match self.params.remove(&id) {
+            None => dw,
+            Some(first) => self.sum(first, dw)?,
+        };
+        self.params.insert(id, total);
+        Ok(())
+    }
+
+    fn sum(&self, first: Tensor, second: Tensor) -> Result<Tensor, OpsError> {
+        let mut total = memory::take(&first)?;
+        memory::floats("add gradients", &second, |second| {
+            total.iter_mut().zip(second).for_each(|(t, s)| *t += s);
+            Ok(())
+        })?;
+        self.memory.reclaim(&second);
+        memory::tensor(total, first.dims())
+    }
+}
+
+/// The gradients of one walk back.
+#[derive(Debug, Default)]
+pub struct Grads {
+    recording: u64,
+    params: BTreeMap<ParamId, Tensor>,
+    watched: BTreeMap<usize, Tensor>,
+}
+
+impl Grads {
+    /// The gradient of a parameter, when one flowed there.
+    pub fn get(&self, id: ParamId) -> Option<&Tensor> {
+        self.params.get(&id)
+    }
+
+    /// The gradient of a parameter, moved out.
+    pub fn take(&mut self, id: ParamId) -> Option<Tensor> {
+        self.params.remove(&id)
+    }
+
+    /// Adds a gradient that was found elsewhere, such as a head's by candle's autograd.
+    pub fn insert(&mut self, id: ParamId, dw: Tensor) {
+        self.params.insert(id, dw);
+    }
+
+    /// The gradient of a watched value.
+    pub fn of(&self, x: &Var) -> Option<&Tensor> {
+        x.0.source.filter(|(recording, _)| *recording == self.recording).and_then(|(_, node)| self.watched.get(&node))
+    }
+
+    /// All parameters' gradients, in the order of the parameters.
+    pub fn iter(&self) -> impl Iterator<Item = (ParamId, &Tensor)> {
+        self.params.iter().map(|(id, dw)| (*id, dw))
+    }
+
+    /// How many parameters have a gradient.
+    pub fn len(&self) -> usize {
+        self.params.len()
+    }
+
+    /// Whether no gradient flowed into any parameter.
+    pub fn is_empty(&self) -> bool {
+        self.params.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    fn vector(values: &[f32]) -> Tensor {
+        Tensor::new(values, &Device::Cpu).expect("tensor")
+    }
+
+    /// y = a · x for a fixed number: enough to see how gradients flow.
+    fn scale(tape: &mut Tape, x: &Var, by: f64) -> Var {
+        let y = x.peek().affine(by, 0.0).expect("affine");
+        let x = x.target();
+        tape.record(y, |_| move |dy: Tensor, flow: &mut Flow| flow.add(x, dy.affine(by, 0.0)?))
+    }
+
+    fn add(tape: &mut Tape, a: &Var, b: &Var) -> Var {
+        let y = a.peek().add(b.peek()).expect("add");
+        let (a, b) = (a.target(), b.target());
+        tape.record(y, |_| {
+            move |dy: Tensor, flow: &mut Flow| {
+                flow.add(a, dy.copy()?)?;
+                flow.add(b, dy)
+            }
+        })
+    }
+
+    #[test]
+    fn gradients_of_two_paths_add() {
+        let mut tape = Tape::train();
+        let x = tape.watch(&vector(&[1.0, -2.0]));
+        let (twice, thrice) = (scale(&mut tape, &x, 2.0), scale(&mut tape, &x, 3.0));
+        let y = add(&mut tape, &twice, &thrice);
+        let grads = tape.backward(&y, &vector(&[1.0, 10.0])).expect("backward");
+        assert_eq!(grads.of(&x).expect("dx").to_vec1::<f32>().expect("floats"), [5.0, 50.0]);
+        let again = tape.backward(&y, &vector(&[1.0, 10.0])).expect_err("twice");
+        assert!(matches!(again, OpsError::NotRecorded { .. }), "{again}");
+    }
+
+    #[test]
+    fn evaluation_records_nothing() {
+        let mut tape = Tape::eval();
+        let x = tape.watch(&vector(&[1.0]));
+        let y = scale(&mut tape, &x, 2.0);
+        assert!(tape.nodes.is_empty());
+        assert!(tape.backward(&y, &vector(&[1.0])).is_err());
+    }
+
+    #[test]
+    fn a_tensor_in_other_hands_is_never_reused() {
+        let mut tape = Tape::eval();
+        let big = Tensor::ones(1 << 15, candle_core::DType::F32, &Device::Cpu).expect("ones");
+        let x = tape.constant(&big);
+        let y = scale(&mut tape, &x, 2.0);
+        let z = scale(&mut tape, &y, 2.0);
+        let kept = y.tensor();
+        drop((y, z, x));
+        assert_eq!(tape.spare_bytes(), 4 << 15, "only z came back");
+        assert_eq!(kept.sum_all().expect("sum").to_scalar::<f32>().expect("scalar"), 65536.0);
+        assert_eq!(big.elem_count(), big.flatten_all().expect("flat").to_vec1::<f32>().expect("floats").len());
+    }
+}

@@ -1,0 +1,247 @@
+//! The file that holds a training: weights for whoever embeds, and what going on needs.
+//!
+//! One safetensors file: the network's tensors under timm's names, the loss's under `loss.`, the
+//! optimiser's memory under `optim.m.` and `optim.v.`, and one metadata entry `toji` with the place.
+//! Tensors are written and read one at a time, so a checkpoint never stands in memory twice; the file
+//! is published whole or not at all. Equal trainings give equal bytes.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use serde::{Deserialize, Serialize};
+
+use super::TrainError;
+use super::optimizer::Optimizer;
+use crate::base::Key;
+use crate::base::files::{self, FileError};
+use crate::learn::loss::HEAD;
+use crate::learn::ops::Params;
+
+/// Where a training stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// Key of all that the training depends on.
+    pub key: Key,
+    /// Epochs finished.
+    pub epoch: usize,
+    /// Steps finished in the epoch that has begun.
+    pub batch: usize,
+    /// Sum of these steps' losses.
+    pub loss_sum: Exact,
+    /// Steps that the optimiser has made.
+    pub step: usize,
+    /// What each finished epoch gave.
+    pub history: Vec<Lesson>,
+}
+
+impl Place {
+    /// Before the first step.
+    pub fn start(key: Key) -> Place {
+        Place { key, epoch: 0, batch: 0, loss_sum: Exact(0.0), step: 0, history: Vec::new() }
+    }
+}
+
+/// What an epoch gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lesson {
+    /// Mean loss over its batches.
+    pub loss: Exact,
+    /// Score after it, when it was evaluated.
+    pub score: Option<Exact>,
+}
+
+/// A number that is written as text and read back to the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub struct Exact(pub f64);
+
+impl Serialize for Exact {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:?}", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Exact {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Exact, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Exact).map_err(serde::de::Error::custom)
+    }
+}
+
+/// The optimiser's part of the names.
+const OPTIMIZER: &str = "optim.";
+/// The name of the metadata entry. One only: safetensors writes several in no fixed order.
+const ENTRY: &str = "toji";
+/// Longest header that is believed, in bytes.
+const LONGEST_HEADER: u64 = 100_000_000;
+
+/// Publishes a checkpoint: everything with `optimizer`, the weights alone without.
+///
+/// # Errors
+/// When a tensor is not f32, or the file cannot be written.
+pub fn save(path: &Path, params: &Params, optimizer: Option<&dyn Optimizer>, place: &Place) -> Result<(), TrainError> {
+    let problem = |problem: String| TrainError::Checkpoint { path: path.to_owned(), problem };
+    let mut infos = Vec::new();
+    let mut end = 0;
+    let mut lay = |name: String, shape: &[usize]| {
+        let start = end;
+        end += 4 * shape.iter().product::<usize>();
+        infos.push((name, TensorInfo { dtype: Dtype::F32, shape: shape.to_vec(), data_offsets: (start, end) }));
+    };
+    for (_, name, tensor, _) in params.iter() {
+        lay(name.to_owned(), tensor.dims());
+    }
+    for (id, name, tensor, _) in params.iter() {
+        for (part, _) in optimizer.map(|o| o.memory(id)).unwrap_or_default() {
+            lay(format!("{OPTIMIZER}{part}.{name}"), tensor.dims());
+        }
+    }
+    let place = serde_json::to_string(place).map_err(|e| problem(e.to_string()))?;
+    let header = Metadata::new(Some(HashMap::from([(ENTRY.to_owned(), place)])), infos)
+        .map_err(|e| problem(format!("{e:?}")))
+        .and_then(|header| serde_json::to_string(&header).map_err(|e| problem(e.to_string())))?;
+    let padded = header.len().next_multiple_of(8);
+
+    files::publish_with(path, |file| {
+        let mut out = BufWriter::with_capacity(1 << 20, file);
+        out.write_all(&(padded as u64).to_le_bytes())?;
+        write!(out, "{header:padded$}")?;
+        for (_, _, tensor, _) in params.iter() {
+            let floats = tensor.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).map_err(io::Error::other)?;
+            write_floats(&mut out, &floats)?;
+        }
+        for (id, ..) in params.iter() {
+            for (_, floats) in optimizer.map(|o| o.memory(id)).unwrap_or_default() {
+                write_floats(&mut out, floats)?;
+            }
+        }
+        out.flush()
+    })?;
+    Ok(())
+}
+
+fn write_floats(out: &mut impl Write, floats: &[f32]) -> io::Result<()> {
+    let mut bytes = [0u8; 1 << 14];
+    for piece in floats.chunks(bytes.len() / 4) {
+        for (four, float) in bytes.chunks_exact_mut(4).zip(piece) {
+            four.copy_from_slice(&float.to_le_bytes());
+        }
+        out.write_all(&bytes[..4 * piece.len()])?;
+    }
+    Ok(())
+}
+
+/// A checkpoint on disk, opened: its header is read and checked, its tensors are read when asked for.
+#[derive(Debug)]
+pub struct Checkpoint {
+    path: PathBuf,
+    file: File,
+    header: Metadata,
+    data: u64,
+    place: Place,
+}
+
+impl Checkpoint {
+    /// Opens a checkpoint.
+    ///
+    /// # Errors
+    /// When the file is missing, cut short, or no checkpoint of a training.
+    pub fn open(path: &Path) -> Result<Checkpoint, TrainError> {
+        let problem = |problem: &str| TrainError::Checkpoint { path: path.to_owned(), problem: problem.to_owned() };
+        let mut file = File::open(path).map_err(FileError::at("cannot read", path))?;
+        let size = file.metadata().map_err(FileError::at("cannot read", path))?.len();
+        let mut length = [0; 8];
+        file.read_exact(&mut length).map_err(|_| problem("shorter than a safetensors header"))?;
+        let length = u64::from_le_bytes(length);
+        if length > LONGEST_HEADER || length + 8 > size {
+            return Err(problem("its header would be longer than the file: no safetensors file, or cut short"));
+        }
+        let mut header = vec![0; length as usize];
+        file.read_exact(&mut header).map_err(FileError::at("cannot read", path))?;
+        let header: Metadata =
+            serde_json::from_slice(&header).map_err(|e| problem(&format!("its header is damaged: {e}")))?;
+        if header.data_len() as u64 + length + 8 != size {
+            return Err(problem("its length is not what its header says: cut short, or written to since"));
+        }
+        let place = header.metadata().as_ref().and_then(|m| m.get(ENTRY)).ok_or_else(|| {
+            problem("has no entry `toji` in its metadata: weights from elsewhere belong in [backbone] weights")
+        })?;
+        let place = serde_json::from_str(place).map_err(|e| problem(&format!("its entry `toji` is damaged: {e}")))?;
+        Ok(Checkpoint { path: path.to_owned(), file, data: length + 8, place, header })
+    }
+
+    /// Where the training stood.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Reads the network's weights and buffers into `params`, for embedding. The loss's weights are
+    /// read only when `params` has them; the optimiser's memory is not touched.
+    ///
+    /// # Errors
+    /// When a tensor of `params` is missing or has another shape, or the file has a tensor of a
+    /// network that `params` lacks.
+    pub fn load(&mut self, params: &mut Params) -> Result<(), TrainError> {
+        let names = self.header.offset_keys();
+        if let Some(left) =
+            names.iter().find(|n| !n.starts_with(OPTIMIZER) && !n.starts_with(HEAD) && params.by_name(n).is_none())
+        {
+            return Err(self.problem(format!("holds {left}, which this network does not have: another [backbone]?")));
+        }
+        let wanted: Vec<_> =
+            params.iter().map(|(id, name, tensor, _)| (id, name.to_owned(), tensor.dims().to_vec())).collect();
+        for (id, name, shape) in wanted {
+            let mut floats = vec![0.0; shape.iter().product()];
+            self.read(&name, &mut floats, Some(&shape))?;
+            let tensor = Tensor::from_vec(floats, shape, &Device::Cpu).map_err(TrainError::tensor(name))?;
+            params.set(id, tensor)?;
+        }
+        Ok(())
+    }
+
+    /// Reads everything that going on needs: [`Checkpoint::load`], and the optimiser's memory.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::load`]; also when the file was saved without an optimiser.
+    pub fn resume(&mut self, params: &mut Params, optimizer: &mut dyn Optimizer) -> Result<(), TrainError> {
+        self.load(params)?;
+        let step = self.place.step;
+        optimizer.restore(step, &mut |id, part, floats| {
+            self.read(&format!("{OPTIMIZER}{part}.{}", params.name(id)), floats, None)
+        })
+    }
+
+    fn read(&mut self, name: &str, floats: &mut [f32], shape: Option<&[usize]>) -> Result<(), TrainError> {
+        let info = self.header.info(name).ok_or_else(|| self.problem(format!("lacks {name}")))?;
+        let fits = shape.is_none_or(|shape| shape == info.shape);
+        let (start, end) = info.data_offsets;
+        if info.dtype != Dtype::F32 || end - start != 4 * floats.len() || !fits {
+            let expected = shape.map_or(format!("{} numbers", floats.len()), |s| format!("{s:?}"));
+            return Err(self.problem(format!(
+                "{name} is {:?} of shape {:?}, expected F32 of {expected}: another [backbone], or other training labels?",
+                info.dtype, info.shape
+            )));
+        }
+        let mut bytes = [0u8; 1 << 14];
+        let mut read = || -> io::Result<()> {
+            self.file.seek(SeekFrom::Start(self.data + start as u64))?;
+            for piece in floats.chunks_mut(bytes.len() / 4) {
+                let bytes = &mut bytes[..4 * piece.len()];
+                self.file.read_exact(bytes)?;
+                for (float, four) in piece.iter_mut().zip(bytes.chunks_exact(4)) {
+                    *float = f32::from_le_bytes([four[0], four[1], four[2], four[3]]);
+                }
+            }
+            Ok(())
+        };
+        read().map_err(FileError::at("cannot read", &self.path)).map_err(TrainError::from)
+    }
+
+    fn problem(&self, problem: String) -> TrainError {
+        TrainError::Checkpoint { path: self.path.clone(), problem }
+    }
+}

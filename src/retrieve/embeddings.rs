@@ -1,0 +1,164 @@
+//! One row of numbers a photo.
+//!
+//! Made by `embed`, changed by `post`, ranked by `index`. A row belongs to a photo by its index in
+//! the manifest, never by its place, so subsets and caches cannot be mixed up.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::RetrieveError;
+use super::tensor_file::{self, Column, Numbers};
+
+/// Embeddings of `n` different photos.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Embeddings {
+    /// Numbers a photo.
+    pub dim: usize,
+    /// Indices into the manifest, `[n]`, each at most once.
+    pub photos: Vec<u32>,
+    /// `[n, dim]`, row-major, finite.
+    pub data: Vec<f32>,
+}
+
+impl Embeddings {
+    /// Embeddings whose lengths fit, whose photos differ and whose numbers are finite.
+    ///
+    /// # Errors
+    /// Names the first photo that breaks one of these.
+    pub fn new(dim: usize, photos: Vec<u32>, data: Vec<f32>) -> Result<Self, RetrieveError> {
+        let embeddings = Embeddings { dim, photos, data };
+        embeddings.check()?;
+        Ok(embeddings)
+    }
+
+    /// How many photos.
+    pub fn len(&self) -> usize {
+        self.photos.len()
+    }
+
+    /// Whether there is no photo.
+    pub fn is_empty(&self) -> bool {
+        self.photos.is_empty()
+    }
+
+    /// Row `i`, `[dim]`.
+    pub fn row(&self, i: usize) -> &[f32] {
+        &self.data[i * self.dim..(i + 1) * self.dim]
+    }
+
+    /// All rows in order.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        // `max(1)`: without dimensions there are no data, and so no rows.
+        self.data.chunks_exact(self.dim.max(1))
+    }
+
+    /// The rows of some photos, in the given order: queries and gallery of a fold out of one cache.
+    ///
+    /// # Errors
+    /// When a photo has no row.
+    pub fn subset(&self, photos: &[u32]) -> Result<Embeddings, RetrieveError> {
+        let place: std::collections::HashMap<u32, usize> =
+            self.photos.iter().enumerate().map(|(i, &photo)| (photo, i)).collect();
+        let mut data = Vec::with_capacity(photos.len() * self.dim);
+        for photo in photos {
+            let &i = place.get(photo).ok_or(RetrieveError::Missing { photo: *photo })?;
+            data.extend_from_slice(self.row(i));
+        }
+        Embeddings::new(self.dim, photos.to_vec(), data)
+    }
+
+    /// Checks lengths, photos and numbers; see [`Embeddings::new`].
+    ///
+    /// # Errors
+    /// Names the first photo that breaks one of these.
+    pub fn check(&self) -> Result<(), RetrieveError> {
+        if self.dim == 0 {
+            return Err(RetrieveError::Shape { what: "numbers in an embedding, at least", expected: 1, found: 0 });
+        }
+        let expected = self.photos.len() * self.dim;
+        if self.data.len() != expected {
+            let found = self.data.len();
+            return Err(RetrieveError::Shape { what: "numbers in embeddings [n, dim]", expected, found });
+        }
+        let mut seen = HashSet::with_capacity(self.photos.len());
+        if let Some(&photo) = self.photos.iter().find(|&&photo| !seen.insert(photo)) {
+            return Err(RetrieveError::Duplicate { photo });
+        }
+        for (row, &photo) in self.rows().zip(&self.photos) {
+            if let Some(dimension) = row.iter().position(|x| !x.is_finite()) {
+                return Err(RetrieveError::NotFinite { photo, dimension, value: row[dimension] });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes safetensors: `photos` u32 `[n]`, `data` f32 `[n, dim]`. Old file or new, never half.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), RetrieveError> {
+        self.check()?;
+        let n = self.photos.len();
+        tensor_file::save(
+            path,
+            &[
+                Column { name: "photos", shape: vec![n], numbers: Numbers::U32(&self.photos) },
+                Column { name: "data", shape: vec![n, self.dim], numbers: Numbers::F32(&self.data) },
+            ],
+        )
+    }
+
+    /// Reads what [`Embeddings::save`] wrote, or another program in the same form.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is cut short, has other tensors or shapes, or fails [`Embeddings::check`].
+    pub fn load(path: &Path) -> Result<Self, RetrieveError> {
+        let bad = |why: String| RetrieveError::BadFile { path: path.to_owned(), kind: "embeddings", why };
+        let mut file = tensor_file::open(path, "embeddings")?;
+        let (shape, photos) = file.u32s("photos")?;
+        let (data_shape, data) = file.f32s("data")?;
+        let (&[n], &[rows, dim]) = (&shape[..], &data_shape[..]) else {
+            return Err(bad(format!("photos has shape {shape:?} and data {data_shape:?}, not [n] and [n, dim]")));
+        };
+        if n != rows {
+            return Err(bad(format!("{n} photos but {rows} rows of data")));
+        }
+        Embeddings::new(dim, photos, data).map_err(|e| bad(e.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let twice = Embeddings::new(1, vec![4, 9, 4], vec![0.0; 3]).unwrap_err();
+        assert_eq!(twice.to_string(), "photo 4 is embedded twice; each photo may have one row");
+        let nan = Embeddings::new(2, vec![4, 9], vec![0.0, 0.0, 1.0, f32::NAN]).unwrap_err();
+        assert!(nan.to_string().starts_with("photo 9 has NaN in dimension 1"), "{nan}");
+        let short = Embeddings::new(2, vec![4, 9], vec![0.0; 3]).unwrap_err();
+        assert_eq!(short.to_string(), "numbers in embeddings [n, dim]: expected 4, found 3");
+        assert!(Embeddings::new(0, vec![], vec![]).is_err());
+    }
+
+    #[test]
+    fn a_subset_goes_by_photo_and_not_by_place() {
+        let all = Embeddings::new(2, vec![7, 3, 5], vec![7.0, 7.5, 3.0, 3.5, 5.0, 5.5]).unwrap();
+        let some = all.subset(&[5, 7]).unwrap();
+        assert_eq!((some.photos, some.data), (vec![5, 7], vec![5.0, 5.5, 7.0, 7.5]));
+        assert_eq!(all.subset(&[6]).unwrap_err().to_string(), "photo 6 has no embedding; embed it first");
+    }
+
+    #[test]
+    fn files_hold_the_same_bits() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("e.safetensors");
+        let embeddings = Embeddings::new(3, vec![u32::MAX - 1, 0], vec![0.1, -0.0, 3e-39, 1e38, 2.0, -5.5]).unwrap();
+        embeddings.save(&path).unwrap();
+        assert_eq!(Embeddings::load(&path).unwrap(), embeddings);
+        let none = Embeddings::new(3, vec![], vec![]).unwrap();
+        none.save(&path).unwrap();
+        assert_eq!(Embeddings::load(&path).unwrap(), none);
+    }
+}

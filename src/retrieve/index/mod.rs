@@ -1,0 +1,15 @@
+//! Exact search: every query against every photo of the gallery, the best k kept.
+//!
+//! Nothing is approximate. [`exact`] multiplies tiles of queries and gallery and throws each tile of
+//! cosines away after `top` has looked at it, so memory holds no query × gallery matrix: at
+//! 2,942 × 109,481 × 512 it is the embeddings and some 20 MB.
+//!
+//! Order is total: cosine falling, and among equal cosines the photo that stands first in the
+//! gallery. (faiss and `np.argsort` promise no order among equals, so there the same model can score
+//! differently from run to run.) A query that is itself in the gallery is left out of its own list by
+//! its number, never by dropping the first column, which would drop a duplicate that tied with it.
+
+pub mod exact;
+mod top;
+
+pub use exact::{Neighbours, VERSION, neighbours, search};

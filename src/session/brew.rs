@@ -1,0 +1,334 @@
+//! Carries a plan out: runs what must run, in order, as one run with its events.
+//!
+//! Takes a recipe and a rung; gives the score. Everything that it does is a stage of the plan, so a
+//! second brewing of the same recipe finds all of it in the store. A run that was stopped or lost is
+//! gone on with under its own id when the recipe still means the same stages.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::stages::{self, Bench};
+use super::{Graph, Photos, Project, Recipe, Rung, SessionError, lock};
+use crate::base::{Cancel, Key, Value};
+use crate::dag::{
+    self, Action, Board, Event, History, Making, Plan, Run, RunState, RunView, Runs, Start, Step,
+};
+use crate::score::metric::Score;
+
+/// How often a running brew looks for a request to stop.
+const LOOK: Duration = Duration::from_millis(250);
+/// A cheap stage is stopped after so many times its estimate, plus [`GRACE`] seconds.
+const OVERRUN: f64 = 3.0;
+/// Seconds that no estimate needs to be right about.
+const GRACE: f64 = 5.0;
+
+/// What brewing gave.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Brewed {
+    /// Name of the recipe.
+    pub recipe: String,
+    /// "MRR@20".
+    pub metric: String,
+    /// The mean over queries.
+    pub score: f64,
+    /// Its 95 % interval.
+    pub interval: [f64; 2],
+    /// What it took.
+    pub seconds: f64,
+    /// Stages that were found in the store.
+    pub reused: Vec<String>,
+}
+
+/// How to go about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Run only when everything that would run is cheap, and stop what takes three times as long as thought.
+    pub only_cheap: bool,
+    /// Embed the host's queries and gallery as well, for a submission.
+    pub host: bool,
+}
+
+/// The graph of a recipe and its plan as things stand.
+pub struct Planned {
+    /// The graph.
+    pub graph: Graph,
+    /// The plan.
+    pub plan: Plan,
+}
+
+/// Plans a recipe without mistakes. `board` must be fresh.
+///
+/// # Errors
+/// When the recipe does not fit the data.
+pub fn plan(
+    project: &Project,
+    recipe: &Recipe,
+    photos: &Photos,
+    rung: Rung,
+    board: &Board,
+    history: &History,
+) -> Result<Planned, SessionError> {
+    let mut graph = Graph::of(project, recipe, photos, rung)?;
+    let previous = board.previous(&recipe.name);
+    describe_data(project, photos, &mut graph, previous.as_ref());
+    let auto = project.competition.workbench.auto_seconds;
+    let plan = dag::plan(&graph.nodes, &project.store, previous.as_ref(), history, auto);
+    Ok(Planned { graph, plan })
+}
+
+/// Says in words what changed in the data since the recipe's last run.
+fn describe_data(project: &Project, photos: &Photos, graph: &mut Graph, previous: Option<&dag::Previous>) {
+    let Some(old) = previous.and_then(|p| p.stages.iter().find(|stage| stage.name == "data")) else { return };
+    let now = graph.nodes.iter().find(|node| node.stage.name == "data").map(|node| node.stage.artefact());
+    if now == Some(old.key) {
+        return;
+    }
+    let Some(words) = stages::data::changes(project, photos, &old.key) else { return };
+    for node in graph.nodes.iter_mut().filter(|node| ["data", "fit"].contains(&node.stage.name)) {
+        node.described.insert("photos".to_owned(), words.clone());
+    }
+}
+
+/// Runs a recipe up to a rung.
+///
+/// # Errors
+/// When it has mistakes, something fails, or on a stop ([`SessionError::is_cancelled`]).
+pub fn brew(
+    project: &Project,
+    recipe: &Recipe,
+    photos: &Photos,
+    rung: Rung,
+    manner: Manner,
+    listen: &(dyn Fn(&Event) + Sync),
+    cancel: &Cancel,
+) -> Result<Brewed, SessionError> {
+    if recipe.is_broken() {
+        let count = recipe.diagnostics.iter().filter(|d| d.is_error()).count();
+        return Err(SessionError::Mistakes(format!("{} has {count} mistake(s)", recipe.book.file.display())));
+    }
+    let runs = Runs::open(&project.toji);
+    let mut board = Board::new();
+    board.refresh(&runs);
+    let history = History::load(&project.store, &project.around.machine);
+    let mut planned = plan(project, recipe, photos, rung, &board, &history)?;
+    if manner.host {
+        planned.graph.add_host(project, recipe, photos)?;
+        let auto = project.competition.workbench.auto_seconds;
+        let previous = board.previous(&recipe.name);
+        planned.plan = dag::plan(&planned.graph.nodes, &project.store, previous.as_ref(), &history, auto);
+    }
+    let Planned { graph, plan } = planned;
+    if let Some(step) = plan.steps.iter().find(|step| step.action == Action::Blocked) {
+        return Err(SessionError::Unfit(format!("{}: {}", step.label(), step.reason)));
+    }
+    if manner.only_cheap && !plan.starts_by_itself() {
+        return Err(SessionError::Unfit("not cheap any more: it waits to be asked".to_owned()));
+    }
+    let rung_name = rung.to_string();
+    let recorded = graph.recorded();
+    let text = lock::text(project, recipe, photos, &graph, rung);
+    let start = Start {
+        recipe: &recipe.name,
+        rung: &rung_name,
+        pid: project.around.pid,
+        command: &project.around.command,
+        machine: &project.around.machine,
+        lock: &text,
+        stages: &recorded,
+    };
+    let clock = project.around.clock.clone();
+    let run = match board.latest(&recipe.name).filter(|view| goes_on(view, &recorded)) {
+        Some(view) => runs.resume(view.id(), &start, clock)?,
+        None => runs.start(&start, clock)?,
+    };
+    let log = std::sync::Mutex::new(run.log()?);
+    let tell = |event: Event| {
+        listen(&event);
+        if let (Some(line), Ok(mut log)) = (in_words(&event), log.lock()) {
+            // For people only; what counts is in the events.
+            let _ = writeln!(log, "{:.1} {line}", project.around.clock.now().0);
+        }
+        // A full disk is met by the next artefact, whose error names the file.
+        let _ = run.emit(event);
+    };
+    for text in &photos.notes {
+        tell(Event::Note { text: text.clone() });
+    }
+    let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel };
+    let done = watched(&run, cancel, || steps(&bench, &plan, &run, manner));
+    let began = run.started();
+    match done {
+        Ok((score, reused)) => {
+            let seconds = project.around.clock.now().since(began);
+            listen(&Event::RunFinished { seconds });
+            run.finish()?;
+            let Score { metric, value, interval, .. } = score;
+            Ok(Brewed { recipe: recipe.name.clone(), metric, score: value, interval, seconds, reused })
+        }
+        Err(error) if error.is_cancelled() => {
+            let reason = run.stop_requested().unwrap_or_else(|| "asked to".to_owned());
+            listen(&Event::RunStopped { reason: reason.clone() });
+            run.stop(reason)?;
+            Err(error)
+        }
+        Err(error) => {
+            let text = chain(&error);
+            listen(&Event::RunFailed { error: text.clone() });
+            run.fail(text)?;
+            Err(error)
+        }
+    }
+}
+
+/// Whether a run can be gone on with: it did not end by itself, and set out to do the same.
+fn goes_on(view: &RunView, stages: &[dag::Recorded]) -> bool {
+    let keys = |stages: &[dag::Recorded]| stages.iter().map(|stage| stage.key).collect::<BTreeSet<Key>>();
+    matches!(view.state(), RunState::Lost | RunState::Stopped(_) | RunState::Failed(_))
+        && view.previous().is_ok_and(|previous| keys(&previous.stages) == keys(stages))
+}
+
+/// Does `work` while a thread passes a request to stop on.
+fn watched<T>(run: &Run, cancel: &Cancel, work: impl FnOnce() -> T) -> T {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                run.pass_on_stop(cancel);
+                std::thread::park_timeout(LOOK);
+            }
+        });
+        // Also when `work` panics: otherwise the scope would wait for the watcher for ever.
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        over.store(true, Ordering::Relaxed);
+        watcher.thread().unpark();
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn steps(bench: &Bench<'_>, plan: &Plan, run: &Run, manner: Manner) -> Result<(Score, Vec<String>), SessionError> {
+    let mut reused = Vec::new();
+    for (step, task) in plan.steps.iter().zip(&bench.graph.tasks) {
+        bench.cancel.check()?;
+        match step.action {
+            Action::Reuse => {
+                reused.push(step.label());
+                let (stage, part) = (step.stage.name.to_owned(), step.stage.part.clone());
+                (bench.tell)(Event::StageReused { stage, part, key: step.key });
+                if step.present {
+                    stages::recall(bench, *task)?;
+                }
+            }
+            Action::Run => one(bench, *task, step, run, manner)?,
+            Action::Blocked => {}
+        }
+    }
+    let folder = bench.project.store.folder("score", &bench.graph.stage(stages::Task::Score)?.artefact())?;
+    Ok((Score::load(&folder.join(stages::score::FILE))?, reused))
+}
+
+/// An event as a line of `log.txt`; `None` for counts and points, which would drown the rest.
+fn in_words(event: &Event) -> Option<String> {
+    let label = |stage: &str, part: &str| if part.is_empty() { stage.to_owned() } else { format!("{stage} {part}") };
+    Some(match event {
+        Event::StageStarted { stage, part, reason, .. } => format!("{} begins: {reason}", label(stage, part)),
+        Event::StageReused { stage, part, .. } => format!("{} is in the store", label(stage, part)),
+        Event::StageFinished { stage, part, seconds, .. } => format!("{} done in {seconds:.1} s", label(stage, part)),
+        Event::StageFailed { stage, part, error } => format!("{} failed: {error}", label(stage, part)),
+        Event::Rewind { part, x } => format!("{part} goes on from epoch {x:.2}"),
+        Event::Metric { name, part, value, .. } => format!("{name} {part} {value:.4}"),
+        Event::Note { text } | Event::Warning { text } => text.clone(),
+        _ => return None,
+    })
+}
+
+/// Makes and publishes one artefact.
+fn one(bench: &Bench<'_>, task: stages::Task, step: &Step, run: &Run, manner: Manner) -> Result<(), SessionError> {
+    let clock = bench.project.around.clock.as_ref();
+    let started = clock.now();
+    let (stage, part) = (step.stage.name.to_owned(), step.stage.part.clone());
+    (bench.tell)(Event::StageStarted {
+        stage: stage.clone(),
+        part: part.clone(),
+        key: step.key,
+        reason: step.reason.clone(),
+        seconds: step.seconds,
+    });
+    let overrun = AtomicBool::new(false);
+    let made = limited(bench, manner.only_cheap.then_some(step.seconds).flatten(), &overrun, || {
+        let made = stages::make(bench, task, step)?;
+        let facts: Value = made.facts;
+        let making = Making {
+            recipe: &bench.recipe.name,
+            run: run.id(),
+            machine: &bench.project.around.machine,
+            started,
+            before: 0.0,
+            work: step.work,
+            facts: &facts,
+            replace: step.replace,
+        };
+        bench.project.store.publish(&step.stage, &making, clock, made.write)
+    });
+    let folder = match made {
+        Ok(folder) => folder,
+        Err(error) => {
+            let told = match overrun.load(Ordering::Relaxed) {
+                true => format!("took {OVERRUN} times as long as thought and was stopped; it waits to be asked"),
+                false => chain(&error),
+            };
+            (bench.tell)(Event::StageFailed { stage, part, error: told.clone() });
+            return Err(if overrun.load(Ordering::Relaxed) { SessionError::Unfit(told) } else { error });
+        }
+    };
+    let bytes = size_of(&folder);
+    (bench.tell)(Event::StageFinished { stage, part, key: step.key, seconds: clock.now().since(started), bytes });
+    Ok(())
+}
+
+/// Does `work`, and asks it to stop when it takes [`OVERRUN`] times the estimate.
+fn limited<T>(bench: &Bench<'_>, estimate: Option<f64>, overrun: &AtomicBool, work: impl FnOnce() -> T) -> T {
+    let Some(estimate) = estimate else { return work() };
+    let clock = bench.project.around.clock.as_ref();
+    let started = clock.now();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                if clock.now().since(started) > estimate * OVERRUN + GRACE {
+                    overrun.store(true, Ordering::Relaxed);
+                    bench.cancel.cancel();
+                    return;
+                }
+                std::thread::park_timeout(LOOK);
+            }
+        });
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        over.store(true, Ordering::Relaxed);
+        watcher.thread().unpark();
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn size_of(folder: &std::path::Path) -> u64 {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum()
+}
+
+/// An error with its causes, on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let told = cause.to_string();
+        if !text.contains(&told) {
+            text.push_str(": ");
+            text.push_str(&told);
+        }
+        source = cause.source();
+    }
+    text
+}
+

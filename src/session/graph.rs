@@ -1,0 +1,134 @@
+//! From a recipe and the photos to the stages that it means, in an order in which they can run.
+//!
+//! Takes settings, folds and a rung; gives the nodes that [`crate::dag::plan`] wants, each with the
+//! task that makes it. What a stage's key is made of stands in its own file in [`super::stages`].
+
+use std::sync::Arc;
+
+use super::stages::{self, Task};
+use super::{Photos, Project, Recipe, Rung, SessionError};
+use crate::base::Key;
+use crate::dag::{Node, Recorded, Stage};
+use crate::data::folds::{self, Fold};
+use crate::learn::train::TrainSettings;
+
+/// What a recipe means on these photos.
+pub struct Graph {
+    /// The stages with their work.
+    pub nodes: Vec<Node>,
+    /// What makes each node.
+    pub tasks: Vec<Task>,
+    /// All folds of the scheme, also those that the rung does not use.
+    pub folds: Arc<Vec<Fold>>,
+    /// The rung.
+    pub rung: Rung,
+    /// How long the full schedule is.
+    pub epochs: usize,
+}
+
+impl Graph {
+    /// The graph of a recipe without mistakes.
+    ///
+    /// # Errors
+    /// When the settings do not fit the data: a fold scheme that finds too few photos, a backbone
+    /// without weights.
+    pub fn of(project: &Project, recipe: &Recipe, photos: &Photos, rung: Rung) -> Result<Graph, SessionError> {
+        let settings = recipe.settings();
+        let train: TrainSettings = decode(recipe, "train")?;
+        let fold_settings = settings.get("folds").cloned().unwrap_or_else(crate::base::Value::table);
+        let folds = folds::folds(&photos.manifest, &fold_settings, &project.competition.protocol)?;
+        let mut graph = Graph { nodes: Vec::new(), tasks: Vec::new(), folds: Arc::new(folds), rung, epochs: train.epochs };
+
+        let data = graph.add(Task::Data, stages::data::stage(project, photos), photos.manifest.photos.len() as f64);
+        let fold = graph.add(Task::Fold, stages::fold::stage(project, recipe, data), 1.0);
+        let until = rung.epochs(train.epochs);
+        // Work in multiply-adds, so that one network's history tells of another's: 10⁹ of them a unit.
+        let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
+        let mut rankings = Vec::new();
+        for i in 0..rung.folds(graph.folds.len()) {
+            let (images, queries, gallery) = {
+                let fold = &graph.folds[i];
+                (fold.train.len() as f64, fold.query.len() as f64, fold.gallery.len() as f64)
+            };
+            let stage = stages::fit::stage(project, recipe, i, photos.manifest.key_of(&graph.folds[i].train), until, train.epochs)?;
+            let fit = graph.add(Task::Fit { fold: i, until }, stage, images * train.epochs as f64 * giga);
+            let stage = stages::embed::stage(recipe, i, fit, fold);
+            let embed = graph.add(Task::Embed { fold: i }, stage, (queries + gallery) * giga);
+            let mut last = embed;
+            if stages::post::has_steps(recipe) {
+                last = graph.add(Task::Post { fold: i }, stages::post::stage(recipe, i, embed), queries * gallery);
+            }
+            let stage = stages::rank::stage(project, i, last);
+            rankings.push(graph.add(Task::Rank { fold: i }, stage, queries * gallery));
+        }
+        graph.add(Task::Score, stages::score::stage(project, &rankings), rankings.len() as f64);
+        Ok(graph)
+    }
+
+    /// Adds the embeddings of the host's queries and gallery by each fold's network.
+    ///
+    /// # Errors
+    /// When the tables name no query or no gallery.
+    pub fn add_host(&mut self, project: &Project, recipe: &Recipe, photos: &Photos) -> Result<(), SessionError> {
+        let places = stages::embed::host_places(photos);
+        if places.0.is_empty() || places.1.is_empty() {
+            let file = project.root.join(super::project::FACTS);
+            let text = format!(
+                "there is nothing to hand in: the tables name {} queries and {} gallery photos of the host; see [data] in {}",
+                places.0.len(),
+                places.1.len(),
+                file.display()
+            );
+            return Err(SessionError::Unfit(text));
+        }
+        let fits: Vec<(usize, Key)> = self
+            .tasks
+            .iter()
+            .zip(&self.nodes)
+            .filter_map(|(task, node)| match task {
+                Task::Fit { fold, .. } => Some((*fold, node.stage.artefact())),
+                _ => None,
+            })
+            .collect();
+        let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
+        for (fold, fit) in fits {
+            let stage = stages::embed::host_stage(recipe, photos, fold, fit);
+            self.add(Task::EmbedHost { fold }, stage, (places.0.len() + places.1.len()) as f64 * giga);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, task: Task, stage: Stage, work: f64) -> Key {
+        let key = stage.artefact();
+        self.nodes.push(Node { work, ..Node::from(stage) });
+        self.tasks.push(task);
+        key
+    }
+
+    /// The place of a task's node.
+    pub fn place(&self, task: Task) -> Option<usize> {
+        self.tasks.iter().position(|t| *t == task)
+    }
+
+    /// The stage that a task makes.
+    ///
+    /// # Errors
+    /// When this graph has no such task: a fault of Toji.
+    pub fn stage(&self, task: Task) -> Result<&Stage, SessionError> {
+        let place = self.place(task).ok_or_else(|| SessionError::Unfit(format!("the graph has no {task:?}; this is a fault of Toji")))?;
+        Ok(&self.nodes[place].stage)
+    }
+
+    /// The stages as a run records them.
+    pub fn recorded(&self) -> Vec<Recorded> {
+        self.nodes.iter().map(|node| Recorded::from(&node.stage)).collect()
+    }
+}
+
+/// A table of the recipe in its typed form.
+///
+/// # Errors
+/// When it does not fit, which the declared tables should have caught.
+pub fn decode<T: serde::de::DeserializeOwned>(recipe: &Recipe, table: &str) -> Result<T, SessionError> {
+    Ok(recipe.settings().get(table).cloned().unwrap_or_else(crate::base::Value::table).decode()?)
+}

@@ -1,0 +1,46 @@
+//! `recipe.lock.toml`: all that is needed to do a run again, there from the first moment.
+//!
+//! Takes the recipe, the stages and what the binary knows of its surroundings; gives the text. Every
+//! result can be traced to it: the texts of the recipe and its parents, the canonical settings, the
+//! stages' keys, the data's hash, commit and dirty diff, toolchain, machine, seed, command line.
+
+use super::{Graph, Photos, Project, Recipe, Rung};
+use crate::base::Value;
+use crate::book;
+
+/// Raised when fields change their meaning.
+const VERSION: i64 = 1;
+
+/// The text of the lock file.
+pub fn text(project: &Project, recipe: &Recipe, photos: &Photos, graph: &Graph, rung: Rung) -> String {
+    let mut lock = Value::table();
+    let text = |s: &str| Value::Text(s.to_owned());
+    lock.set("lock.version", Value::Int(VERSION));
+    lock.set("lock.recipe", text(&recipe.name));
+    lock.set("lock.rung", Value::Text(rung.to_string()));
+    lock.set("lock.recipe_key", Value::Text(recipe.key().to_string()));
+    lock.set("lock.seed", Value::Int(recipe.seed_number() as i64));
+    lock.set("lock.command", Value::List(project.around.command.iter().map(|word| text(word)).collect()));
+    lock.set("lock.machine", text(&project.around.machine));
+    lock.set("lock.manifest", Value::Text(photos.key.to_string()));
+    lock.set("surroundings", project.around.facts.clone());
+    lock.set("facts", project.facts.clone());
+    lock.set("settings", recipe.settings().clone());
+    let stages = graph.nodes.iter().map(|node| {
+        let mut entry = Value::table();
+        entry.set("stage", Value::Text(node.stage.label()));
+        entry.set("version", Value::Int(i64::from(node.stage.version)));
+        entry.set("key", Value::Text(node.stage.artefact().to_string()));
+        entry
+    });
+    lock.set("stages", Value::List(stages.collect()));
+    let texts = recipe.book.texts.iter().map(|(file, content)| {
+        let mut entry = Value::table();
+        let file = file.strip_prefix(&project.root).unwrap_or(file);
+        entry.set("file", Value::Text(file.display().to_string()));
+        entry.set("text", text(content));
+        entry
+    });
+    lock.set("texts", Value::List(texts.collect()));
+    book::print(&lock)
+}

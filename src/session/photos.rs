@@ -1,0 +1,55 @@
+//! The manifest with the key of its content, and the pictures behind it.
+//!
+//! Takes the facts of a competition; reads its tables, hashes its pictures (from a cache that knows
+//! them by path, size, mtime and inode) and gives the manifest. The key depends on ids, labels,
+//! roles and the pictures' bytes, not on where the files lie.
+
+use std::sync::{Arc, OnceLock};
+
+use super::{Project, SessionError};
+use crate::base::{Cancel, Key, Progress};
+use crate::data::batch::Pictures;
+use crate::data::Manifest;
+
+/// All photos of the project.
+pub struct Photos {
+    /// What they are.
+    pub manifest: Manifest,
+    /// The key of the manifest's content.
+    pub key: Key,
+    /// What the reader has to say: an encoding that was guessed, pictures that were skipped.
+    pub notes: Vec<String>,
+    pictures: OnceLock<Arc<Pictures>>,
+}
+
+/// The file of pictures' hashes, in `.toji`.
+pub const CACHE: &str = "pictures.cache";
+
+/// Decoded pictures are kept up to so many bytes: a training set of 4,000 photos at 400 × 530 fits.
+const ROOM: u64 = 2 << 30;
+
+impl Photos {
+    /// Reads tables and pictures' hashes.
+    ///
+    /// # Errors
+    /// The mistakes in the data, each with file and row.
+    pub fn read(project: &Project, progress: &dyn Progress, cancel: &Cancel) -> Result<Photos, SessionError> {
+        let cache = project.toji.join(CACHE);
+        let (manifest, report) = Manifest::read(&project.competition, &cache, cancel, progress)?;
+        Ok(Photos { key: manifest.key(), manifest, notes: report.notes, pictures: OnceLock::new() })
+    }
+
+    /// The pictures by their place in the manifest; decoded when asked for.
+    pub fn pictures(&self, project: &Project) -> Arc<Pictures> {
+        let open = || {
+            let paths = self.manifest.photos.iter().map(|photo| project.root.join(&photo.path)).collect();
+            Arc::new(Pictures::new(paths, project.competition.data.limits, ROOM))
+        };
+        self.pictures.get_or_init(open).clone()
+    }
+
+    /// The scored label of each photo, by its place in the manifest.
+    pub fn labels(&self) -> Vec<Option<u32>> {
+        self.manifest.photos.iter().map(|photo| photo.label).collect()
+    }
+}

@@ -1,0 +1,135 @@
+//! The folder of a competition, opened.
+//!
+//! Takes the folder that holds `toji.toml` and what the binary knows of its surroundings; gives the
+//! facts, the store and the places of everything else. Nothing is written by opening.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Recipe, SessionError, recipe, schema};
+use crate::base::{Clock, Key, KeyWriter, Value};
+use crate::book::{self, Diagnostic, Schema};
+use crate::dag::Store;
+use crate::data::Competition;
+use crate::data::augment::Pipeline;
+use crate::learn::backbone::{self, Cost};
+
+/// What the library may not ask for by itself.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// This machine and its device, as histories tell machines apart.
+    pub machine: String,
+    /// Threads for decoding and augmenting.
+    pub threads: usize,
+    /// This process.
+    pub pid: u32,
+    /// Its command line.
+    pub command: Vec<String>,
+    /// Facts for `recipe.lock.toml`: commit, dirty diff, toolchain, lock file's hash, CPU.
+    pub facts: Value,
+}
+
+/// A competition's folder.
+pub struct Project {
+    /// The folder of `toji.toml`.
+    pub root: PathBuf,
+    /// The folder of everything that is made: `root/.toji`.
+    pub toji: PathBuf,
+    /// The facts.
+    pub competition: Competition,
+    /// The facts as settings.
+    pub facts: Value,
+    /// Artefacts.
+    pub store: Store,
+    /// What recipes may say.
+    pub schema: Schema,
+    /// What the binary knows.
+    pub around: Surroundings,
+    /// What networks cost, by settings and size: counting one means building it.
+    costs: Mutex<HashMap<Key, Option<Cost>>>,
+}
+
+/// The name of the facts' file.
+pub const FACTS: &str = "toji.toml";
+/// The name of the folder of everything that is made.
+pub const TOJI: &str = ".toji";
+
+impl Project {
+    /// Opens the project in `root`.
+    ///
+    /// # Errors
+    /// The mistakes of `toji.toml`, all at once.
+    pub fn open(root: &Path, around: &Surroundings) -> Result<Project, Vec<Diagnostic>> {
+        let file = root.join(FACTS);
+        let (facts, _, mut diagnostics) = book::read_facts(&file, &schema::facts());
+        if diagnostics.iter().any(Diagnostic::is_error) {
+            return Err(diagnostics);
+        }
+        let competition = Competition::of(root, &facts).map_err(|error| {
+            diagnostics.push(Diagnostic::of_file(&file, error.to_string()));
+            diagnostics
+        })?;
+        let toji = root.join(TOJI);
+        Ok(Project {
+            store: Store::open(&toji),
+            root: root.to_owned(),
+            toji,
+            competition,
+            facts,
+            schema: schema::recipes(),
+            around: around.clone(),
+            costs: Mutex::default(),
+        })
+    }
+
+    /// All recipes, read, sorted by name.
+    pub fn recipes(&self) -> Vec<Recipe> {
+        recipe::files_in(&self.competition.workbench.recipes).iter().map(|file| Recipe::read(file, &self.schema)).collect()
+    }
+
+    /// The recipe that `name` means: a path to a file, a file name, or a name.
+    ///
+    /// # Errors
+    /// When there is none; the error lists those that there are.
+    pub fn recipe(&self, name: &str) -> Result<Recipe, SessionError> {
+        let folder = &self.competition.workbench.recipes;
+        let candidates = [PathBuf::from(name), folder.join(name), folder.join(format!("{name}.md"))];
+        if let Some(file) = candidates.iter().find(|file| file.is_file()) {
+            return Ok(Recipe::read(file, &self.schema));
+        }
+        let there: Vec<String> = recipe::files_in(folder).iter().map(|file| recipe::name_of(file)).collect();
+        let there = if there.is_empty() { format!("none in {}", folder.display()) } else { there.join(", ") };
+        Err(SessionError::NoSuchRecipe { name: name.to_owned(), there })
+    }
+
+    /// What a recipe's network costs for one picture of the size that evaluation gives it, with the side
+    /// of that picture; `None` when the recipe names none.
+    pub fn cost(&self, recipe: &Recipe) -> Option<(Cost, usize)> {
+        let table = recipe.settings().get("backbone")?;
+        let size = Pipeline::eval(recipe.settings().get("augment")?).ok()?.size();
+        let side = size.height.max(size.width);
+        let mut key = KeyWriter::new("cost");
+        table.write_key(&mut key);
+        let key = key.number(side as u64).finish();
+        let mut costs = self.costs.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = || backbone::cost(&table.decode().ok()?, side).ok();
+        costs.entry(key).or_insert_with(count).map(|cost| (cost, side))
+    }
+
+    /// The metric's name, as it is shown.
+    pub fn metric(&self) -> String {
+        format!("{}@{}", self.competition.metric, self.competition.k)
+    }
+
+    /// The key of the facts that decide which photos there are and what they are for.
+    pub fn data_key(&self) -> Key {
+        let mut out = KeyWriter::new("toji facts 1");
+        for table in ["competition", "data", "protocol"] {
+            self.facts.get(table).cloned().unwrap_or_else(Value::table).write_key(&mut out);
+        }
+        out.finish()
+    }
+}

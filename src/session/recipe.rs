@@ -1,0 +1,78 @@
+//! One recipe, read and checked.
+//!
+//! Takes a Markdown file; gives its page, its settings and its mistakes. The name of a recipe is its
+//! file's name without `.md`: that is how people, runs and the ledger call it.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::{Key, KeyWriter, Seed, Value};
+use crate::book::{self, Book, Diagnostic, Schema};
+
+/// A recipe as it stands on disk.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// File name without `.md`.
+    pub name: String,
+    /// What was read.
+    pub book: Book,
+    /// Its mistakes and those of its parents.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Recipe {
+    /// Reads the recipe in `file`.
+    pub fn read(file: &Path, schema: &Schema) -> Recipe {
+        let (book, diagnostics) = book::read(file, schema);
+        Recipe { name: name_of(file), book, diagnostics }
+    }
+
+    /// Whether it has a mistake that keeps it from running.
+    pub fn is_broken(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// Its canonical settings.
+    pub fn settings(&self) -> &Value {
+        &self.book.settings
+    }
+
+    /// Its seed's number.
+    pub fn seed_number(&self) -> u64 {
+        self.settings().get("recipe.seed").and_then(Value::as_int).unwrap_or(0) as u64
+    }
+
+    /// The root of all its random draws.
+    pub fn seed(&self) -> Seed {
+        Seed::new(self.seed_number())
+    }
+
+    /// The hash of its settings: equal for recipes that do the same, whatever their prose.
+    pub fn key(&self) -> Key {
+        let mut out = KeyWriter::new("toji recipe 1");
+        self.settings().write_key(&mut out);
+        out.finish()
+    }
+}
+
+/// The name of the recipe in a file.
+pub fn name_of(file: &Path) -> String {
+    file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The recipes' files in a folder, sorted by name: every `.md` except README and hidden ones.
+/// A folder that is not there holds none.
+pub fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("md")))
+        .filter(|path| {
+            let name = name_of(path);
+            !name.starts_with('.') && !name.eq_ignore_ascii_case("readme")
+        })
+        .collect();
+    files.sort();
+    files
+}

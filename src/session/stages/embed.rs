@@ -1,0 +1,125 @@
+//! Embeddings of one fold's queries and gallery by the network that was trained on it.
+//!
+//! Evaluation draws nothing: `[augment] eval`, or a resize to the size of training, and the
+//! running statistics of batch norm.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::fit::{Model, model};
+use super::{Bench, Made, Task, part};
+use crate::base::{Key, Value};
+use crate::dag::Stage;
+use crate::data::augment::{Normalization, Pipeline};
+use crate::data::batch::{Ahead, Epoch, Loader, Order};
+use crate::learn::Device;
+use crate::learn::ops::{Network, Params, Tape};
+use crate::learn::train::{self, Checkpoint};
+use crate::retrieve::{self, Embeddings};
+use crate::data::Role;
+use crate::session::{Photos, Recipe, SessionError};
+
+/// The artefact's file.
+pub const FILE: &str = "embeddings.safetensors";
+
+/// Pictures a batch; fixed, so that it cannot change a bit.
+const BATCH: usize = 64;
+
+/// The stage of one fold.
+///
+/// Rows are named by places in the manifest, so the folds' key (and with it the manifest's) counts.
+pub fn stage(recipe: &Recipe, fold: usize, fit: Key, folds: Key) -> Stage {
+    let version = retrieve::embed::VERSION * 100 + crate::data::augment::VERSION;
+    let mut stage = Stage::new("embed", version).part(part(fold)).input("fit", fit).input("fold", folds);
+    stage.tables.push("augment".to_owned());
+    if let Some(list) = recipe.settings().get("augment.eval") {
+        stage = stage.setting("augment.eval", list.clone());
+    }
+    stage
+}
+
+/// The host's queries and gallery, as places in the manifest.
+pub fn host_places(photos: &Photos) -> (Vec<u32>, Vec<u32>) {
+    let of = |wanted: &[Role]| {
+        let all = photos.manifest.photos.iter().enumerate();
+        all.filter(|(_, photo)| wanted.contains(&photo.role)).map(|(i, _)| i as u32).collect()
+    };
+    (of(&[Role::Query, Role::Both]), of(&[Role::Gallery, Role::Both]))
+}
+
+/// The stage that embeds the host's photos by one fold's network.
+pub fn host_stage(recipe: &Recipe, photos: &Photos, fold: usize, fit: Key) -> Stage {
+    stage(recipe, fold, fit, photos.key).part(format!("host {}", part(fold))).setting("of", Value::Text("host".to_owned()))
+}
+
+pub(super) fn make<'a>(bench: &'a Bench<'a>, fold_number: usize) -> Result<Made<'a>, SessionError> {
+    let (model, name) = (trained(bench, fold_number)?, part(fold_number));
+    let found = fold(bench, fold_number, model.network.as_ref(), &model.params, model.normalization, &name, "embed")?;
+    Ok(Made::new(move |folder: &Path| Ok(found.save(&folder.join(FILE))?)))
+}
+
+pub(super) fn make_host<'a>(bench: &'a Bench<'a>, fold: usize) -> Result<Made<'a>, SessionError> {
+    let (model, name) = (trained(bench, fold)?, format!("host {}", part(fold)));
+    let (queries, gallery) = host_places(bench.photos);
+    let mut places = [queries, gallery].concat();
+    places.sort_unstable();
+    places.dedup();
+    let found = photos(bench, places, model.network.as_ref(), &model.params, model.normalization, &name, "embed")?;
+    Ok(Made::new(move |folder: &Path| Ok(found.save(&folder.join(FILE))?)))
+}
+
+/// A fold's network with the weights of its fit.
+fn trained(bench: &Bench<'_>, fold_number: usize) -> Result<Model, SessionError> {
+    let mut model = model(bench, fold_number)?;
+    let fit = bench.graph.tasks.iter().copied().find(|t| matches!(t, Task::Fit { fold, .. } if *fold == fold_number));
+    let fit = fit.ok_or_else(|| SessionError::Unfit("an embedding without a fit; this is a fault of Toji".to_owned()))?;
+    Checkpoint::open(&bench.folder(fit)?.join(train::CHECKPOINT))?.load(&mut model.params)?;
+    Ok(model)
+}
+
+/// Embeds the queries and the gallery of a fold, each photo once, in the order of the manifest.
+pub(super) fn fold(
+    bench: &Bench<'_>,
+    fold: usize,
+    network: &dyn Network,
+    params: &Params,
+    normalization: Normalization,
+    name: &str,
+    stage: &str,
+) -> Result<Embeddings, SessionError> {
+    let fold = &bench.graph.folds[fold];
+    let mut places: Vec<u32> = fold.query.iter().chain(&fold.gallery).copied().collect();
+    places.sort_unstable();
+    places.dedup();
+    photos(bench, places, network, params, normalization, name, stage)
+}
+
+/// Embeds photos by their places in the manifest.
+pub(crate) fn photos(
+    bench: &Bench<'_>,
+    places: Vec<u32>,
+    network: &dyn Network,
+    params: &Params,
+    normalization: Normalization,
+    name: &str,
+    stage: &str,
+) -> Result<Embeddings, SessionError> {
+    let augment = bench.recipe.settings().get("augment").cloned().unwrap_or_else(Value::table);
+    let pipeline = Arc::new(Pipeline::eval(&augment)?);
+    let total = places.len();
+    let walk = Epoch::new(places, Order::Given, BATCH, false, bench.recipe.seed().named("embed"), 0);
+    let ahead = Ahead { threads: bench.project.around.threads, ..Ahead::default() };
+    let pictures = bench.photos.pictures(bench.project);
+    let loader = Loader::start(walk, 0, pictures, pipeline, normalization, ahead, bench.cancel)?;
+    let batches = loader.map(|batch| -> Result<_, SessionError> {
+        let batch = batch?;
+        Ok((batch.photos.clone(), batch))
+    });
+    let mut tape = Tape::eval();
+    let forward = |batch: crate::data::batch::Batch| -> Result<Vec<f32>, SessionError> {
+        let images = batch.tensor(&Device::Cpu).map_err(crate::learn::ops::OpsError::from)?;
+        let rows = network.forward(params, &mut tape, &images)?.tensor();
+        Ok(rows.flatten_all().and_then(|flat| flat.to_vec1()).map_err(crate::learn::ops::OpsError::from)?)
+    };
+    retrieve::embed::embed(network.embedding(), total, batches, forward, &bench.progress(stage, name), bench.cancel)
+}

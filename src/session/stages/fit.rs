@@ -1,0 +1,348 @@
+//! Training on one fold: `[backbone]`, `[loss]`, `[train]` and `[augment] train` become weights.
+//!
+//! The full training has one key; a rung that ends early makes a prefix of it, under a key that is
+//! derived from it, and the next rung goes on from there. How often it is evaluated changes no
+//! weight and is in no key.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Bench, Made, Task, embed, part};
+use crate::base::{Key, Seed, Value, files};
+use crate::dag::{Event, Stage, Step};
+use crate::data::augment::{Normalization, Pipeline};
+use crate::data::batch::{Ahead, Epoch, Loader, Order, Pictures};
+use crate::data::folds::Fold;
+use crate::data::{self};
+use crate::learn::backbone::{self, Settings};
+use crate::learn::ops::{Network, Params};
+use crate::learn::train::{self, Batches, Checkpoint, Classes, Evaluate, FitEvent, Surroundings, TrainSettings};
+use crate::learn::{Device, loss};
+use crate::session::graph::decode;
+use crate::session::{Project, Recipe, SessionError};
+
+/// Save within an epoch after so many seconds.
+const SAVE_SECONDS: f64 = 120.0;
+/// The untrained network's score, beside the checkpoint of unfinished work.
+const UNTRAINED: &str = "untrained";
+/// Points of the loss curve in one epoch.
+const POINTS: usize = 10;
+
+/// The stage of one fold, cut after `until` of `epochs` epochs. `photos` is the content of what it
+/// trains on, so that a photo of the gallery that comes or goes trains nothing again.
+///
+/// # Errors
+/// When the file of weights cannot be read.
+pub fn stage(
+    project: &Project,
+    recipe: &Recipe,
+    fold: usize,
+    photos: Key,
+    until: usize,
+    epochs: usize,
+) -> Result<Stage, SessionError> {
+    let settings = recipe.settings();
+    let version = train::VERSION * 100 + data::augment::VERSION;
+    let mut stage = Stage::new("fit", version)
+        .part(part(fold))
+        .table(settings, "backbone")
+        .table(settings, "loss")
+        .table(settings, "train")
+        .setting("recipe.seed", Value::Int(recipe.seed_number() as i64))
+        .setting("fold", Value::Int(fold as i64))
+        .input("photos", photos)
+        .cut("epoch", until as u32, epochs as u32);
+    stage.tables.extend(["augment".to_owned(), "recipe".to_owned()]);
+    if let Some(list) = settings.get("augment.train") {
+        stage = stage.setting("augment.train", list.clone());
+    }
+    if let Value::Table(tables) = &mut stage.settings
+        && let Some(Value::Table(train)) = tables.get_mut("train")
+    {
+        train.remove("eval");
+    }
+    if let Some(file) = weights(project, &decode(recipe, "backbone")?)? {
+        // The file's content counts, not its name.
+        stage = stage.setting("backbone.weights", Value::Text("file".to_owned())).input("weights", file.1);
+    }
+    Ok(stage)
+}
+
+/// The file of weights and the key of its content.
+fn weights(project: &Project, settings: &Settings) -> Result<Option<(std::path::PathBuf, Key)>, SessionError> {
+    let Some(file) = backbone::weights_file(&settings.weights)? else { return Ok(None) };
+    let file = project.root.join(file);
+    let key = Key::of_bytes(&files::read(&file)?);
+    Ok(Some((file, key)))
+}
+
+/// The network of a recipe, untrained or with the weights it names.
+pub(super) struct Model {
+    pub network: Box<dyn Network>,
+    pub params: Params,
+    pub normalization: Normalization,
+    pub notes: Vec<String>,
+}
+
+pub(super) fn model(bench: &Bench<'_>, fold: usize) -> Result<Model, SessionError> {
+    let settings: Settings = decode(bench.recipe, "backbone")?;
+    let preset = backbone::preset(&settings.name)?;
+    let seed = seed(bench.recipe, fold);
+    let (network, mut params) = backbone::build(&settings.name, settings.pool, settings.embedding, seed)?;
+    let mut notes = Vec::new();
+    if let Some((file, _)) = weights(bench.project, &settings)? {
+        let loaded = backbone::load(&file, &mut params)?;
+        notes.push(format!("{}: {} tensors taken", file.display(), loaded.taken));
+        notes.extend(loaded.left_out);
+    }
+    let normalization = Normalization { mean: preset.mean, std: preset.std };
+    Ok(Model { network, params, normalization, notes })
+}
+
+/// The root of a fold's draws.
+fn seed(recipe: &Recipe, fold: usize) -> Seed {
+    recipe.seed().named("fit").at(fold as u64)
+}
+
+pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &Step) -> Result<Made<'a>, SessionError> {
+    let settings: TrainSettings = decode(bench.recipe, "train")?;
+    let work = bench.project.store.work(&step.key)?.ok_or_else(|| SessionError::Held(step.label()))?;
+    let checkpoint = work.folder().join(train::CHECKPOINT);
+    if let Some(key) = step.resume.and_then(|resume| resume.key) {
+        // A lower rung's end is this one's beginning.
+        let from = bench.project.store.folder("fit", &key)?.join(train::CHECKPOINT);
+        files::publish(&checkpoint, &files::read(&from)?)?;
+    }
+    let this = &bench.graph.folds[fold];
+    let Model { network, mut params, normalization, notes } = model(bench, fold)?;
+    for text in notes {
+        (bench.tell)(Event::Note { text });
+    }
+    let mut batches = FoldBatches::new(bench, this, fold, &settings, normalization)?;
+    let loss = loss::build(
+        bench.recipe.settings().get("loss").unwrap_or(&Value::table()),
+        network.embedding(),
+        batches.classes.len(),
+    )?;
+    let name = part(fold);
+    let mut examine = |now: &Evaluate<'_>| -> Result<f64, train::OtherError> {
+        let found = embed::fold(bench, fold, now.network, now.params, normalization, &name, "fit")?;
+        let ranking = super::rank::search(bench, fold, &found, "fit")?;
+        Ok(super::score::of_fold(bench, &ranking)?.value)
+    };
+    let untrained = match step.resume {
+        None if !checkpoint.is_file() => {
+            // What the curve is to be compared with: a network that has learnt nothing.
+            let now = Evaluate { network: network.as_ref(), params: &params, epoch: 0, last: false };
+            let value = examine(&now).map_err(|source| match source.downcast::<SessionError>() {
+                Ok(own) => *own,
+                Err(other) => SessionError::Unfit(other.to_string()),
+            })?;
+            files::publish(&work.folder().join(UNTRAINED), value.to_string().as_bytes())?;
+            Some(value)
+        }
+        _ => untrained(bench, &work.folder().join(UNTRAINED), step)?,
+    };
+    tell_untrained(bench, &name, untrained);
+    let mut teller = Teller { bench, part: &name, per_epoch: batches.steps(), sum: 0.0, count: 0 };
+    let mut observe = |event: &FitEvent| {
+        teller.tell(event);
+        if let FitEvent::Saved { epoch, batch: 0 } = event {
+            // Only a hint for plans; the checkpoint itself is what counts.
+            let _ = work.reach(*epoch as u32);
+        }
+    };
+    let task = train::Task {
+        network: network.as_ref(),
+        loss: loss.as_ref(),
+        settings: &settings,
+        seed: seed(bench.recipe, fold),
+        until_epoch: until,
+        key: step.stage.key(),
+    };
+    let mut around = Surroundings {
+        folder: work.folder(),
+        evaluate: &mut examine,
+        observe: &mut observe,
+        clock: bench.project.around.clock.as_ref(),
+        cancel: bench.cancel,
+        save_seconds: SAVE_SECONDS,
+    };
+    let fitted = train::fit(&task, &mut params, &mut batches, &mut around)?;
+    let complete = fitted.epochs >= settings.epochs;
+    let facts = Value::of(&serde_json::json!({
+        "epochs": fitted.epochs,
+        "parameters": params.count(),
+        "photos": this.train.len(),
+        "labels": batches.classes.len(),
+        "untrained": untrained,
+    }));
+    let write = move |folder: &Path| {
+        let to = folder.join(train::CHECKPOINT);
+        if complete {
+            // Nobody goes on from here: the optimiser's memory would be two thirds of the file.
+            let place = Checkpoint::open(&fitted.path)?.place().clone();
+            train::checkpoint::save(&to, &params, None, &place)?;
+        } else {
+            files::publish(&to, &files::read(&fitted.path)?)?;
+        }
+        drop(work);
+        Ok(())
+    };
+    Ok(Made { facts, write: Box::new(write) })
+}
+
+/// The untrained network's score as it was found when the training began, here or on a lower rung.
+fn untrained(bench: &Bench<'_>, file: &Path, step: &Step) -> Result<Option<f64>, SessionError> {
+    if let Some(key) = step.resume.and_then(|resume| resume.key) {
+        let meta = bench.project.store.meta("fit", &key)?;
+        return Ok(meta.and_then(|meta| meta.facts.get("untrained").and_then(Value::as_f64)));
+    }
+    Ok(files::read_text(file).ok().and_then(|text| text.trim().parse().ok()))
+}
+
+fn tell_untrained(bench: &Bench<'_>, part: &str, untrained: Option<f64>) {
+    if let Some(value) = untrained {
+        let (series, part) = (bench.project.metric(), part.to_owned());
+        (bench.tell)(Event::Point { series, part, x: 0.0, value });
+    }
+}
+
+/// Tells the curves of a training that was found in the store.
+pub(super) fn recall(bench: &Bench<'_>, fold: usize, task: Task) -> Result<(), SessionError> {
+    let file = bench.folder(task)?.join(train::CHECKPOINT);
+    let part = part(fold);
+    let stage = bench.graph.stage(task)?;
+    let meta = bench.project.store.meta("fit", &stage.artefact())?;
+    tell_untrained(bench, &part, meta.and_then(|meta| meta.facts.get("untrained").and_then(Value::as_f64)));
+    for (i, lesson) in Checkpoint::open(&file)?.place().history.iter().enumerate() {
+        let x = (i + 1) as f64;
+        let point = |series: &str, value: f64| Event::Point { series: series.to_owned(), part: part.clone(), x, value };
+        (bench.tell)(point("loss", lesson.loss.0));
+        if let Some(score) = lesson.score {
+            (bench.tell)(point(&bench.project.metric(), score.0));
+        }
+    }
+    Ok(())
+}
+
+/// Turns what training says into events: a few points of the loss an epoch, not one a step.
+struct Teller<'a> {
+    bench: &'a Bench<'a>,
+    part: &'a str,
+    per_epoch: usize,
+    sum: f64,
+    count: usize,
+}
+
+impl Teller<'_> {
+    fn tell(&mut self, event: &FitEvent) {
+        let part = self.part.to_owned();
+        let point = |series: &str, x: f64, value: f64| Event::Point { series: series.to_owned(), part: part.clone(), x, value };
+        let tell = self.bench.tell;
+        match event {
+            FitEvent::Resumed { epoch, batch } => {
+                let x = *epoch as f64 + *batch as f64 / self.per_epoch as f64;
+                tell(Event::Rewind { part: part.clone(), x });
+            }
+            FitEvent::Step(step) => {
+                self.sum += step.loss;
+                self.count += 1;
+                let every = self.per_epoch.div_ceil(POINTS);
+                if step.step.is_multiple_of(every) || step.step.is_multiple_of(self.per_epoch) {
+                    tell(point("loss", step.epoch, self.sum / self.count as f64));
+                    tell(point("lr", step.epoch, step.lr));
+                    (self.sum, self.count) = (0.0, 0);
+                }
+                tell(Event::Progress {
+                    stage: "fit".to_owned(),
+                    part: part.clone(),
+                    what: "train".to_owned(),
+                    done: step.step as u64,
+                    total: step.steps as u64,
+                    unit: "batches".to_owned(),
+                });
+            }
+            FitEvent::Epoch { epoch, images_per_second, .. } => {
+                tell(point("images per second", *epoch as f64, *images_per_second));
+            }
+            FitEvent::Score { epoch, value, .. } => {
+                tell(point(&self.bench.project.metric(), *epoch as f64, *value));
+            }
+            FitEvent::Saved { .. } => {}
+        }
+    }
+}
+
+/// The shuffled, augmented batches of one fold.
+struct FoldBatches<'a> {
+    bench: &'a Bench<'a>,
+    photos: Vec<u32>,
+    classes: Classes,
+    coarse: Classes,
+    batch: usize,
+    seed: Seed,
+    pictures: Arc<Pictures>,
+    pipeline: Arc<Pipeline>,
+    normalization: Normalization,
+}
+
+impl<'a> FoldBatches<'a> {
+    fn new(
+        bench: &'a Bench<'a>,
+        fold: &Fold,
+        number: usize,
+        settings: &TrainSettings,
+        normalization: Normalization,
+    ) -> Result<FoldBatches<'a>, SessionError> {
+        let all = &bench.photos.manifest.photos;
+        let classes = Classes::of(fold.train.iter().filter_map(|&i| all[i as usize].label));
+        let coarse = Classes::of(fold.train.iter().filter_map(|&i| all[i as usize].coarse));
+        if classes.len() < 2 {
+            let text = format!("fold {number} trains on {} label(s); a loss needs at least two", classes.len());
+            return Err(SessionError::Unfit(text));
+        }
+        let augment = bench.recipe.settings().get("augment").cloned().unwrap_or_else(Value::table);
+        Ok(FoldBatches {
+            bench,
+            photos: fold.train.clone(),
+            classes,
+            coarse,
+            batch: settings.batch,
+            seed: seed(bench.recipe, number).named("batches"),
+            pictures: bench.photos.pictures(bench.project),
+            pipeline: Arc::new(Pipeline::train(&augment)?),
+            normalization,
+        })
+    }
+
+    fn labelled(&self, batch: data::batch::Batch) -> Result<train::Batch, train::OtherError> {
+        let all = &self.bench.photos.manifest.photos;
+        let class = |label: Option<u32>, classes: &Classes| label.and_then(|label| classes.class(label));
+        let photos = batch.photos.clone();
+        let classes = photos.iter().filter_map(|&i| class(all[i as usize].label, &self.classes)).collect();
+        let coarse = photos.iter().filter_map(|&i| class(all[i as usize].coarse, &self.coarse)).collect();
+        Ok(train::Batch { images: batch.tensor(&Device::Cpu)?, classes, coarse, photos })
+    }
+}
+
+impl Batches for FoldBatches<'_> {
+    fn steps(&self) -> usize {
+        train::steps_per_epoch(self.photos.len(), self.batch)
+    }
+
+    fn epoch(&mut self, epoch: usize, first: usize) -> Result<train::Epoch<'_>, train::OtherError> {
+        let order = Epoch::new(self.photos.clone(), Order::Shuffled, self.batch, true, self.seed, epoch as u64);
+        let ahead = Ahead { threads: self.bench.project.around.threads, ..Ahead::default() };
+        let loader = Loader::start(
+            order,
+            first,
+            self.pictures.clone(),
+            self.pipeline.clone(),
+            self.normalization,
+            ahead,
+            self.bench.cancel,
+        )?;
+        Ok(Box::new(loader.map(|batch| self.labelled(batch?))))
+    }
+}

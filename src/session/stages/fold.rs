@@ -1,0 +1,35 @@
+//! Which photos train and which examine, fold by fold.
+//!
+//! The split is a function of the manifest, `[folds]` and the protocol in `toji.toml`. It is computed
+//! when the graph is made; the artefact writes it down for people and other tools.
+
+use super::{Bench, Made};
+use crate::base::{Key, Value, files};
+use crate::dag::Stage;
+use crate::data::folds;
+use crate::session::{Project, Recipe};
+
+/// The stage.
+pub fn stage(project: &Project, recipe: &Recipe, data: Key) -> Stage {
+    let protocol = &project.competition.protocol;
+    Stage::new("fold", folds::VERSION)
+        .table(recipe.settings(), "folds")
+        .setting("protocol.kind", Value::Text(format!("{:?}", protocol.kind)))
+        .setting("protocol.seed", Value::Int(protocol.seed as i64))
+        .input("data", data)
+}
+
+pub(super) fn make<'a>(bench: &'a Bench<'a>) -> Made<'a> {
+    Made::new(|folder| {
+        let photos = &bench.photos.manifest.photos;
+        let ids = |places: &[u32]| -> Vec<&str> { places.iter().map(|&i| photos[i as usize].id.as_str()).collect() };
+        let folds: Vec<_> = bench
+            .graph
+            .folds
+            .iter()
+            .map(|fold| serde_json::json!({ "train": ids(&fold.train), "query": ids(&fold.query), "gallery": ids(&fold.gallery) }))
+            .collect();
+        let text = serde_json::to_vec(&folds).unwrap_or_default();
+        Ok(files::publish(&folder.join("folds.json"), &text)?)
+    })
+}

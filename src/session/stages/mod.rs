@@ -1,0 +1,154 @@
+//! The stages of a recipe, one file each: what its key is made of, and how it is made.
+//!
+//! ```text
+//!   data ─ fold ─┬─ fit ─ embed ─ post ─ rank ─┬─ score
+//!                └─ … one line a fold …        ┘
+//! ```
+//!
+//! A stage reads artefacts by the keys in the graph and gives a [`Made`]: the facts that go beside
+//! its artefact and a closure that writes its files into the folder it is given. Publishing, timing
+//! and telling belong to [`super::brew`].
+
+pub mod data;
+pub mod embed;
+pub mod fit;
+pub mod fold;
+pub mod post;
+pub mod rank;
+pub mod score;
+
+use std::path::{Path, PathBuf};
+
+use super::{Graph, Photos, Project, Recipe, SessionError};
+use crate::base::{Cancel, Progress, Value};
+use crate::dag::{Event, Step};
+
+/// What makes a node of the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// The manifest.
+    Data,
+    /// Which photos train and which examine.
+    Fold,
+    /// Training on one fold.
+    Fit {
+        /// The fold, from 0.
+        fold: usize,
+        /// Epochs after which it stops.
+        until: usize,
+    },
+    /// Embeddings of one fold's queries and gallery.
+    Embed {
+        /// The fold, from 0.
+        fold: usize,
+    },
+    /// One fold's embeddings after the post steps.
+    Post {
+        /// The fold, from 0.
+        fold: usize,
+    },
+    /// One fold's ranked lists.
+    Rank {
+        /// The fold, from 0.
+        fold: usize,
+    },
+    /// The number and its interval.
+    Score,
+    /// Embeddings of the host's queries and gallery by one fold's network.
+    EmbedHost {
+        /// The fold, from 0.
+        fold: usize,
+    },
+}
+
+/// All that a stage may use.
+pub struct Bench<'a> {
+    /// The competition.
+    pub project: &'a Project,
+    /// The recipe.
+    pub recipe: &'a Recipe,
+    /// The photos.
+    pub photos: &'a Photos,
+    /// What the recipe means on them.
+    pub graph: &'a Graph,
+    /// Hears what happens.
+    pub tell: &'a (dyn Fn(Event) + Sync),
+    /// The wish to stop.
+    pub cancel: &'a Cancel,
+}
+
+/// Writes an artefact's files.
+pub type Write<'a> = Box<dyn FnOnce(&Path) -> Result<(), SessionError> + 'a>;
+
+/// What a stage made.
+pub struct Made<'a> {
+    /// Worth knowing, and not in the files: goes into `meta.json`.
+    pub facts: Value,
+    /// Writes the files.
+    pub write: Write<'a>,
+}
+
+impl<'a> Made<'a> {
+    /// A thing made, without facts.
+    pub fn new(write: impl FnOnce(&Path) -> Result<(), SessionError> + 'a) -> Made<'a> {
+        Made { facts: Value::table(), write: Box::new(write) }
+    }
+}
+
+/// The part of a fold, as stages and events name it.
+pub fn part(fold: usize) -> String {
+    format!("fold {fold}")
+}
+
+/// Makes the artefact of one step.
+///
+/// # Errors
+/// Whatever goes wrong in it; on a stop, an error for which [`SessionError::is_cancelled`] holds.
+pub fn make<'a>(bench: &'a Bench<'a>, task: Task, step: &Step) -> Result<Made<'a>, SessionError> {
+    match task {
+        Task::Data => Ok(data::make(bench)),
+        Task::Fold => Ok(fold::make(bench)),
+        Task::Fit { fold, until } => fit::make(bench, fold, until, step),
+        Task::Embed { fold } => embed::make(bench, fold),
+        Task::Post { fold } => post::make(bench, fold),
+        Task::Rank { fold } => rank::make(bench, fold),
+        Task::Score => score::make(bench),
+        Task::EmbedHost { fold } => embed::make_host(bench, fold),
+    }
+}
+
+/// Tells what an artefact that was found in the store has to say: its curves, its score.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn recall(bench: &Bench<'_>, task: Task) -> Result<(), SessionError> {
+    match task {
+        Task::Fit { fold, .. } => fit::recall(bench, fold, task),
+        Task::Score => score::recall(bench),
+        Task::Data | Task::Fold | Task::Embed { .. } | Task::Post { .. } | Task::Rank { .. } | Task::EmbedHost { .. } => {
+            Ok(())
+        }
+    }
+}
+
+impl Bench<'_> {
+    /// The folder of an earlier task's artefact.
+    fn folder(&self, task: Task) -> Result<PathBuf, SessionError> {
+        let stage = self.graph.stage(task)?;
+        Ok(self.project.store.folder(stage.name, &stage.artefact())?)
+    }
+
+    /// Counts of one stage as events.
+    fn progress<'b>(&'b self, stage: &'b str, part: &'b str) -> impl Progress + 'b {
+        move |what: &str, done: u64, total: u64, unit: &str| {
+            (self.tell)(Event::Progress {
+                stage: stage.to_owned(),
+                part: part.to_owned(),
+                what: what.to_owned(),
+                done,
+                total,
+                unit: unit.to_owned(),
+            });
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Ranked lists of one fold's queries among its gallery, by cosine.
+
+use std::path::Path;
+
+use super::{Bench, Made, Task, embed, part, post};
+use crate::base::{Key, Value};
+use crate::dag::Stage;
+use crate::retrieve::{Embeddings, Ranking, index};
+use crate::session::{Project, SessionError};
+
+/// The artefact's file.
+pub const FILE: &str = "ranking.safetensors";
+
+/// The stage of one fold.
+pub fn stage(project: &Project, fold: usize, input: Key) -> Stage {
+    Stage::new("rank", index::VERSION)
+        .part(part(fold))
+        .setting("k", Value::Int(project.competition.k as i64))
+        .input("embeddings", input)
+}
+
+pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize) -> Result<Made<'a>, SessionError> {
+    let ranking = match bench.graph.place(Task::Post { fold }) {
+        None => {
+            let all = Embeddings::load(&bench.folder(Task::Embed { fold })?.join(embed::FILE))?;
+            search(bench, fold, &all, "rank")?
+        }
+        Some(_) => {
+            let folder = bench.folder(Task::Post { fold })?;
+            let queries = Embeddings::load(&folder.join(post::QUERIES))?;
+            let gallery = Embeddings::load(&folder.join(post::GALLERY))?;
+            let name = part(fold);
+            let k = bench.project.competition.k;
+            index::search(&queries, &gallery, k, &bench.progress("rank", &name), bench.cancel)?
+        }
+    };
+    Ok(Made::new(move |folder: &Path| Ok(ranking.save(&folder.join(FILE))?)))
+}
+
+/// Plain search in a fold's embeddings.
+pub(super) fn search(bench: &Bench<'_>, fold: usize, all: &Embeddings, stage: &str) -> Result<Ranking, SessionError> {
+    let name = part(fold);
+    let fold = &bench.graph.folds[fold];
+    let (queries, gallery) = (all.subset(&fold.query)?, all.subset(&fold.gallery)?);
+    let k = bench.project.competition.k;
+    Ok(index::search(&queries, &gallery, k, &bench.progress(stage, &name), bench.cancel)?)
+}

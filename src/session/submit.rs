@@ -1,0 +1,135 @@
+//! The file that is handed in.
+//!
+//! Takes a recipe; embeds the host's queries and gallery by each fold's network (or finds that in the
+//! store), runs the recipe's post steps on them, ranks, writes the file in the competition's form and
+//! notes it in the ledger. Several folds' networks answer together: their embeddings, each divided
+//! by its length, stand side by side, since the spaces of two trainings have nothing in common that a
+//! mean could use.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::brew::{self, Brewed, Manner};
+use super::stages::{self, Bench, Task, embed};
+use super::{Photos, Project, Recipe, Rung, SessionError};
+use crate::base::{Cancel, Key, files};
+use crate::dag::{Board, Event, History, Runs};
+use crate::retrieve::{Embeddings, NONE, index, post};
+use crate::score::ledger::{self, Entry};
+use crate::score::submission::{self, Answer, Layout};
+
+/// The ledger's file, beside `toji.toml`.
+pub const LEDGER: &str = "ledger.jsonl";
+
+/// A submission that was written.
+#[derive(Clone, Debug, Serialize)]
+pub struct Submitted {
+    /// Name of the recipe.
+    pub recipe: String,
+    /// The file.
+    pub file: PathBuf,
+    /// BLAKE3 of its bytes.
+    pub file_hash: Key,
+    /// Queries answered.
+    pub rows: usize,
+    /// "MRR@20".
+    pub metric: String,
+    /// The recipe's own score.
+    pub cv: f64,
+    /// Its 95 % interval.
+    pub interval: [f64; 2],
+}
+
+/// Writes the submission of a recipe to `file` and notes it in the ledger.
+///
+/// # Errors
+/// When brewing fails, the tables name no queries, or the file would not be valid.
+#[expect(clippy::too_many_arguments, reason = "what, from which, to where, heard by whom, stopped by whom")]
+pub fn submit(
+    project: &Project,
+    recipe: &Recipe,
+    photos: &Photos,
+    rung: Rung,
+    file: &Path,
+    listen: &(dyn Fn(&Event) + Sync),
+    cancel: &Cancel,
+) -> Result<Submitted, SessionError> {
+    let manner = Manner { host: true, ..Manner::default() };
+    let Brewed { metric, score, interval, .. } = brew::brew(project, recipe, photos, rung, manner, listen, cancel)?;
+    let mut board = Board::new();
+    board.refresh(&Runs::open(&project.toji));
+    let mut graph = brew::plan(project, recipe, photos, rung, &board, &History::new())?.graph;
+    graph.add_host(project, recipe, photos)?;
+    let tell = |event: Event| listen(&event);
+    let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel };
+    let answers = answers(&bench)?;
+
+    let facts = &project.competition.submission;
+    let sample = facts.sample.as_ref().filter(|sample| sample.is_file());
+    let sample_text = sample.map(|sample| files::read_text(sample)).transpose()?;
+    let header = sample_text.as_deref().and_then(submission::header_of);
+    let default = Layout::default();
+    let [id_column, list_column] = facts.columns.clone().or(header).unwrap_or([default.id_column, default.list_column]);
+    let layout = Layout { id_column, list_column, separator: facts.separator.clone(), k: facts.count };
+    let (_, gallery) = embed::host_places(photos);
+    let ids: HashSet<&str> = gallery.iter().map(|&i| photos.manifest.photos[i as usize].id.as_str()).collect();
+    let written = submission::write(file, &layout, &answers, sample.map(PathBuf::as_path), &ids)?;
+    let entry = Entry {
+        file: file.strip_prefix(&project.root).unwrap_or(file).to_owned(),
+        file_hash: written.hash,
+        recipe: recipe.name.clone(),
+        recipe_hash: recipe.key(),
+        metric: metric.clone(),
+        cv: Some(score),
+        interval: Some(interval),
+        date: project.around.clock.now(),
+    };
+    ledger::append(&project.root.join(LEDGER), &entry)?;
+    let (rows, file_hash) = (written.rows, written.hash);
+    Ok(Submitted { recipe: recipe.name.clone(), file: file.to_owned(), file_hash, rows, metric, cv: score, interval })
+}
+
+/// The ranked lists of the host's queries, as ids.
+fn answers(bench: &Bench<'_>) -> Result<Vec<Answer>, SessionError> {
+    let (queries, gallery) = embed::host_places(bench.photos);
+    let mut found = Vec::new();
+    for task in bench.graph.tasks.iter().filter(|task| matches!(task, Task::EmbedHost { .. })) {
+        let stage = bench.graph.stage(*task)?;
+        let folder = bench.project.store.folder(stage.name, &stage.artefact())?;
+        let all = Embeddings::load(&folder.join(embed::FILE))?;
+        let done = stages::post::apply(bench, &all.subset(&queries)?, &all.subset(&gallery)?, &stage.part)?;
+        found.push((done.queries, done.gallery));
+    }
+    let (queries, gallery) = side_by_side(found)?;
+    let k = bench.project.competition.submission.count;
+    let ranking = index::search(&queries, &gallery, k, &crate::base::progress::Silent, bench.cancel)?;
+    let id = |photo: &u32| bench.photos.manifest.photos[*photo as usize].id.clone();
+    let answer = |(i, query): (usize, &u32)| {
+        let items = ranking.list(i).iter().filter(|&&item| item != NONE).map(id).collect();
+        Answer { query: id(query), items }
+    };
+    Ok(ranking.queries.iter().enumerate().map(answer).collect())
+}
+
+/// The embeddings of several networks, each divided by its length, side by side.
+fn side_by_side(mut found: Vec<(Embeddings, Embeddings)>) -> Result<(Embeddings, Embeddings), SessionError> {
+    if found.len() == 1
+        && let Some(only) = found.pop()
+    {
+        return Ok(only);
+    }
+    for (queries, gallery) in &mut found {
+        post::l2(queries);
+        post::l2(gallery);
+    }
+    let (queries, gallery): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    let join = |parts: Vec<Embeddings>| -> Result<Embeddings, SessionError> {
+        let dim = parts.iter().map(|part| part.dim).sum();
+        let photos = parts.first().map(|part| part.photos.clone()).unwrap_or_default();
+        let data = (0..photos.len()).flat_map(|i| parts.iter().flat_map(move |part| part.row(i).iter().copied())).collect();
+        Ok(Embeddings::new(dim, photos, data)?)
+    };
+    Ok((join(queries)?, join(gallery)?))
+}

@@ -1,0 +1,387 @@
+//! Looks at the files and gives a snapshot.
+//!
+//! Takes the project's folder; remembers what it read (recipes by stamp, runs by offset, photos until
+//! the data changes) so that another look costs little. A viewer calls [`Survey::look`] when the
+//! watch says so and a few times a second while something runs; it never computes anything dear.
+//!
+//! - [`state`]: how one recipe stands: state, epoch, time left, plan;
+//! - [`page`]: its prose and cells with what their stages last gave.
+
+mod page;
+mod state;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::brew::{self, Planned};
+use super::command::Command;
+use super::project::{FACTS, TOJI};
+use super::snapshot::{Counting, Problem, Snapshot, Worker};
+use super::stages::score;
+use super::watch::{Stamp, stamp};
+use super::{Photos, Project, Recipe, Rung, SessionError, Surroundings, recipe};
+use crate::base::{Cancel, Key, Progress, Value, files};
+use crate::book::Diagnostic;
+use crate::dag::{Board, History, Lane, Queue, RunState, RunView, Runs};
+use crate::score::metric::Score;
+
+/// The file that holds the name of the pinned recipe, if one was pinned in the workbench.
+const PIN: &str = "pin";
+
+/// Starts the worker's process. Given by the binary.
+pub type Launch = Arc<dyn Fn() -> std::io::Result<()> + Send + Sync>;
+
+/// What is known of the project's files.
+pub struct Survey {
+    root: PathBuf,
+    around: Surroundings,
+    launch: Launch,
+    queue: Queue,
+    project: Result<Arc<Project>, Vec<Diagnostic>>,
+    facts_stamp: Option<Stamp>,
+    photos: Option<Result<Arc<Photos>, String>>,
+    photos_stamp: Stamp,
+    recipes: Vec<(Stamp, Arc<Recipe>)>,
+    board: Board,
+    history: History,
+    plans: HashMap<String, (Key, Arc<Planned>)>,
+    scores: HashMap<Key, Option<Arc<Scored>>>,
+    samples: page::Samples,
+    notice: Option<String>,
+    began: bool,
+}
+
+/// A score with the folds it belongs to: scores are paired only on equal folds.
+struct Scored {
+    score: Score,
+    fold: Option<Value>,
+}
+
+impl Survey {
+    /// A survey of the project in `root`; reads nothing yet.
+    pub fn new(root: &Path, around: &Surroundings, launch: Launch) -> Survey {
+        Survey {
+            root: root.to_owned(),
+            around: around.clone(),
+            launch,
+            queue: Queue::open(&root.join(TOJI), &around.machine),
+            project: Err(Vec::new()),
+            facts_stamp: None,
+            photos: None,
+            photos_stamp: Stamp::new(),
+            recipes: Vec::new(),
+            board: Board::new(),
+            history: History::new(),
+            plans: HashMap::new(),
+            scores: HashMap::new(),
+            samples: page::Samples::default(),
+            notice: None,
+            began: false,
+        }
+    }
+
+    /// The folders whose direct files should be watched.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.root.clone()];
+        if let Ok(project) = &self.project {
+            folders.push(project.competition.workbench.recipes.clone());
+            folders.push(project.competition.data.folder.clone());
+        }
+        folders.retain(|folder| folder.is_dir());
+        folders.dedup();
+        folders
+    }
+
+    /// Whether something runs or waits, so that looking again soon is worth it.
+    pub fn is_busy(&self) -> bool {
+        self.queue.has_background_worker() || self.board.runs().any(|run| run.state() == RunState::Running)
+    }
+
+    /// Reads what changed and gives the snapshot. `partly` is shown snapshots while reading takes long.
+    pub fn look(&mut self, partly: &(dyn Fn(Snapshot) + Sync), cancel: &Cancel) -> Snapshot {
+        self.read_project();
+        self.read_photos(partly, cancel);
+        let changed_texts = self.read_recipes();
+        let changed_runs = !self.board.refresh(&Runs::open(&self.root.join(TOJI))).is_empty();
+        if let Ok(project) = &self.project
+            && (changed_runs || !self.began)
+        {
+            self.history = History::load(&project.store, &self.around.machine);
+        }
+        self.plan();
+        if self.began {
+            self.start_cheap(&changed_texts);
+        } else {
+            self.began = true;
+            self.first_pour();
+        }
+        self.keep_worker();
+        self.snapshot()
+    }
+
+    /// A look that starts nothing: for plots and lists.
+    pub fn look_only(&mut self, progress: &dyn Progress) -> Snapshot {
+        self.read_project();
+        self.read_photos_with(progress, &Cancel::new());
+        self.read_recipes();
+        self.board.refresh(&Runs::open(&self.root.join(TOJI)));
+        self.plan();
+        self.snapshot()
+    }
+
+    /// Looks at everything anew, whatever the stamps say.
+    pub fn forget(&mut self) {
+        self.facts_stamp = None;
+        self.photos = None;
+        self.recipes.clear();
+        self.plans.clear();
+    }
+
+    /// Does what a viewer asks for. What comes of it is seen at the next look.
+    pub fn obey(&mut self, command: &Command) {
+        let done = match command {
+            Command::Refresh => {
+                self.forget();
+                Ok("looking at all files again".to_owned())
+            }
+            Command::Pin { recipe } => self.toggle_pin(recipe),
+            Command::Stop { recipe } => self.stop(recipe),
+            Command::Run { recipe, rung } => self.ask_for(recipe, rung.as_deref()),
+        };
+        self.notice = Some(done.unwrap_or_else(|error| brew::chain(&error)));
+    }
+
+    fn read_project(&mut self) {
+        let now = stamp([self.root.join(FACTS).as_path()]);
+        if self.facts_stamp.as_ref() == Some(&now) {
+            return;
+        }
+        self.facts_stamp = Some(now);
+        self.project = Project::open(&self.root, &self.around).map(Arc::new);
+        self.photos = None;
+        self.recipes.clear();
+        self.plans.clear();
+    }
+
+    fn read_photos(&mut self, partly: &(dyn Fn(Snapshot) + Sync), cancel: &Cancel) {
+        let before = self.snapshot();
+        let progress = |what: &str, done: u64, total: u64, unit: &str| {
+            let counting = Counting { what: what.to_owned(), done, total, unit: unit.to_owned() };
+            partly(Snapshot { planning: Some(counting), ..before.clone() });
+        };
+        self.read_photos_with(&progress, cancel);
+    }
+
+    fn read_photos_with(&mut self, progress: &dyn Progress, cancel: &Cancel) {
+        let Ok(project) = self.project.clone() else { return };
+        let now = stamp(project.competition.tables().iter().map(PathBuf::as_path));
+        if self.photos.is_some() && self.photos_stamp == now {
+            return;
+        }
+        self.photos_stamp = now;
+        self.plans.clear();
+        let read = Photos::read(&project, progress, cancel);
+        self.photos = Some(read.map(Arc::new).map_err(|error| brew::chain(&error)));
+    }
+
+    /// Reads recipes whose stamps changed; gives the names of those.
+    fn read_recipes(&mut self) -> Vec<String> {
+        let Ok(project) = self.project.clone() else { return Vec::new() };
+        let mut old: HashMap<PathBuf, (Stamp, Arc<Recipe>)> =
+            self.recipes.drain(..).map(|(stamp, recipe)| (recipe.book.file.clone(), (stamp, recipe))).collect();
+        let mut changed = Vec::new();
+        for file in recipe::files_in(&project.competition.workbench.recipes) {
+            let parents = old.get(&file).map(|(_, recipe)| recipe.book.extends.clone()).unwrap_or_default();
+            let now = stamp(std::iter::once(file.as_path()).chain(parents.iter().map(PathBuf::as_path)));
+            match old.remove(&file) {
+                Some((stamp, recipe)) if stamp == now => self.recipes.push((stamp, recipe)),
+                _ => {
+                    let recipe = Recipe::read(&file, &project.schema);
+                    let all = std::iter::once(file.as_path()).chain(recipe.book.extends.iter().map(PathBuf::as_path));
+                    changed.push(recipe.name.clone());
+                    self.recipes.push((stamp(all), Arc::new(recipe)));
+                }
+            }
+        }
+        changed
+    }
+
+    /// Plans every sound recipe whose settings, data or runs changed since its last plan.
+    fn plan(&mut self) {
+        let (Ok(project), Some(Ok(photos))) = (self.project.clone(), self.photos.clone()) else { return };
+        for recipe in self.recipes.iter().map(|(_, recipe)| recipe.clone()).collect::<Vec<_>>() {
+            if recipe.is_broken() {
+                self.plans.remove(&recipe.name);
+                continue;
+            }
+            let rung = self.rung_of(&recipe.name);
+            let run = self.board.latest(&recipe.name);
+            let mut basis = crate::base::KeyWriter::new("plan");
+            basis.key(&recipe.key()).key(&photos.key).bytes(rung.to_string().as_bytes());
+            if let Some(run) = run {
+                basis.bytes(run.id().as_bytes()).bytes(format!("{:?}", run.state()).as_bytes());
+                basis.number(run.told.finished.len() as u64);
+            }
+            let basis = basis.finish();
+            if self.plans.get(&recipe.name).is_some_and(|(known, _)| *known == basis) {
+                continue;
+            }
+            match brew::plan(&project, &recipe, &photos, rung, &self.board, &self.history) {
+                Ok(planned) => drop(self.plans.insert(recipe.name.clone(), (basis, Arc::new(planned)))),
+                Err(error) => {
+                    self.plans.remove(&recipe.name);
+                    self.notice = Some(format!("{}: {}", recipe.name, brew::chain(&error)));
+                }
+            }
+        }
+    }
+
+    /// The rung that a recipe last had.
+    fn rung_of(&self, name: &str) -> Rung {
+        let waiting = self.queue.waiting().into_iter().find(|job| job.recipe == name).map(|job| job.rung);
+        let last = || self.board.latest(name).map(|run| run.told.rung.clone());
+        waiting.or_else(last).and_then(|rung| rung.parse().ok()).unwrap_or_default()
+    }
+
+    /// After a save: what is cheap runs by itself.
+    fn start_cheap(&mut self, changed: &[String]) {
+        for name in changed {
+            let Some((_, planned)) = self.plans.get(name) else { continue };
+            let running = self.board.latest(name).is_some_and(|run| run.state() == RunState::Running);
+            if planned.plan.starts_by_itself() && !running {
+                let asked = self.queue.add(name, &planned.graph.rung.to_string(), Lane::Cheap, self.around.clock.now());
+                self.notice = asked.err().map(|error| brew::chain(&error));
+            }
+        }
+    }
+
+    /// On the very first start, with an empty store, a recipe runs by itself.
+    fn first_pour(&mut self) {
+        let Ok(project) = self.project.clone() else { return };
+        let Some(first) = &project.competition.workbench.first else { return };
+        let name = recipe::name_of(Path::new(first));
+        let fresh = self.board.runs().next().is_none() && project.store.list().is_empty() && self.queue.waiting().is_empty();
+        if fresh && self.plans.contains_key(&name) {
+            let asked = self.ask_for(&name, None);
+            self.notice = Some(match asked {
+                Ok(_) => format!("first start: {name} runs by itself; press ? for help"),
+                Err(error) => brew::chain(&error),
+            });
+        }
+    }
+
+    /// Whoever asks for work makes sure that somebody does it.
+    fn keep_worker(&mut self) {
+        if !self.queue.waiting().is_empty()
+            && !self.queue.has_background_worker()
+            && let Err(error) = (self.launch)()
+        {
+            self.notice = Some(format!("cannot start the worker: {error}"));
+        }
+    }
+
+    fn ask_for(&mut self, name: &str, rung: Option<&str>) -> Result<String, SessionError> {
+        let known = self.recipes.iter().find(|(_, recipe)| recipe.name == name);
+        let Some((_, recipe)) = known else {
+            return Err(SessionError::NoSuchRecipe { name: name.to_owned(), there: "see the board".to_owned() });
+        };
+        if recipe.is_broken() {
+            return Err(SessionError::Mistakes(format!("{name} has mistakes; its page shows them")));
+        }
+        let rung = match rung {
+            Some(text) => text.parse().map_err(SessionError::Unfit)?,
+            None => self.rung_of(name),
+        };
+        self.queue.add(name, &rung.to_string(), Lane::Dear, self.around.clock.now())?;
+        self.plans.remove(name);
+        Ok(format!("{name}: asked for, up to {rung}"))
+    }
+
+    fn stop(&mut self, name: &str) -> Result<String, SessionError> {
+        let removed = self.queue.cancel(name)?;
+        let runs = Runs::open(&self.root.join(TOJI));
+        match self.board.latest(name).filter(|run| run.state() == RunState::Running) {
+            Some(run) => {
+                runs.request_stop(run.id(), "asked to in the workbench")?;
+                Ok(format!("{name}: stops at the next step; its checkpoint stays"))
+            }
+            None if removed > 0 => Ok(format!("{name}: taken out of the queue")),
+            None => Ok(format!("{name} does not run")),
+        }
+    }
+
+    fn toggle_pin(&mut self, name: &str) -> Result<String, SessionError> {
+        let taken_away = self.pin().as_deref() == Some(name);
+        let text = if taken_away { "" } else { name };
+        files::publish(&self.root.join(TOJI).join(PIN), text.as_bytes())?;
+        Ok(if taken_away { format!("{name} is no longer pinned") } else { format!("{name} is pinned") })
+    }
+
+    /// The pinned recipe: the workbench's choice, else the one in `toji.toml`.
+    fn pin(&self) -> Option<String> {
+        match files::read_text(&self.root.join(TOJI).join(PIN)) {
+            Ok(name) => Some(name.trim().to_owned()).filter(|name| !name.is_empty()),
+            Err(_) => {
+                let pin = self.project.as_ref().ok()?.competition.workbench.pin.clone()?;
+                Some(recipe::name_of(Path::new(&pin)))
+            }
+        }
+    }
+
+    /// The score in the artefact that a run's metric names.
+    fn score_of(&mut self, run: Option<&RunView>) -> Option<Arc<Scored>> {
+        let key = run?.told.metrics.iter().find(|metric| metric.part.is_empty())?.key?;
+        let project = self.project.as_ref().ok()?;
+        let load = || {
+            let folder = project.store.folder("score", &key).ok()?;
+            let score = Score::load(&folder.join(score::FILE)).ok()?;
+            let fold = project.store.meta("score", &key).ok()??.facts.get("fold").cloned();
+            Some(Arc::new(Scored { score, fold }))
+        };
+        self.scores.entry(key).or_insert_with(load).clone()
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        let mut problems: Vec<Problem> = Vec::new();
+        if let Err(found) = &self.project {
+            problems.extend(found.iter().map(|d| page::problem(&self.root, d)));
+        }
+        if let Some(Err(text)) = &self.photos {
+            problems.extend(text.lines().map(|line| Problem { message: line.to_owned(), ..Problem::default() }));
+        }
+        let pin = self.pin();
+        let workers = self.queue.workers();
+        let waiting = self.queue.waiting();
+        let busy: Vec<String> = workers.iter().flat_map(|w| &w.jobs).map(|job| job.recipe.clone()).collect();
+        let worker = match (self.queue.has_background_worker(), busy.is_empty()) {
+            (false, _) => Worker::Absent,
+            (true, true) if waiting.is_empty() => Worker::Idle,
+            (true, _) => Worker::Busy { recipes: busy, queued: waiting.len() },
+        };
+        let pinned = pin.as_deref().and_then(|name| self.board.latest(name)).cloned();
+        let pinned = self.score_of(pinned.as_ref());
+        let recipes: Vec<Arc<Recipe>> = self.recipes.iter().map(|(_, recipe)| recipe.clone()).collect();
+        let shown = recipes.iter().map(|recipe| {
+            let waits = waiting.iter().any(|job| job.recipe == recipe.name);
+            let against = pinned.clone().filter(|_| pin.as_deref() != Some(&recipe.name));
+            self.recipe(recipe, waits, against.as_deref())
+        });
+        let recipes = shown.collect();
+        Snapshot {
+            project: self.name(),
+            at: self.around.clock.now(),
+            problems,
+            recipes,
+            pin,
+            worker,
+            planning: None,
+            notice: self.notice.clone(),
+        }
+    }
+
+    fn name(&self) -> String {
+        let written = self.project.as_ref().ok().map(|p| p.competition.name.clone()).filter(|name| !name.is_empty());
+        written.unwrap_or_else(|| self.root.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default())
+    }
+}

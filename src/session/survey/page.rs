@@ -1,0 +1,227 @@
+//! A recipe's page: prose and cells, and under each cell what its stages last gave.
+//!
+//! An output stays visible when its text has changed, and then says that it is stale and why. Sample
+//! pictures under `[augment]` are made here, a handful, and remembered until the list changes.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Survey;
+use crate::base::{Key, KeyWriter, Value};
+use crate::book::{self, Diagnostic};
+use crate::dag::{Action, RunView, StageState, Step};
+use crate::data::augment::Pipeline;
+use crate::session::Recipe;
+use crate::session::brew::Planned;
+use crate::session::snapshot::{Block, Output, OutputState, Picture, Problem};
+
+/// How many sample pictures are shown.
+const SAMPLES: usize = 8;
+
+/// Augmented sample pictures by what they depend on.
+#[derive(Default)]
+pub(super) struct Samples(HashMap<Key, Vec<Picture>>);
+
+/// Which stages show under a cell with this table.
+fn stages_of(table: &str) -> &'static [&'static str] {
+    match table {
+        "augment" => &["augment"],
+        "backbone" => &["backbone"],
+        "loss" => &["loss"],
+        "train" => &["fit"],
+        "folds" => &["fold"],
+        "post" => &["post", "score"],
+        _ => &[],
+    }
+}
+
+impl Survey {
+    pub(super) fn page(&mut self, recipe: &Arc<Recipe>, planned: Option<&Planned>, run: Option<&RunView>) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        for block in &recipe.book.blocks {
+            blocks.push(match block {
+                book::Block::Prose { text, line } => Block::Prose { text: text.clone(), line: *line },
+                book::Block::Cell { text, line, tables } => {
+                    let last = line + text.lines().count();
+                    let inside = |d: &&Diagnostic| d.file == recipe.book.file && (*line..=last).contains(&d.line);
+                    let problems = recipe.diagnostics.iter().filter(inside).map(|d| problem(&self.root, d)).collect();
+                    let mut outputs: Vec<Output> = Vec::new();
+                    for stage in tables.iter().flat_map(|table| stages_of(table)) {
+                        outputs.extend(self.output(stage, recipe, planned, run));
+                    }
+                    Block::Cell { text: text.clone(), line: *line, problems, outputs }
+                }
+            });
+        }
+        self.add_score(&mut blocks, recipe, planned, run);
+        blocks
+    }
+
+    /// The score stands under the last cell when no `[post]` cell shows it.
+    fn add_score(&mut self, blocks: &mut [Block], recipe: &Arc<Recipe>, planned: Option<&Planned>, run: Option<&RunView>) {
+        let shows = |block: &Block| matches!(block, Block::Cell { outputs, .. } if outputs.iter().any(|o| o.stage == "score"));
+        if blocks.iter().any(shows) {
+            return;
+        }
+        let score = self.output("score", recipe, planned, run);
+        if let Some(Block::Cell { outputs, .. }) = blocks.iter_mut().rev().find(|b| matches!(b, Block::Cell { .. })) {
+            outputs.extend(score);
+        }
+    }
+
+    fn output(&mut self, stage: &str, recipe: &Arc<Recipe>, planned: Option<&Planned>, run: Option<&RunView>) -> Option<Output> {
+        let (state, lines, pictures) = match stage {
+            "augment" => {
+                let planned = planned?;
+                let (lines, pictures) = self.samples(recipe, planned)?;
+                (OutputState::Fresh, lines, pictures)
+            }
+            "backbone" => (OutputState::Fresh, self.backbone_lines(recipe)?, Vec::new()),
+            "loss" => (self.state("fit", planned, run)?, loss_lines(run), Vec::new()),
+            "fit" => (self.state("fit", planned, run)?, fit_lines(run), Vec::new()),
+            "fold" => (OutputState::Fresh, fold_lines(planned?), Vec::new()),
+            "post" => {
+                planned.filter(|planned| planned.plan.steps.iter().any(|s| s.stage.name == "post"))?;
+                (self.state("post", planned, run)?, self.post_lines(run), Vec::new())
+            }
+            "score" => (self.state("score", planned, run)?, score_lines(run), Vec::new()),
+            _ => return None,
+        };
+        Some(Output { stage: stage.to_owned(), state, lines, pictures })
+    }
+
+    /// How the stages of one name stand, taken together.
+    fn state(&self, name: &str, planned: Option<&Planned>, run: Option<&RunView>) -> Option<OutputState> {
+        let of_run = |wanted: fn(&StageState) -> bool| {
+            run.and_then(|run| run.told.stages.iter().rev().find(|s| s.stage == name && wanted(&s.state)))
+        };
+        let alive = run.is_some_and(|run| run.state() == crate::dag::RunState::Running);
+        if alive && of_run(|s| *s == StageState::Started).is_some() {
+            return Some(OutputState::Running);
+        }
+        let steps: Vec<&Step> = planned?.plan.steps.iter().filter(|step| step.stage.name == name).collect();
+        let first = steps.iter().find(|step| step.action != Action::Reuse);
+        let had = of_run(|s| matches!(s, StageState::Reused | StageState::Finished { .. })).is_some();
+        if let Some(failed) = of_run(|s| matches!(s, StageState::Failed(_)))
+            && first.is_some_and(|step| failed.key == Some(step.key))
+            && let StageState::Failed(error) = &failed.state
+        {
+            return Some(OutputState::Failed { error: error.clone() });
+        }
+        Some(match first {
+            None => OutputState::Fresh,
+            Some(step) if had => OutputState::Stale { why: step.reason.clone() },
+            Some(_) => OutputState::Missing,
+        })
+    }
+
+    /// A few training photos as the network sees them.
+    fn samples(&mut self, recipe: &Arc<Recipe>, planned: &Planned) -> Option<(Vec<String>, Vec<Picture>)> {
+        let project = self.project.as_ref().ok()?.clone();
+        let photos = self.photos.as_ref()?.as_ref().ok()?.clone();
+        let augment = recipe.settings().get("augment")?;
+        let pipeline = Pipeline::train(augment).ok()?;
+        let fold = planned.graph.folds.first()?;
+        let mut key = KeyWriter::new("samples");
+        augment.write_key(&mut key);
+        key.key(&photos.key).number(recipe.seed_number());
+        let key = key.finish();
+        if !self.samples.0.contains_key(&key) {
+            let pictures = photos.pictures(&project);
+            let step = (fold.train.len() / SAMPLES).max(1);
+            let made = fold.train.iter().step_by(step).take(SAMPLES).enumerate().filter_map(|(slot, &photo)| {
+                let picture = pictures.get(photo).ok()?;
+                let seen = pipeline.picture(&picture, recipe.seed().named("samples").at(slot as u64));
+                Some(Picture { width: seen.width, height: seen.height, rgb: seen.rgb.into() })
+            });
+            self.samples.0.insert(key, made.collect());
+        }
+        let size = pipeline.size();
+        let ops: Vec<&str> = pipeline.ops().iter().map(|op| op.name).collect();
+        let line = format!("{} × {} pixels after {}", size.width, size.height, ops.join(", "));
+        Some((vec![line], self.samples.0.get(&key).cloned().unwrap_or_default()))
+    }
+
+    /// The network's size, for the pictures that evaluation gives it.
+    fn backbone_lines(&self, recipe: &Recipe) -> Option<Vec<String>> {
+        let (cost, side) = self.project.as_ref().ok()?.cost(recipe)?;
+        let (parameters, multiply_adds) = (cost.parameters as f64 / 1e6, cost.multiply_adds as f64 / 1e9);
+        Some(vec![format!("{parameters:.1} M parameters, {multiply_adds:.2} G multiply-adds for {side} × {side} pixels")])
+    }
+
+    fn post_lines(&self, run: Option<&RunView>) -> Vec<String> {
+        let Some(run) = run else { return Vec::new() };
+        run.told.notes.iter().filter_map(|(_, text)| text.strip_prefix("post ").map(str::to_owned)).collect()
+    }
+}
+
+fn last_of(run: Option<&RunView>, series: &str) -> Vec<(String, [f64; 2], [f64; 2])> {
+    let Some(run) = run else { return Vec::new() };
+    let of_series = run.told.curves.iter().filter(|((name, _), _)| name == series);
+    of_series.filter_map(|((_, part), points)| Some((part.clone(), *points.first()?, *points.last()?))).collect()
+}
+
+fn loss_lines(run: Option<&RunView>) -> Vec<String> {
+    let line = |(part, first, last): (String, [f64; 2], [f64; 2])| {
+        format!("{part}: loss {:.3} at the start, {:.3} after epoch {:.1}", first[1], last[1], last[0])
+    };
+    last_of(run, "loss").into_iter().map(line).collect()
+}
+
+fn fit_lines(run: Option<&RunView>) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (part, _, last) in last_of(run, "images per second") {
+        lines.push(format!("{part}: {:.0} images per second in epoch {:.0}", last[1], last[0]));
+    }
+    let Some(run) = run else { return lines };
+    for stage in run.told.stages.iter().filter(|stage| stage.stage == "fit") {
+        match &stage.state {
+            StageState::Finished { seconds, bytes } => {
+                let megabytes = *bytes as f64 / 1e6;
+                lines.push(format!("{}: trained in {}, {megabytes:.1} MB", stage.part, duration(*seconds)));
+            }
+            StageState::Reused => lines.push(format!("{}: found in the store", stage.part)),
+            StageState::Started | StageState::Failed(_) => {}
+        }
+    }
+    lines
+}
+
+fn fold_lines(planned: &Planned) -> Vec<String> {
+    let line = |(i, fold): (usize, &crate::data::folds::Fold)| {
+        format!("fold {i}: {} train, {} queries, {} gallery", fold.train.len(), fold.query.len(), fold.gallery.len())
+    };
+    planned.graph.folds.iter().enumerate().map(line).collect()
+}
+
+fn score_lines(run: Option<&RunView>) -> Vec<String> {
+    let Some(run) = run else { return Vec::new() };
+    let line = |metric: &crate::dag::Measured| {
+        let interval = metric.interval.map(|[low, high]| format!(" [{low:.4}, {high:.4}]")).unwrap_or_default();
+        let part = if metric.part.is_empty() { String::new() } else { format!("{}: ", metric.part) };
+        format!("{part}{} {:.4}{interval} over {} queries", metric.name, metric.value, metric.count)
+    };
+    run.told.metrics.iter().map(line).collect()
+}
+
+/// Seconds as people say them.
+pub(crate) fn duration(seconds: f64) -> String {
+    let whole = seconds.max(0.0).round() as u64;
+    match whole {
+        0..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// A mistake as it is shown.
+pub(super) fn problem(root: &Path, found: &Diagnostic) -> Problem {
+    Problem {
+        file: found.file.strip_prefix(root).unwrap_or(&found.file).to_owned(),
+        line: found.line,
+        column: found.column,
+        message: found.message.clone(),
+        help: found.help.clone(),
+    }
+}

@@ -1,0 +1,184 @@
+//! How one recipe stands.
+//!
+//! From its text, its plan and its last run: the state in one word, how far it is, what it scored,
+//! how that compares with the pin, what would run.
+
+use std::sync::Arc;
+
+use super::{Scored, Survey};
+use crate::base::Seed;
+use crate::dag::{RunState, RunView, StageState};
+use crate::score::bootstrap;
+use crate::session::recipe::Recipe as Text;
+use crate::session::snapshot::{Curve, Delta, Recipe, Score, State, Step};
+use crate::session::stages::score::BOOTSTRAP;
+
+impl Survey {
+    /// One recipe as it is shown.
+    pub(super) fn recipe(&mut self, text: &Arc<Text>, waits: bool, pinned: Option<&Scored>) -> Recipe {
+        let run = self.board.latest(&text.name).cloned();
+        let planned = self.plans.get(&text.name).map(|(_, planned)| planned.clone());
+        let plan = planned.as_ref().map(|planned| &planned.plan);
+        let fresh = plan.is_some_and(crate::dag::Plan::is_fresh);
+        let state = state(text.is_broken(), waits, fresh, run.as_ref());
+        let scored = self.score_of(run.as_ref());
+        let epochs = planned.as_ref().map_or(0, |planned| planned.graph.rung.epochs(planned.graph.epochs));
+        let full = planned.as_ref().map_or(epochs, |planned| planned.graph.epochs);
+        let at = run.as_ref().and_then(|run| epoch(run, full));
+        Recipe {
+            name: text.name.clone(),
+            file: text.book.file.clone(),
+            title: text.book.title.clone(),
+            state,
+            rung: planned.as_ref().map(|planned| planned.graph.rung.to_string()).unwrap_or_default(),
+            fold: run.as_ref().filter(|_| state == State::Running).and_then(|run| fold(run, planned.as_deref())),
+            epoch: at.map(|at| (at, epochs.max(1) as f64)).filter(|_| epochs > 0),
+            score: scored.as_deref().map(|scored| score(scored, !fresh)),
+            delta: scored.as_deref().zip(pinned).and_then(|(scored, pinned)| self.delta(scored, pinned)),
+            seconds_left: run.as_ref().filter(|_| state == State::Running).and_then(|run| self.seconds_left(run, plan)),
+            message: message(text, state, plan, run.as_ref(), self.notices_of(&text.name)),
+            page: self.page(text, planned.as_deref(), run.as_ref()),
+            curves: run.as_ref().map(curves).unwrap_or_default(),
+            plan: plan.map(|plan| steps(plan, run.as_ref().filter(|_| state == State::Running))).unwrap_or_default(),
+            plan_seconds: plan.and_then(crate::dag::Plan::seconds),
+        }
+    }
+
+    /// What the session last had to say about a recipe, when it could not be planned.
+    fn notices_of(&self, name: &str) -> Option<String> {
+        let notice = self.notice.as_deref()?.strip_prefix(name)?.strip_prefix(": ")?;
+        (!self.plans.contains_key(name)).then(|| notice.to_owned())
+    }
+
+    fn delta(&self, scored: &Scored, pinned: &Scored) -> Option<Delta> {
+        if scored.fold.is_none() || scored.fold != pinned.fold {
+            return None;
+        }
+        let photos = self.photos.as_ref()?.as_ref().ok()?;
+        let group = |photo: u32| photos.manifest.photos.get(photo as usize).and_then(|p| p.label).unwrap_or(u32::MAX);
+        let found = bootstrap::paired(&scored.score, &pinned.score, group, Seed::new(BOOTSTRAP)).ok()?;
+        Some(Delta { value: found.value, interval: found.interval, queries: found.queries })
+    }
+
+    /// The rest of the running stage at its present speed, and the later ones as history tells.
+    fn seconds_left(&self, run: &RunView, plan: Option<&crate::dag::Plan>) -> Option<f64> {
+        let told = &run.told;
+        let now = told.stages.iter().rev().find(|stage| stage.state == StageState::Started)?;
+        let elapsed = self.around.clock.now().since(now.at);
+        let counted = told.progress.as_ref().filter(|p| p.stage == now.stage && p.part == now.part && p.total > 0);
+        let own = match counted {
+            Some(p) if p.done > 0 && p.what == "train" => elapsed * (p.total - p.done.min(p.total)) as f64 / p.done as f64,
+            _ => (now.expected? - elapsed).max(0.0),
+        };
+        let later = plan.into_iter().flat_map(|plan| plan.running()).filter(|step| Some(step.key) != now.key);
+        Some(own + later.filter_map(|step| step.seconds).sum::<f64>())
+    }
+}
+
+fn state(broken: bool, waits: bool, fresh: bool, run: Option<&RunView>) -> State {
+    match run.map(RunView::state) {
+        Some(RunState::Running) => State::Running,
+        _ if broken => State::Broken,
+        _ if waits => State::Queued,
+        _ if fresh => State::Fresh,
+        None => State::New,
+        Some(RunState::Lost) => State::Lost,
+        Some(RunState::Failed(_)) => State::Failed,
+        Some(RunState::Stopped(_)) => State::Stopped,
+        Some(RunState::Finished) => State::Stale,
+    }
+}
+
+/// Epochs finished, with a fraction, in the fold that was last at work.
+fn epoch(run: &RunView, full: usize) -> Option<f64> {
+    let told = &run.told;
+    if let Some(p) = told.progress.as_ref().filter(|p| p.what == "train" && p.total > 0)
+        && run.state() == RunState::Running
+    {
+        return Some(p.done as f64 / p.total as f64 * full as f64);
+    }
+    let last = |points: &Arc<Vec<[f64; 2]>>| points.last().map(|point| point[0]);
+    told.curves.iter().filter(|((series, _), _)| series == "loss").filter_map(|(_, points)| last(points)).reduce(f64::max)
+}
+
+fn fold(run: &RunView, planned: Option<&crate::session::brew::Planned>) -> Option<(u32, u32)> {
+    let planned = planned?;
+    let folds = planned.graph.rung.folds(planned.graph.folds.len()) as u32;
+    let now = run.told.stages.iter().rev().find(|stage| stage.state == StageState::Started)?;
+    Some((number(&now.part)? + 1, folds))
+}
+
+/// The fold that a part names.
+fn number(part: &str) -> Option<u32> {
+    part.rsplit(' ').next()?.parse().ok()
+}
+
+fn score(scored: &Scored, stale: bool) -> Score {
+    let score = &scored.score;
+    let (value, interval, queries) = (score.value, score.interval, score.queries.len());
+    Score { metric: score.metric.clone(), value, interval, queries, stale }
+}
+
+fn curves(run: &RunView) -> Vec<Curve> {
+    let curve = |((series, part), points): (&(String, String), &Arc<Vec<[f64; 2]>>)| Curve {
+        series: series.clone(),
+        fold: number(part).unwrap_or(0),
+        points: points.clone(),
+    };
+    run.told.curves.iter().map(curve).collect()
+}
+
+/// The steps as they are shown; what a running run has before it needs no reason any more.
+fn steps(plan: &crate::dag::Plan, running: Option<&RunView>) -> Vec<Step> {
+    let mut shown: Vec<Step> = plan.steps.iter().map(step).collect();
+    let Some(run) = running else { return shown };
+    let now = run.told.stages.iter().rev().find(|stage| stage.state == StageState::Started).and_then(|stage| stage.key);
+    for (shown, step) in shown.iter_mut().zip(&plan.steps).filter(|(_, step)| step.action == crate::dag::Action::Run) {
+        shown.reason = if Some(step.key) == now { "runs now" } else { "comes after it" }.to_owned();
+    }
+    shown
+}
+
+fn step(step: &crate::dag::Step) -> Step {
+    Step {
+        stage: step.label(),
+        action: step.action.word().to_owned(),
+        reason: step.reason.clone(),
+        seconds: step.seconds,
+        bytes: step.bytes,
+        cheap: step.cheap,
+    }
+}
+
+fn message(
+    text: &Text,
+    state: State,
+    plan: Option<&crate::dag::Plan>,
+    run: Option<&RunView>,
+    unplanned: Option<String>,
+) -> Option<String> {
+    match state {
+        State::Broken => {
+            let first = text.diagnostics.iter().find(|d| d.is_error())?;
+            Some(format!("line {}: {}", first.line, first.message))
+        }
+        State::Running => {
+            let p = run?.told.progress.as_ref()?;
+            Some(format!("{} {} {} of {} {}", p.stage, p.part, p.done, p.total, p.unit))
+        }
+        State::Failed => match run?.state() {
+            RunState::Failed(error) => Some(error),
+            _ => None,
+        },
+        State::Stopped => match run?.state() {
+            RunState::Stopped(reason) => Some(format!("stopped: {reason}")),
+            _ => None,
+        },
+        State::Lost => Some("its worker died; running it again goes on from the checkpoint".to_owned()),
+        State::New | State::Stale | State::Queued => {
+            let first = plan.and_then(|plan| plan.running().next());
+            first.map(|step| format!("{}: {}", step.label(), step.reason)).or(unplanned)
+        }
+        State::Fresh => None,
+    }
+}

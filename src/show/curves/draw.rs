@@ -1,0 +1,300 @@
+//! A page of curves on any plotters backend.
+//!
+//! Takes a settled [`Page`]; draws charts in rows of two and one legend below, which is also the
+//! table of best values. All sizes are points, multiplied by `scale` into the backend's pixels.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::page::{CHART, Chart, LEGEND_GAP, LEGEND_ROW, MARGIN, Page, Recipe};
+use crate::base::text::{fit, width as columns};
+use crate::show::ShowError;
+
+const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
+const QUIET: RGBColor = RGBColor(0x66, 0x66, 0x66);
+const AXIS: RGBColor = RGBColor(0x99, 0x99, 0x99);
+const GRID: RGBColor = RGBColor(0xe6, 0xe6, 0xe6);
+const ALARM: RGBColor = RGBColor(0xb0, 0x3a, 0x00);
+
+/// Space above a chart's plane for its title.
+const TITLE: u32 = 40;
+
+/// Foreign text made drawable by the font at hand.
+type Drawable<'a> = &'a mut dyn FnMut(&str) -> String;
+
+/// How a backend draws.
+pub(super) struct Brush {
+    /// The font's name to plotters.
+    pub family: &'static str,
+    /// Pixels to a point.
+    pub scale: i32,
+    /// How far below its place a text must be put to stand in the middle of it, in parts of its size: plotters'
+    /// bitmaps sit too high.
+    pub sink: f64,
+}
+
+impl Brush {
+    /// Points as pixels.
+    fn at(&self, points: u32) -> i32 {
+        points as i32 * self.scale
+    }
+
+    /// Where a text of some size is put to stand in the middle of `y`.
+    fn sunk(&self, y: i32, size: f64) -> i32 {
+        y + (self.sink * size * f64::from(self.scale)).round() as i32
+    }
+
+    fn text(&self, size: f64, colour: RGBColor, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
+        // SVG writes size / 1.24 as the em; both backends then agree on what a point is.
+        let font = FontDesc::new(FontFamily::Name(self.family), size * f64::from(self.scale), FontStyle::Normal);
+        font.color(&colour).pos(Pos::new(horizontal, vertical))
+    }
+
+    fn line(&self, colour: RGBColor, alpha: f64, tenths: u32) -> ShapeStyle {
+        let width = (tenths * self.scale as u32).div_ceil(10);
+        ShapeStyle { color: colour.mix(alpha), filled: false, stroke_width: width }
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> ShowError {
+    ShowError::Draw(error.to_string())
+}
+
+/// Draws the whole page.
+pub(super) fn page<DB: DrawingBackend>(
+    root: &DrawingArea<DB, Shift>,
+    page: &Page,
+    brush: &Brush,
+    drawable: Drawable,
+) -> Result<(), ShowError> {
+    root.fill(&WHITE).map_err(failed)?;
+    for (i, chart) in page.charts.iter().enumerate() {
+        let (column, row) = (i as u32 % page.columns(), i as u32 / page.columns());
+        let corner = (brush.at(MARGIN + column * CHART.0), brush.at(MARGIN + row * CHART.1));
+        let area = root.clone().shrink(corner, (brush.at(CHART.0), brush.at(CHART.1)));
+        draw_chart(&area, i, chart, &page.recipes, brush, drawable)?;
+    }
+    let rows = (page.charts.len() as u32).div_ceil(page.columns());
+    legend(root, page, brush.at(MARGIN + rows * CHART.1), brush, drawable)
+}
+
+fn draw_chart<DB: DrawingBackend>(
+    area: &DrawingArea<DB, Shift>,
+    index: usize,
+    chart: &Chart,
+    recipes: &[Recipe],
+    brush: &Brush,
+    drawable: Drawable,
+) -> Result<(), ShowError> {
+    let title = drawable(&fit(&chart.series, 40));
+    let style = brush.text(21.0, INK, HPos::Left, VPos::Center);
+    let (width, _) = area.estimate_text_size(&title, &style).map_err(failed)?;
+    let left = brush.at(62);
+    area.draw(&Text::new(title, (left, brush.at(18)), style)).map_err(failed)?;
+    let direction = if chart.lower_is_better { "lower is better" } else { "higher is better" };
+    let quiet = brush.text(14.0, QUIET, HPos::Left, VPos::Center);
+    area.draw(&Text::new(direction, (left + width as i32 + brush.at(10), brush.at(19)), quiet)).map_err(failed)?;
+
+    let mut context = ChartBuilder::on(area)
+        .margin_top(brush.at(TITLE))
+        .margin_right(brush.at(18))
+        .y_label_area_size(brush.at(62))
+        .x_label_area_size(brush.at(46))
+        .build_cartesian_2d(chart.x.clone(), chart.y.clone())
+        .map_err(failed)?;
+    let decimals = decimals(chart.y.end - chart.y.start);
+    context
+        .configure_mesh()
+        .axis_style(brush.line(AXIS, 1.0, 10))
+        .bold_line_style(brush.line(GRID, 1.0, 10))
+        .light_line_style(TRANSPARENT)
+        .max_light_lines(1)
+        .x_labels((chart.x.end - chart.x.start).ceil().clamp(2.0, 10.0) as usize + 1)
+        .y_labels(7)
+        .x_label_formatter(&whole)
+        // `+ 0.0` turns a tick of -0 into 0.
+        .y_label_formatter(&|y| format!("{:.decimals$}", (y * 1e9).round() / 1e9 + 0.0))
+        .label_style(brush.text(14.0, QUIET, HPos::Center, VPos::Center))
+        .axis_desc_style(brush.text(14.0, QUIET, HPos::Center, VPos::Center))
+        .y_label_offset(brush.sunk(0, 14.0))
+        .set_all_tick_mark_size(brush.at(4))
+        .x_desc("epoch")
+        .draw()
+        .map_err(failed)?;
+
+    for strand in &chart.strands {
+        let recipe = &recipes[strand.recipe];
+        let colour = rgb(recipe);
+        let (alpha, tenths) = if strand.faint { (0.35, 10) } else { (1.0, if recipe.pinned { 32 } else { 20 }) };
+        let style = brush.line(colour, alpha, tenths);
+        for piece in &strand.pieces {
+            let points = piece.iter().map(|&[x, y]| (x, y));
+            let dashes = match (recipe.pinned, recipe.dashed) {
+                _ if strand.faint => None,
+                (true, _) => Some((10, 5)),
+                (_, true) => Some((3, 3)),
+                _ => None,
+            };
+            match dashes {
+                None => drop(context.draw_series(LineSeries::new(points, style)).map_err(failed)?),
+                Some((dash, gap)) => {
+                    let (dash, gap) = (brush.at(dash), brush.at(gap));
+                    context.draw_series(DashedLineSeries::new(points, dash, gap, style)).map_err(failed)?;
+                }
+            }
+            // A point alone makes no line; few points deserve to be seen.
+            if !strand.faint && piece.len() <= 30 || piece.len() == 1 {
+                let size = brush.at(5) / 2;
+                let dot = |&[x, y]: &[f64; 2]| Circle::new((x, y), size, colour.mix(alpha).filled());
+                context.draw_series(piece.iter().map(dot)).map_err(failed)?;
+            }
+        }
+    }
+    // Best values lie over all lines: a ring each, and the best of all in figures.
+    let best = recipes.iter().filter_map(|recipe| Some((recipe, recipe.best[index]?)));
+    for (recipe, [x, y]) in best.clone() {
+        let ring = |size, colour: RGBColor| Circle::new((x, y), size, colour.filled());
+        context.draw_series([ring(brush.at(6), rgb(recipe)), ring(brush.at(3), WHITE)]).map_err(failed)?;
+    }
+    let better = |a: f64, b: f64| if chart.lower_is_better { a < b } else { a > b };
+    if let Some((recipe, [x, y])) = best.reduce(|a, b| if better(b.1[1], a.1[1]) { b } else { a }) {
+        let (at_x, at_y) = context.backend_coord(&(x, y));
+        let corner = area.get_base_pixel();
+        let right = x > 0.5 * (chart.x.start + chart.x.end);
+        let horizontal = if right { HPos::Right } else { HPos::Left };
+        // Beyond the best value there is no line.
+        let shift = if chart.lower_is_better { brush.at(18) } else { -brush.at(18) };
+        let style = brush.text(16.0, rgb(recipe), horizontal, VPos::Center);
+        let at = (at_x - corner.0, brush.sunk(at_y - corner.1 + shift, 16.0));
+        area.draw(&Text::new(format!("best {}", figure(y)), at, style)).map_err(failed)?;
+    }
+    let plane = context.plotting_area().get_pixel_range();
+    let corner = area.get_base_pixel();
+    if chart.strands.is_empty() {
+        let middle = ((plane.0.start + plane.0.end) / 2 - corner.0, (plane.1.start + plane.1.end) / 2 - corner.1);
+        let style = brush.text(17.0, QUIET, HPos::Center, VPos::Center);
+        area.draw(&Text::new("no values yet", middle, style)).map_err(failed)?;
+    }
+    if chart.not_finite > 0 {
+        let values = if chart.not_finite == 1 { "value is" } else { "values are" };
+        let note = format!("{} {values} NaN or infinite", chart.not_finite);
+        let style = brush.text(14.0, ALARM, HPos::Right, VPos::Center);
+        area.draw(&Text::new(note, (plane.0.end - corner.0, brush.at(19)), style)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// One row a recipe: how its line looks, its name, and its best value in each chart.
+fn legend<DB: DrawingBackend>(
+    root: &DrawingArea<DB, Shift>,
+    page: &Page,
+    top: i32,
+    brush: &Brush,
+    drawable: Drawable,
+) -> Result<(), ShowError> {
+    let (width, _) = page.size();
+    let name_at = MARGIN + 62;
+    let charts = page.charts.len() as u32;
+    let cell = 200.min((width - 2 * MARGIN - 300) / charts);
+    // The values stand close to the names, so that the eye need not travel.
+    let pin = |recipe: &Recipe| if recipe.pinned { "  (pin)" } else { "" };
+    let names = page.recipes.iter().map(|recipe| columns(&recipe.name) + columns(pin(recipe))).max().unwrap_or(0);
+    let cells_at = (width - MARGIN - 18 - cell * charts).min(name_at + 60.max(9 * names as u32) + 30);
+    let row = |i: usize| {
+        let gap = if i > 0 { 2 * LEGEND_GAP } else { LEGEND_GAP };
+        top + brush.at(gap + LEGEND_ROW * i as u32 + LEGEND_ROW / 2)
+    };
+    let put = |text: String, x: u32, y: i32, size: f64, colour: RGBColor| {
+        let style = brush.text(size, colour, HPos::Left, VPos::Center);
+        root.draw(&Text::new(text, (brush.at(x), brush.sunk(y, size)), style)).map_err(failed)
+    };
+    put("recipe".to_owned(), name_at, row(0), 14.0, QUIET)?;
+    for (i, chart) in page.charts.iter().enumerate() {
+        let title = drawable(&fit(&format!("best {}", chart.series), cell as usize / 8));
+        put(title, cells_at + cell * i as u32, row(0), 14.0, QUIET)?;
+    }
+    let rule = row(0) + brush.at(LEGEND_ROW / 2);
+    let ends = vec![(brush.at(name_at), rule), (brush.at(cells_at + cell * charts), rule)];
+    root.draw(&PathElement::new(ends, brush.line(GRID, 1.0, 10))).map_err(failed)?;
+    for (i, recipe) in page.recipes.iter().enumerate() {
+        let y = row(i + 1);
+        sample(root, recipe, brush.at(MARGIN + 12), brush.at(MARGIN + 50), y, brush)?;
+        let room = ((cells_at - name_at) / 9) as usize;
+        let name = fit(&recipe.name, room.saturating_sub(columns(pin(recipe))));
+        put(format!("{}{}", drawable(&name), pin(recipe)), name_at, y, 16.0, INK)?;
+        for (j, best) in recipe.best.iter().enumerate() {
+            let text = match best {
+                Some([x, y]) => format!("{} at epoch {}", figure(*y), figure(*x)),
+                None => "none yet".to_owned(),
+            };
+            put(text, cells_at + cell * j as u32, y, 16.0, if best.is_some() { INK } else { QUIET })?;
+        }
+    }
+    Ok(())
+}
+
+/// A stretch of the recipe's line.
+fn sample<DB: DrawingBackend>(
+    root: &DrawingArea<DB, Shift>,
+    recipe: &Recipe,
+    from: i32,
+    to: i32,
+    y: i32,
+    brush: &Brush,
+) -> Result<(), ShowError> {
+    let style = brush.line(rgb(recipe), 1.0, if recipe.pinned { 32 } else { 20 });
+    let (dash, gap) = match (recipe.pinned, recipe.dashed) {
+        (true, _) => (brush.at(10), brush.at(5)),
+        (_, true) => (brush.at(3), brush.at(3)),
+        _ => (to - from, 1),
+    };
+    let mut x = from;
+    while x < to {
+        let stroke = vec![(x, y), ((x + dash).min(to), y)];
+        root.draw(&PathElement::new(stroke, style)).map_err(failed)?;
+        x += dash + gap;
+    }
+    Ok(())
+}
+
+fn rgb(recipe: &Recipe) -> RGBColor {
+    let [red, green, blue] = recipe.colour;
+    RGBColor(red, green, blue)
+}
+
+/// Labels of whole epochs only.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "plotters hands labels out by reference")]
+fn whole(x: &f64) -> String {
+    if (x - x.round()).abs() < 1e-6 { format!("{}", x.round()) } else { String::new() }
+}
+
+/// Decimals that tell the ticks of an axis of this length apart.
+fn decimals(length: f64) -> usize {
+    (-(length / 10.0).log10()).ceil().clamp(0.0, 9.0) as usize
+}
+
+/// A value in three significant figures and no needless zeros: `0.865`, `12.3`, `7`.
+fn figure(x: f64) -> String {
+    if x == x.round() && x.abs() < 1e6 {
+        return format!("{x:.0}");
+    }
+    let digits = (2.0 - x.abs().max(1e-9).log10().floor()).clamp(0.0, 9.0) as usize;
+    format!("{x:.digits$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_short_and_true() {
+        for (x, text) in
+            [(0.8654, "0.865"), (12.34, "12.3"), (7.0, "7"), (0.0123, "0.0123"), (1234.5, "1234"), (-0.5, "-0.500")]
+        {
+            assert_eq!(figure(x), text);
+        }
+        assert_eq!((decimals(1.0), decimals(0.05), decimals(30.0)), (1, 3, 0));
+        assert_eq!((whole(&3.0), whole(&3.5)), ("3".to_owned(), String::new()));
+    }
+}

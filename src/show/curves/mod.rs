@@ -1,0 +1,139 @@
+//! Learning curves as a picture: one chart a series (loss, MRR@20, …), one colour a recipe.
+//!
+//! Takes recipes with their series as the snapshot has them; gives an SVG or a PNG. `page` decides
+//! what is to be seen (ranges, means over folds, best values, gaps where a number is not finite),
+//! `draw` puts it on a plotters backend. The pinned recipe is drawn last, thick and dashed.
+
+mod draw;
+mod page;
+
+use std::io::Cursor;
+use std::path::Path;
+
+use plotters::prelude::{BitMapBackend, IntoDrawingArea, SVGBackend};
+
+use super::{ShowError, font};
+use crate::base::files::publish;
+use crate::session::snapshot::{Curve, Snapshot};
+use page::Page;
+
+/// One series of one fold of one recipe.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// The recipe's name.
+    pub recipe: String,
+    /// Whether the others are compared with it.
+    pub pinned: bool,
+    /// The series.
+    pub curve: Curve,
+}
+
+/// What was drawn, and what a reader should know about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drawn {
+    /// Pixels across (PNG) or the size at which it opens (SVG).
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Characters without glyph in the PNG's font, which show as `?`.
+    pub missing: Vec<char>,
+}
+
+/// The lines of some recipes of a snapshot, or of all that have curves when none is named.
+///
+/// # Errors
+/// When a recipe is not there, or nothing has a curve.
+pub fn lines(snapshot: &Snapshot, recipes: &[String]) -> Result<Vec<Line>, ShowError> {
+    if let Some(name) = recipes.iter().find(|&name| !snapshot.recipes.iter().any(|recipe| recipe.name == *name)) {
+        let known: Vec<&str> = snapshot.recipes.iter().map(|recipe| recipe.name.as_str()).collect();
+        return Err(ShowError::UnknownRecipe { name: name.clone(), known: known.join(", ") });
+    }
+    let wanted = snapshot.recipes.iter().filter(|recipe| recipes.is_empty() || recipes.contains(&recipe.name));
+    let lines: Vec<Line> = wanted
+        .flat_map(|recipe| {
+            let pinned = snapshot.pin.as_ref() == Some(&recipe.name);
+            recipe.curves.iter().map(move |curve| Line { recipe: recipe.name.clone(), pinned, curve: curve.clone() })
+        })
+        .collect();
+    if lines.is_empty() { Err(ShowError::Nothing) } else { Ok(lines) }
+}
+
+/// Draws the lines into a file; its ending, .svg or .png, decides the form. `font` is a TrueType or
+/// OpenType file for a PNG's text, for names that the built-in Latin font cannot draw.
+///
+/// # Errors
+/// When nothing is to be drawn, the ending is another, the font is unusable or the file cannot be written.
+pub fn write(lines: &[Line], out: &Path, font: Option<&Path>) -> Result<Drawn, ShowError> {
+    match out.extension().and_then(|ending| ending.to_str()) {
+        Some("svg") => {
+            let (text, drawn) = svg(lines)?;
+            publish(out, text.as_bytes())?;
+            Ok(drawn)
+        }
+        Some("png") => {
+            let (bytes, drawn) = png(lines, font)?;
+            publish(out, &bytes)?;
+            Ok(drawn)
+        }
+        _ => Err(ShowError::UnknownForm { path: out.to_owned() }),
+    }
+}
+
+/// The picture as SVG text.
+///
+/// # Errors
+/// When nothing is to be drawn.
+pub fn svg(lines: &[Line]) -> Result<(String, Drawn), ShowError> {
+    // plotters places everything on whole numbers; eight of them to a pixel make slopes smooth.
+    const SCALE: u32 = 8;
+    let page = Page::new(lines).ok_or(ShowError::Nothing)?;
+    let font = font::built_in()?;
+    let (width, height) = page.size();
+    let mut text = String::new();
+    {
+        let root = SVGBackend::with_string(&mut text, (width * SCALE, height * SCALE)).into_drawing_area();
+        let brush = draw::Brush { family: font.family, scale: SCALE as i32, sink: 0.0 };
+        draw::page(&root, &page, &brush, &mut |name| name.to_owned())?;
+        root.present().map_err(|e| ShowError::Draw(e.to_string()))?;
+    }
+    let inner = format!("width=\"{}\" height=\"{}\"", width * SCALE, height * SCALE);
+    let text = text.replacen(&inner, &format!("width=\"{width}\" height=\"{height}\""), 1);
+    Ok((text, Drawn { width, height, missing: Vec::new() }))
+}
+
+/// The picture as the bytes of a PNG, two pixels to a point, and each of four drawn ones: plotters
+/// does not smooth thick lines.
+///
+/// # Errors
+/// When nothing is to be drawn or the font is unusable.
+pub fn png(lines: &[Line], font: Option<&Path>) -> Result<(Vec<u8>, Drawn), ShowError> {
+    const PIXELS: u32 = 2;
+    const SCALE: u32 = 2 * PIXELS;
+    let page = Page::new(lines).ok_or(ShowError::Nothing)?;
+    let built_in = font::built_in()?;
+    let given = font.map(font::given).transpose()?;
+    let font = given.as_ref().unwrap_or(built_in);
+    let (width, height) = page.size();
+    let drawn = (width * SCALE, height * SCALE);
+    let mut buffer = vec![255; drawn.0 as usize * drawn.1 as usize * 3];
+    let mut missing = Vec::new();
+    {
+        let root = BitMapBackend::with_buffer(&mut buffer, drawn).into_drawing_area();
+        let brush = draw::Brush { family: font.family, scale: SCALE as i32, sink: 0.13 };
+        draw::page(&root, &page, &brush, &mut |text| font.drawable(text, &mut missing))?;
+        root.present().map_err(|e| ShowError::Draw(e.to_string()))?;
+    }
+    let (width, height) = (width * PIXELS, height * PIXELS);
+    let picture = image::RgbImage::from_fn(width, height, |x, y| {
+        let sum = |channel: usize| {
+            let at = |dx: u32, dy: u32| ((2 * y + dy) * drawn.0 + 2 * x + dx) as usize * 3 + channel;
+            [at(0, 0), at(1, 0), at(0, 1), at(1, 1)].iter().map(|&i| u32::from(buffer[i])).sum::<u32>()
+        };
+        image::Rgb([0, 1, 2].map(|channel| ((sum(channel) + 2) / 4) as u8))
+    });
+    let mut bytes = Vec::new();
+    picture
+        .write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Png)
+        .map_err(|e| ShowError::Draw(e.to_string()))?;
+    Ok((bytes, Drawn { width, height, missing }))
+}

@@ -1,0 +1,226 @@
+//! The one table of keys.
+//!
+//! Takes a key press and the place where it was pressed; gives an action. The same rows draw the
+//! help (`?`) and the hint row, so a key that works is a key that is shown. Keys are written as
+//! people read them: "j", "G", "ctrl+d", "enter".
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::action::{Action, Motion, Rung};
+use super::model::View;
+
+/// Where a key is pressed: a view, or the popup above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A view with no popup.
+    View(View),
+    /// The help.
+    Help,
+    /// "Stop it?"
+    AskStop,
+    /// "Up to which rung?"
+    ChooseRung,
+}
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Binding {
+    /// The keys, the one to show first.
+    pub keys: &'static [&'static str],
+    /// What they mean.
+    pub action: Action,
+    /// Where they mean it.
+    pub places: &'static [Place],
+    /// For the help.
+    pub help: &'static str,
+    /// For the hint row; empty where the help is enough.
+    pub hint: &'static str,
+}
+
+const BOARD: Place = Place::View(View::Board);
+const PAGE: Place = Place::View(View::Page);
+const CURVES: Place = Place::View(View::Curves);
+const PLAN: Place = Place::View(View::Plan);
+
+const EVERY_VIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN];
+const ONE_RECIPE: &[Place] = &[PAGE, CURVES, PLAN];
+const LISTS: &[Place] = &[BOARD, CURVES];
+const TEXTS: &[Place] = &[PAGE, PLAN];
+
+const fn row(
+    keys: &'static [&'static str],
+    action: Action,
+    places: &'static [Place],
+    hint: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding { keys, action, places, help, hint }
+}
+
+/// All keys. The order is the order of the help and of the hints.
+pub const BINDINGS: &[Binding] = &[
+    // Popups first: their hints are all that counts while they are open.
+    row(&["y", "enter"], Action::Stop, &[Place::AskStop], "stop it", "at the next clean place"),
+    row(&["n", "esc", "q", "b"], Action::Back, &[Place::AskStop], "let it run", "close"),
+    row(&["s"], Action::RunRung(Rung::Smoke), &[Place::ChooseRung], "smoke", "a short try"),
+    row(&["h"], Action::RunRung(Rung::Holdout), &[Place::ChooseRung], "holdout", "one fold, all epochs"),
+    row(&["f"], Action::RunRung(Rung::Full), &[Place::ChooseRung], "full", "all folds"),
+    row(&["esc", "q", "b"], Action::Back, &[Place::ChooseRung], "not now", "close"),
+    row(&["esc", "q", "b", "?"], Action::Back, &[Place::Help], "close", "close the help"),
+    row(&["j", "down"], Action::Move(Motion::Down), &[Place::Help], "down", "a line down"),
+    row(&["k", "up"], Action::Move(Motion::Up), &[Place::Help], "up", "a line up"),
+    row(&["ctrl+d", "pgdn"], Action::Move(Motion::HalfDown), &[Place::Help], "", "half a screen down"),
+    row(&["ctrl+u", "pgup"], Action::Move(Motion::HalfUp), &[Place::Help], "", "half a screen up"),
+    row(&["g", "home"], Action::Move(Motion::Top), &[Place::Help], "", "to the top"),
+    row(&["G", "end"], Action::Move(Motion::Bottom), &[Place::Help], "", "to the end"),
+    // What a recipe can do.
+    row(&["enter"], Action::Show(View::Page), &[BOARD, CURVES, PLAN], "page", "read the recipe with its results"),
+    row(&["r"], Action::Run, EVERY_VIEW, "run", "run it, or go on with it"),
+    row(&["R"], Action::ChooseRung, EVERY_VIEW, "rung", "run it up to a rung of your choice"),
+    row(&["s"], Action::AskStop, EVERY_VIEW, "stop", "stop its run, or take it out of the queue (asks first)"),
+    row(&["p"], Action::Pin, EVERY_VIEW, "pin", "compare all recipes with this one; again: with none"),
+    row(&["c"], Action::Show(View::Curves), &[BOARD, PAGE, PLAN], "curves", "loss and score over epochs"),
+    row(&["P"], Action::Show(View::Plan), &[BOARD, PAGE, CURVES], "plan", "what would run, why, and for how long"),
+    // Curves.
+    row(
+        &["space"],
+        Action::Mark,
+        LISTS,
+        "mark",
+        "draw its curves (*); marks take the place of pin + selected + running",
+    ),
+    row(&["x"], Action::ClearMarks, LISTS, "", "forget all marks"),
+    row(&["y"], Action::LogScale, &[CURVES], "log", "logarithmic or linear loss"),
+    row(&["m"], Action::Measure, &[CURVES], "measure", "both measures, only the loss, only the score"),
+    // Moving.
+    row(&["j", "down"], Action::Move(Motion::Down), LISTS, "", "next recipe"),
+    row(&["k", "up"], Action::Move(Motion::Up), LISTS, "", "recipe before"),
+    row(&["j", "down"], Action::Move(Motion::Down), TEXTS, "down", "a line down"),
+    row(&["k", "up"], Action::Move(Motion::Up), TEXTS, "up", "a line up"),
+    row(&["]", "l", "right"], Action::NextRecipe, ONE_RECIPE, "next", "next recipe, same view"),
+    row(&["[", "h", "left"], Action::PreviousRecipe, ONE_RECIPE, "", "recipe before, same view"),
+    row(&["ctrl+d"], Action::Move(Motion::HalfDown), EVERY_VIEW, "", "half a screen down"),
+    row(&["ctrl+u"], Action::Move(Motion::HalfUp), EVERY_VIEW, "", "half a screen up"),
+    row(&["pgdn", "ctrl+f"], Action::Move(Motion::PageDown), EVERY_VIEW, "", "a screen down"),
+    row(&["pgup", "ctrl+b"], Action::Move(Motion::PageUp), EVERY_VIEW, "", "a screen up"),
+    row(&["g", "home"], Action::Move(Motion::Top), EVERY_VIEW, "", "to the first"),
+    row(&["G", "end"], Action::Move(Motion::Bottom), EVERY_VIEW, "", "to the last"),
+    // Views.
+    row(&["b", "esc"], Action::Back, ONE_RECIPE, "board", "back to the board"),
+    row(&["tab"], Action::NextView, EVERY_VIEW, "", "next view"),
+    row(&["shift+tab"], Action::PreviousView, EVERY_VIEW, "", "view before"),
+    row(&["1"], Action::Show(View::Board), EVERY_VIEW, "", "board"),
+    row(&["2"], Action::Show(View::Page), EVERY_VIEW, "", "page"),
+    row(&["3"], Action::Show(View::Curves), EVERY_VIEW, "", "curves"),
+    row(&["4"], Action::Show(View::Plan), EVERY_VIEW, "", "plan"),
+    // The workbench.
+    row(&["?", "f1"], Action::Help, EVERY_VIEW, "help", "these keys"),
+    row(&["ctrl+r", "f5"], Action::Refresh, EVERY_VIEW, "", "look at the files again"),
+    row(&["ctrl+l"], Action::Redraw, EVERY_VIEW, "", "draw the screen anew"),
+    row(&["ctrl+z"], Action::Suspend, EVERY_VIEW, "", "to the shell; fg comes back"),
+    row(&["q"], Action::Quit, EVERY_VIEW, "quit", "leave; training goes on without the workbench"),
+    row(
+        &["ctrl+c"],
+        Action::Quit,
+        &[BOARD, PAGE, CURVES, PLAN, Place::Help, Place::AskStop, Place::ChooseRung],
+        "",
+        "leave at once; training goes on",
+    ),
+];
+
+/// What the key means there.
+pub fn action(key: &str, place: Place) -> Option<Action> {
+    BINDINGS.iter().find(|b| b.places.contains(&place) && b.keys.contains(&key)).map(|b| b.action)
+}
+
+/// The rows that apply there, in the table's order.
+pub fn at(place: Place) -> impl Iterator<Item = &'static Binding> {
+    BINDINGS.iter().filter(move |b| b.places.contains(&place))
+}
+
+/// The first key of an action there, for texts that name it.
+#[cfg(test)]
+pub fn key_of(action: Action, place: Place) -> Option<&'static str> {
+    at(place).find(|b| b.action == action).and_then(|b| b.keys.first().copied())
+}
+
+/// The name of a pressed key as the table writes it; `None` for keys that have no name here.
+pub fn name(key: &KeyEvent) -> Option<String> {
+    let base = match key.code {
+        KeyCode::Char(' ') => "space".to_owned(),
+        KeyCode::Char(c) => c.to_string(),
+        KeyCode::Enter => "enter".to_owned(),
+        KeyCode::Esc => "esc".to_owned(),
+        KeyCode::Tab => "tab".to_owned(),
+        KeyCode::BackTab => return Some("shift+tab".to_owned()),
+        KeyCode::Up => "up".to_owned(),
+        KeyCode::Down => "down".to_owned(),
+        KeyCode::Left => "left".to_owned(),
+        KeyCode::Right => "right".to_owned(),
+        KeyCode::Home => "home".to_owned(),
+        KeyCode::End => "end".to_owned(),
+        KeyCode::PageUp => "pgup".to_owned(),
+        KeyCode::PageDown => "pgdn".to_owned(),
+        KeyCode::F(n) => format!("f{n}"),
+        _ => return None,
+    };
+    // Shift is already in the character; ctrl and alt make another key.
+    let mut name = String::new();
+    if key.modifiers.contains(KeyModifiers::CONTROL) {
+        name.push_str("ctrl+");
+    }
+    if key.modifiers.contains(KeyModifiers::ALT) {
+        name.push_str("alt+");
+    }
+    name.push_str(&base);
+    Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERYWHERE: &[Place] = &[BOARD, PAGE, CURVES, PLAN, Place::Help, Place::AskStop, Place::ChooseRung];
+
+    #[test]
+    fn no_key_means_two_things_in_one_place() {
+        for &place in EVERYWHERE {
+            let mut seen = std::collections::BTreeSet::new();
+            for key in at(place).flat_map(|b| b.keys) {
+                assert!(seen.insert(key), "{key} has two meanings in {place:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_of_the_table_can_be_pressed() {
+        for key in BINDINGS.iter().flat_map(|b| b.keys) {
+            let event = crate::tui::tests::press(key);
+            assert_eq!(name(&event).as_deref(), Some(*key));
+        }
+    }
+
+    #[test]
+    fn every_place_can_be_left_and_every_view_explains_itself() {
+        for &place in EVERYWHERE {
+            assert!(key_of(Action::Quit, place).is_some());
+        }
+        for &place in EVERY_VIEW {
+            assert_eq!(key_of(Action::Help, place), Some("?"));
+            assert_ne!(action("h", place), Some(Action::Help), "h moves");
+        }
+    }
+
+    #[test]
+    fn every_row_has_help_and_a_place() {
+        for b in BINDINGS {
+            assert!(!b.help.is_empty() && !b.places.is_empty() && !b.keys.is_empty());
+        }
+    }
+
+    #[test]
+    fn unknown_keys_mean_nothing() {
+        assert_eq!(action("ctrl+x", BOARD), None);
+        assert_eq!(name(&KeyEvent::new(KeyCode::Insert, KeyModifiers::NONE)), None);
+    }
+}

@@ -1,0 +1,228 @@
+//! What the workbench remembers: the newest snapshot, and where the user looks.
+//!
+//! Takes snapshots and, through `update`, actions; gives the views all they need. It holds names,
+//! not positions, so that a recipe that appears or goes does not move the selection.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ratatui::layout::Size;
+use toji::session::snapshot::{Recipe, Snapshot, State};
+
+use super::keys::Place;
+use super::{Feed, Options};
+
+/// One of the four screens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum View {
+    /// All recipes.
+    #[default]
+    Board,
+    /// One recipe as a page.
+    Page,
+    /// Curves of several recipes.
+    Curves,
+    /// What would run of one recipe.
+    Plan,
+}
+
+impl View {
+    /// In the order of the tabs.
+    pub const ALL: [View; 4] = [View::Board, View::Page, View::Curves, View::Plan];
+
+    /// The tab's text.
+    pub fn title(self) -> &'static str {
+        match self {
+            View::Board => "Board",
+            View::Page => "Page",
+            View::Curves => "Curves",
+            View::Plan => "Plan",
+        }
+    }
+}
+
+/// What lies above the view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Popup {
+    /// The keys, scrolled by so many rows.
+    Help {
+        /// First row shown.
+        scroll: usize,
+    },
+    /// "Stop it?"
+    AskStop {
+        /// Which recipe: the one that was selected when the question was asked.
+        recipe: String,
+    },
+    /// "Up to which rung?"
+    ChooseRung {
+        /// Which recipe.
+        recipe: String,
+    },
+}
+
+/// Which series the curves view shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Measure {
+    /// Loss and score.
+    #[default]
+    Both,
+    /// Only the loss.
+    Loss,
+    /// Only the score.
+    Score,
+}
+
+/// What the event loop shall do after an action.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wish {
+    /// Go on.
+    #[default]
+    None,
+    /// Leave.
+    Quit,
+    /// Stop the process.
+    Suspend,
+    /// Forget what is on the terminal and write all of it.
+    Redraw,
+}
+
+/// Everything that decides what the screen shows.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    /// The newest snapshot.
+    pub snapshot: Arc<Snapshot>,
+    /// Whether a snapshot has come at all.
+    pub loaded: bool,
+    /// The screen.
+    pub view: View,
+    /// Above it.
+    pub popup: Option<Popup>,
+    /// The recipe that actions are about; empty when there is none.
+    pub selected: String,
+    /// Recipes whose curves the user chose.
+    pub marked: BTreeSet<String>,
+    /// First row shown, for each view and recipe that was scrolled.
+    pub scroll: BTreeMap<(u8, String), usize>,
+    /// Which series.
+    pub measure: Measure,
+    /// Logarithmic loss axis.
+    pub log_scale: bool,
+    /// The answer to the last key; gone with the next.
+    pub reply: Option<String>,
+    /// For the event loop.
+    pub wish: Wish,
+    /// The terminal's size in cells.
+    pub size: Size,
+    /// Colours and characters.
+    pub options: Options,
+}
+
+impl Model {
+    /// Nothing known yet.
+    pub fn new(size: Size, options: Options) -> Model {
+        Model { size, options, ..Model::default() }
+    }
+
+    /// Takes what the surroundings say; whether the screen may look different now.
+    pub fn take(&mut self, feed: Feed) -> bool {
+        match feed {
+            Feed::Snapshot(snapshot) => self.take_snapshot(snapshot),
+            Feed::Say(text) => {
+                let changed = self.reply.as_deref() != Some(&text);
+                self.reply = Some(text);
+                changed
+            }
+            Feed::Quit => {
+                self.wish = Wish::Quit;
+                false
+            }
+        }
+    }
+
+    fn take_snapshot(&mut self, snapshot: Arc<Snapshot>) -> bool {
+        if self.loaded && *self.snapshot == *snapshot {
+            return false;
+        }
+        // Where the selected recipe is gone, its neighbour takes its place.
+        let index = self.index();
+        self.snapshot = snapshot;
+        self.loaded = true;
+        if self.recipe().is_none() {
+            self.select(index);
+        }
+        let names: BTreeSet<&str> = self.snapshot.recipes.iter().map(|r| r.name.as_str()).collect();
+        self.marked.retain(|name| names.contains(name.as_str()));
+        self.scroll.retain(|(_, name), _| names.contains(name.as_str()));
+        let gone = match &self.popup {
+            Some(Popup::AskStop { recipe }) => self.named(recipe).is_none_or(|r| !is_active(r.state)),
+            Some(Popup::ChooseRung { recipe }) => self.named(recipe).is_none(),
+            Some(Popup::Help { .. }) | None => false,
+        };
+        if gone {
+            self.popup = None;
+        }
+        true
+    }
+
+    /// Where keys are pressed.
+    pub fn place(&self) -> Place {
+        match &self.popup {
+            None => Place::View(self.view),
+            Some(Popup::Help { .. }) => Place::Help,
+            Some(Popup::AskStop { .. }) => Place::AskStop,
+            Some(Popup::ChooseRung { .. }) => Place::ChooseRung,
+        }
+    }
+
+    /// The recipe of that name.
+    pub fn named(&self, name: &str) -> Option<&Recipe> {
+        self.snapshot.recipes.iter().find(|r| r.name == name)
+    }
+
+    /// The selected recipe.
+    pub fn recipe(&self) -> Option<&Recipe> {
+        self.named(&self.selected)
+    }
+
+    /// The selected recipe's place in the list; 0 where there is none.
+    pub fn index(&self) -> usize {
+        self.snapshot.recipes.iter().position(|r| r.name == self.selected).unwrap_or(0)
+    }
+
+    /// Selects by place, the last one where there are fewer.
+    pub fn select(&mut self, index: usize) {
+        let last = self.snapshot.recipes.len().saturating_sub(1);
+        self.selected = self.snapshot.recipes.get(index.min(last)).map(|r| r.name.clone()).unwrap_or_default();
+    }
+
+    /// Whether all others are compared with this recipe.
+    pub fn is_pin(&self, recipe: &Recipe) -> bool {
+        self.snapshot.pin.as_deref() == Some(recipe.name.as_str())
+    }
+
+    /// First row of the selected recipe that this view shows.
+    pub fn scrolled(&self) -> usize {
+        self.scroll.get(&(self.view as u8, self.selected.clone())).copied().unwrap_or(0)
+    }
+
+    /// Scrolls this view of the selected recipe.
+    pub fn scroll_to(&mut self, row: usize) {
+        self.scroll.insert((self.view as u8, self.selected.clone()), row);
+    }
+
+    /// The recipes whose curves are drawn, with their places in the list: the marked ones, or else
+    /// the pin, the selected and the running ones.
+    pub fn drawn(&self) -> Vec<(usize, &Recipe)> {
+        let chosen = |r: &Recipe| match self.marked.is_empty() {
+            false => self.marked.contains(&r.name),
+            true => self.is_pin(r) || r.name == self.selected || r.state == State::Running,
+        };
+        self.snapshot.recipes.iter().enumerate().filter(|(_, r)| chosen(r)).collect()
+    }
+}
+
+/// Whether a run of it can be stopped.
+pub fn is_active(state: State) -> bool {
+    matches!(state, State::Queued | State::Running)
+}

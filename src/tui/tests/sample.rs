@@ -1,0 +1,245 @@
+//! A drawn project: every state, Japanese names, text that tries to steer the terminal.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use toji::base::Time;
+use toji::session::snapshot::{
+    Block, Counting, Curve, Delta, Output, OutputState, Picture, Problem, Recipe, Score, Snapshot, State, Step, Worker,
+};
+
+/// A project in the midst of work.
+pub fn snapshot() -> Snapshot {
+    Snapshot {
+        project: "sake-labels".to_owned(),
+        at: Time(1.0),
+        problems: Vec::new(),
+        recipes: vec![first_pour(), baseline(), arcface(), sake(), broken(), failed(), new()],
+        pin: Some("01-baseline".to_owned()),
+        worker: Worker::Busy { recipes: vec!["02-arcface".to_owned()], queued: 1 },
+        planning: None,
+        notice: Some("02-arcface: saved, only [post] changed".to_owned()),
+    }
+}
+
+/// Nothing but mistakes in toji.toml.
+pub fn empty() -> Snapshot {
+    let problem = |line, column, message: &str, help: Option<&str>| Problem {
+        file: PathBuf::from("toji.toml"),
+        line,
+        column,
+        message: message.to_owned(),
+        help: help.map(str::to_owned),
+    };
+    Snapshot {
+        project: "fresh".to_owned(),
+        problems: vec![
+            problem(3, 1, "unknown key `imges`", Some("did you mean `images`?")),
+            problem(9, 12, "no file data/train.csv", None),
+        ],
+        ..Snapshot::default()
+    }
+}
+
+/// The same project while it reads pictures for the first time.
+pub fn planning() -> Snapshot {
+    let planning = Counting { what: "hashing pictures".into(), done: 41_250, total: 100_000, unit: "images".into() };
+    Snapshot { planning: Some(planning), worker: Worker::Idle, ..snapshot() }
+}
+
+fn score(value: f64, stale: bool) -> Option<Score> {
+    Some(Score { metric: "MRR@20".into(), value, interval: [value - 0.031, value + 0.028], queries: 1_412, stale })
+}
+
+fn curve(series: &str, fold: u32, n: usize, value: impl Fn(f64) -> f64) -> Curve {
+    let points = (1..=n).map(|i| [i as f64, value(i as f64)]).collect();
+    Curve { series: series.to_owned(), fold, points: Arc::new(points) }
+}
+
+fn curves(epochs: usize, low_loss: f64, high_score: f64) -> Vec<Curve> {
+    let wave = |e: f64| ((e * 7.3).sin() + (e * 3.1).cos()) * 0.02;
+    vec![
+        curve("loss", 0, epochs, move |e| low_loss + 3.2 * (-e / 3.5).exp() + wave(e)),
+        curve("MRR@20", 0, epochs, move |e| high_score * (1.0 - (-e / 2.8).exp()) + wave(e) * 0.4),
+    ]
+}
+
+fn step(stage: &str, action: &str, reason: &str, seconds: Option<f64>, cheap: bool) -> Step {
+    let bytes = (action == "run").then_some(43_000_000);
+    Step { stage: stage.into(), action: action.into(), reason: reason.into(), seconds, bytes, cheap }
+}
+
+fn first_pour() -> Recipe {
+    Recipe {
+        name: "00-first-pour".into(),
+        title: "00 · First pour".into(),
+        state: State::Fresh,
+        rung: "smoke".into(),
+        epoch: Some((3.0, 3.0)),
+        score: score(0.4123, false),
+        delta: Some(Delta { value: -0.2787, interval: [-0.31, -0.246], queries: 1_412 }),
+        curves: curves(3, 1.4, 0.52),
+        plan: vec![step("fit fold 1", "reuse", "", Some(41.0), false), step("score", "reuse", "", Some(0.2), true)],
+        page: vec![Block::Prose { text: "# 00 · First pour\n\nUnder one minute.".into(), line: 1 }],
+        ..Recipe::default()
+    }
+}
+
+fn baseline() -> Recipe {
+    Recipe {
+        name: "01-baseline".into(),
+        title: "01 · Softmax baseline".into(),
+        state: State::Fresh,
+        rung: "holdout".into(),
+        fold: Some((1, 1)),
+        epoch: Some((12.0, 12.0)),
+        score: score(0.691, false),
+        curves: curves(12, 0.55, 0.7),
+        plan: vec![step("fit fold 1", "reuse", "", Some(210.0), false)],
+        page: vec![Block::Prose { text: "# 01 · Softmax baseline\n\nThe plain thing first.".into(), line: 1 }],
+        ..Recipe::default()
+    }
+}
+
+fn picture(seed: u32) -> Picture {
+    let (width, height) = (32, 32);
+    let pixel = |i: u32| {
+        let (x, y) = (i % width, i / width);
+        let bottle = x.abs_diff(16) < if y < 10 { 3 } else { 9 };
+        let label = bottle && (14..26).contains(&y);
+        match (label, bottle) {
+            (true, _) => [220, 200 - seed as u8 * 30, 90 + (x * y % 60) as u8],
+            (_, true) => [30 + seed as u8 * 40, 110, 60],
+            _ => [(x * 4) as u8, (y * 5) as u8, 120],
+        }
+    };
+    Picture { width, height, rgb: (0..width * height).flat_map(pixel).collect() }
+}
+
+fn output(stage: &str, state: OutputState, lines: &[&str], pictures: u32) -> Output {
+    let lines = lines.iter().map(|l| (*l).to_owned()).collect();
+    Output { stage: stage.into(), state, lines, pictures: (0..pictures).map(picture).collect() }
+}
+
+fn arcface() -> Recipe {
+    let prose = "# 02 · ArcFace on small print\n\nLabels differ in *small print*, so crops stay **large** and nothing is mirrored. 銘柄は小さな文字だけで違うことがある。だから大きく切り取る。\n\n- `RandomResizedCrop` keeps 60 % of the area\n- no mirror: text would be wrong\n\n> Measured on the shelf of May.\n";
+    let augment = "[augment]\ntrain = [\n  { op = \"RandomResizedCrop\", size = [128, 128], scale = [0.6, 1.0] },\n  { op = \"ColorJitter\", brightness = 0.2, p = 0.8 }, # light of the shop\n]";
+    let loss = "[loss]\nname = \"ArcFaceLoss\"\nmargin = 22.9 # degrees\nscale = 30";
+    Recipe {
+        name: "02-arcface".into(),
+        file: "recipes/02-arcface.md".into(),
+        title: "02 · ArcFace on small print".into(),
+        state: State::Running,
+        rung: "holdout".into(),
+        fold: Some((1, 1)),
+        epoch: Some((7.4, 12.0)),
+        score: score(0.7321, true),
+        delta: Some(Delta { value: 0.0411, interval: [0.0122, 0.0704], queries: 1_412 }),
+        seconds_left: Some(92.0),
+        message: Some("training fold 1, 212 images/s".into()),
+        page: vec![
+            Block::Prose { text: prose.into(), line: 1 },
+            Block::Cell {
+                text: augment.into(),
+                line: 14,
+                problems: Vec::new(),
+                outputs: vec![output("data", OutputState::Fresh, &["1,412 photos of 24 brands; four augmented:"], 4)],
+            },
+            Block::Prose { text: "A margin in degrees.".into(), line: 20 },
+            Block::Cell {
+                text: loss.into(),
+                line: 22,
+                problems: Vec::new(),
+                outputs: vec![
+                    output("fit fold 1", OutputState::Running, &["epoch 7 of 12, 212 images/s"], 0),
+                    output(
+                        "score",
+                        OutputState::Stale { why: "[loss] margin 17.2 → 22.9".into() },
+                        &["MRR@20 0.7321 [0.7011, 0.7601]", "獺祭 0.91   久保田 0.88   \u{1b}[31mred\u{1b}[0m 0.12"],
+                        0,
+                    ),
+                    output("rank", OutputState::Missing, &[], 0),
+                ],
+            },
+        ],
+        curves: curves(7, 0.3, 0.79),
+        plan: vec![
+            step("data", "reuse", "", Some(1.2), true),
+            step("fit fold 1", "run", "[loss] margin 17.2 → 22.9", Some(200.0), false),
+            step("embed fold 1", "run", "its input fit fold 1 runs", Some(8.4), false),
+            step("post", "run", "its input embed fold 1 runs", Some(0.3), true),
+            step("score", "run", "its input post runs", None, true),
+        ],
+        plan_seconds: None,
+    }
+}
+
+fn sake() -> Recipe {
+    Recipe {
+        name: "03-純米大吟醸-小さな文字".into(),
+        title: "03 · 小さな文字を大きく".into(),
+        state: State::Stale,
+        rung: "full".into(),
+        epoch: Some((12.0, 12.0)),
+        score: score(0.7044, true),
+        delta: Some(Delta { value: 0.0134, interval: [-0.0102, 0.0371], queries: 1_380 }),
+        message: Some("[post] alpha-qe k 3 → 5".into()),
+        curves: curves(12, 0.4, 0.74),
+        plan: vec![step("post", "run", "[post] alpha-qe k 3 → 5", Some(0.4), true)],
+        plan_seconds: Some(0.4),
+        page: vec![Block::Prose { text: "# 03 · 小さな文字を大きく\n\n純米。".into(), line: 1 }],
+        ..Recipe::default()
+    }
+}
+
+fn broken() -> Recipe {
+    let problem = Problem {
+        file: "recipes/04-broken.md".into(),
+        line: 6,
+        column: 1,
+        message: "unknown key `margn` in [loss]".into(),
+        help: Some("did you mean `margin`?".into()),
+    };
+    Recipe {
+        name: "04-broken".into(),
+        title: "04 · Broken".into(),
+        state: State::Broken,
+        page: vec![
+            Block::Prose { text: "# 04 · Broken\n".into(), line: 1 },
+            Block::Cell {
+                text: "[loss]\nname = \"ArcFaceLoss\"\nmargn = 17.2".into(),
+                line: 4,
+                problems: vec![problem],
+                outputs: Vec::new(),
+            },
+        ],
+        ..Recipe::default()
+    }
+}
+
+fn failed() -> Recipe {
+    Recipe {
+        name: "05-evil\u{1b}]0;owned\u{7}\u{202e}".into(),
+        title: "\u{1b}[2J\u{9b}31mclears the screen".into(),
+        state: State::Failed,
+        rung: "holdout".into(),
+        epoch: Some((1.2, 12.0)),
+        message: Some("loss is NaN at step 311: images \u{1b}[5m 000812.jpg, 獺祭.jpg".into()),
+        curves: vec![Curve {
+            series: "loss".into(),
+            fold: 0,
+            points: Arc::new(vec![[0.5, 3.0], [1.0, f64::NAN], [1.2, f64::INFINITY], [1.3, 1e300]]),
+        }],
+        ..Recipe::default()
+    }
+}
+
+fn new() -> Recipe {
+    Recipe {
+        name: "06-swin".into(),
+        title: "06 · Swin".into(),
+        plan: vec![step("fit fold 1", "run", "never run", None, false)],
+        page: vec![Block::Prose { text: "# 06 · Swin\n\nTo be written.".into(), line: 1 }],
+        ..Recipe::default()
+    }
+}

@@ -1,0 +1,188 @@
+//! (where the user is, keys, where the user is then and what was asked for).
+
+use toji::session::command::Command;
+use toji::session::snapshot::{Snapshot, State};
+
+use super::sample;
+use super::screens::model;
+use crate::tui::keys;
+use crate::tui::model::{Model, Popup, View, Wish};
+use crate::tui::update::update;
+
+/// One line that says where the model is.
+fn said(model: &Model) -> String {
+    let popup = match &model.popup {
+        None => String::new(),
+        Some(Popup::Help { scroll }) => format!(" help@{scroll}"),
+        Some(Popup::AskStop { recipe }) => format!(" stop {recipe}?"),
+        Some(Popup::ChooseRung { recipe }) => format!(" rung of {recipe}?"),
+    };
+    let marked: String = model.marked.iter().map(|m| format!(" *{m}")).collect();
+    let scrolled =
+        if matches!(model.view, View::Page | View::Plan) { format!("@{}", model.scrolled()) } else { String::new() };
+    format!("{:?}{scrolled} {}{popup}{marked}", model.view, model.selected)
+}
+
+fn typed(snapshot: Snapshot, keys_typed: &str) -> (String, Vec<Command>, Model) {
+    let mut model = model(snapshot, (80, 24), "");
+    let mut commands = Vec::new();
+    for key in keys_typed.split_whitespace() {
+        let action =
+            keys::action(key, model.place()).unwrap_or_else(|| panic!("{key} means nothing in {:?}", model.place()));
+        commands.extend(update(&mut model, action));
+    }
+    (said(&model), commands, model)
+}
+
+fn at(keys: &str) -> String {
+    typed(sample::snapshot(), keys).0
+}
+
+fn asked(keys: &str) -> Vec<Command> {
+    typed(sample::snapshot(), keys).1
+}
+
+fn refused(keys: &str) -> String {
+    let (_, commands, model) = typed(sample::snapshot(), keys);
+    assert!(commands.is_empty(), "{commands:?}");
+    model.reply.expect("a refusal says why")
+}
+
+#[test]
+fn the_board_moves_and_stops_at_its_ends() {
+    assert_eq!(at(""), "Board 00-first-pour");
+    assert_eq!(at("j down"), "Board 02-arcface");
+    assert_eq!(at("j j k"), "Board 01-baseline");
+    assert_eq!(at("k k"), "Board 00-first-pour");
+    assert_eq!(at("G"), "Board 06-swin");
+    assert_eq!(at("G j"), "Board 06-swin");
+    assert_eq!(at("G g"), "Board 00-first-pour");
+    assert_eq!(at("pgdn"), "Board 06-swin");
+}
+
+#[test]
+fn views_open_turn_and_lead_back() {
+    assert_eq!(at("j enter"), "Page@0 01-baseline");
+    assert_eq!(at("j enter esc"), "Board 01-baseline");
+    assert_eq!(at("tab tab tab tab"), "Board 00-first-pour");
+    assert_eq!(at("shift+tab"), "Plan@0 00-first-pour");
+    assert_eq!(at("c"), "Curves 00-first-pour");
+    assert_eq!(at("c b"), "Board 00-first-pour");
+    assert_eq!(at("P 3 2"), "Page@0 00-first-pour");
+    assert_eq!(at("P ] l right [ h"), "Plan@0 01-baseline");
+}
+
+#[test]
+fn a_page_scrolls_no_further_than_its_end_and_remembers_where_it_was() {
+    let end = at("j j enter G");
+    assert_ne!(end, "Page@0 02-arcface");
+    assert_eq!(at("j j enter G j ctrl+d pgdn"), end);
+    assert_eq!(at("j j enter j j k"), "Page@1 02-arcface");
+    assert_eq!(at("j j enter j j ] [ ctrl+u"), "Page@0 02-arcface");
+    assert_eq!(at("j j enter j j b enter"), "Page@2 02-arcface");
+    assert_eq!(at("j j enter G g"), "Page@0 02-arcface");
+}
+
+#[test]
+fn popups_take_the_keys_first() {
+    assert_eq!(at("?"), "Board 00-first-pour help@0");
+    assert_eq!(at("? j j k"), "Board 00-first-pour help@1");
+    assert_eq!(at("? ?"), "Board 00-first-pour");
+    assert_eq!(at("? q"), "Board 00-first-pour");
+    assert_eq!(at("j j s"), "Board 02-arcface stop 02-arcface?");
+    assert_eq!(at("j j s n"), "Board 02-arcface");
+}
+
+#[test]
+fn running_asks_for_a_rung_only_when_told_to() {
+    let recipe = || "06-swin".to_owned();
+    assert_eq!(asked("G r"), [Command::Run { recipe: recipe(), rung: None }]);
+    assert_eq!(asked("G R f"), [Command::Run { recipe: recipe(), rung: Some("full".to_owned()) }]);
+    assert_eq!(asked("G R esc"), []);
+    assert_eq!(asked("P G R s"), [Command::Run { recipe: "00-first-pour".to_owned(), rung: Some("smoke".to_owned()) }]);
+}
+
+#[test]
+fn stopping_asks_first() {
+    assert_eq!(asked("j j s"), []);
+    assert_eq!(asked("j j s y"), [Command::Stop { recipe: "02-arcface".to_owned() }]);
+    assert_eq!(asked("j j s n"), []);
+}
+
+#[test]
+fn pin_and_refresh() {
+    assert_eq!(asked("p"), [Command::Pin { recipe: "00-first-pour".to_owned() }]);
+    assert_eq!(asked("ctrl+r"), [Command::Refresh]);
+    let (_, _, model) = typed(sample::snapshot(), "j p");
+    assert_eq!(model.reply.as_deref(), Some("asked to take the pin from 01-baseline"));
+}
+
+#[test]
+fn what_cannot_be_done_says_why() {
+    assert_eq!(refused("r"), "nothing to run: every stage of 00-first-pour is in the store (R: another rung)");
+    assert_eq!(refused("j j r"), "02-arcface runs already: s stops it");
+    assert_eq!(refused("s"), "00-first-pour does not run: nothing to stop");
+    assert_eq!(refused("j j j j r"), "04-broken has a mistake in line 6: unknown key `margn` in [loss]");
+    assert_eq!(refused("x"), "nothing is marked");
+    assert_eq!(refused("ctrl+z"), "cannot suspend here");
+    let (_, commands, model) = typed(sample::empty(), "r");
+    assert!(commands.is_empty());
+    assert_eq!(model.reply.as_deref(), Some("there is no recipe yet: write one into recipes/"));
+}
+
+#[test]
+fn marks_choose_the_curves() {
+    let drawn = |keys: &str| {
+        let (_, _, model) = typed(sample::snapshot(), keys);
+        model.drawn().iter().map(|(i, _)| *i).collect::<Vec<_>>()
+    };
+    assert_eq!(drawn(""), [0, 1, 2], "selected, pin, running");
+    assert_eq!(drawn("space G space"), [0, 6]);
+    assert_eq!(drawn("space space"), [0, 1, 2]);
+    assert_eq!(drawn("space c x j"), [1, 2]);
+    assert_eq!(at("space j space"), "Board 01-baseline *00-first-pour *01-baseline");
+}
+
+#[test]
+fn leaving_is_one_key_and_changes_nothing() {
+    let (_, commands, model) = typed(sample::snapshot(), "q");
+    assert_eq!((commands, model.wish), (Vec::new(), Wish::Quit));
+    let farewell = crate::tui::view::farewell(&model);
+    assert_eq!(farewell.as_deref(), Some("02-arcface goes on (1 more in the queue); `toji` shows it again."));
+    assert_eq!(typed(sample::snapshot(), "? ctrl+c").2.wish, Wish::Quit);
+}
+
+#[test]
+fn the_selection_holds_when_recipes_come_and_go() {
+    let mut model = model(sample::snapshot(), (80, 24), "j j s");
+    let mut next = sample::snapshot();
+    next.recipes.remove(0);
+    next.recipes[1].state = State::Fresh;
+    model.take(crate::tui::Feed::Snapshot(std::sync::Arc::new(next.clone())));
+    assert_eq!(said(&model), "Board 02-arcface", "the question about an ended run closes");
+    next.recipes.remove(1);
+    model.take(crate::tui::Feed::Snapshot(std::sync::Arc::new(next.clone())));
+    assert_eq!(model.selected, next.recipes[1].name);
+    next.recipes.clear();
+    model.take(crate::tui::Feed::Snapshot(std::sync::Arc::new(next)));
+    assert_eq!(model.selected, "");
+}
+
+#[test]
+fn a_long_list_shows_the_selected_recipe_on_every_size() {
+    let mut many = sample::snapshot();
+    let like = many.recipes[1].clone();
+    many.recipes
+        .extend((0..300).map(|i| toji::session::snapshot::Recipe { name: format!("10-more-{i:03}"), ..like.clone() }));
+    for size in [(40, 20), (80, 24), (160, 50), (80, 7)] {
+        let mut model = model(many.clone(), size, "");
+        for index in [0, 5, 6, 40, 150, 306] {
+            model.select(index);
+            let screen = super::screens::screen(&model);
+            let cursor =
+                screen.lines().find(|l| l.starts_with('❯')).unwrap_or_else(|| panic!("{size:?} {index}:\n{screen}"));
+            let start: String = model.selected.chars().take(7).collect();
+            assert!(cursor.contains(&start), "{cursor}");
+        }
+    }
+}

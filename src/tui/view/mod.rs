@@ -1,0 +1,148 @@
+//! A model becomes a screen.
+//!
+//! Takes `&Model`, so drawing cannot change anything; gives cells in a buffer. Equal models draw
+//! equal screens, whatever was there before. The frame is the same everywhere: a title row, the
+//! view, a status row, a row of keys; small terminals lose these rows first.
+
+mod bars;
+mod board;
+mod curves;
+pub mod ink;
+mod page;
+mod plan;
+mod popup;
+mod words;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Rect, Size};
+use toji::session::snapshot::{Block, Problem, Recipe, Worker};
+
+use super::model::{Model, Popup, View};
+use ink::{Ink, Tone, line, put};
+
+/// Draws the whole screen into an empty buffer of the model's size.
+pub fn draw(model: &Model, buffer: &mut Buffer) {
+    let ink = Ink::new(&model.options);
+    let frame = Frame::of(model.size);
+    bars::title(model, ink, frame.title, buffer);
+    match model.view {
+        View::Board => board::draw(model, ink, frame.body, buffer),
+        View::Page => page::draw(model, ink, frame.body, buffer),
+        View::Curves => curves::draw(model, ink, frame.body, buffer),
+        View::Plan => plan::draw(model, ink, frame.body, buffer),
+    }
+    bars::bottom(model, ink, &frame, buffer);
+    popup::draw(model, ink, frame.body, buffer);
+}
+
+/// Where things are on a terminal of some size; rows that have no room have height 0.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    title: Rect,
+    body: Rect,
+    status: Rect,
+    hints: Rect,
+}
+
+impl Frame {
+    fn of(size: Size) -> Frame {
+        let Size { width, height } = size;
+        let title = u16::from(height >= 4);
+        let hints = u16::from(height >= 3);
+        let status = u16::from(height >= 6);
+        let row = |y: u16, rows: u16| Rect::new(0, y, width, rows);
+        Frame {
+            title: row(0, title),
+            body: row(title, height - title - hints - status),
+            status: row(height - hints - status, status),
+            hints: row(height - hints, hints),
+        }
+    }
+}
+
+/// How many rows (on the board: recipes) the current view or popup shows at once.
+pub fn rows_shown(model: &Model) -> usize {
+    let body = Frame::of(model.size).body;
+    if let Some(Popup::Help { .. }) = model.popup {
+        return popup::help_rows_shown(body);
+    }
+    match model.view {
+        View::Board => board::shown(model, body),
+        View::Curves => 5,
+        View::Page | View::Plan => usize::from(text_area(body).height),
+    }
+}
+
+/// How many rows page or plan of the selected recipe have in all.
+pub fn rows(model: &Model) -> usize {
+    let ink = Ink::new(&model.options);
+    let area = text_area(Frame::of(model.size).body);
+    match (model.view, model.recipe()) {
+        (View::Page, Some(recipe)) => page::rows(recipe, ink, area.width),
+        (View::Plan, Some(recipe)) => plan::rows(model, recipe, ink, area.width).len(),
+        _ => 0,
+    }
+}
+
+/// How many rows the help has in all.
+pub fn help_rows(model: &Model) -> usize {
+    popup::help_rows(model, Ink::new(&model.options), Frame::of(model.size).body).len()
+}
+
+/// The mistakes in a recipe's cells, from the top.
+pub fn problems(recipe: &Recipe) -> impl Iterator<Item = &Problem> {
+    recipe.page.iter().flat_map(|block| match block {
+        Block::Cell { problems, .. } => problems.as_slice(),
+        Block::Prose { .. } => &[],
+    })
+}
+
+/// What to say in the shell when the workbench is left while something runs.
+pub fn farewell(model: &Model) -> Option<String> {
+    let Worker::Busy { recipes, queued } = &model.snapshot.worker else { return None };
+    let waiting = if *queued > 0 { format!(" ({queued} more in the queue)") } else { String::new() };
+    let names = if recipes.is_empty() { "The worker".to_owned() } else { recipes.join(", ") };
+    Some(toji::base::text::plain(&format!("{names} goes on{waiting}; `toji` shows it again.")))
+}
+
+/// The part of the body below the recipe's own heading row.
+fn text_area(body: Rect) -> Rect {
+    let heading = u16::from(body.height >= 3);
+    let margin = u16::from(body.width >= 60);
+    Rect::new(body.x + margin, body.y + heading, body.width.saturating_sub(2 * margin), body.height - heading)
+}
+
+/// The row above page, curves and plan: which recipe, and how it stands. So many columns at the
+/// `right` are left for something else.
+fn heading(model: &Model, ink: Ink, body: Rect, right: u16, buffer: &mut Buffer) {
+    if body.height < 3 {
+        return;
+    }
+    let Some(recipe) = model.recipe() else { return };
+    let (marker, word, tone) = words::state(recipe.state, ink);
+    let mut spans = vec![
+        ink.span(&recipe.name, Tone::Strong),
+        ink.span(&format!("  {}/{}  ", model.index() + 1, model.snapshot.recipes.len()), Tone::Faint),
+        ink.span(&format!("{marker} {word}"), tone),
+    ];
+    let progress = words::progress(recipe);
+    if !progress.is_empty() {
+        spans.push(ink.span(&format!("  {progress}"), Tone::Plain));
+    }
+    if let Some(seconds) = recipe.seconds_left {
+        spans.push(ink.span(&format!("  {} left", words::seconds(seconds)), Tone::Plain));
+    }
+    if let Some(score) = &recipe.score {
+        spans.push(ink.span(&format!("  {} {}", score.metric, words::score(score, 4)), Tone::Strong));
+    }
+    let margin = u16::from(body.width >= 60);
+    let place = Rect { width: body.width.saturating_sub(right), ..body };
+    ink::put_at(buffer, place, margin, 0, &line(spans));
+}
+
+/// What stands where there is no recipe to show.
+fn nothing(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
+    let text =
+        if model.loaded { "There is no recipe yet. Key 1 goes to the board." } else { "Reading the recipes …" };
+    put(buffer, area, 0, &line(vec![ink.span(text, Tone::Faint)]));
+}

@@ -1,0 +1,126 @@
+//! One recipe as a page: its prose and cells as written, and under each cell what its stages last gave.
+//!
+//! Takes the recipe's blocks; gives pieces (rows of text, strips of pictures) that know their height,
+//! so that the page scrolls by row. Nothing is cut off: long rows wrap.
+
+mod cell;
+mod pictures;
+mod prose;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use toji::session::snapshot::{Block, Picture, Recipe};
+
+use super::ink::{Ink, Tone, line, put, put_at, wrap};
+use super::{heading, nothing, text_area, words};
+use crate::tui::model::Model;
+use pictures::{HalfBlocks, Pictures};
+
+/// Something of the page with a height.
+enum Piece {
+    /// One row of text.
+    Row(Line<'static>),
+    /// Pictures beside each other, and the height of the highest in rows.
+    Strip { pictures: Vec<Placed>, rows: u16 },
+}
+
+/// A picture with its place in a strip.
+struct Placed {
+    column: u16,
+    columns: u16,
+    rows: u16,
+    picture: Picture,
+}
+
+impl Piece {
+    fn rows(&self) -> usize {
+        match self {
+            Piece::Row(_) => 1,
+            Piece::Strip { rows, .. } => usize::from(*rows),
+        }
+    }
+}
+
+/// Lines longer than this are hard to read.
+const WIDEST_PROSE: usize = 96;
+
+/// How many rows the whole page has at this width.
+pub fn rows(recipe: &Recipe, ink: Ink, columns: u16) -> usize {
+    pieces(recipe, ink, columns).iter().map(Piece::rows).sum()
+}
+
+/// Draws the page of the selected recipe.
+pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
+    let area = text_area(body);
+    let Some(recipe) = model.recipe() else { return nothing(model, ink, area, buffer) };
+    let pieces = pieces(recipe, ink, area.width);
+    let total: usize = pieces.iter().map(Piece::rows).sum();
+    let shown = usize::from(area.height);
+    heading(model, ink, body, if total > shown { POSITION } else { 0 }, buffer);
+    let first = model.scrolled().min(total.saturating_sub(shown));
+    let mut at = 0;
+    for piece in &pieces {
+        let (top, bottom) = (at, at + piece.rows());
+        at = bottom;
+        if bottom <= first || top >= first + shown {
+            continue;
+        }
+        let y = top.saturating_sub(first) as u16;
+        match piece {
+            Piece::Row(row) => put(buffer, area, y, row),
+            Piece::Strip { pictures, .. } => {
+                let hidden = first.saturating_sub(top) as u16;
+                for placed in pictures {
+                    let visible = placed.rows.saturating_sub(hidden).min(area.height - y);
+                    let place = Rect::new(area.x + placed.column, area.y + y, placed.columns, visible);
+                    HalfBlocks::new(ink).draw(&placed.picture, place, hidden, placed.rows, buffer);
+                }
+            }
+        }
+    }
+    position(first, shown, total, ink, body, buffer);
+}
+
+/// Columns that [`position`] takes.
+const POSITION: u16 = 7;
+
+/// "34 %" at the right of the heading row, where the page is longer than the screen.
+fn position(first: usize, shown: usize, total: usize, ink: Ink, body: Rect, buffer: &mut Buffer) {
+    if total <= shown || body.height < 3 || body.width < 2 * POSITION {
+        return;
+    }
+    let percent = (first + shown).min(total) * 100 / total;
+    let text = format!("{percent:>4} %");
+    put_at(buffer, body, body.width - POSITION + 1, 0, &line(vec![ink.span(&text, Tone::Faint)]));
+}
+
+fn pieces(recipe: &Recipe, ink: Ink, columns: u16) -> Vec<Piece> {
+    let wide = usize::from(columns);
+    let mut pieces = Vec::new();
+    if let (Some(message), false) = (&recipe.message, recipe.page.is_empty()) {
+        let (marker, _, tone) = words::state(recipe.state, ink);
+        let said = line(vec![ink.span(&format!("{marker} {message}"), tone)]);
+        pieces.extend(wrap(&said, wide, &line(vec![ink.span("  ", Tone::Plain)])).into_iter().map(Piece::Row));
+        pieces.push(Piece::Row(Line::default()));
+    }
+    for block in &recipe.page {
+        match block {
+            Block::Prose { text, .. } => {
+                pieces.extend(prose::rows(text, ink, wide.min(WIDEST_PROSE)).into_iter().map(Piece::Row));
+            }
+            Block::Cell { text, line, problems, outputs } => {
+                pieces.extend(cell::rows(text, *line, problems, ink, wide).into_iter().map(Piece::Row));
+                for output in outputs {
+                    cell::output(output, &recipe.curves, ink, columns, &mut pieces);
+                }
+            }
+        }
+        pieces.push(Piece::Row(Line::default()));
+    }
+    if recipe.page.is_empty() {
+        let text = recipe.message.as_deref().unwrap_or("The file is empty.");
+        pieces.push(Piece::Row(line(vec![ink.span(text, Tone::Faint)])));
+    }
+    pieces
+}

@@ -1,0 +1,130 @@
+//! Boxes above the view: the keys, a question, a choice.
+//!
+//! Takes the popup of the model; gives a framed box over the body. The help is drawn from the table
+//! of keys, and so are the answers that a question offers.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use toji::base::text;
+
+use super::ink::{Ink, Tone, line, put, width, wrap};
+use super::words;
+use crate::tui::keys::{self, Place};
+use crate::tui::model::{Model, Popup};
+
+/// Draws the popup, if there is one.
+pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
+    match &model.popup {
+        None => {}
+        Some(Popup::Help { scroll }) => {
+            let rows = help_rows(model, ink, body);
+            let shown = help_rows_shown(body);
+            let first = (*scroll).min(rows.len().saturating_sub(shown));
+            let more = if rows.len() > shown { " (j and k move)" } else { "" };
+            let title = format!("Keys{more}");
+            framed(&title, &rows[first..(first + shown).min(rows.len())], ink, help_area(body), buffer);
+        }
+        Some(Popup::AskStop { recipe }) => {
+            let mut text = vec![format!("Stop {recipe} at its next clean place?")];
+            if let Some(found) = model.named(recipe) {
+                let progress = words::progress(found);
+                if !progress.is_empty() {
+                    text.push(format!("It is at {progress}; r goes on from there."));
+                }
+            }
+            question("Stop", &text, Place::AskStop, ink, body, buffer);
+        }
+        Some(Popup::ChooseRung { recipe }) => {
+            question("Run", &[format!("Run {recipe} up to which rung?")], Place::ChooseRung, ink, body, buffer);
+        }
+    }
+}
+
+fn question(title: &str, text: &[String], place: Place, ink: Ink, body: Rect, buffer: &mut Buffer) {
+    let columns = usize::from(body.width.saturating_sub(4)).min(56);
+    let mut rows: Vec<Line<'static>> =
+        text.iter().flat_map(|t| wrap(&line(vec![ink.span(t, Tone::Plain)]), columns, &Line::default())).collect();
+    rows.push(Line::default());
+    for binding in keys::at(place).filter(|b| !b.hint.is_empty()) {
+        rows.push(line(vec![
+            ink.span(&text::pad(binding.keys[0], 6), Tone::Strong),
+            ink.span(&text::pad(binding.hint, 12), Tone::Plain),
+            ink.span(binding.help, Tone::Faint),
+        ]));
+    }
+    let wide = rows.iter().map(width).max().unwrap_or(0).min(columns) as u16 + 4;
+    let high = (rows.len() as u16 + 2).min(body.height);
+    framed(title, &rows, ink, centred(body, wide, high), buffer);
+}
+
+/// The rows of the help: what works here, under the name of the place.
+pub fn help_rows(model: &Model, ink: Ink, body: Rect) -> Vec<Line<'static>> {
+    let columns = usize::from(help_area(body).width.saturating_sub(4));
+    let keys_wide = if columns >= 50 { 16 } else { 12 };
+    let mut rows = Vec::new();
+    for binding in keys::at(Place::View(model.view)) {
+        let keys = text::pad(&binding.keys.join(" "), keys_wide);
+        let row = line(vec![ink.span(&keys, Tone::Strong), ink.span(binding.help, Tone::Plain)]);
+        rows.extend(wrap(&row, columns, &line(vec![ink.span(&" ".repeat(keys_wide), Tone::Plain)])));
+    }
+    rows.push(Line::default());
+    rows.extend(
+        [
+            "A ~ behind a score: it belongs to an older text of the recipe.",
+            "Differences are to the pin, over the queries that both answered, with a 95 % interval.",
+        ]
+        .iter()
+        .flat_map(|t| wrap(&line(vec![ink.span(t, Tone::Faint)]), columns, &Line::default())),
+    );
+    rows
+}
+
+/// How many rows of the help fit.
+pub fn help_rows_shown(body: Rect) -> usize {
+    usize::from(help_area(body).height.saturating_sub(2))
+}
+
+fn help_area(body: Rect) -> Rect {
+    centred(body, body.width.min(84), body.height)
+}
+
+fn centred(body: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(body.width), height.min(body.height));
+    Rect::new(body.x + (body.width - width) / 2, body.y + (body.height - height) / 2, width, height)
+}
+
+/// An empty box with a title in its frame and rows in it.
+fn framed(title: &str, rows: &[Line<'static>], ink: Ink, area: Rect, buffer: &mut Buffer) {
+    let area = area.intersection(buffer.area);
+    if area.width < 2 || area.height < 2 {
+        return;
+    }
+    for y in area.top()..area.bottom() {
+        // A wide character that the frame cuts in half would push the row aside.
+        if let Some(before) = area.x.checked_sub(1).and_then(|x| buffer.cell_mut((x, y)))
+            && text::width(before.symbol()) > 1
+        {
+            before.set_symbol(" ");
+        }
+        for x in area.left()..area.right() {
+            buffer[(x, y)].reset();
+        }
+    }
+    let inner = usize::from(area.width - 2);
+    let (side, flat) = (ink.either("│", "|"), ink.either("─", "-"));
+    let (tl, tr, bl, br) = if ink.ascii() { ("+", "+", "+", "+") } else { ("┌", "┐", "└", "┘") };
+    let title = text::fit(&format!(" {title} "), inner);
+    let rest = flat.repeat(inner - text::width(&title));
+    put(buffer, area, 0, &line(vec![ink.span(&format!("{tl}{title}{rest}{tr}"), Tone::Strong)]));
+    for y in 1..area.height - 1 {
+        let row = rows.get(usize::from(y) - 1);
+        put(buffer, area, y, &line(vec![ink.span(side, Tone::Strong)]));
+        super::ink::put_at(buffer, area, area.width - 1, y, &line(vec![ink.span(side, Tone::Strong)]));
+        if let (Some(row), true) = (row, area.width > 4) {
+            let inside = Rect::new(area.x + 2, area.y, area.width - 4, area.height);
+            put(buffer, inside, y, row);
+        }
+    }
+    put(buffer, area, area.height - 1, &line(vec![ink.span(&format!("{bl}{}{br}", flat.repeat(inner)), Tone::Strong)]));
+}

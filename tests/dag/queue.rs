@@ -1,0 +1,145 @@
+//! The queue: a job has one worker, and a dead worker has none.
+
+use std::sync::Mutex;
+
+use toji::base::Time;
+use toji::dag::{Job, Lane, Queue};
+
+const BOTH: [Lane; 2] = [Lane::Cheap, Lane::Dear];
+
+fn names(jobs: &[Job]) -> Vec<&str> {
+    jobs.iter().map(|job| job.recipe.as_str()).collect()
+}
+
+#[test]
+fn jobs_are_taken_by_lane_and_time() {
+    let toji = tempfile::tempdir().unwrap();
+    let queue = Queue::open(toji.path(), "box");
+    assert!(queue.waiting().is_empty() && queue.workers().is_empty());
+    for (at, recipe, lane) in [(1.0, "b", Lane::Dear), (2.0, "a", Lane::Dear), (3.0, "c", Lane::Cheap)] {
+        queue.add(recipe, "holdout", lane, Time(at)).unwrap();
+    }
+    assert_eq!(names(&queue.waiting()), ["b", "a", "c"]);
+    let worker = queue.register(1, Time(9.0)).unwrap();
+    let mut order = Vec::new();
+    while let Some(taken) = worker.take(&BOTH).unwrap() {
+        assert_eq!(queue.workers()[0].jobs, std::slice::from_ref(&taken.job));
+        order.push(taken.job.recipe.clone());
+        taken.done().unwrap();
+    }
+    assert_eq!(order, ["c", "b", "a"]);
+    assert!(queue.waiting().is_empty() && queue.workers()[0].jobs.is_empty());
+    drop(worker);
+    assert!(queue.workers().is_empty());
+}
+
+#[test]
+fn the_newest_request_wins() {
+    let toji = tempfile::tempdir().unwrap();
+    let queue = Queue::open(toji.path(), "box");
+    queue.add("a", "smoke", Lane::Dear, Time(1.0)).unwrap();
+    queue.add("a", "smoke", Lane::Dear, Time(1.0)).unwrap();
+    queue.add("a", "full", Lane::Dear, Time(2.0)).unwrap();
+    queue.add("a", "smoke", Lane::Cheap, Time(3.0)).unwrap();
+    queue.add("b", "smoke", Lane::Dear, Time(4.0)).unwrap();
+    let waiting: Vec<_> = queue.waiting().into_iter().map(|job| (job.recipe, job.rung, job.lane)).collect();
+    let expected = [("a", "full", Lane::Dear), ("a", "smoke", Lane::Cheap), ("b", "smoke", Lane::Dear)];
+    assert_eq!(waiting, expected.map(|(r, s, l)| (r.to_owned(), s.to_owned(), l)));
+    assert_eq!(queue.cancel("a").unwrap(), 2);
+    assert_eq!(names(&queue.waiting()), ["b"]);
+}
+
+#[test]
+fn many_workers_take_each_job_once() {
+    let toji = tempfile::tempdir().unwrap();
+    let queue = Queue::open(toji.path(), "box");
+    for i in 0..40 {
+        queue.add(&format!("r{i:02}"), "smoke", Lane::Dear, Time(f64::from(i))).unwrap();
+    }
+    let done = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for pid in 0..3 {
+            let (queue, done) = (&queue, &done);
+            scope.spawn(move || {
+                let worker = queue.register(pid, Time(50.0)).unwrap();
+                while let Some(taken) = worker.take(&BOTH).unwrap() {
+                    done.lock().unwrap().push(taken.job.recipe.clone());
+                    taken.done().unwrap();
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap();
+    done.sort();
+    assert_eq!(done, (0..40).map(|i| format!("r{i:02}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_dead_worker_gives_its_jobs_back() {
+    let toji = tempfile::tempdir().unwrap();
+    let queue = Queue::open(toji.path(), "box");
+    queue.add("a", "smoke", Lane::Dear, Time(1.0)).unwrap();
+    queue.add("b", "smoke", Lane::Dear, Time(2.0)).unwrap();
+    let first = queue.register(1, Time(9.0)).unwrap();
+    let second = queue.register(2, Time(9.0)).unwrap();
+    let taken = first.take(&BOTH).unwrap().unwrap();
+    assert_eq!(taken.job.recipe, "a");
+    assert_eq!(queue.recover().unwrap(), 0, "its worker lives");
+
+    // A request for what is under way waits until that is done.
+    queue.add("a", "full", Lane::Dear, Time(3.0)).unwrap();
+    let other = second.take(&BOTH).unwrap().unwrap();
+    assert_eq!(other.job.recipe, "b");
+    assert!(second.take(&BOTH).unwrap().is_none());
+    other.give_back().unwrap();
+
+    drop(taken);
+    drop(first);
+    let waiting: Vec<_> = queue.waiting().into_iter().map(|job| (job.recipe, job.rung, job.deaths)).collect();
+    let expected = [("b", "smoke", 0), ("a", "full", 0)].map(|(r, s, d)| (r.to_owned(), s.to_owned(), d));
+    assert_eq!(waiting, expected, "the newer request answers for the one that was given back");
+    queue.cancel("a").unwrap();
+    queue.add("c", "smoke", Lane::Dear, Time(0.5)).unwrap();
+    drop(second.take(&BOTH).unwrap());
+    drop(second);
+    assert_eq!(queue.waiting()[0].deaths, 1);
+    assert_eq!(queue.workers().len(), 0);
+}
+
+#[test]
+fn there_is_one_worker_of_the_background() {
+    let toji = tempfile::tempdir().unwrap();
+    let queue = Queue::open(toji.path(), "box");
+    assert!(!queue.has_background_worker());
+    let worker = queue.register_background(42, Time(9.5)).unwrap().expect("the first");
+    assert!(queue.has_background_worker());
+    assert!(queue.register_background(43, Time(9.5)).unwrap().is_none());
+    assert_eq!(queue.workers()[0].about, r#"{"pid":42,"started":9.5}"#);
+    let text = std::fs::read_to_string(toji.path().join("queue/worker.lock")).unwrap();
+    assert_eq!(text.trim(), r#"{"pid":42,"started":9.5}"#);
+    drop(worker);
+    assert!(!queue.has_background_worker());
+}
+
+#[test]
+fn a_queue_that_was_copied_starts_nothing_elsewhere() {
+    let toji = tempfile::tempdir().unwrap();
+    let here = Queue::open(toji.path(), "box");
+    here.add("a", "full", Lane::Dear, Time(1.0)).unwrap();
+    here.add("b", "full", Lane::Dear, Time(2.0)).unwrap();
+    let worker = here.register(1, Time(3.0)).unwrap();
+    let taken = worker.take(&BOTH).unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    super::union::copy(toji.path(), copy.path());
+
+    let there = Queue::open(copy.path(), "rented");
+    assert!(there.workers().is_empty() && there.waiting().is_empty());
+    assert_eq!(there.recover().unwrap(), 0);
+    let other = there.register(1, Time(4.0)).unwrap();
+    assert!(other.take(&BOTH).unwrap().is_none());
+    // Copied back home, where its worker is gone, it goes on.
+    drop((taken, worker));
+    let home = Queue::open(copy.path(), "box");
+    assert_eq!(home.recover().unwrap(), 1);
+    assert_eq!(names(&home.waiting()), ["a", "b"]);
+}
