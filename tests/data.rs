@@ -1,5 +1,7 @@
 //! Tests of data through the public interface.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail loudly")]
+
 mod decoding;
 mod facts;
 mod ground;

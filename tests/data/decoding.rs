@@ -120,7 +120,10 @@ fn a_truncated_file_is_an_error_wherever_it_is_cut() {
     assert_eq!(fault(&whole[..whole.len() / 2]), "the JPEG is truncated: the end of the file is missing");
     // The end marker of a thumbnail is not the end of the picture.
     let with_thumbnail = turned(1, 40, 40);
-    assert_eq!(fault(&with_thumbnail[..with_thumbnail.len() - 40]), "the JPEG is truncated: the end of the file is missing");
+    assert_eq!(
+        fault(&with_thumbnail[..with_thumbnail.len() - 40]),
+        "the JPEG is truncated: the end of the file is missing"
+    );
     let png = png(&[5; 300], 10, 10, ExtendedColorType::Rgb8);
     assert!((0..png.len()).all(|cut| decode_bytes(&png[..cut], &Limits::default()).is_err()));
     let mut webp = Vec::new();
@@ -134,7 +137,10 @@ fn a_truncated_file_is_an_error_wherever_it_is_cut() {
 fn limits_are_judged_by_the_header() {
     assert_eq!(fault(&huge_png()), "30000 × 30000 pixels, the limit is 100000000 pixels (data.max_megapixels)");
     let small = Limits { pixels: 47, bytes: 1 << 20 };
-    assert!(matches!(decode_bytes(&jpeg(8, 6, 1), &small), Err(Fault::TooManyPixels { width: 8, height: 6, limit: 47 })));
+    assert!(matches!(
+        decode_bytes(&jpeg(8, 6, 1), &small),
+        Err(Fault::TooManyPixels { width: 8, height: 6, limit: 47 })
+    ));
     let ground = Ground::new();
     ground.file("a.jpg", &jpeg(8, 6, 1));
     let error = decode(&ground.at("a.jpg"), &Limits { bytes: 10, ..Limits::default() }).unwrap_err();
@@ -158,7 +164,11 @@ fn other_files_are_named() {
     broken: Format error decoding Jpeg: "Premature End of image"
     "#);
     let ground = Ground::new();
-    assert!(ground.told(decode(&ground.at("no.jpg"), &Limits::default()).unwrap_err()).starts_with("no.jpg: cannot read it"));
+    assert!(
+        ground
+            .told(decode(&ground.at("no.jpg"), &Limits::default()).unwrap_err())
+            .starts_with("no.jpg: cannot read it")
+    );
 }
 
 proptest! {

@@ -84,7 +84,9 @@ impl Ground {
 
     /// A text with this folder's name taken out, for snapshots.
     pub fn told(&self, text: impl std::fmt::Display) -> String {
-        text.to_string().replace(&format!("{}/", self.root().display()), "").replace(&self.root().display().to_string(), "PROJECT")
+        text.to_string()
+            .replace(&format!("{}/", self.root().display()), "")
+            .replace(&self.root().display().to_string(), "PROJECT")
     }
 }
 

@@ -47,7 +47,8 @@ fn one_table_and_a_folder_of_pictures() {
 fn the_toml_is_commented() {
     let ground = grocery();
     let guess = guess(ground.root()).unwrap();
-    let toml = ground.told(guess.toml()).lines().filter(|line| !line.starts_with("name")).collect::<Vec<_>>().join("\n");
+    let toml =
+        ground.told(guess.toml()).lines().filter(|line| !line.starts_with("name")).collect::<Vec<_>>().join("\n");
     insta::assert_snapshot!(toml, @r#"
     # The facts of the competition, guessed by `toji new`. Correct what is wrong;
     # `toji explain data` tells what else can be said.

@@ -1,8 +1,8 @@
 //! The three layouts, from tables and pictures to a manifest and folds.
 
 use toji::base::Value;
-use toji::data::folds::folds;
 use toji::data::Manifest;
+use toji::data::folds::folds;
 
 use super::ground::{Ground, lines};
 
@@ -58,13 +58,17 @@ fn shift_jis_and_parquet_give_the_same_manifest() {
     ground.file("data/train.csv", &bytes);
     let (shift_jis, report) = ground.manifest(toml).unwrap();
     assert_eq!(shift_jis, plain);
-    assert_eq!(report.notes.iter().map(|n| ground.told(n)).collect::<Vec<_>>(), ["data/train.csv: read as Shift_JIS (CP932)"]);
+    assert_eq!(
+        report.notes.iter().map(|n| ground.told(n)).collect::<Vec<_>>(),
+        ["data/train.csv: read as Shift_JIS (CP932)"]
+    );
     assert_eq!((report.cached, report.read), (7, 0));
 }
 
 #[test]
 fn one_table_with_a_split_column() {
-    let rows = "photo,label,kind,part\na.jpg,x,K,train\nb.jpg,x,K,train\nc.jpg,,K,test\nd.jpg,y,L,index\ne.jpg,y,L,old\n";
+    let rows =
+        "photo,label,kind,part\na.jpg,x,K,train\nb.jpg,x,K,train\nc.jpg,,K,test\nd.jpg,y,L,index\ne.jpg,y,L,old\n";
     let ground = Ground::with(&[("list.csv", rows)]);
     ground.pictures(&["images/a.jpg", "images/b.jpg", "images/c.jpg", "images/d.jpg", "images/e.jpg"]);
     let toml = |splits: &str| {
@@ -73,8 +77,7 @@ fn one_table_with_a_split_column() {
              columns = {{ image = \"photo\", split = \"part\", coarse = \"kind\" }}\n"
         )
     };
-    let (manifest, report) =
-        ground.manifest(&toml("{ query = \"test\", gallery = [\"test\", \"index\"] }")).unwrap();
+    let (manifest, report) = ground.manifest(&toml("{ query = \"test\", gallery = [\"test\", \"index\"] }")).unwrap();
     insta::assert_snapshot!(lines(&manifest), @r"
     a.jpg Train x K images/a.jpg
     b.jpg Train x K images/b.jpg
@@ -93,7 +96,8 @@ fn a_table_without_a_split_column_is_for_training_and_folds_go_by_a_column() {
     let rows = "image,label,open_set\na1,a,train\na2,a,train\nb1,b,eval\nb2,b,eval\n";
     let ground = Ground::with(&[("t.csv", rows)]);
     ground.pictures(&["a1.jpg", "a2.jpg", "b1.jpg", "b2.jpg"]);
-    let toml = "[data]\nlayout = \"table\"\ntable = \"t.csv\"\nsuffix = \".jpg\"\n[protocol]\nkind = \"leave-one-out\"\n";
+    let toml =
+        "[data]\nlayout = \"table\"\ntable = \"t.csv\"\nsuffix = \".jpg\"\n[protocol]\nkind = \"leave-one-out\"\n";
     let (manifest, _) = ground.manifest(toml).unwrap();
     let protocol = ground.competition(toml).unwrap().protocol;
     let mut settings = Value::table();

@@ -94,7 +94,8 @@ fn verify_finds_what_time_and_size_hide() {
     let mut bytes = std::fs::read(ground.at("b.jpg")).unwrap();
     let last = bytes.len() - 3;
     bytes[last] ^= 1;
-    std::io::Write::write_all(&mut std::fs::File::options().write(true).open(ground.at("b.jpg")).unwrap(), &bytes).unwrap();
+    std::io::Write::write_all(&mut std::fs::File::options().write(true).open(ground.at("b.jpg")).unwrap(), &bytes)
+        .unwrap();
     ground.age("b.jpg", 3600);
     let names = ["a.jpg", "b.jpg", "c.jpg"];
     assert_eq!(look(&ground, &names[..2]).read, 0);

@@ -35,8 +35,20 @@ const IMAGES: &[&str] =
 const IDS: &[&str] = &["id", "gid", "cite_gid", "image_id", "posting_id", "uid", "photo_id"];
 /// The scored level first: sake, Shopee, Landmark, HappyWhale, Humpback, then general words.
 const LABELS: &[&str] = &[
-    "label", "meigara", "label_group", "landmark_id", "individual_id", "class", "class_id", "label_id", "target",
-    "product_id", "item_id", "category_id", "brand_id", "brand",
+    "label",
+    "meigara",
+    "label_group",
+    "landmark_id",
+    "individual_id",
+    "class",
+    "class_id",
+    "label_id",
+    "target",
+    "product_id",
+    "item_id",
+    "category_id",
+    "brand_id",
+    "brand",
 ];
 const COARSE: &[&str] =
     &["coarse", "category", "brand_id", "brand", "species", "super_class", "superclass", "alphabet", "group", "class"];
@@ -58,20 +70,24 @@ pub(super) fn of(table: &Table, place: &Option<Place>) -> Columns {
         taken.extend(found.iter().map(|found| found.name.clone()));
         (found, taken.clone())
     };
-    let on_disk = place.as_ref().map(|place| Found { name: place.column.clone(), why: "its files are there".to_owned() });
+    let on_disk =
+        place.as_ref().map(|place| Found { name: place.column.clone(), why: "its files are there".to_owned() });
     let (image, used) = take(on_disk.or_else(|| image(table)));
-    let id = named(table, IDS, &used, |texts| unique(table, texts)).map(|name| Found { name, why: "by its name; its values are unique".to_owned() });
+    let id = named(table, IDS, &used, |texts| unique(table, texts))
+        .map(|name| Found { name, why: "by its name; its values are unique".to_owned() });
     let (id, used) = take(id);
     let repeats = |texts: Texts<'_>| repeated(table, texts).is_some();
     let split = named(table, SPLITS, &used, |texts| {
-        repeated(table, texts).is_some_and(|values| values.len() <= 10 && values.iter().any(|v| v.to_lowercase().starts_with("train")))
+        repeated(table, texts)
+            .is_some_and(|values| values.len() <= 10 && values.iter().any(|v| v.to_lowercase().starts_with("train")))
     });
     let (split, used) = take(split.map(|name| Found { name, why: "by its name and its values".to_owned() }));
     let label = named(table, LABELS, &used, repeats)
         .map(|name| Found { name, why: "by its name; its values repeat".to_owned() })
         .or_else(|| finest(table, &used));
     let (label, used) = take(label);
-    let coarse = named(table, COARSE, &used, repeats).map(|name| Found { name, why: "by its name; a second label level".to_owned() });
+    let coarse = named(table, COARSE, &used, repeats)
+        .map(|name| Found { name, why: "by its name; a second label level".to_owned() });
     let flags = ["is_query", "is_gallery"].iter().all(|name| table.find(name).is_some());
     Columns { image, id, label, coarse, split, flags, seen: place.is_some() }
 }
@@ -90,7 +106,11 @@ fn image(table: &Table) -> Option<Found> {
     let files = |name: &&String| {
         table.find(name).is_some_and(|texts| (0..rows).filter(|&row| is_picture(texts.get(row))).count() * 2 > rows)
     };
-    let by_values = table.names().iter().find(files).map(|name| Found { name: name.clone(), why: "its values end like pictures".to_owned() });
+    let by_values = table
+        .names()
+        .iter()
+        .find(files)
+        .map(|name| Found { name: name.clone(), why: "its values end like pictures".to_owned() });
     by_values.or_else(|| named(table, IMAGES, &[], |_| true).map(|name| Found { name, why: "by its name".to_owned() }))
 }
 

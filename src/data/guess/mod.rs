@@ -93,9 +93,10 @@ impl Guess {
     /// The guess for a person: one line a fact, then the notes.
     pub fn text(&self) -> String {
         let width = self.facts.iter().map(|fact| fact.key.len()).max().unwrap_or(0);
-        let facts = self.facts.iter().map(|fact| {
-            format!("{:width$}  {}  ({})\n", fact.key, plain(&written(&fact.value)), plain(&fact.why))
-        });
+        let facts = self
+            .facts
+            .iter()
+            .map(|fact| format!("{:width$}  {}  ({})\n", fact.key, plain(&written(&fact.value)), plain(&fact.why)));
         let notes = self.notes.iter().map(|note| format!("note: {}\n", plain(note)));
         facts.chain(notes).collect()
     }
@@ -165,11 +166,17 @@ fn nishika(guess: &mut Guess, tables: &[(&Path, Table)], surroundings: &Surround
     }
     let file = |(path, _): &(&Path, Table)| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let files = [file(train), file(gallery), file(query)];
-    guess.say("data.layout", text("nishika"), format!("{}, {} and {} stand side by side", files[0], files[1], files[2]));
+    guess.say(
+        "data.layout",
+        text("nishika"),
+        format!("{}, {} and {} stand side by side", files[0], files[1], files[2]),
+    );
     guess.folder(home);
-    for (key, file, assumed) in
-        [("data.train", &files[0], "train.csv"), ("data.gallery", &files[1], "cite.csv"), ("data.query", &files[2], "test.csv")]
-    {
+    for (key, file, assumed) in [
+        ("data.train", &files[0], "train.csv"),
+        ("data.gallery", &files[1], "cite.csv"),
+        ("data.query", &files[2], "test.csv"),
+    ] {
         if file != assumed {
             guess.say(key, text(file), "by its name");
         }
@@ -228,7 +235,8 @@ fn one_table<'a>(guess: &mut Guess, tables: &[(&'a Path, Table)], surroundings: 
     guess.folder(path.parent().unwrap_or(Path::new("")));
     let mut why = format!("it lists files and labels in {} rows", table.rows());
     if !others.is_empty() {
-        why += &format!("; {} would do too: this one has better columns, more rows or the earlier name", listed(&others));
+        why +=
+            &format!("; {} would do too: this one has better columns, more rows or the earlier name", listed(&others));
     }
     guess.say("data.table", text(&path.file_name().unwrap_or_default().to_string_lossy()), why);
     if let Some(place) = surroundings.pictures(path, table) {
@@ -271,8 +279,11 @@ fn splits(guess: &mut Guess, table: &Table, columns: &columns::Columns, label: &
     let with = |words: &[&str]| -> Vec<String> {
         parts.iter().filter(|value| words.contains(&value.to_lowercase().as_str())).cloned().collect()
     };
-    let (train, query, gallery) =
-        (with(&["train", "training"]), with(&["query", "queries"]), with(&["gallery", "index", "database", "reference"]));
+    let (train, query, gallery) = (
+        with(&["train", "training"]),
+        with(&["query", "queries"]),
+        with(&["gallery", "index", "database", "reference"]),
+    );
     let secret = with(&["test", "eval", "private"]);
     let hidden = |value: &String| (0..table.rows()).all(|row| values.get(row) != value || labels.get(row).is_empty());
     let list = |values: &[String]| Value::List(values.iter().map(|value| text(value)).collect());
@@ -303,7 +314,8 @@ fn submission(guess: &mut Guess, folder: &Path, sample: &Path, home: &Path) {
     guess.say("submission.sample", text(&relative.to_string_lossy()), "by its name");
     guess.say("submission.columns", Value::List(vec![text(id), text(answers)]), "the sample's header");
     let first = table.find(answers).map_or("", |column| column.get(0));
-    let separator = [' ', ',', ';', '|'].into_iter().max_by_key(|c| (first.matches(*c).count(), *c == ' ')).unwrap_or(' ');
+    let separator =
+        [' ', ',', ';', '|'].into_iter().max_by_key(|c| (first.matches(*c).count(), *c == ' ')).unwrap_or(' ');
     let count = first.split(separator).filter(|part| !part.trim().is_empty()).count();
     if count > 1 {
         guess.say("submission.separator", text(&separator.to_string()), "as in the sample's first row");

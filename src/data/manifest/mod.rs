@@ -186,10 +186,9 @@ impl Manifest {
         let mut columns = BTreeMap::new();
         for name in names {
             let texts: Vec<Option<Texts<'_>>> = listing.tables.iter().map(|table| table.find(name)).collect();
-            let values = usable.iter().map(|(row, ..)| texts[row.table].map(|texts| texts.get(row.row)));
-            let numbered = Numbered::of(values);
-            // A column with a value of its own for every photo (ids, file names, titles) makes no folds.
-            if numbered.names.len() <= numbered.numbers.iter().flatten().count() / 2 {
+            let values = || usable.iter().map(|(row, ..)| texts[row.table].map(|texts| texts.get(row.row)));
+            // A column with a value of its own for most photos (ids, file names, titles) makes no folds.
+            if let Some(numbered) = Numbered::at_most(values().flatten().count() / 2, values()) {
                 columns.insert(name.clone(), Column { values: numbered.names, of_photo: numbered.numbers });
             }
         }
@@ -305,23 +304,30 @@ struct Numbered {
 
 impl Numbered {
     fn of<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Numbered {
+        Numbered::at_most(usize::MAX, values).unwrap_or(Numbered { names: Vec::new(), numbers: Vec::new() })
+    }
+
+    /// `None` as soon as there are more than `most` different texts.
+    fn at_most<'a>(most: usize, values: impl Iterator<Item = Option<&'a str>>) -> Option<Numbered> {
         let mut numbers: HashMap<&str, u32> = HashMap::new();
-        let met: Vec<Option<u32>> = values
-            .map(|value| {
-                let next = numbers.len() as u32;
-                value.map(|value| *numbers.entry(value).or_insert(next))
-            })
-            .collect();
+        let mut met: Vec<Option<u32>> = Vec::new();
+        for value in values {
+            let next = numbers.len() as u32;
+            met.push(value.map(|value| *numbers.entry(value).or_insert(next)));
+            if numbers.len() > most {
+                return None;
+            }
+        }
         let mut sorted: Vec<(&str, u32)> = numbers.into_iter().collect();
         sorted.sort_unstable();
         let mut rank = vec![0u32; sorted.len()];
         for (place, (_, number)) in (0u32..).zip(&sorted) {
             rank[*number as usize] = place;
         }
-        Numbered {
+        Some(Numbered {
             names: sorted.iter().map(|(name, _)| (*name).to_owned()).collect(),
             numbers: met.into_iter().map(|number| number.map(|n| rank[n as usize])).collect(),
-        }
+        })
     }
 }
 

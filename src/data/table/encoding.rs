@@ -18,11 +18,14 @@ pub enum Encoding {
     ShiftJis,
 }
 
+/// UTF-8 text, and what is worth saying about how it was read.
+type Read = (Vec<u8>, Option<&'static str>);
+
 /// The bytes as UTF-8 without a byte-order mark, and what is worth saying about it.
 ///
 /// # Errors
 /// The offset of the first byte that does not fit, with the bytes.
-pub(super) fn utf8(mut bytes: Vec<u8>, wanted: Encoding) -> Result<(Vec<u8>, Option<&'static str>), (usize, Vec<u8>)> {
+pub(super) fn utf8(mut bytes: Vec<u8>, wanted: Encoding) -> Result<Read, (usize, Vec<u8>)> {
     if bytes.starts_with(b"\xEF\xBB\xBF") {
         bytes.drain(..3);
     }
