@@ -32,7 +32,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rustix", &["base", "cli"]),
     ("safetensors", &["learn", "retrieve"]),
     ("signal_hook", &["cli"]),
-    ("tempfile", &["base"]),
+    ("tempfile", &["base", "data"]),
     ("toml", &["book"]),
     ("unicode_segmentation", &["base"]),
     ("unicode_width", &["base"]),
@@ -69,7 +69,7 @@ fn code(path: &Path) -> Vec<(usize, String)> {
     let lines: Vec<&str> = text.lines().collect();
     let opens_tests = |i: usize| {
         let body = lines[i + 1..].iter().find(|line| !line.starts_with("#["));
-        lines[i] == "#[cfg(test)]" && body.is_some_and(|line| line.starts_with("mod ") && line.ends_with('{'))
+        lines[i].starts_with("#[cfg(all(test") || lines[i] == "#[cfg(test)]" && body.is_some_and(|line| line.starts_with("mod ") && line.ends_with('{'))
     };
     let end = (0..lines.len()).find(|&i| opens_tests(i)).unwrap_or(lines.len());
     let strip = |line: &str| line.split("//").next().unwrap_or_default().to_owned();

@@ -301,8 +301,8 @@ fn mistakes_are_told_with_their_place_and_wrong_use_is_two() {
     project.write("recipes/broken.md", &QUICK.replace("margin = 17.2", "margn = 17.2").replace("epochs = 3", "epochs = \"3\""));
     let (code, told) = failure(&project.toji(&["run", "broken"]));
     assert_eq!(code, 2);
-    assert!(told.contains("broken.md:19:1: error") && told.contains("margin"), "{told}");
-    assert!(told.contains("broken.md:23:"), "all mistakes at once: {told}");
+    assert!(told.contains("broken.md:17:1: error") && told.contains("margin"), "{told}");
+    assert!(told.contains("broken.md:21:10"), "all mistakes at once: {told}");
 
     let (code, told) = failure(&project.toji(&["run", "nobody"]));
     assert_eq!(code, 2);

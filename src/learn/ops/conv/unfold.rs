@@ -59,8 +59,10 @@ impl Tap<'_> {
         let covered = line(first)..line(end);
         let source = (first + self.down) * width as isize + self.right;
         let skip = ((-source).max(0) as usize).min(covered.len());
-        let start = source.max(0) as usize;
-        let room = (width * self.plan.height).saturating_sub(start);
+        let plane = width * self.plan.height;
+        // A shift beyond the last pixel (a small picture under a wide kernel) covers nothing.
+        let start = (source.max(0) as usize).min(plane);
+        let room = plane - start;
         let len = (covered.len() - skip).min(room);
         let part = covered.start + skip..covered.start + skip + len;
         (covered, part, start)
