@@ -6,6 +6,7 @@ mod dag;
 mod data;
 mod house;
 mod learn;
+mod project;
 mod retrieve;
 mod session;
 mod show;

@@ -1,119 +1,12 @@
 //! The whole road through the real program: recipes, plans, kills, submissions, on the sample's photos.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value as Json;
 
-/// A project of its own with the sample's data and the repository's recipes.
-struct Project(tempfile::TempDir);
-
-/// Only brands whose photos are read by a quick recipe: all of the sample.
-const QUICK: &str = r#"# Quick
-
-```toml
-[recipe]
-seed = 3
-
-[augment]
-train = [{ op = "RandomResizedCrop", size = [32, 32], scale = [0.6, 1.0] }]
-
-[backbone]
-name = "resnet10t"
-weights = "none"
-embedding = 32
-
-[loss]
-name = "ArcFaceLoss"
-margin = 17.2
-scale = 30
-
-[train]
-epochs = 3
-batch = 32
-optimizer = { name = "AdamW", lr = 1e-3 }
-
-[folds]
-scheme = "stratified"
-k = 4
-
-[post]
-steps = [{ op = "pca", dim = 16 }, { op = "alpha-qe", k = 2 }]
-```
-"#;
-
-impl Project {
-    fn new() -> Project {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        copy(&root.join("data/sample"), &folder.path().join("data/sample"));
-        copy(&root.join("recipes"), &folder.path().join("recipes"));
-        fs::copy(root.join("toji.toml"), folder.path().join("toji.toml")).unwrap();
-        let project = Project(folder);
-        project.write("recipes/quick.md", QUICK);
-        project
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::File::create(&path).and_then(|mut f| std::io::Write::write_all(&mut f, text.as_bytes())).unwrap();
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_toji"));
-        command.args(args).current_dir(self.0.path()).stdin(Stdio::null());
-        command
-    }
-
-    fn toji(&self, args: &[&str]) -> Output {
-        self.command(args).output().unwrap()
-    }
-
-    /// Runs a command that must succeed; gives its JSON objects.
-    fn json(&self, args: &[&str]) -> Vec<Json> {
-        let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
-        let out = self.toji(&args);
-        let text = String::from_utf8(out.stdout).unwrap();
-        assert!(out.status.success(), "{args:?}: {text}{}", String::from_utf8_lossy(&out.stderr));
-        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
-    }
-
-    /// The stages that would run for a recipe, with their reasons.
-    fn would_run(&self, recipe: &str) -> Vec<(String, String)> {
-        let text = |step: &Json, name: &str| step[name].as_str().unwrap().to_owned();
-        let steps = self.json(&["plan", recipe]);
-        steps.iter().filter(|step| step["action"] == "run").map(|step| (text(step, "stage"), text(step, "reason"))).collect()
-    }
-
-    /// The bytes of the only artefact of a stage.
-    fn artefact(&self, stage: &str, file: &str) -> Vec<u8> {
-        let mut found = Vec::new();
-        for pair in fs::read_dir(self.path(".toji/store").join(stage)).unwrap().flatten() {
-            found.extend(fs::read_dir(pair.path()).unwrap().flatten().map(|entry| entry.path().join(file)));
-        }
-        assert_eq!(found.len(), 1, "{found:?}");
-        fs::read(&found[0]).unwrap()
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
+use crate::project::{Project, QUICK, copy};
 
 fn failure(out: &Output) -> (i32, String) {
     (out.status.code().unwrap(), String::from_utf8_lossy(&out.stderr).into_owned())
