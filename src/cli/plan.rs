@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 use toji::base::text::{pad, plain};
-use toji::dag::{Action, Board, History, Runs};
-use toji::session::{Photos, Rung, brew};
+use toji::base::Progress;
+use toji::dag::{Action, Board, Event, History, Runs};
+use toji::session::{Photos, Rung, brew, stopwatch};
 
 use super::failure::Failure;
 use super::say::duration;
@@ -18,6 +19,9 @@ pub struct Args {
     /// How far up the ladder: smoke, holdout, full.
     #[arg(long, default_value = "holdout")]
     rung: Rung,
+    /// Do not try a few batches of what this machine has no history of; its time then stays unknown.
+    #[arg(long)]
+    untimed: bool,
 }
 
 /// One step as JSON.
@@ -45,14 +49,28 @@ pub fn plan(context: &Context, args: &Args) -> Result<(), Failure> {
     context.say.wipe();
     let mut board = Board::new();
     board.refresh(&Runs::open(&project.toji));
-    let history = History::load(&project.store, &context.around.machine);
+    let mut history = History::load(&project.store, &context.around.machine);
     let mut broken = Vec::new();
     for recipe in &recipes {
         if recipe.is_broken() {
             broken.extend(recipe.diagnostics.clone());
             continue;
         }
-        let plan = brew::plan(&project, recipe, &photos, args.rung, &board, &history)?.plan;
+        let mut planned = brew::plan(&project, recipe, &photos, args.rung, &board, &history)?;
+        let unknown = stopwatch::unknown(&planned.graph, &history);
+        if !unknown.is_empty() && !args.untimed {
+            // Nothing tells how long this takes here: a few batches are tried.
+            let listen = |event: &Event| {
+                if let Event::Progress { what, done, total, unit, .. } = event {
+                    context.say.at(&format!("trying a few batches: {what}"), *done, *total, unit);
+                }
+            };
+            stopwatch::time(&project, recipe, &photos, &planned.graph, &unknown, &listen, &cancel)?;
+            context.say.wipe();
+            history = History::load(&project.store, &context.around.machine);
+            planned = brew::plan(&project, recipe, &photos, args.rung, &board, &history)?;
+        }
+        let plan = planned.plan;
         if context.say.is_json() {
             for step in &plan.steps {
                 let (stage, key) = (step.label(), step.key.to_string());

@@ -92,15 +92,17 @@ impl Teller<'_> {
                 let what = if stage == what { label(stage, part) } else { format!("{} {what}", label(stage, part)) };
                 self.say.bar(&gauge(&what, *done, *total, unit));
             }
-            Event::Point { series, part, x, value } if series == "loss" => {
+            Event::Point { series, value, .. } if series == "loss" => {
                 if let Ok(mut last) = self.last.lock() {
                     *last = *value;
                 }
-                let _ = (part, x);
             }
             Event::Point { series, part, x, value } if series.starts_with("MRR") => {
                 let loss = self.last.lock().map_or(f64::NAN, |last| *last);
-                line(format!("{part} epoch {x:.0}: loss {loss:.3}, {series} {value:.4}"));
+                line(match *x {
+                    0.0 => format!("{part} untrained: {series} {value:.4}"),
+                    _ => format!("{part} epoch {x:.0}: loss {loss:.3}, {series} {value:.4}"),
+                });
             }
             Event::Note { text } => line(format!("note: {text}")),
             Event::Warning { text } => line(format!("warning: {text}")),

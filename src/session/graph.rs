@@ -100,7 +100,8 @@ impl Graph {
 
     fn add(&mut self, task: Task, stage: Stage, work: f64) -> Key {
         let key = stage.artefact();
-        self.nodes.push(Node { work, ..Node::from(stage) });
+        let light = matches!(task, Task::Data | Task::Fold | Task::Score);
+        self.nodes.push(Node { work, light, ..Node::from(stage) });
         self.tasks.push(task);
         key
     }

@@ -14,6 +14,7 @@
 //!   and how it is run.
 //! - [`brew`]: carries a plan out; [`worker`]: does so for jobs of the queue, detached from any terminal.
 //! - [`survey`]: looks at the files again and gives a [`snapshot`]; [`watch`]: says when to look.
+//! - [`stopwatch`]: tries a few batches where nothing tells how long a stage takes;
 //! - [`submit`]: the file that is handed in.
 //!
 //! A viewer holds a snapshot and sends a [`command`]; whatever it asks for becomes a file that a
@@ -30,6 +31,7 @@ pub mod rung;
 pub mod schema;
 pub mod snapshot;
 pub mod stages;
+pub mod stopwatch;
 pub mod submit;
 pub mod survey;
 pub mod watch;

@@ -11,9 +11,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use super::history::History;
+use super::history::{Estimate, History};
 use super::stage::{Recorded, Span, Stage};
 use crate::base::Key;
+
+/// What a light stage is taken to last without history, in seconds.
+const LIGHT: f64 = 0.5;
 
 /// What a plan asks of the store.
 pub trait View {
@@ -39,11 +42,13 @@ pub struct Node {
     pub described: BTreeMap<String, String>,
     /// Whether its artefact is wanted for itself; the last stages always are.
     pub wanted: bool,
+    /// Whether it takes no time worth asking about: bookkeeping, which is cheap also without history.
+    pub light: bool,
 }
 
 impl From<Stage> for Node {
     fn from(stage: Stage) -> Node {
-        Node { stage, work: 0.0, blocked: None, described: BTreeMap::new(), wanted: false }
+        Node { stage, work: 0.0, blocked: None, described: BTreeMap::new(), wanted: false, light: false }
     }
 }
 
@@ -213,9 +218,11 @@ pub fn plan(
                 let left = f64::from(span.at.saturating_sub(from)) / f64::from(span.of.max(1));
                 step.work *= left.max(1e-3);
             }
-            let estimate = history.estimate(node.stage.name, step.work);
+            let light = node.light.then_some(Estimate { seconds: LIGHT, bytes: 0 });
+            let estimate = history.estimate(node.stage.name, step.work).or(light);
             step.seconds = estimate.map(|e| e.seconds);
-            step.bytes = estimate.map(|e| e.bytes);
+            // A speed that was only tried says nothing of a size.
+            step.bytes = estimate.map(|e| e.bytes).filter(|&bytes| bytes > 0);
             step.cheap = estimate.is_some_and(|e| e.seconds < auto_seconds);
             let ready = |&j: &usize| plan.steps[j].action == Action::Reuse || plan.steps[j].by_itself;
             step.by_itself = step.cheap && step.after.iter().all(ready);

@@ -49,6 +49,17 @@ impl Work {
         Ok(files::make_folder(&self.folder)?)
     }
 
+    /// Throws the work away, for a trial that nobody goes on from.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn discard(self) -> Result<(), DagError> {
+        files::remove_folder(&self.folder)?;
+        // An empty file that a next trial would reuse; where it stays it does no harm.
+        let _ = std::fs::remove_file(self.folder.with_extension("lock"));
+        Ok(())
+    }
+
     /// How many units (epochs) are complete.
     pub fn reached(&self) -> Option<u32> {
         reached(&self.folder)

@@ -68,6 +68,18 @@ pub(super) fn make_host<'a>(bench: &'a Bench<'a>, fold: usize) -> Result<Made<'a
     Ok(Made::new(move |folder: &Path| Ok(found.save(&folder.join(FILE))?)))
 }
 
+/// Embeds one batch by the untrained network: seconds, and its work in the measure of the graph.
+pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), SessionError> {
+    let model = model(bench, fold)?;
+    let places: Vec<u32> = bench.graph.folds[fold].gallery.iter().take(BATCH).copied().collect();
+    let count = places.len() as f64;
+    let clock = bench.project.around.clock.as_ref();
+    let began = clock.now();
+    photos(bench, places, model.network.as_ref(), &model.params, model.normalization, "a trial", "embed")?;
+    let giga = bench.project.cost(bench.recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
+    Ok((clock.now().since(began), count * giga))
+}
+
 /// A fold's network with the weights of its fit.
 fn trained(bench: &Bench<'_>, fold_number: usize) -> Result<Model, SessionError> {
     let mut model = model(bench, fold_number)?;

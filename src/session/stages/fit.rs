@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Bench, Made, Task, embed, part};
-use crate::base::{Key, Seed, Value, files};
+use crate::base::{Key, KeyWriter, Seed, Value, files};
 use crate::dag::{Event, Stage, Step};
 use crate::data::augment::{Normalization, Pipeline};
 use crate::data::batch::{Ahead, Epoch, Loader, Order, Pictures};
@@ -224,6 +224,63 @@ pub(super) fn recall(bench: &Bench<'_>, fold: usize, task: Task) -> Result<(), S
         }
     }
     Ok(())
+}
+
+/// Trains three batches that are thrown away: seconds of one batch, and its work in the measure of the graph.
+pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), SessionError> {
+    let settings: TrainSettings = decode(bench.recipe, "train")?;
+    let settings = TrainSettings { epochs: 1, ..settings };
+    let Model { network, mut params, normalization, .. } = model(bench, fold)?;
+    let mut batches = Few(FoldBatches::new(bench, &bench.graph.folds[fold], fold, &settings, normalization)?);
+    let table = bench.recipe.settings().get("loss").cloned().unwrap_or_else(Value::table);
+    let loss = loss::build(&table, network.embedding(), batches.0.classes.len())?;
+    let key = KeyWriter::new("stopwatch").number(u64::from(bench.project.around.pid)).finish();
+    let work = bench.project.store.work(&key)?.ok_or_else(|| SessionError::Held("a trial of a few batches".to_owned()))?;
+    let mut steps = Vec::new();
+    let mut observe = |event: &FitEvent| {
+        if let FitEvent::Step(step) = event {
+            steps.push((step.seconds, step.images as f64));
+        }
+    };
+    let mut no_score = |_: &Evaluate<'_>| -> Result<f64, train::OtherError> { Ok(0.0) };
+    let task = train::Task {
+        network: network.as_ref(),
+        loss: loss.as_ref(),
+        settings: &settings,
+        seed: seed(bench.recipe, fold),
+        until_epoch: 1,
+        key,
+    };
+    let mut around = Surroundings {
+        folder: work.folder(),
+        evaluate: &mut no_score,
+        observe: &mut observe,
+        clock: bench.project.around.clock.as_ref(),
+        cancel: bench.cancel,
+        save_seconds: f64::INFINITY,
+    };
+    let done = train::fit(&task, &mut params, &mut batches, &mut around);
+    work.discard()?;
+    done?;
+    // The first batch waits for the first pictures; where there is only one it has to do.
+    let later = if steps.len() > 1 { &steps[1..] } else { &steps[..] };
+    let (seconds, images) = later.iter().fold((0.0, 0.0), |sum, step| (sum.0 + step.0, sum.1 + step.1));
+    let giga = bench.project.cost(bench.recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
+    Ok((seconds, images * giga))
+}
+
+/// The first three batches of an epoch.
+struct Few<'a>(FoldBatches<'a>);
+
+impl Batches for Few<'_> {
+    fn steps(&self) -> usize {
+        self.0.steps().min(3)
+    }
+
+    fn epoch(&mut self, epoch: usize, first: usize) -> Result<train::Epoch<'_>, train::OtherError> {
+        let steps = self.steps();
+        Ok(Box::new(self.0.epoch(epoch, first)?.take(steps - first)))
+    }
 }
 
 /// Turns what training says into events: a few points of the loss an epoch, not one a step.

@@ -10,7 +10,7 @@
 mod page;
 mod state;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use super::project::{FACTS, TOJI};
 use super::snapshot::{Counting, Problem, Snapshot, Worker};
 use super::stages::score;
 use super::watch::{Stamp, stamp};
-use super::{Photos, Project, Recipe, Rung, SessionError, Surroundings, recipe};
+use super::{Photos, Project, Recipe, Rung, SessionError, Surroundings, recipe, stopwatch};
 use crate::base::{Cancel, Key, Progress, Value, files};
 use crate::book::Diagnostic;
 use crate::dag::{Board, History, Lane, Queue, RunState, RunView, Runs};
@@ -48,6 +48,8 @@ pub struct Survey {
     plans: HashMap<String, (Key, Arc<Planned>)>,
     scores: HashMap<Key, Option<Arc<Scored>>>,
     samples: page::Samples,
+    trial: Option<std::thread::JoinHandle<Result<(), SessionError>>>,
+    tried: HashSet<Key>,
     notice: Option<String>,
     began: bool,
 }
@@ -76,6 +78,8 @@ impl Survey {
             plans: HashMap::new(),
             scores: HashMap::new(),
             samples: page::Samples::default(),
+            trial: None,
+            tried: HashSet::new(),
             notice: None,
             began: false,
         }
@@ -95,7 +99,7 @@ impl Survey {
 
     /// Whether something runs or waits, so that looking again soon is worth it.
     pub fn is_busy(&self) -> bool {
-        self.queue.has_background_worker() || self.board.runs().any(|run| run.state() == RunState::Running)
+        self.trial.is_some() || self.queue.has_background_worker() || self.board.runs().any(|run| run.state() == RunState::Running)
     }
 
     /// Reads what changed and gives the snapshot. `partly` is shown snapshots while reading takes long.
@@ -117,7 +121,39 @@ impl Survey {
             self.first_pour();
         }
         self.keep_worker();
+        self.try_speeds();
         self.snapshot()
+    }
+
+    /// Where nothing tells how long a recipe's stages take here, a few batches are tried on a thread of its
+    /// own, one recipe after the other, while no worker needs the processor.
+    fn try_speeds(&mut self) {
+        if let Some(trial) = self.trial.take_if(|trial| trial.is_finished()) {
+            if let Ok(Err(error)) = trial.join() {
+                self.notice = Some(format!("trying a few batches: {}", brew::chain(&error)));
+            }
+            self.plans.clear();
+            if let Ok(project) = &self.project {
+                self.history = History::load(&project.store, &self.around.machine);
+            }
+            self.plan();
+        }
+        let (Ok(project), Some(Ok(photos))) = (self.project.clone(), self.photos.clone()) else { return };
+        if self.trial.is_some() || self.queue.has_background_worker() || !self.queue.waiting().is_empty() {
+            return;
+        }
+        for recipe in self.recipes.iter().map(|(_, recipe)| recipe.clone()) {
+            let Some((basis, planned)) = self.plans.get(&recipe.name).cloned() else { continue };
+            let tasks = stopwatch::unknown(&planned.graph, &self.history);
+            if tasks.is_empty() || !self.tried.insert(basis) {
+                continue;
+            }
+            let work = move || {
+                stopwatch::time(&project, &recipe, &photos, &planned.graph, &tasks, &|_| {}, &Cancel::new())
+            };
+            self.trial = Some(std::thread::spawn(work));
+            return;
+        }
     }
 
     /// A look that starts nothing: for plots and lists.
