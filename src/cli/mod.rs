@@ -84,7 +84,7 @@ impl Context {
     fn root(&self) -> Result<PathBuf, Failure> {
         let facts = toji::session::project::FACTS;
         match &self.root {
-            Some(root) if root.join(facts).is_file() => Ok(root.clone()),
+            Some(root) if self.here.join(root).join(facts).is_file() => Ok(self.here.join(root)),
             Some(root) => Err(Failure::usage(format!("{} has no {facts}", root.display()))
                 .hint("name the folder that holds it, or make one with: toji new DIR")),
             None => {
@@ -115,6 +115,11 @@ pub fn run() -> ExitCode {
             return ExitCode::from(if wrong { 2 } else { 0 });
         }
     };
+    if matches!(args.command, Some(Command::Worker(_))) {
+        // First of all: from here on a closed terminal does not reach the worker. Started by hand in a shell
+        // it leads its group already and stays in its session.
+        let _ = rustix::process::setsid();
+    }
     let say = Say::new(args.json);
     let done = surroundings::here().and_then(|(around, here)| {
         let context = Context { root: args.project, here, around, say: say.clone() };

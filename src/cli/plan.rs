@@ -1,13 +1,12 @@
 //! `toji plan`: what would run, and why.
 
 use serde::Serialize;
-use toji::base::text::{pad, plain};
+use toji::base::text::{duration, pad, plain};
 use toji::base::Progress;
 use toji::dag::{Action, Board, Event, History, Runs};
 use toji::session::{Photos, Rung, brew, stopwatch};
 
 use super::failure::Failure;
-use super::say::duration;
 use super::{Context, surroundings};
 
 /// Arguments.

@@ -5,13 +5,13 @@
 
 use std::sync::Mutex;
 
-use toji::base::text::plain;
+use toji::base::text::{duration, plain};
 use toji::dag::Event;
 use toji::session::brew::{self, Brewed, Manner};
 use toji::session::{Photos, Rung};
 
 use super::failure::Failure;
-use super::say::{Say, duration, gauge};
+use super::say::{Say, gauge};
 use super::{Context, surroundings};
 
 /// Arguments.

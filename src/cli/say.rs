@@ -105,13 +105,3 @@ pub fn gauge(what: &str, done: u64, total: u64, unit: &str) -> String {
     let full = (20 * done.min(total) / total) as usize;
     format!("{what} {}{} {done} of {total} {unit}", "━".repeat(full), "╌".repeat(20 - full))
 }
-
-/// Seconds as people say them.
-pub fn duration(seconds: f64) -> String {
-    let whole = seconds.max(0.0).round() as u64;
-    match whole {
-        0..60 => format!("{seconds:.1} s"),
-        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
-        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
-    }
-}

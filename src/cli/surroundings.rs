@@ -32,19 +32,24 @@ pub fn here() -> Result<(Surroundings, PathBuf), Failure> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let cpu = cpu();
     let command: Vec<String> = std::env::args().collect();
+    let machine = format!("{cpu}, {threads} threads");
+    let facts = Arc::new(move |root: &Path| facts(root, &cpu, threads));
+    let around = Surroundings { clock: Arc::new(System), machine, threads, pid: std::process::id(), command, facts };
+    Ok((around, here))
+}
+
+/// What `recipe.lock.toml` keeps of this machine and of the project's repository.
+fn facts(root: &Path, cpu: &str, threads: usize) -> Value {
     let mut facts = Value::table();
     facts.set("toji", Value::Text(env!("CARGO_PKG_VERSION").to_owned()));
     facts.set("rustc", Value::Text(env!("TOJI_RUSTC").to_owned()));
     facts.set("crates", Value::Text(Key::of_bytes(include_bytes!("../../Cargo.lock")).to_string()));
-    facts.set("cpu", Value::Text(cpu.clone()));
+    facts.set("cpu", Value::Text(cpu.to_owned()));
     facts.set("threads", Value::Int(threads as i64));
     facts.set("gpu", Value::Text("none used".to_owned()));
     facts.set("os", Value::Text(format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)));
-    git(&here, &mut facts);
-    let machine = format!("{cpu}, {threads} threads");
-    let around =
-        Surroundings { clock: Arc::new(System), machine, threads, pid: std::process::id(), command, facts };
-    Ok((around, here))
+    git(root, &mut facts);
+    facts
 }
 
 /// The processor's name.

@@ -23,7 +23,7 @@ pub fn verify(context: &Context) -> Result<(), Failure> {
         context.say.json(&serde_json::json!({ "checked": found.checked, "new": found.new, "differ": differ }));
     } else {
         for difference in &found.differ {
-            context.say.line(&plain(&format!("{} changed though its size and time did not", difference.path.display())));
+            context.say.line(&plain(&format!("{} is not what is remembered of it", difference.path.display())));
         }
         context.say.line(&format!(
             "{} pictures read, {} not seen before, {} changed",

@@ -76,6 +76,7 @@ fn watch(mut survey: Survey, feed: &Sender<Feed>, wake: Sender<Wake>, woken: &Re
     let mut watched: Vec<PathBuf> = Vec::new();
     let mut watcher: Option<Watch> = None;
     let mut files = Vec::new();
+    let mut was_busy = false;
     loop {
         let snapshot = survey.look(&partly, &cancel);
         if differs(last.as_ref(), &snapshot) {
@@ -108,9 +109,11 @@ fn watch(mut survey: Survey, feed: &Sender<Feed>, wake: Sender<Wake>, woken: &Re
                 Ok(Wake::Changed) => break,
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
-                    let now = stamp_of(&watched);
-                    if survey.is_busy() || now != files {
+                    let (now, busy) = (stamp_of(&watched), survey.is_busy());
+                    // Once more when work has ended: the last words are read, and a job that came too late is seen.
+                    if busy || was_busy || now != files {
                         files = now;
+                        was_busy = busy;
                         break;
                     }
                 }
@@ -136,6 +139,8 @@ fn stamp_of(folders: &[PathBuf]) -> toji::session::watch::Stamp {
         .flat_map(|folder| {
             let mut files = recipe::files_in(folder);
             files.push(folder.join(toji::session::project::FACTS));
+            // A folder's own time tells of runs and jobs that came or went.
+            files.push(folder.clone());
             files
         })
         .collect();

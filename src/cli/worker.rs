@@ -26,8 +26,6 @@ pub struct Args {
 /// Works until there is nothing to do.
 pub fn work(context: &Context, args: &Args) -> Result<(), Failure> {
     let root = context.root()?;
-    // Started by hand in a shell it is the leader of its group already and stays in its session.
-    let _ = rustix::process::setsid();
     let cancel = surroundings::stop_on_signals();
     toji::base::files::make_folder(&root.join(TOJI)).map_err(|e| Failure::failed(e.to_string()))?;
     let log = Mutex::new(open_log(&root)?);

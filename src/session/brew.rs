@@ -259,7 +259,8 @@ fn one(bench: &Bench<'_>, task: stages::Task, step: &Step, run: &Run, manner: Ma
     });
     let overrun = AtomicBool::new(false);
     let made = limited(bench, manner.only_cheap.then_some(step.seconds).flatten(), &overrun, || {
-        let made = stages::make(bench, task, step)?;
+        let made = made_or_found(bench, task, step)?;
+        let Some(made) = made else { return Ok(None) };
         let facts: Value = made.facts;
         let making = Making {
             recipe: &bench.recipe.name,
@@ -271,10 +272,16 @@ fn one(bench: &Bench<'_>, task: stages::Task, step: &Step, run: &Run, manner: Ma
             facts: &facts,
             replace: step.replace,
         };
-        bench.project.store.publish(&step.stage, &making, clock, made.write)
+        let folder = bench.project.store.publish(&step.stage, &making, clock, made.write)?;
+        drop(made.hold);
+        Ok(Some(folder))
     });
     let folder = match made {
-        Ok(folder) => folder,
+        Ok(Some(folder)) => folder,
+        Ok(None) => {
+            (bench.tell)(Event::StageReused { stage, part, key: step.key });
+            return stages::recall(bench, task);
+        }
         Err(error) => {
             let told = match overrun.load(Ordering::Relaxed) {
                 true => format!("took {OVERRUN} times as long as thought and was stopped; it waits to be asked"),
@@ -287,6 +294,31 @@ fn one(bench: &Bench<'_>, task: stages::Task, step: &Step, run: &Run, manner: Ma
     let bytes = size_of(&folder);
     (bench.tell)(Event::StageFinished { stage, part, key: step.key, seconds: clock.now().since(started), bytes });
     Ok(())
+}
+
+/// Makes a step's artefact; `None` when another process made it meanwhile, which is waited for.
+fn made_or_found<'a>(
+    bench: &'a Bench<'a>,
+    task: stages::Task,
+    step: &Step,
+) -> Result<Option<stages::Made<'a>>, SessionError> {
+    let mut told = false;
+    loop {
+        bench.cancel.check()?;
+        if told && bench.project.store.has(step.stage.name, &step.key) {
+            return Ok(None);
+        }
+        match stages::make(bench, task, step) {
+            Err(SessionError::Held(what)) => {
+                if !told {
+                    (bench.tell)(Event::Note { text: format!("{what} is being made by another process; waiting for it") });
+                }
+                told = true;
+                std::thread::sleep(LOOK);
+            }
+            made => return made.map(Some),
+        }
+    }
 }
 
 /// Does `work`, and asks it to stop when it takes [`OVERRUN`] times the estimate.

@@ -9,7 +9,7 @@ use super::stages::{self, Task};
 use super::{Photos, Project, Recipe, Rung, SessionError};
 use crate::base::Key;
 use crate::dag::{Node, Recorded, Stage};
-use crate::data::folds::{self, Fold};
+use crate::data::folds::Fold;
 use crate::learn::train::TrainSettings;
 
 /// What a recipe means on these photos.
@@ -33,27 +33,25 @@ impl Graph {
     /// When the settings do not fit the data: a fold scheme that finds too few photos, a backbone
     /// without weights.
     pub fn of(project: &Project, recipe: &Recipe, photos: &Photos, rung: Rung) -> Result<Graph, SessionError> {
-        let settings = recipe.settings();
         let train: TrainSettings = decode(recipe, "train")?;
-        let fold_settings = settings.get("folds").cloned().unwrap_or_else(crate::base::Value::table);
-        let folds = folds::folds(&photos.manifest, &fold_settings, &project.competition.protocol)?;
-        let mut graph = Graph { nodes: Vec::new(), tasks: Vec::new(), folds: Arc::new(folds), rung, epochs: train.epochs };
+        let divided = project.divided(recipe, photos)?;
+        let folds = divided.folds.clone();
+        let mut graph = Graph { nodes: Vec::new(), tasks: Vec::new(), folds, rung, epochs: train.epochs };
 
         let data = graph.add(Task::Data, stages::data::stage(project, photos), photos.manifest.photos.len() as f64);
-        let fold = graph.add(Task::Fold, stages::fold::stage(project, recipe, data), 1.0);
+        let fold = graph.add(Task::Fold, stages::fold::stage(project, recipe, data, divided.key), 1.0);
         let until = rung.epochs(train.epochs);
         // Work in multiply-adds, so that one network's history tells of another's: 10⁹ of them a unit.
         let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
         let mut rankings = Vec::new();
         for i in 0..rung.folds(graph.folds.len()) {
-            let (images, queries, gallery) = {
-                let fold = &graph.folds[i];
-                (fold.train.len() as f64, fold.query.len() as f64, fold.gallery.len() as f64)
-            };
-            let stage = stages::fit::stage(project, recipe, i, photos.manifest.key_of(&graph.folds[i].train), until, train.epochs)?;
+            let fold_here = &graph.folds[i];
+            let (images, embedded) = (fold_here.train.len() as f64, divided.embedded[i] as f64);
+            let (queries, gallery) = (fold_here.query.len() as f64, fold_here.gallery.len() as f64);
+            let stage = stages::fit::stage(project, recipe, i, divided.train[i], until, train.epochs)?;
             let fit = graph.add(Task::Fit { fold: i, until }, stage, images * train.epochs as f64 * giga);
             let stage = stages::embed::stage(recipe, i, fit, fold);
-            let embed = graph.add(Task::Embed { fold: i }, stage, (queries + gallery) * giga);
+            let embed = graph.add(Task::Embed { fold: i }, stage, embedded * giga);
             let mut last = embed;
             if stages::post::has_steps(recipe) {
                 last = graph.add(Task::Post { fold: i }, stages::post::stage(recipe, i, embed), queries * gallery);

@@ -23,7 +23,7 @@ pub fn text(project: &Project, recipe: &Recipe, photos: &Photos, graph: &Graph, 
     lock.set("lock.command", Value::List(project.around.command.iter().map(|word| text(word)).collect()));
     lock.set("lock.machine", text(&project.around.machine));
     lock.set("lock.manifest", Value::Text(photos.key.to_string()));
-    lock.set("surroundings", project.around.facts.clone());
+    lock.set("surroundings", (project.around.facts)(&project.root));
     lock.set("facts", project.facts.clone());
     lock.set("settings", recipe.settings().clone());
     let stages = graph.nodes.iter().map(|node| {

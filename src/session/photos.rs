@@ -7,7 +7,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::{Project, SessionError};
-use crate::base::{Cancel, Key, Progress};
+use crate::base::{Cancel, Key, KeyWriter, Progress};
 use crate::data::batch::Pictures;
 use crate::data::Manifest;
 
@@ -17,6 +17,8 @@ pub struct Photos {
     pub manifest: Manifest,
     /// The key of the manifest's content.
     pub key: Key,
+    /// The key of what the tables' other columns say, by which folds may be cut.
+    pub columns: Key,
     /// What the reader has to say: an encoding that was guessed, pictures that were skipped.
     pub notes: Vec<String>,
     pictures: OnceLock<Arc<Pictures>>,
@@ -36,7 +38,18 @@ impl Photos {
     pub fn read(project: &Project, progress: &dyn Progress, cancel: &Cancel) -> Result<Photos, SessionError> {
         let cache = project.toji.join(CACHE);
         let (manifest, report) = Manifest::read(&project.competition, &cache, cancel, progress)?;
-        Ok(Photos { key: manifest.key(), manifest, notes: report.notes, pictures: OnceLock::new() })
+        let mut columns = KeyWriter::new("columns 1");
+        for (name, column) in &manifest.columns {
+            columns.bytes(name.as_bytes());
+            for value in &column.values {
+                columns.bytes(value.as_bytes());
+            }
+            for value in &column.of_photo {
+                columns.number(value.map_or(0, |value| u64::from(value) + 1));
+            }
+        }
+        let (key, columns) = (manifest.key(), columns.finish());
+        Ok(Photos { key, columns, manifest, notes: report.notes, pictures: OnceLock::new() })
     }
 
     /// The pictures by their place in the manifest; decoded when asked for.

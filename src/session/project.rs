@@ -7,12 +7,14 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Recipe, SessionError, recipe, schema};
-use crate::base::{Clock, Key, KeyWriter, Value};
+use super::watch::{Stamp, stamp};
+use super::{Photos, Recipe, SessionError, recipe, schema};
+use crate::base::{Clock, Key, KeyWriter, Value, files};
 use crate::book::{self, Diagnostic, Schema};
 use crate::dag::Store;
 use crate::data::Competition;
 use crate::data::augment::Pipeline;
+use crate::data::folds::{self, Fold};
 use crate::learn::backbone::{self, Cost};
 
 /// What the library may not ask for by itself.
@@ -28,8 +30,8 @@ pub struct Surroundings {
     pub pid: u32,
     /// Its command line.
     pub command: Vec<String>,
-    /// Facts for `recipe.lock.toml`: commit, dirty diff, toolchain, lock file's hash, CPU.
-    pub facts: Value,
+    /// Facts for `recipe.lock.toml` about a project's folder: commit, dirty diff, toolchain, crates' hash, CPU.
+    pub facts: Arc<dyn Fn(&Path) -> Value + Send + Sync>,
 }
 
 /// A competition's folder.
@@ -50,6 +52,22 @@ pub struct Project {
     pub around: Surroundings,
     /// What networks cost, by settings and size: counting one means building it.
     costs: Mutex<HashMap<Key, Option<Cost>>>,
+    /// Folds by photos and settings: most recipes share them.
+    folds: Mutex<HashMap<Key, Arc<Divided>>>,
+    /// Keys of files of weights, by their stamps.
+    weights: Mutex<HashMap<PathBuf, (Stamp, Key)>>,
+}
+
+/// The folds of some photos, with the keys that stages are made of.
+pub struct Divided {
+    /// The folds.
+    pub folds: Arc<Vec<Fold>>,
+    /// The key of which photos are where.
+    pub key: Key,
+    /// For each fold the key of what its training photos are.
+    pub train: Vec<Key>,
+    /// For each fold how many photos are embedded: queries and gallery, each once.
+    pub embedded: Vec<usize>,
 }
 
 /// The name of the facts' file.
@@ -82,6 +100,8 @@ impl Project {
             schema: schema::recipes(),
             around: around.clone(),
             costs: Mutex::default(),
+            folds: Mutex::default(),
+            weights: Mutex::default(),
         })
     }
 
@@ -119,17 +139,62 @@ impl Project {
         costs.entry(key).or_insert_with(count).map(|cost| (cost, side))
     }
 
+    /// The folds of a recipe on these photos.
+    ///
+    /// # Errors
+    /// When its scheme does not fit them.
+    pub fn divided(&self, recipe: &Recipe, photos: &Photos) -> Result<Arc<Divided>, SessionError> {
+        let settings = recipe.settings().get("folds").cloned().unwrap_or_else(Value::table);
+        let mut key = KeyWriter::new("folds of");
+        settings.write_key(&mut key);
+        let key = key.key(&photos.key).key(&photos.columns).finish();
+        if let Some(known) = self.folds.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(known.clone());
+        }
+        let folds = folds::folds(&photos.manifest, &settings, &self.competition.protocol)?;
+        let mut division = KeyWriter::new("division 1");
+        for list in folds.iter().flat_map(|fold| [&fold.train, &fold.query, &fold.gallery]) {
+            division.number(list.len() as u64);
+            for &photo in list {
+                division.number(u64::from(photo));
+            }
+        }
+        let embedded = |fold: &Fold| {
+            let mut places: Vec<u32> = fold.query.iter().chain(&fold.gallery).copied().collect();
+            places.sort_unstable();
+            places.dedup();
+            places.len()
+        };
+        let divided = Arc::new(Divided {
+            key: division.finish(),
+            train: folds.iter().map(|fold| photos.manifest.key_of(&fold.train)).collect(),
+            embedded: folds.iter().map(embedded).collect(),
+            folds: Arc::new(folds),
+        });
+        self.folds.lock().unwrap_or_else(PoisonError::into_inner).insert(key, divided.clone());
+        Ok(divided)
+    }
+
+    /// The key of a file of weights; read again only when the file changed.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn weights_key(&self, file: &Path) -> Result<Key, SessionError> {
+        let now = stamp([file]);
+        let mut known = self.weights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((then, key)) = known.get(file)
+            && *then == now
+            && !now.is_empty()
+        {
+            return Ok(*key);
+        }
+        let key = Key::of_bytes(&files::read(file)?);
+        known.insert(file.to_owned(), (now, key));
+        Ok(key)
+    }
+
     /// The metric's name, as it is shown.
     pub fn metric(&self) -> String {
         format!("{}@{}", self.competition.metric, self.competition.k)
-    }
-
-    /// The key of the facts that decide which photos there are and what they are for.
-    pub fn data_key(&self) -> Key {
-        let mut out = KeyWriter::new("toji facts 1");
-        for table in ["competition", "data", "protocol"] {
-            self.facts.get(table).cloned().unwrap_or_else(Value::table).write_key(&mut out);
-        }
-        out.finish()
     }
 }

@@ -67,7 +67,9 @@ pub fn submit(
     let answers = answers(&bench)?;
 
     let facts = &project.competition.submission;
-    let sample = facts.sample.as_ref().filter(|sample| sample.is_file());
+    // A sample that the facts name must be there; the one that a layout assumes may be missing.
+    let named = project.facts.get("submission.sample").is_some();
+    let sample = facts.sample.as_ref().filter(|sample| named || sample.is_file());
     let sample_text = sample.map(|sample| files::read_text(sample)).transpose()?;
     let header = sample_text.as_deref().and_then(submission::header_of);
     let default = Layout::default();

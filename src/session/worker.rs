@@ -4,17 +4,19 @@
 //! while a training goes on. It opens the project anew for each job: what is on disk when a job
 //! begins is what counts. Without work for a while it ends; whoever adds a job starts it again.
 
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::brew::{self, Manner};
+use super::project::TOJI;
 use super::{Photos, Project, Rung, SessionError, Surroundings};
-use crate::base::progress::Silent;
-use crate::base::{Cancel, Clock};
+use crate::base::{Cancel, Key, Time, files};
 use crate::book;
-use crate::dag::{Job, Lane, Queue, Worker};
+use crate::dag::{Job, Lane, Queue, Taken, Worker};
 
+/// A job over which so many workers died is not tried again by itself.
+const DEATHS: u32 = 2;
 /// How often a lane looks for a job.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -30,14 +32,16 @@ pub fn work(
     report: &(dyn Fn(&str) + Sync),
     cancel: &Cancel,
 ) -> Result<Option<u64>, SessionError> {
-    let queue = Queue::open(&root.join(super::project::TOJI), &around.machine);
+    let queue = Queue::open(&root.join(TOJI), &around.machine);
     let clock = around.clock.as_ref();
     let Some(worker) = queue.register_background(around.pid, clock.now())? else { return Ok(None) };
-    let busy = Busy { lanes: AtomicU64::new(0), done: AtomicU64::new(0), last: AtomicU64::new(clock.now().0.to_bits()) };
+    let busy = Mutex::new(Busy { lanes: 0, done: 0, last: clock.now(), leaving: false });
     std::thread::scope(|scope| {
+        let serving = Serving { root, around, worker: &worker, queue: &queue, busy: &busy, idle_seconds, report, cancel };
+        let serving = Arc::new(serving);
         let lane = |lane: Lane| {
-            let (worker, busy) = (&worker, &busy);
-            scope.spawn(move || serve(root, around, lane, worker, busy, idle_seconds, report, cancel))
+            let serving = serving.clone();
+            scope.spawn(move || serving.serve(lane))
         };
         let lanes = [lane(Lane::Cheap), lane(Lane::Dear)];
         for lane in lanes {
@@ -46,61 +50,114 @@ pub fn work(
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        Ok(Some(busy.done.load(Ordering::Relaxed)))
+        Ok(Some(busy.lock().unwrap_or_else(PoisonError::into_inner).done))
     })
 }
 
 /// What the lanes know of each other.
 struct Busy {
     /// How many work.
-    lanes: AtomicU64,
+    lanes: u32,
     /// Jobs done.
-    done: AtomicU64,
-    /// When there was last something to do: bits of seconds.
-    last: AtomicU64,
+    done: u64,
+    /// When there was last something to do.
+    last: Time,
+    /// The worker ends: no lane takes a job any more.
+    leaving: bool,
 }
 
-#[expect(clippy::too_many_arguments, reason = "one lane of one worker, spelled out")]
-fn serve(
-    root: &Path,
-    around: &Surroundings,
-    lane: Lane,
-    worker: &Worker,
-    busy: &Busy,
+/// One lane of one worker.
+struct Serving<'a> {
+    root: &'a Path,
+    around: &'a Surroundings,
+    worker: &'a Worker,
+    queue: &'a Queue,
+    busy: &'a Mutex<Busy>,
     idle_seconds: f64,
-    report: &(dyn Fn(&str) + Sync),
-    cancel: &Cancel,
-) -> Result<(), SessionError> {
-    let clock: &dyn Clock = around.clock.as_ref();
-    while !cancel.is_cancelled() {
-        let Some(taken) = worker.take(&[lane])? else {
-            let idle = clock.now().0 - f64::from_bits(busy.last.load(Ordering::Relaxed));
-            if busy.lanes.load(Ordering::Relaxed) == 0 && idle > idle_seconds {
-                return Ok(());
+    report: &'a (dyn Fn(&str) + Sync),
+    cancel: &'a Cancel,
+}
+
+impl Serving<'_> {
+    fn serve(&self, lane: Lane) -> Result<(), SessionError> {
+        while !self.cancel.is_cancelled() {
+            match self.next(lane)? {
+                Next::Leave => return Ok(()),
+                Next::Wait => std::thread::sleep(LOOK),
+                Next::Do(taken) => self.work_on(taken)?,
             }
-            std::thread::sleep(LOOK);
-            continue;
-        };
-        busy.lanes.fetch_add(1, Ordering::Relaxed);
-        report(&format!("{} up to {}: begins", taken.job.recipe, taken.job.rung));
+        }
+        Ok(())
+    }
+
+    /// A job, or whether to go: both lanes decide under one lock, so that neither leaves while the other works or
+    /// something waits.
+    fn next(&self, lane: Lane) -> Result<Next, SessionError> {
+        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        if busy.leaving {
+            return Ok(Next::Leave);
+        }
+        if let Some(taken) = self.worker.take(&[lane])? {
+            busy.lanes += 1;
+            return Ok(Next::Do(taken));
+        }
+        let idle = self.around.clock.now().since(busy.last);
+        busy.leaving = busy.lanes == 0 && idle > self.idle_seconds && self.queue.waiting().is_empty();
+        Ok(if busy.leaving { Next::Leave } else { Next::Wait })
+    }
+
+    fn work_on(&self, taken: Taken) -> Result<(), SessionError> {
+        let name = format!("{} up to {}", taken.job.recipe, taken.job.rung);
+        (self.report)(&format!("{name}: begins"));
         // A panic in a job is a fault of Toji, but must not take the other lane's training with it.
-        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(root, around, &taken.job, cancel)));
+        let work = || match taken.job.deaths {
+            0..DEATHS => job(self.root, self.around, &taken.job, self.cancel),
+            deaths => Err(SessionError::Unfit(format!("{deaths} workers died over it (out of memory?); ask for it again to try once more"))),
+        };
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
         let told = match &done {
             Ok(Ok(())) => "done".to_owned(),
             Ok(Err(error)) => brew::chain(error),
             Err(_) => "panicked; this is a fault of Toji".to_owned(),
         };
-        report(&format!("{} up to {}: {told}", taken.job.recipe, taken.job.rung));
+        (self.report)(&format!("{name}: {told}"));
         match &done {
             // The worker itself was asked to end: the job waits for the next one.
-            Ok(Err(error)) if error.is_cancelled() && cancel.is_cancelled() => taken.give_back()?,
+            Ok(Err(error)) if error.is_cancelled() && self.cancel.is_cancelled() => taken.give_back()?,
             _ => taken.done()?,
         }
-        busy.done.fetch_add(1, Ordering::Relaxed);
-        busy.last.store(clock.now().0.to_bits(), Ordering::Relaxed);
-        busy.lanes.fetch_sub(1, Ordering::Relaxed);
+        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.done += 1;
+        busy.last = self.around.clock.now();
+        busy.lanes -= 1;
+        Ok(())
     }
-    Ok(())
+}
+
+/// What a lane does next.
+enum Next {
+    Do(Taken),
+    Wait,
+    Leave,
+}
+
+/// The file that asks for a recipe's taken job to stop before its run begins.
+fn stop_file(root: &Path, recipe: &str) -> PathBuf {
+    root.join(TOJI).join("queue").join("stops").join(Key::of_bytes(recipe.as_bytes()).short())
+}
+
+/// Asks the worker to drop the job of a recipe that it has taken.
+///
+/// # Errors
+/// When the request cannot be written.
+pub fn request_stop(root: &Path, recipe: &str, now: Time) -> Result<(), SessionError> {
+    Ok(files::publish(&stop_file(root, recipe), now.0.to_string().as_bytes())?)
+}
+
+/// Whether a job that was asked for at `requested` was asked to stop since.
+fn stop_requested(root: &Path, recipe: &str, requested: Time) -> bool {
+    let asked = files::read_text(&stop_file(root, recipe)).ok().and_then(|text| text.trim().parse::<f64>().ok());
+    asked.is_some_and(|asked| asked >= requested.0)
 }
 
 /// Does one job.
@@ -110,9 +167,16 @@ fn job(root: &Path, around: &Surroundings, job: &Job, cancel: &Cancel) -> Result
     })?;
     let recipe = project.recipe(&job.recipe)?;
     let rung: Rung = job.rung.parse().map_err(SessionError::Unfit)?;
-    let photos = Photos::read(&project, &Silent, cancel)?;
     // A run is stopped by its own request; the worker goes on with the next job.
     let own = cancel.child();
+    let heard = |_: &str, _: u64, _: u64, _: &str| {
+        if stop_requested(root, &job.recipe, job.requested) {
+            own.cancel();
+        }
+    };
+    let photos = Photos::read(&project, &heard, &own)?;
+    heard("", 0, 0, "");
+    own.check()?;
     let manner = Manner { only_cheap: job.lane == Lane::Cheap, host: false };
     brew::brew(&project, &recipe, &photos, rung, manner, &|_| {}, &own)?;
     Ok(())

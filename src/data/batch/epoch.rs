@@ -21,6 +21,8 @@ pub enum Order {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Epoch {
     photos: Vec<u32>,
+    /// For each slot the photo's place in the list that was given.
+    places: Vec<u32>,
     batch: usize,
     drop_last: bool,
     seed: Seed,
@@ -31,13 +33,15 @@ impl Epoch {
     /// The walk number `epoch` (from 0) under the recipe's seed. A photo may be listed more than once.
     /// With `drop_last`, photos that do not fill a whole batch at the end are left out of this epoch; unless there are
     /// fewer than one batch in all, which then is given as it is.
-    pub fn new(mut photos: Vec<u32>, order: Order, batch: usize, drop_last: bool, seed: Seed, epoch: u64) -> Epoch {
+    pub fn new(listed: Vec<u32>, order: Order, batch: usize, drop_last: bool, seed: Seed, epoch: u64) -> Epoch {
         let batch = batch.max(1);
+        let mut places: Vec<u32> = (0..listed.len() as u32).collect();
         if order == Order::Shuffled {
-            seed.named("order").at(epoch).draws().shuffle(&mut photos);
+            seed.named("order").at(epoch).draws().shuffle(&mut places);
         }
+        let photos: Vec<u32> = places.iter().map(|&place| listed[place as usize]).collect();
         let drop_last = drop_last && photos.len() > batch;
-        Epoch { photos, batch, drop_last, seed, epoch }
+        Epoch { photos, places, batch, drop_last, seed, epoch }
     }
 
     /// The photos in the order of their slots, those of a dropped batch included.
@@ -56,9 +60,10 @@ impl Epoch {
         start..(start + self.batch).min(self.photos.len())
     }
 
-    /// The place from which the picture in a slot draws: (seed, epoch, slot, photo).
+    /// The place from which the picture in a slot draws: (seed, epoch, slot, its place in the list). Not the
+    /// photo's place in the manifest, which moves when other photos come or go.
     pub fn seed_of(&self, slot: usize) -> Seed {
-        self.seed.named("augment").at(self.epoch).at(slot as u64).at(u64::from(self.photos[slot]))
+        self.seed.named("augment").at(self.epoch).at(slot as u64).at(u64::from(self.places[slot]))
     }
 }
 

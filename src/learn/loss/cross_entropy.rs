@@ -63,16 +63,14 @@ impl Loss for CrossEntropyLoss {
 ///
 /// `logits` `[b, n]`; every class must be below n.
 pub(super) fn cross_entropy(logits: &Tensor, classes: &[u32], label_smoothing: f64) -> CandleResult<Tensor> {
-    // The maximum is a constant for the gradient: softmax does not change when all logits shift.
-    let shifted = logits.broadcast_sub(&logits.detach().max_keepdim(D::Minus1)?)?; // [b, n]
-    let normaliser = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?; // [b, 1]
-    let target = shifted.gather(&column(classes, logits.device())?, 1)?; // [b, 1]
+    let log_softmax = candle_nn::ops::log_softmax(logits, D::Minus1)?; // [b, n]
+    let target = log_softmax.gather(&column(classes, logits.device())?, 1)?; // [b, 1]
     let aim = if label_smoothing == 0.0 {
         target
     } else {
-        ((target * (1.0 - label_smoothing))? + (shifted.mean_keepdim(D::Minus1)? * label_smoothing)?)?
+        ((target * (1.0 - label_smoothing))? + (log_softmax.mean_keepdim(D::Minus1)? * label_smoothing)?)?
     };
-    (normaliser - aim)?.mean_all()
+    aim.mean_all()?.neg()
 }
 
 /// Classes as an index tensor `[b, 1]`.

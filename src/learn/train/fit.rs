@@ -89,7 +89,11 @@ pub fn fit(
             }
             let began = around.clock.now();
             let short = || TrainError::ShortEpoch { epoch: epoch + 1, got: slot, expected: per_epoch };
-            let batch = incoming.next().ok_or_else(short)?.map_err(failed(slot))?;
+            let batch = match incoming.next().ok_or_else(short)? {
+                // The loader heard the wish to stop before this loop did.
+                Err(_) if around.cancel.is_cancelled() => return Err(trainer.stop(around)),
+                batch => batch.map_err(failed(slot))?,
+            };
             let waited = around.clock.now().since(began);
             let mut event = trainer.step(&batch)?;
             event.seconds = around.clock.now().since(began);

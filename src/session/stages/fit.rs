@@ -16,7 +16,10 @@ use crate::data::folds::Fold;
 use crate::data::{self};
 use crate::learn::backbone::{self, Settings};
 use crate::learn::ops::{Network, Params};
-use crate::learn::train::{self, Batches, Checkpoint, Classes, Evaluate, FitEvent, Surroundings, TrainSettings};
+use crate::learn::train::checkpoint::Lesson;
+use crate::learn::train::{
+    self, Batches, Checkpoint, Classes, Evaluate, FitEvent, Surroundings, TrainError, TrainSettings,
+};
 use crate::learn::{Device, loss};
 use crate::session::graph::decode;
 use crate::session::{Project, Recipe, SessionError};
@@ -72,7 +75,7 @@ pub fn stage(
 fn weights(project: &Project, settings: &Settings) -> Result<Option<(std::path::PathBuf, Key)>, SessionError> {
     let Some(file) = backbone::weights_file(&settings.weights)? else { return Ok(None) };
     let file = project.root.join(file);
-    let key = Key::of_bytes(&files::read(&file)?);
+    let key = project.weights_key(&file)?;
     Ok(Some((file, key)))
 }
 
@@ -107,6 +110,10 @@ fn seed(recipe: &Recipe, fold: usize) -> Seed {
 pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &Step) -> Result<Made<'a>, SessionError> {
     let settings: TrainSettings = decode(bench.recipe, "train")?;
     let work = bench.project.store.work(&step.key)?.ok_or_else(|| SessionError::Held(step.label()))?;
+    if !step.replace && bench.project.store.has("fit", &step.key) {
+        // Whoever held it has just published it: the caller finds it in the store.
+        return Err(SessionError::Held(step.label()));
+    }
     let checkpoint = work.folder().join(train::CHECKPOINT);
     if let Some(key) = step.resume.and_then(|resume| resume.key) {
         // A lower rung's end is this one's beginning.
@@ -143,7 +150,8 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &S
         }
         _ => untrained(bench, &work.folder().join(UNTRAINED), step)?,
     };
-    tell_untrained(bench, &name, untrained);
+    let so_far = if checkpoint.is_file() { Some(Checkpoint::open(&checkpoint)?.place().history.clone()) } else { None };
+    tell_curve(bench, &name, untrained, &so_far.unwrap_or_default());
     let mut teller = Teller { bench, part: &name, per_epoch: batches.steps(), sum: 0.0, count: 0 };
     let mut observe = |event: &FitEvent| {
         teller.tell(event);
@@ -168,7 +176,7 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &S
         cancel: bench.cancel,
         save_seconds: SAVE_SECONDS,
     };
-    let fitted = train::fit(&task, &mut params, &mut batches, &mut around)?;
+    let fitted = train::fit(&task, &mut params, &mut batches, &mut around).map_err(|error| name_photos(bench, error))?;
     let complete = fitted.epochs >= settings.epochs;
     let facts = Value::of(&serde_json::json!({
         "epochs": fitted.epochs,
@@ -186,10 +194,21 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &S
         } else {
             files::publish(&to, &files::read(&fitted.path)?)?;
         }
-        drop(work);
         Ok(())
     };
-    Ok(Made { facts, write: Box::new(write) })
+    Ok(Made { facts, write: Box::new(write), hold: Some(work) })
+}
+
+/// A loss that is no number, with the batch's photos by their files.
+fn name_photos(bench: &Bench<'_>, error: TrainError) -> SessionError {
+    match &error {
+        TrainError::NotFinite { photos, .. } => {
+            let all = &bench.photos.manifest.photos;
+            let files = photos.iter().filter_map(|&i| all.get(i as usize)).map(|photo| photo.path.display().to_string());
+            SessionError::Unfit(format!("{error}; the batch's photos: {}", files.collect::<Vec<_>>().join(", ")))
+        }
+        _ => error.into(),
+    }
 }
 
 /// The untrained network's score as it was found when the training began, here or on a lower rung.
@@ -201,28 +220,33 @@ fn untrained(bench: &Bench<'_>, file: &Path, step: &Step) -> Result<Option<f64>,
     Ok(files::read_text(file).ok().and_then(|text| text.trim().parse().ok()))
 }
 
-fn tell_untrained(bench: &Bench<'_>, part: &str, untrained: Option<f64>) {
+/// Tells the whole curve so far: what was told of this part before (by a killed attempt, with points beyond
+/// its last checkpoint) is superseded.
+fn tell_curve(bench: &Bench<'_>, part: &str, untrained: Option<f64>, history: &[Lesson]) {
+    (bench.tell)(Event::Rewind { part: part.to_owned(), x: -1.0 });
+    let point = |series: &str, x: f64, value: f64| {
+        let (series, part) = (series.to_owned(), part.to_owned());
+        (bench.tell)(Event::Point { series, part, x, value });
+    };
+    let metric = bench.project.metric();
     if let Some(value) = untrained {
-        let (series, part) = (bench.project.metric(), part.to_owned());
-        (bench.tell)(Event::Point { series, part, x: 0.0, value });
+        point(&metric, 0.0, value);
+    }
+    for (i, lesson) in history.iter().enumerate() {
+        let x = (i + 1) as f64;
+        point("loss", x, lesson.loss.0);
+        if let Some(score) = lesson.score {
+            point(&metric, x, score.0);
+        }
     }
 }
 
-/// Tells the curves of a training that was found in the store.
+/// Tells the curve of a training that was found in the store.
 pub(super) fn recall(bench: &Bench<'_>, fold: usize, task: Task) -> Result<(), SessionError> {
     let file = bench.folder(task)?.join(train::CHECKPOINT);
-    let part = part(fold);
-    let stage = bench.graph.stage(task)?;
-    let meta = bench.project.store.meta("fit", &stage.artefact())?;
-    tell_untrained(bench, &part, meta.and_then(|meta| meta.facts.get("untrained").and_then(Value::as_f64)));
-    for (i, lesson) in Checkpoint::open(&file)?.place().history.iter().enumerate() {
-        let x = (i + 1) as f64;
-        let point = |series: &str, value: f64| Event::Point { series: series.to_owned(), part: part.clone(), x, value };
-        (bench.tell)(point("loss", lesson.loss.0));
-        if let Some(score) = lesson.score {
-            (bench.tell)(point(&bench.project.metric(), score.0));
-        }
-    }
+    let meta = bench.project.store.meta("fit", &bench.graph.stage(task)?.artefact())?;
+    let untrained = meta.and_then(|meta| meta.facts.get("untrained").and_then(Value::as_f64));
+    tell_curve(bench, &part(fold), untrained, &Checkpoint::open(&file)?.place().history);
     Ok(())
 }
 
@@ -299,8 +323,8 @@ impl Teller<'_> {
         let tell = self.bench.tell;
         match event {
             FitEvent::Resumed { epoch, batch } => {
-                let x = *epoch as f64 + *batch as f64 / self.per_epoch as f64;
-                tell(Event::Rewind { part: part.clone(), x });
+                let text = format!("{part} goes on after epoch {epoch} and {batch} batches");
+                tell(Event::Note { text });
             }
             FitEvent::Step(step) => {
                 self.sum += step.loss;

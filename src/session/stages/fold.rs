@@ -10,13 +10,16 @@ use crate::data::folds;
 use crate::session::{Project, Recipe};
 
 /// The stage.
-pub fn stage(project: &Project, recipe: &Recipe, data: Key) -> Stage {
+///
+/// The division itself is an input besides: it may come from a column of the tables, which is in no other key.
+pub fn stage(project: &Project, recipe: &Recipe, data: Key, division: Key) -> Stage {
     let protocol = &project.competition.protocol;
     Stage::new("fold", folds::VERSION)
         .table(recipe.settings(), "folds")
         .setting("protocol.kind", Value::Text(format!("{:?}", protocol.kind)))
         .setting("protocol.seed", Value::Int(protocol.seed as i64))
         .input("data", data)
+        .input("division", division)
 }
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>) -> Made<'a> {

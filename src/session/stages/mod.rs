@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Graph, Photos, Project, Recipe, SessionError};
 use crate::base::{Cancel, Progress, Value};
-use crate::dag::{Event, Step};
+use crate::dag::{Event, Step, Work};
 
 /// What makes a node of the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,12 +86,14 @@ pub struct Made<'a> {
     pub facts: Value,
     /// Writes the files.
     pub write: Write<'a>,
+    /// The folder of unfinished work, held until the artefact is published.
+    pub hold: Option<Work>,
 }
 
 impl<'a> Made<'a> {
     /// A thing made, without facts.
     pub fn new(write: impl FnOnce(&Path) -> Result<(), SessionError> + 'a) -> Made<'a> {
-        Made { facts: Value::table(), write: Box::new(write) }
+        Made { facts: Value::table(), write: Box::new(write), hold: None }
     }
 }
 

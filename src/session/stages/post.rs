@@ -37,7 +37,7 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize) -> Result<Made<'a>, Se
         done.queries.save(&folder.join(QUERIES))?;
         Ok(done.gallery.save(&folder.join(GALLERY))?)
     };
-    Ok(Made { facts, write: Box::new(write) })
+    Ok(Made { facts, write: Box::new(write), hold: None })
 }
 
 /// Runs the recipe's steps on queries and gallery.

@@ -36,7 +36,8 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>) -> Result<Made<'a>, SessionError> {
     // Differences are paired only between scores on equal folds.
     let fold_key = bench.graph.stage(Task::Fold)?.artefact().to_string();
     let facts = Value::of(&serde_json::json!({ "folds": by_fold, "fold": fold_key }));
-    Ok(Made { facts, write: Box::new(move |folder: &std::path::Path| Ok(score.save(&folder.join(FILE))?)) })
+    let write = move |folder: &std::path::Path| Ok(score.save(&folder.join(FILE))?);
+    Ok(Made { facts, write: Box::new(write), hold: None })
 }
 
 /// Tells the score that was found in the store.

@@ -10,17 +10,17 @@
 mod page;
 mod state;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::brew::{self, Planned};
 use super::command::Command;
 use super::project::{FACTS, TOJI};
-use super::snapshot::{Counting, Problem, Snapshot, Worker};
+use super::snapshot::{Counting, Delta, Problem, Snapshot, Worker};
 use super::stages::score;
 use super::watch::{Stamp, stamp};
-use super::{Photos, Project, Recipe, Rung, SessionError, Surroundings, recipe, stopwatch};
+use super::{Photos, Project, Recipe, Rung, SessionError, Surroundings, recipe, stopwatch, worker};
 use crate::base::{Cancel, Key, Progress, Value, files};
 use crate::book::Diagnostic;
 use crate::dag::{Board, History, Lane, Queue, RunState, RunView, Runs};
@@ -46,7 +46,11 @@ pub struct Survey {
     board: Board,
     history: History,
     plans: HashMap<String, (Key, Arc<Planned>)>,
-    scores: HashMap<Key, Option<Arc<Scored>>>,
+    unplanned: HashMap<String, String>,
+    scores: HashMap<Key, Arc<Scored>>,
+    deltas: HashMap<(Key, Key), Option<Delta>>,
+    paces: HashMap<String, state::Pace>,
+    pending: BTreeSet<String>,
     samples: page::Samples,
     trial: Option<std::thread::JoinHandle<Result<(), SessionError>>>,
     tried: HashSet<Key>,
@@ -56,6 +60,7 @@ pub struct Survey {
 
 /// A score with the folds it belongs to: scores are paired only on equal folds.
 struct Scored {
+    key: Key,
     score: Score,
     fold: Option<Value>,
 }
@@ -76,7 +81,11 @@ impl Survey {
             board: Board::new(),
             history: History::new(),
             plans: HashMap::new(),
+            unplanned: HashMap::new(),
             scores: HashMap::new(),
+            deltas: HashMap::new(),
+            paces: HashMap::new(),
+            pending: BTreeSet::new(),
             samples: page::Samples::default(),
             trial: None,
             tried: HashSet::new(),
@@ -92,6 +101,8 @@ impl Survey {
             folders.push(project.competition.workbench.recipes.clone());
             folders.push(project.competition.data.folder.clone());
         }
+        // Runs and jobs of other processes: a run in another terminal, another workbench.
+        folders.extend(["runs", "queue/waiting", "queue/workers"].map(|name| self.root.join(TOJI).join(name)));
         folders.retain(|folder| folder.is_dir());
         folders.dedup();
         folders
@@ -99,7 +110,8 @@ impl Survey {
 
     /// Whether something runs or waits, so that looking again soon is worth it.
     pub fn is_busy(&self) -> bool {
-        self.trial.is_some() || self.queue.has_background_worker() || self.board.runs().any(|run| run.state() == RunState::Running)
+        let waits = || !self.queue.waiting().is_empty();
+        self.trial.is_some() || self.queue.has_background_worker() || waits() || self.board.runs().any(|run| run.state() == RunState::Running)
     }
 
     /// Reads what changed and gives the snapshot. `partly` is shown snapshots while reading takes long.
@@ -115,7 +127,8 @@ impl Survey {
         }
         self.plan();
         if self.began {
-            self.start_cheap(&changed_texts);
+            self.pending.extend(changed_texts);
+            self.start_cheap();
         } else {
             self.began = true;
             self.first_pour();
@@ -162,6 +175,9 @@ impl Survey {
         self.read_photos_with(progress, &Cancel::new());
         self.read_recipes();
         self.board.refresh(&Runs::open(&self.root.join(TOJI)));
+        if let Ok(project) = &self.project {
+            self.history = History::load(&project.store, &self.around.machine);
+        }
         self.plan();
         self.snapshot()
     }
@@ -200,7 +216,17 @@ impl Survey {
         self.plans.clear();
     }
 
+    /// Whether the photos must be read: never were, or a table changed.
+    fn photos_are_old(&self) -> Option<Stamp> {
+        let project = self.project.as_ref().ok()?;
+        let now = stamp(project.competition.tables().iter().map(PathBuf::as_path));
+        (self.photos.is_none() || self.photos_stamp != now).then_some(now)
+    }
+
     fn read_photos(&mut self, partly: &(dyn Fn(Snapshot) + Sync), cancel: &Cancel) {
+        if self.photos_are_old().is_none() {
+            return;
+        }
         let before = self.snapshot();
         let progress = |what: &str, done: u64, total: u64, unit: &str| {
             let counting = Counting { what: what.to_owned(), done, total, unit: unit.to_owned() };
@@ -211,10 +237,7 @@ impl Survey {
 
     fn read_photos_with(&mut self, progress: &dyn Progress, cancel: &Cancel) {
         let Ok(project) = self.project.clone() else { return };
-        let now = stamp(project.competition.tables().iter().map(PathBuf::as_path));
-        if self.photos.is_some() && self.photos_stamp == now {
-            return;
-        }
+        let Some(now) = self.photos_are_old() else { return };
         self.photos_stamp = now;
         self.plans.clear();
         let read = Photos::read(&project, progress, cancel);
@@ -246,15 +269,20 @@ impl Survey {
     /// Plans every sound recipe whose settings, data or runs changed since its last plan.
     fn plan(&mut self) {
         let (Ok(project), Some(Ok(photos))) = (self.project.clone(), self.photos.clone()) else { return };
+        // Publishing an artefact, by anybody, moves this file.
+        let history = stamp([self.root.join(TOJI).join("history.json").as_path()]);
+        let history = format!("{history:?}");
         for recipe in self.recipes.iter().map(|(_, recipe)| recipe.clone()).collect::<Vec<_>>() {
             if recipe.is_broken() {
                 self.plans.remove(&recipe.name);
+                self.unplanned.remove(&recipe.name);
                 continue;
             }
             let rung = self.rung_of(&recipe.name);
             let run = self.board.latest(&recipe.name);
             let mut basis = crate::base::KeyWriter::new("plan");
-            basis.key(&recipe.key()).key(&photos.key).bytes(rung.to_string().as_bytes());
+            basis.key(&recipe.key()).key(&photos.key).key(&photos.columns).bytes(rung.to_string().as_bytes());
+            basis.bytes(history.as_bytes());
             if let Some(run) = run {
                 basis.bytes(run.id().as_bytes()).bytes(format!("{:?}", run.state()).as_bytes());
                 basis.number(run.told.finished.len() as u64);
@@ -264,10 +292,13 @@ impl Survey {
                 continue;
             }
             match brew::plan(&project, &recipe, &photos, rung, &self.board, &self.history) {
-                Ok(planned) => drop(self.plans.insert(recipe.name.clone(), (basis, Arc::new(planned)))),
+                Ok(planned) => {
+                    self.unplanned.remove(&recipe.name);
+                    self.plans.insert(recipe.name.clone(), (basis, Arc::new(planned)));
+                }
                 Err(error) => {
                     self.plans.remove(&recipe.name);
-                    self.notice = Some(format!("{}: {}", recipe.name, brew::chain(&error)));
+                    self.unplanned.insert(recipe.name.clone(), brew::chain(&error));
                 }
             }
         }
@@ -280,13 +311,18 @@ impl Survey {
         waiting.or_else(last).and_then(|rung| rung.parse().ok()).unwrap_or_default()
     }
 
-    /// After a save: what is cheap runs by itself.
-    fn start_cheap(&mut self, changed: &[String]) {
-        for name in changed {
-            let Some((_, planned)) = self.plans.get(name) else { continue };
-            let running = self.board.latest(name).is_some_and(|run| run.state() == RunState::Running);
-            if planned.plan.starts_by_itself() && !running {
-                let asked = self.queue.add(name, &planned.graph.rung.to_string(), Lane::Cheap, self.around.clock.now());
+    /// After a save what is cheap runs by itself: now, or when what the recipe is doing has ended. A newer save wins.
+    fn start_cheap(&mut self) {
+        let under_way: Vec<String> = self.queue.workers().into_iter().flat_map(|w| w.jobs).map(|job| job.recipe).collect();
+        for name in self.pending.clone() {
+            let running = self.board.latest(&name).is_some_and(|run| run.state() == RunState::Running);
+            if running || under_way.contains(&name) {
+                continue;
+            }
+            let Some((_, planned)) = self.plans.get(&name) else { continue };
+            self.pending.remove(&name);
+            if planned.plan.starts_by_itself() {
+                let asked = self.queue.add(&name, &planned.graph.rung.to_string(), Lane::Cheap, self.around.clock.now());
                 self.notice = asked.err().map(|error| brew::chain(&error));
             }
         }
@@ -337,11 +373,18 @@ impl Survey {
     fn stop(&mut self, name: &str) -> Result<String, SessionError> {
         let removed = self.queue.cancel(name)?;
         let runs = Runs::open(&self.root.join(TOJI));
+        self.board.refresh(&runs);
+        let taken = self.queue.workers().iter().flat_map(|w| &w.jobs).any(|job| job.recipe == name);
+        if taken {
+            // It may not have begun its run yet: reading the photos comes first.
+            worker::request_stop(&self.root, name, self.around.clock.now())?;
+        }
         match self.board.latest(name).filter(|run| run.state() == RunState::Running) {
             Some(run) => {
                 runs.request_stop(run.id(), "asked to in the workbench")?;
                 Ok(format!("{name}: stops at the next step; its checkpoint stays"))
             }
+            None if taken => Ok(format!("{name}: stops before it begins")),
             None if removed > 0 => Ok(format!("{name}: taken out of the queue")),
             None => Ok(format!("{name} does not run")),
         }
@@ -365,17 +408,21 @@ impl Survey {
         }
     }
 
-    /// The score in the artefact that a run's metric names.
-    fn score_of(&mut self, run: Option<&RunView>) -> Option<Arc<Scored>> {
-        let key = run?.told.metrics.iter().find(|metric| metric.part.is_empty())?.key?;
+    /// The newest run of a recipe that came to a score, and the score; it stays visible while a new run is on.
+    fn scored(&mut self, name: &str) -> Option<(RunView, Arc<Scored>)> {
+        let overall = |run: &&RunView| run.told.metrics.iter().any(|metric| metric.part.is_empty());
+        let run = self.board.runs().rev().filter(|run| run.told.recipe == name).find(overall)?.clone();
+        let key = run.told.metrics.iter().find(|metric| metric.part.is_empty())?.key?;
+        if let Some(known) = self.scores.get(&key) {
+            return Some((run, known.clone()));
+        }
         let project = self.project.as_ref().ok()?;
-        let load = || {
-            let folder = project.store.folder("score", &key).ok()?;
-            let score = Score::load(&folder.join(score::FILE)).ok()?;
-            let fold = project.store.meta("score", &key).ok()??.facts.get("fold").cloned();
-            Some(Arc::new(Scored { score, fold }))
-        };
-        self.scores.entry(key).or_insert_with(load).clone()
+        let folder = project.store.folder("score", &key).ok()?;
+        let score = Score::load(&folder.join(score::FILE)).ok()?;
+        let fold = project.store.meta("score", &key).ok()??.facts.get("fold").cloned();
+        let scored = Arc::new(Scored { key, score, fold });
+        self.scores.insert(key, scored.clone());
+        Some((run, scored))
     }
 
     fn snapshot(&mut self) -> Snapshot {
@@ -390,16 +437,16 @@ impl Survey {
         let workers = self.queue.workers();
         let waiting = self.queue.waiting();
         let busy: Vec<String> = workers.iter().flat_map(|w| &w.jobs).map(|job| job.recipe.clone()).collect();
+        let taken = busy.clone();
         let worker = match (self.queue.has_background_worker(), busy.is_empty()) {
             (false, _) => Worker::Absent,
             (true, true) if waiting.is_empty() => Worker::Idle,
             (true, _) => Worker::Busy { recipes: busy, queued: waiting.len() },
         };
-        let pinned = pin.as_deref().and_then(|name| self.board.latest(name)).cloned();
-        let pinned = self.score_of(pinned.as_ref());
+        let pinned = pin.as_deref().and_then(|name| self.scored(name)).map(|(_, scored)| scored);
         let recipes: Vec<Arc<Recipe>> = self.recipes.iter().map(|(_, recipe)| recipe.clone()).collect();
         let shown = recipes.iter().map(|recipe| {
-            let waits = waiting.iter().any(|job| job.recipe == recipe.name);
+            let waits = waiting.iter().any(|job| job.recipe == recipe.name) || taken.contains(&recipe.name);
             let against = pinned.clone().filter(|_| pin.as_deref() != Some(&recipe.name));
             self.recipe(recipe, waits, against.as_deref())
         });

@@ -8,16 +8,24 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Survey;
+use crate::base::text::duration;
 use crate::base::{Key, KeyWriter};
 use crate::book::{self, Diagnostic};
 use crate::dag::{Action, RunView, StageState, Step};
 use crate::data::augment::Pipeline;
+use crate::data::augment::settings::Size;
+use crate::data::decode::decode;
 use crate::session::Recipe;
 use crate::session::brew::Planned;
 use crate::session::snapshot::{Block, Output, OutputState, Picture, Problem};
 
 /// How many sample pictures are shown.
 const SAMPLES: usize = 8;
+
+/// Longer sides of sample pictures are shrunk to so many pixels.
+const LARGEST: u32 = 96;
+/// Lists whose samples are remembered, at most.
+const KEPT: usize = 128;
 
 /// Augmented sample pictures by what they depend on.
 #[derive(Default)]
@@ -37,7 +45,15 @@ fn stages_of(table: &str) -> &'static [&'static str] {
 }
 
 impl Survey {
-    pub(super) fn page(&mut self, recipe: &Arc<Recipe>, planned: Option<&Planned>, run: Option<&RunView>) -> Vec<Block> {
+    /// The page. `run` is the newest run, by which stages stand; `scored` the newest that came to a score.
+    pub(super) fn page(
+        &mut self,
+        recipe: &Arc<Recipe>,
+        planned: Option<&Planned>,
+        run: Option<&RunView>,
+        scored: Option<&RunView>,
+    ) -> Vec<Block> {
+        let runs = Newest { run, scored };
         let mut blocks = Vec::new();
         for block in &recipe.book.blocks {
             blocks.push(match block {
@@ -48,29 +64,30 @@ impl Survey {
                     let problems = recipe.diagnostics.iter().filter(inside).map(|d| problem(&self.root, d)).collect();
                     let mut outputs: Vec<Output> = Vec::new();
                     for stage in tables.iter().flat_map(|table| stages_of(table)) {
-                        outputs.extend(self.output(stage, recipe, planned, run));
+                        outputs.extend(self.output(stage, recipe, planned, &runs));
                     }
                     Block::Cell { text: text.clone(), line: *line, problems, outputs }
                 }
             });
         }
-        self.add_score(&mut blocks, recipe, planned, run);
+        self.add_score(&mut blocks, recipe, planned, &runs);
         blocks
     }
 
     /// The score stands under the last cell when no `[post]` cell shows it.
-    fn add_score(&mut self, blocks: &mut [Block], recipe: &Arc<Recipe>, planned: Option<&Planned>, run: Option<&RunView>) {
+    fn add_score(&mut self, blocks: &mut [Block], recipe: &Arc<Recipe>, planned: Option<&Planned>, runs: &Newest<'_>) {
         let shows = |block: &Block| matches!(block, Block::Cell { outputs, .. } if outputs.iter().any(|o| o.stage == "score"));
         if blocks.iter().any(shows) {
             return;
         }
-        let score = self.output("score", recipe, planned, run);
+        let score = self.output("score", recipe, planned, runs);
         if let Some(Block::Cell { outputs, .. }) = blocks.iter_mut().rev().find(|b| matches!(b, Block::Cell { .. })) {
             outputs.extend(score);
         }
     }
 
-    fn output(&mut self, stage: &str, recipe: &Arc<Recipe>, planned: Option<&Planned>, run: Option<&RunView>) -> Option<Output> {
+    fn output(&mut self, stage: &str, recipe: &Arc<Recipe>, planned: Option<&Planned>, runs: &Newest<'_>) -> Option<Output> {
+        let (run, either) = (runs.run, runs.run.filter(|run| !run.told.curves.is_empty()).or(runs.scored));
         let (state, lines, pictures) = match stage {
             "augment" => {
                 let planned = planned?;
@@ -78,21 +95,22 @@ impl Survey {
                 (OutputState::Fresh, lines, pictures)
             }
             "backbone" => (OutputState::Fresh, self.backbone_lines(recipe)?, Vec::new()),
-            "loss" => (self.state("fit", planned, run)?, loss_lines(run), Vec::new()),
-            "fit" => (self.state("fit", planned, run)?, fit_lines(run), Vec::new()),
+            "loss" => (self.state("fit", planned, runs)?, loss_lines(either), Vec::new()),
+            "fit" => (self.state("fit", planned, runs)?, fit_lines(either), Vec::new()),
             "fold" => (OutputState::Fresh, fold_lines(planned?), Vec::new()),
             "post" => {
                 planned.filter(|planned| planned.plan.steps.iter().any(|s| s.stage.name == "post"))?;
-                (self.state("post", planned, run)?, self.post_lines(run), Vec::new())
+                (self.state("post", planned, runs)?, post_lines(run.or(runs.scored)), Vec::new())
             }
-            "score" => (self.state("score", planned, run)?, score_lines(run), Vec::new()),
+            "score" => (self.state("score", planned, runs)?, score_lines(runs.scored), Vec::new()),
             _ => return None,
         };
         Some(Output { stage: stage.to_owned(), state, lines, pictures })
     }
 
     /// How the stages of one name stand, taken together.
-    fn state(&self, name: &str, planned: Option<&Planned>, run: Option<&RunView>) -> Option<OutputState> {
+    fn state(&self, name: &str, planned: Option<&Planned>, runs: &Newest<'_>) -> Option<OutputState> {
+        let run = runs.run;
         let of_run = |wanted: fn(&StageState) -> bool| {
             run.and_then(|run| run.told.stages.iter().rev().find(|s| s.stage == name && wanted(&s.state)))
         };
@@ -102,7 +120,8 @@ impl Survey {
         }
         let steps: Vec<&Step> = planned?.plan.steps.iter().filter(|step| step.stage.name == name).collect();
         let first = steps.iter().find(|step| step.action != Action::Reuse);
-        let had = of_run(|s| matches!(s, StageState::Reused | StageState::Finished { .. })).is_some();
+        let made = |s: &StageState| matches!(s, StageState::Reused | StageState::Finished { .. });
+        let had = of_run(made).is_some() || runs.scored.is_some();
         if let Some(failed) = of_run(|s| matches!(s, StageState::Failed(_)))
             && first.is_some_and(|step| failed.key == Some(step.key))
             && let StageState::Failed(error) = &failed.state
@@ -128,14 +147,24 @@ impl Survey {
         key.key(&photos.key).number(recipe.seed_number());
         let key = key.finish();
         if !self.samples.0.contains_key(&key) {
-            let pictures = photos.pictures(&project);
             let step = (fold.train.len() / SAMPLES).max(1);
             let made = fold.train.iter().step_by(step).take(SAMPLES).enumerate().filter_map(|(slot, &photo)| {
-                let picture = pictures.get(photo).ok()?;
-                let seen = pipeline.picture(&picture, recipe.seed().named("samples").at(slot as u64));
+                // Not through the cache of training, which keeps what it decodes: a viewer stays small.
+                let picture = decode(&photos.manifest.file(&project.root, photo), &project.competition.data.limits).ok()?;
+                let mut seen = pipeline.picture(&picture, recipe.seed().named("samples").at(slot as u64));
+                if seen.width.max(seen.height) > LARGEST {
+                    let scale = f64::from(LARGEST) / f64::from(seen.width.max(seen.height));
+                    let side = |n: u32| ((f64::from(n) * scale).round() as usize).max(1);
+                    let size = Size { height: side(seen.height), width: side(seen.width) };
+                    seen = Pipeline::to_size(size).picture(&seen, recipe.seed());
+                }
                 Some(Picture { width: seen.width, height: seen.height, rgb: seen.rgb.into() })
             });
-            self.samples.0.insert(key, made.collect());
+            let made = made.collect();
+            if self.samples.0.len() > KEPT {
+                self.samples.0.clear();
+            }
+            self.samples.0.insert(key, made);
         }
         let size = pipeline.size();
         let ops: Vec<&str> = pipeline.ops().iter().map(|op| op.name).collect();
@@ -149,11 +178,17 @@ impl Survey {
         let (parameters, multiply_adds) = (cost.parameters as f64 / 1e6, cost.multiply_adds as f64 / 1e9);
         Some(vec![format!("{parameters:.1} M parameters, {multiply_adds:.2} G multiply-adds for {side} × {side} pixels")])
     }
+}
 
-    fn post_lines(&self, run: Option<&RunView>) -> Vec<String> {
-        let Some(run) = run else { return Vec::new() };
-        run.told.notes.iter().filter_map(|(_, text)| text.strip_prefix("post ").map(str::to_owned)).collect()
-    }
+/// The runs that a page is made of.
+struct Newest<'a> {
+    run: Option<&'a RunView>,
+    scored: Option<&'a RunView>,
+}
+
+fn post_lines(run: Option<&RunView>) -> Vec<String> {
+    let Some(run) = run else { return Vec::new() };
+    run.told.notes.iter().filter_map(|(_, text)| text.strip_prefix("post ").map(str::to_owned)).collect()
 }
 
 fn last_of(run: Option<&RunView>, series: &str) -> Vec<(String, [f64; 2], [f64; 2])> {
@@ -203,16 +238,6 @@ fn score_lines(run: Option<&RunView>) -> Vec<String> {
         format!("{part}{} {:.4}{interval} over {} queries", metric.name, metric.value, metric.count)
     };
     run.told.metrics.iter().map(line).collect()
-}
-
-/// Seconds as people say them.
-pub(crate) fn duration(seconds: f64) -> String {
-    let whole = seconds.max(0.0).round() as u64;
-    match whole {
-        0..60 => format!("{whole} s"),
-        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
-        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
-    }
 }
 
 /// A mistake as it is shown.

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::{Scored, Survey};
-use crate::base::Seed;
-use crate::dag::{RunState, RunView, StageState};
+use crate::base::{Key, Seed, Time};
+use crate::dag::{Plan, RunState, RunView, StageState};
 use crate::score::bootstrap;
 use crate::session::recipe::Recipe as Text;
 use crate::session::snapshot::{Curve, Delta, Recipe, Score, State, Step};
@@ -19,12 +19,15 @@ impl Survey {
         let run = self.board.latest(&text.name).cloned();
         let planned = self.plans.get(&text.name).map(|(_, planned)| planned.clone());
         let plan = planned.as_ref().map(|planned| &planned.plan);
-        let fresh = plan.is_some_and(crate::dag::Plan::is_fresh);
-        let state = state(text.is_broken(), waits, fresh, run.as_ref());
-        let scored = self.score_of(run.as_ref());
+        let fresh = plan.is_some_and(Plan::is_fresh);
+        let state = state(text.is_broken(), waits, plan, run.as_ref());
+        let scored = self.scored(&text.name);
+        let (scored_run, scored) = scored.unzip();
         let epochs = planned.as_ref().map_or(0, |planned| planned.graph.rung.epochs(planned.graph.epochs));
         let full = planned.as_ref().map_or(epochs, |planned| planned.graph.epochs);
         let at = run.as_ref().and_then(|run| epoch(run, full));
+        let running = run.clone().filter(|_| state == State::Running);
+        let seconds_left = running.as_ref().and_then(|run| self.seconds_left(run, plan, epochs, full));
         Recipe {
             name: text.name.clone(),
             file: text.book.file.clone(),
@@ -35,58 +38,91 @@ impl Survey {
             epoch: at.map(|at| (at, epochs.max(1) as f64)).filter(|_| epochs > 0),
             score: scored.as_deref().map(|scored| score(scored, !fresh)),
             delta: scored.as_deref().zip(pinned).and_then(|(scored, pinned)| self.delta(scored, pinned)),
-            seconds_left: run.as_ref().filter(|_| state == State::Running).and_then(|run| self.seconds_left(run, plan)),
-            message: message(text, state, plan, run.as_ref(), self.notices_of(&text.name)),
-            page: self.page(text, planned.as_deref(), run.as_ref()),
-            curves: run.as_ref().map(curves).unwrap_or_default(),
+            seconds_left,
+            message: message(text, state, plan, run.as_ref(), self.unplanned.get(&text.name).cloned()),
+            page: self.page(text, planned.as_deref(), run.as_ref(), scored_run.as_ref()),
+            curves: run.iter().chain(&scored_run).map(curves).find(|curves| !curves.is_empty()).unwrap_or_default(),
             plan: plan.map(|plan| steps(plan, run.as_ref().filter(|_| state == State::Running))).unwrap_or_default(),
-            plan_seconds: plan.and_then(crate::dag::Plan::seconds),
+            plan_seconds: plan.and_then(Plan::seconds),
         }
     }
 
-    /// What the session last had to say about a recipe, when it could not be planned.
-    fn notices_of(&self, name: &str) -> Option<String> {
-        let notice = self.notice.as_deref()?.strip_prefix(name)?.strip_prefix(": ")?;
-        (!self.plans.contains_key(name)).then(|| notice.to_owned())
-    }
-
-    fn delta(&self, scored: &Scored, pinned: &Scored) -> Option<Delta> {
+    /// The difference to the pin; remembered, since it is drawn two thousand times.
+    fn delta(&mut self, scored: &Scored, pinned: &Scored) -> Option<Delta> {
         if scored.fold.is_none() || scored.fold != pinned.fold {
             return None;
         }
-        let photos = self.photos.as_ref()?.as_ref().ok()?;
+        let photos = self.photos.as_ref()?.as_ref().ok()?.clone();
         let group = |photo: u32| photos.manifest.photos.get(photo as usize).and_then(|p| p.label).unwrap_or(u32::MAX);
-        let found = bootstrap::paired(&scored.score, &pinned.score, group, Seed::new(BOOTSTRAP)).ok()?;
-        Some(Delta { value: found.value, interval: found.interval, queries: found.queries })
+        let draw = || {
+            let found = bootstrap::paired(&scored.score, &pinned.score, group, Seed::new(BOOTSTRAP)).ok()?;
+            Some(Delta { value: found.value, interval: found.interval, queries: found.queries })
+        };
+        self.deltas.entry((scored.key, pinned.key)).or_insert_with(draw).clone()
     }
 
-    /// The rest of the running stage at its present speed, and the later ones as history tells.
-    fn seconds_left(&self, run: &RunView, plan: Option<&crate::dag::Plan>) -> Option<f64> {
+    /// The rest of the running stage at the pace since it was first seen, and the later ones as history tells;
+    /// `None` when one of them is not known.
+    fn seconds_left(&mut self, run: &RunView, plan: Option<&Plan>, epochs: usize, full: usize) -> Option<f64> {
         let told = &run.told;
         let now = told.stages.iter().rev().find(|stage| stage.state == StageState::Started)?;
-        let elapsed = self.around.clock.now().since(now.at);
         let counted = told.progress.as_ref().filter(|p| p.stage == now.stage && p.part == now.part && p.total > 0);
+        let clock = self.around.clock.now();
         let own = match counted {
-            Some(p) if p.done > 0 && p.what == "train" => elapsed * (p.total - p.done.min(p.total)) as f64 / p.done as f64,
-            _ => (now.expected? - elapsed).max(0.0),
+            Some(p) if p.what == "train" => {
+                // A rung may end before the schedule that is counted here.
+                let end = p.total as f64 * epochs as f64 / full.max(1) as f64;
+                let name = format!("{} {} {}", run.id(), told.attempts, now.part);
+                let pace = self.paces.entry(name).or_insert(Pace { done: p.done, at: p.at });
+                let (done, seconds) = (p.done.saturating_sub(pace.done), p.at.since(pace.at));
+                if done == 0 || seconds <= 0.0 {
+                    (now.expected? - clock.since(now.at)).max(0.0)
+                } else {
+                    (end - p.done as f64).max(0.0) * seconds / done as f64
+                }
+            }
+            _ => (now.expected? - clock.since(now.at)).max(0.0),
         };
-        let later = plan.into_iter().flat_map(|plan| plan.running()).filter(|step| Some(step.key) != now.key);
-        Some(own + later.filter_map(|step| step.seconds).sum::<f64>())
+        let later = plan.into_iter().flat_map(Plan::running).filter(|step| Some(step.key) != now.key);
+        Some(own + later.map(|step| step.seconds).sum::<Option<f64>>()?)
     }
 }
 
-fn state(broken: bool, waits: bool, fresh: bool, run: Option<&RunView>) -> State {
-    match run.map(RunView::state) {
-        Some(RunState::Running) => State::Running,
+/// Where a training was when it was first seen.
+pub(super) struct Pace {
+    done: u64,
+    at: Time,
+}
+
+fn state(broken: bool, waits: bool, plan: Option<&Plan>, run: Option<&RunView>) -> State {
+    let Some(run) = run else {
+        return if broken {
+            State::Broken
+        } else if waits {
+            State::Queued
+        } else if plan.is_some_and(Plan::is_fresh) {
+            State::Fresh
+        } else {
+            State::New
+        };
+    };
+    // Whether it still means what the run set out to do.
+    let same = plan.is_none_or(|plan| plan.running().next().is_none_or(|step| tried(run, &step.key)));
+    match run.state() {
+        RunState::Running => State::Running,
         _ if broken => State::Broken,
         _ if waits => State::Queued,
-        _ if fresh => State::Fresh,
-        None => State::New,
-        Some(RunState::Lost) => State::Lost,
-        Some(RunState::Failed(_)) => State::Failed,
-        Some(RunState::Stopped(_)) => State::Stopped,
-        Some(RunState::Finished) => State::Stale,
+        _ if plan.is_some_and(Plan::is_fresh) => State::Fresh,
+        RunState::Lost if same => State::Lost,
+        RunState::Failed(_) if same => State::Failed,
+        RunState::Stopped(_) if same => State::Stopped,
+        RunState::Lost | RunState::Failed(_) | RunState::Stopped(_) | RunState::Finished => State::Stale,
     }
+}
+
+/// Whether a run met the artefact that would be made next.
+fn tried(run: &RunView, key: &Key) -> bool {
+    run.told.stages.iter().any(|stage| stage.key.as_ref() == Some(key))
 }
 
 /// Epochs finished, with a fraction, in the fold that was last at work.
@@ -97,8 +133,11 @@ fn epoch(run: &RunView, full: usize) -> Option<f64> {
     {
         return Some(p.done as f64 / p.total as f64 * full as f64);
     }
+    let part = told.stages.iter().rev().find(|stage| stage.state == StageState::Started).map(|stage| stage.part.as_str());
     let last = |points: &Arc<Vec<[f64; 2]>>| points.last().map(|point| point[0]);
-    told.curves.iter().filter(|((series, _), _)| series == "loss").filter_map(|(_, points)| last(points)).reduce(f64::max)
+    let here = |name: &str| part.is_none_or(|part| part.is_empty() || part == name);
+    let losses = told.curves.iter().filter(|((series, name), _)| series == "loss" && here(name));
+    losses.filter_map(|(_, points)| last(points)).reduce(f64::max)
 }
 
 fn fold(run: &RunView, planned: Option<&crate::session::brew::Planned>) -> Option<(u32, u32)> {
@@ -129,7 +168,7 @@ fn curves(run: &RunView) -> Vec<Curve> {
 }
 
 /// The steps as they are shown; what a running run has before it needs no reason any more.
-fn steps(plan: &crate::dag::Plan, running: Option<&RunView>) -> Vec<Step> {
+fn steps(plan: &Plan, running: Option<&RunView>) -> Vec<Step> {
     let mut shown: Vec<Step> = plan.steps.iter().map(step).collect();
     let Some(run) = running else { return shown };
     let now = run.told.stages.iter().rev().find(|stage| stage.state == StageState::Started).and_then(|stage| stage.key);
@@ -153,14 +192,16 @@ fn step(step: &crate::dag::Step) -> Step {
 fn message(
     text: &Text,
     state: State,
-    plan: Option<&crate::dag::Plan>,
+    plan: Option<&Plan>,
     run: Option<&RunView>,
     unplanned: Option<String>,
 ) -> Option<String> {
     match state {
         State::Broken => {
             let first = text.diagnostics.iter().find(|d| d.is_error())?;
-            Some(format!("line {}: {}", first.line, first.message))
+            let file = first.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let place = if first.file == text.book.file { String::new() } else { format!("{file} ") };
+            Some(format!("{place}line {}: {}", first.line, first.message))
         }
         State::Running => {
             let p = run?.told.progress.as_ref()?;
