@@ -165,27 +165,11 @@ fn a_submission_is_valid_in_all_three_layouts() {
         let facts = other.json(&["new", "."]);
         let facts = facts[0]["facts"].as_array().unwrap();
         assert!(facts.iter().any(|f| f["key"] == "data.layout" && f["value"] == layout), "{layout}: {facts:?}");
-        let text = fs::read_to_string(other.path("toji.toml")).unwrap();
-        // Labels of the held-out part are unknown here, so the local examination uses the training part.
-        let text = format!("{}\n[protocol]\nkind = \"one-per-label\"\n", without_table(&text, "[protocol]"));
-        other.write("toji.toml", &text);
         let done = other.json(&["submit", "quick"]);
         assert_eq!(done.last().unwrap()["rows"], 76, "{layout}");
         let written = fs::read_to_string(other.path("submissions/quick.csv")).unwrap();
         assert_eq!(written.lines().count(), 77);
     }
-}
-
-/// The text without one table of it.
-fn without_table(text: &str, header: &str) -> String {
-    let mut inside = false;
-    let keep = |line: &&str| {
-        if line.starts_with('[') {
-            inside = line.trim() == header;
-        }
-        !inside
-    };
-    text.lines().filter(keep).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -221,12 +205,29 @@ fn mistakes_are_told_with_their_place_and_wrong_use_is_two() {
 }
 
 #[test]
-fn a_recipe_that_asks_for_too_much_fails_clearly_and_the_run_says_so() {
+fn what_only_the_tables_together_show_is_told_before_anything_runs() {
     let project = Project::new();
     project.write("recipes/quick.md", &QUICK.replace("dim = 16", "dim = 64"));
+    let (code, told) = failure(&project.toji(&["plan", "quick"]));
+    assert_eq!(code, 1);
+    assert!(told.contains("quick.md:32:") && told.contains("64") && told.contains("32"), "{told}");
+    let flip = QUICK.replace("{ op = \"RandomResizedCrop\", size = [32, 32], scale = [0.6, 1.0] }", "{ op = \"HorizontalFlip\" }");
+    project.write("recipes/quick.md", &flip);
+    let (_, told) = failure(&project.toji(&["plan", "quick"]));
+    assert!(told.contains("quick.md:8:") && told.contains("size"), "{told}");
+}
+
+#[test]
+fn a_run_that_fails_says_so_and_overwrites_nothing() {
+    let project = Project::new();
+    project.write("recipes/quick.md", &QUICK.replace("lr = 1e-3", "lr = 10.0, weight_decay = 1.0"));
     let (code, told) = failure(&project.toji(&["run", "quick"]));
     assert_eq!(code, 1);
-    assert!(told.contains("64") && told.contains("32"), "{told}");
+    assert!(told.contains("step") && told.contains(".jpg"), "the step and the photos are named: {told}");
+    let table = project.path("data/sample/train.csv");
+    let before = fs::read(&table).unwrap();
+    let (_, told) = failure(&project.toji(&["submit", "quick", "--out", table.to_str().unwrap()]));
+    assert!(told.contains("nothing was written") && fs::read(&table).unwrap() == before, "{told}");
     let mut board = toji::dag::Board::new();
     board.refresh(&toji::dag::Runs::open(&project.path(".toji")));
     assert!(matches!(board.latest("quick").unwrap().state(), toji::dag::RunState::Failed(_)));

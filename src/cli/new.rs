@@ -3,12 +3,14 @@
 //! Looks at the folder, says what it takes each table and column for and why, and writes `toji.toml`
 //! and a first recipe. It changes nothing that is there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use toji::base::files;
 use toji::base::text::plain;
+use toji::base::{Cancel, files};
+use toji::book;
 use toji::data::guess;
 use toji::session::project::FACTS;
+use toji::session::{Graph, Photos, Project, Rung, SessionError, brew};
 
 use super::Context;
 use super::failure::Failure;
@@ -38,20 +40,61 @@ pub fn new(context: &Context, args: &Args) -> Result<(), Failure> {
     let guessed = guess::guess(&folder).map_err(|error| Failure::failed(error.to_string()))?;
     files::publish(&facts, guessed.toml().as_bytes()).map_err(|error| Failure::failed(error.to_string()))?;
     let recipe = folder.join("recipes").join("00-first-pour.md");
-    if !recipe.exists() {
+    let fresh = !recipe.exists();
+    if fresh {
         files::publish(&recipe, FIRST.as_bytes()).map_err(|error| Failure::failed(error.to_string()))?;
     }
+    let fitted = fit_to_the_data(context, &folder, &recipe, fresh)?;
     if context.say.is_json() {
         let facts: Vec<_> = guessed
             .facts
             .iter()
             .map(|fact| serde_json::json!({ "key": fact.key, "value": fact.value, "why": fact.why }))
             .collect();
-        context.say.json(&serde_json::json!({ "folder": folder, "facts": facts, "notes": guessed.notes }));
+        context.say.json(&serde_json::json!({ "folder": folder, "facts": facts, "notes": guessed.notes.iter().chain(&fitted).collect::<Vec<_>>() }));
         return Ok(());
     }
     guessed.text().lines().for_each(|line| context.say.line(&plain(line)));
+    fitted.iter().for_each(|line| context.say.line(&plain(line)));
     context.say.line(&plain(&format!("wrote {} and {}", facts.display(), recipe.display())));
     context.say.line("look the guess over in toji.toml, then: toji plan");
     Ok(())
+}
+
+/// Sees whether the first recipe can be examined on these photos, and tries other folds where it cannot: queries
+/// that the tables give, or a part of the training photos. Says what it did.
+fn fit_to_the_data(context: &Context, folder: &Path, recipe: &Path, fresh: bool) -> Result<Vec<String>, Failure> {
+    let works = || -> Result<(), String> {
+        let project = Project::open(folder, &context.around).map_err(|found| book::report(&found, book::Look::LINES))?;
+        let told = |error: SessionError| brew::chain(&error);
+        let photos = Photos::read(&project, &context.say, &Cancel::new()).map_err(told)?;
+        context.say.wipe();
+        let name = toji::session::recipe::name_of(recipe);
+        let recipe = project.recipe(&name).map_err(told)?;
+        Graph::of(&project, &recipe, &photos, Rung::Holdout).map(drop).map_err(told)
+    };
+    let Err(why) = works() else { return Ok(Vec::new()) };
+    let unsaid = vec![format!("the first recipe does not fit these tables yet: {}", why.trim())];
+    let failed = |error: files::FileError| Failure::failed(error.to_string());
+    if fresh {
+        files::publish(recipe, FIRST.replace("scheme = \"holdout\"", "scheme = \"given\"").as_bytes()).map_err(failed)?;
+        if works().is_ok() {
+            return Ok(vec!["the first recipe is examined on the queries that the tables give".to_owned()]);
+        }
+        files::publish(recipe, FIRST.as_bytes()).map_err(failed)?;
+    }
+    let facts = folder.join(FACTS);
+    let text = files::read_text(&facts).map_err(failed)?;
+    if !text.contains("[protocol]") {
+        let examined = format!(
+            "{}\n\n[protocol]\n# The host's queries have no labels here, so some training photos are held out.\nkind = \"one-per-label\"\n",
+            text.trim_end()
+        );
+        files::publish(&facts, examined.as_bytes()).map_err(failed)?;
+        if works().is_ok() {
+            return Ok(vec!["the host's queries have no labels here: recipes are examined on training photos that are held out".to_owned()]);
+        }
+        files::publish(&facts, text.as_bytes()).map_err(failed)?;
+    }
+    Ok(unsaid)
 }

@@ -246,6 +246,10 @@ impl Reader<'_> {
         if metadata.is_dir() {
             return Err(Fault::Broken("it is a folder".to_owned()));
         }
+        if !metadata.is_file() {
+            // Reading a pipe would wait for its writer for ever.
+            return Err(Fault::Broken("it is not a regular file".to_owned()));
+        }
         let bytes = decode::read_limited(file, self.limits)?;
         let seen =
             decode::inspect(&bytes).map(|header| (header.width, header.height)).map_err(|fault| fault.to_string());

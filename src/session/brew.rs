@@ -258,7 +258,7 @@ fn one(bench: &Bench<'_>, task: stages::Task, step: &Step, run: &Run, manner: Ma
         seconds: step.seconds,
     });
     let overrun = AtomicBool::new(false);
-    let made = limited(bench, manner.only_cheap.then_some(step.seconds).flatten(), &overrun, || {
+    let made: Result<Option<std::path::PathBuf>, SessionError> = limited(bench, manner.only_cheap.then_some(step.seconds).flatten(), &overrun, || {
         let made = made_or_found(bench, task, step)?;
         let Some(made) = made else { return Ok(None) };
         let facts: Value = made.facts;
@@ -287,7 +287,9 @@ fn one(bench: &Bench<'_>, task: stages::Task, step: &Step, run: &Run, manner: Ma
                 true => format!("took {OVERRUN} times as long as thought and was stopped; it waits to be asked"),
                 false => chain(&error),
             };
-            (bench.tell)(Event::StageFailed { stage, part, error: told.clone() });
+            if overrun.load(Ordering::Relaxed) || !error.is_cancelled() {
+                (bench.tell)(Event::StageFailed { stage, part, error: told.clone() });
+            }
             return Err(if overrun.load(Ordering::Relaxed) { SessionError::Unfit(told) } else { error });
         }
     };

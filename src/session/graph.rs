@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::stages::{self, Task};
-use super::{Photos, Project, Recipe, Rung, SessionError};
+use super::{fitting, Photos, Project, Recipe, Rung, SessionError};
 use crate::base::Key;
 use crate::dag::{Node, Recorded, Stage};
 use crate::data::folds::Fold;
@@ -33,6 +33,7 @@ impl Graph {
     /// When the settings do not fit the data: a fold scheme that finds too few photos, a backbone
     /// without weights.
     pub fn of(project: &Project, recipe: &Recipe, photos: &Photos, rung: Rung) -> Result<Graph, SessionError> {
+        fitting::check(project, recipe)?;
         let train: TrainSettings = decode(recipe, "train")?;
         let divided = project.divided(recipe, photos)?;
         let folds = divided.folds.clone();
@@ -56,7 +57,7 @@ impl Graph {
             if stages::post::has_steps(recipe) {
                 last = graph.add(Task::Post { fold: i }, stages::post::stage(recipe, i, embed), queries * gallery);
             }
-            let stage = stages::rank::stage(project, i, last);
+            let stage = stages::rank::stage(project, recipe, i, last);
             rankings.push(graph.add(Task::Rank { fold: i }, stage, queries * gallery));
         }
         graph.add(Task::Score, stages::score::stage(project, &rankings), rankings.len() as f64);

@@ -7,7 +7,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::{Project, SessionError};
-use crate::base::{Cancel, Key, KeyWriter, Progress};
+use crate::base::{Cancel, Key, KeyWriter, Progress, files};
 use crate::data::batch::Pictures;
 use crate::data::Manifest;
 
@@ -27,6 +27,11 @@ pub struct Photos {
 /// The file of pictures' hashes, in `.toji`.
 pub const CACHE: &str = "pictures.cache";
 
+/// The list of pictures that were left out, in `.toji`.
+const SKIPPED: &str = "left-out.txt";
+/// Pictures that were left out and are named in the notes; the rest is in the list.
+const TOLD: usize = 10;
+
 /// Decoded pictures are kept up to so many bytes: a training set of 4,000 photos at 400 × 530 fits.
 const ROOM: u64 = 2 << 30;
 
@@ -38,6 +43,16 @@ impl Photos {
     pub fn read(project: &Project, progress: &dyn Progress, cancel: &Cancel) -> Result<Photos, SessionError> {
         let cache = project.toji.join(CACHE);
         let (manifest, report) = Manifest::read(&project.competition, &cache, cancel, progress)?;
+        let mut notes = report.notes;
+        if !manifest.skipped.is_empty() {
+            let line = |s: &crate::data::manifest::Skipped| format!("left out {} ({}): {}", s.id, s.path.display(), s.why);
+            let all: Vec<String> = manifest.skipped.iter().map(line).collect();
+            files::publish(&project.toji.join(SKIPPED), (all.join("\n") + "\n").as_bytes())?;
+            notes.extend(all.iter().take(TOLD).cloned());
+            if all.len() > TOLD {
+                notes.push(format!("… and {} more; all are in .toji/{SKIPPED}", all.len() - TOLD));
+            }
+        }
         let mut columns = KeyWriter::new("columns 1");
         for (name, column) in &manifest.columns {
             columns.bytes(name.as_bytes());
@@ -49,7 +64,7 @@ impl Photos {
             }
         }
         let (key, columns) = (manifest.key(), columns.finish());
-        Ok(Photos { key, columns, manifest, notes: report.notes, pictures: OnceLock::new() })
+        Ok(Photos { key, columns, manifest, notes, pictures: OnceLock::new() })
     }
 
     /// The pictures by their place in the manifest; decoded when asked for.

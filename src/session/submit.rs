@@ -56,6 +56,7 @@ pub fn submit(
     listen: &(dyn Fn(&Event) + Sync),
     cancel: &Cancel,
 ) -> Result<Submitted, SessionError> {
+    refuse_to_overwrite(project, file)?;
     let manner = Manner { host: true, ..Manner::default() };
     let Brewed { metric, score, interval, .. } = brew::brew(project, recipe, photos, rung, manner, listen, cancel)?;
     let mut board = Board::new();
@@ -91,6 +92,22 @@ pub fn submit(
     ledger::append(&project.root.join(LEDGER), &entry)?;
     let (rows, file_hash) = (written.rows, written.hash);
     Ok(Submitted { recipe: recipe.name.clone(), file: file.to_owned(), file_hash, rows, metric, cv: score, interval })
+}
+
+/// A file that is there already gives way only when the ledger knows its bytes: it is a submission then.
+fn refuse_to_overwrite(project: &Project, file: &Path) -> Result<(), SessionError> {
+    if !file.exists() {
+        return Ok(());
+    }
+    let known = file.is_file() && {
+        let hash = Key::of_bytes(&files::read(file)?);
+        ledger::load(&project.root.join(LEDGER))?.entries.iter().any(|entry| entry.file_hash == hash)
+    };
+    if known {
+        return Ok(());
+    }
+    let text = format!("{} is there and is no submission of the ledger; nothing was written, name another file", file.display());
+    Err(SessionError::Unfit(text))
 }
 
 /// The ranked lists of the host's queries, as ids.

@@ -30,7 +30,7 @@ pub enum ShowError {
         path: PathBuf,
     },
     /// There is nothing to draw.
-    #[error("no recipe was given to draw; run one first, or name one that has run")]
+    #[error("none of these recipes has a curve yet; run one first")]
     Nothing,
     /// A recipe that the snapshot does not have.
     #[error("no recipe {name:?}; there are {known}")]

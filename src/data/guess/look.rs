@@ -80,7 +80,8 @@ impl Surroundings {
     pub fn pictures(&self, path: &Path, table: &Table) -> Option<Place> {
         let home = path.parent().unwrap_or(Path::new(""));
         let rows = table.rows().min(ROWS);
-        let mut best: Option<(usize, Place)> = None;
+        // A column that names whole files beats one that needs an ending, whatever the order of the columns.
+        let mut best: Option<((usize, bool), Place)> = None;
         for name in table.names() {
             let Some(texts) = table.find(name) else { continue };
             let values: Vec<&str> = (0..rows).map(|row| texts.get(row)).filter(|value| !value.is_empty()).collect();
@@ -92,9 +93,10 @@ impl Surroundings {
                             && self.root.join(folder).join(format!("{value}{suffix}")).is_file()
                     };
                     let hits = values.iter().filter(found).count();
-                    if hits > best.as_ref().map_or(0, |(most, _)| *most) {
+                    let rank = (hits, suffix.is_empty());
+                    if hits > 0 && best.as_ref().is_none_or(|(most, _)| rank > *most) {
                         let folder = relative(home, folder);
-                        best = Some((hits, Place { column: name.clone(), folder, suffix }));
+                        best = Some((rank, Place { column: name.clone(), folder, suffix }));
                     }
                 }
             }

@@ -39,9 +39,15 @@ pub fn symmetric(matrix: Vec<f64>, n: usize, cancel: &Cancel) -> Result<Eigen, R
             why: "the covariance is not finite; are embeddings too large?".into(),
         });
     }
+    // Squares of squares are taken on the way, so tiny and huge matrices are brought near 1 first. A power of two
+    // changes no digit.
+    let largest = matrix.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+    let exponent = if largest > 0.0 { largest.log2().floor().clamp(-1000.0, 1000.0) as i32 } else { 0 };
+    let mut matrix = matrix;
+    matrix.iter_mut().for_each(|x| *x *= 2f64.powi(-exponent));
     let mut tridiagonal = reduce(matrix, n, cancel)?;
     let vectors = diagonalise(&mut tridiagonal, n, cancel)?;
-    let values = tridiagonal.diagonal;
+    let values: Vec<f64> = tridiagonal.diagonal.iter().map(|value| value * 2f64.powi(exponent)).collect();
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&a, &b| values[b].total_cmp(&values[a]).then(a.cmp(&b)));
     Ok(Eigen {

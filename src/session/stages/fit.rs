@@ -152,7 +152,7 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &S
     };
     let so_far = if checkpoint.is_file() { Some(Checkpoint::open(&checkpoint)?.place().history.clone()) } else { None };
     tell_curve(bench, &name, untrained, &so_far.unwrap_or_default());
-    let mut teller = Teller { bench, part: &name, per_epoch: batches.steps(), sum: 0.0, count: 0 };
+    let mut teller = Teller { bench, part: &name, per_epoch: batches.steps(), sum: 0.0, count: 0, lr: 0.0 };
     let mut observe = |event: &FitEvent| {
         teller.tell(event);
         if let FitEvent::Saved { epoch, batch: 0 } = event {
@@ -314,6 +314,7 @@ struct Teller<'a> {
     per_epoch: usize,
     sum: f64,
     count: usize,
+    lr: f64,
 }
 
 impl Teller<'_> {
@@ -329,10 +330,10 @@ impl Teller<'_> {
             FitEvent::Step(step) => {
                 self.sum += step.loss;
                 self.count += 1;
+                self.lr = step.lr;
                 let every = self.per_epoch.div_ceil(POINTS);
                 if step.step.is_multiple_of(every) || step.step.is_multiple_of(self.per_epoch) {
                     tell(point("loss", step.epoch, self.sum / self.count as f64));
-                    tell(point("lr", step.epoch, step.lr));
                     (self.sum, self.count) = (0.0, 0);
                 }
                 tell(Event::Progress {
@@ -344,8 +345,15 @@ impl Teller<'_> {
                     unit: "batches".to_owned(),
                 });
             }
-            FitEvent::Epoch { epoch, images_per_second, .. } => {
-                tell(point("images per second", *epoch as f64, *images_per_second));
+            FitEvent::Epoch { epoch, loss, images_per_second } => {
+                // The epoch's mean takes the place of its batches, so that a curve reads the same while it is
+                // made and when it is found in the store.
+                let x = *epoch as f64;
+                tell(Event::Rewind { part: part.clone(), x: x - 1.0 });
+                tell(point("loss", x, *loss));
+                tell(point("lr", x, self.lr));
+                tell(point("images per second", x, *images_per_second));
+                (self.sum, self.count) = (0.0, 0);
             }
             FitEvent::Score { epoch, value, .. } => {
                 tell(point(&self.bench.project.metric(), *epoch as f64, *value));

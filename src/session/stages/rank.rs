@@ -6,17 +6,19 @@ use super::{Bench, Made, Task, embed, part, post};
 use crate::base::{Key, Value};
 use crate::dag::Stage;
 use crate::retrieve::{Embeddings, Ranking, index};
-use crate::session::{Project, SessionError};
+use crate::session::{Project, Recipe, SessionError};
 
 /// The artefact's file.
 pub const FILE: &str = "ranking.safetensors";
 
 /// The stage of one fold.
-pub fn stage(project: &Project, fold: usize, input: Key) -> Stage {
-    Stage::new("rank", index::VERSION)
+pub fn stage(project: &Project, recipe: &Recipe, fold: usize, input: Key) -> Stage {
+    let stage = Stage::new("rank", index::VERSION)
         .part(part(fold))
         .setting("k", Value::Int(project.competition.k as i64))
-        .input("embeddings", input)
+        .input("embeddings", input);
+    // Without steps this is the stage that `[post]` belongs to, and its reason must say so.
+    if post::has_steps(recipe) { stage } else { stage.table(recipe.settings(), "post") }
 }
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize) -> Result<Made<'a>, SessionError> {

@@ -117,8 +117,9 @@ impl Survey {
     /// Reads what changed and gives the snapshot. `partly` is shown snapshots while reading takes long.
     pub fn look(&mut self, partly: &(dyn Fn(Snapshot) + Sync), cancel: &Cancel) -> Snapshot {
         self.read_project();
-        self.read_photos(partly, cancel);
+        // Before the photos, which may take long: the board is there while they are read.
         let changed_texts = self.read_recipes();
+        self.read_photos(partly, cancel);
         let changed_runs = !self.board.refresh(&Runs::open(&self.root.join(TOJI))).is_empty();
         if let Ok(project) = &self.project
             && (changed_runs || !self.began)
@@ -246,17 +247,22 @@ impl Survey {
 
     /// Reads recipes whose stamps changed; gives the names of those.
     fn read_recipes(&mut self) -> Vec<String> {
-        let Ok(project) = self.project.clone() else { return Vec::new() };
+        // Without facts the recipes are shown all the same, from where they usually are.
+        let (folder, schema) = match &self.project {
+            Ok(project) => (project.competition.workbench.recipes.clone(), project.clone()),
+            Err(_) => return self.read_orphans(),
+        };
+        let schema = &schema.schema;
         let mut old: HashMap<PathBuf, (Stamp, Arc<Recipe>)> =
             self.recipes.drain(..).map(|(stamp, recipe)| (recipe.book.file.clone(), (stamp, recipe))).collect();
         let mut changed = Vec::new();
-        for file in recipe::files_in(&project.competition.workbench.recipes) {
+        for file in recipe::files_in(&folder) {
             let parents = old.get(&file).map(|(_, recipe)| recipe.book.extends.clone()).unwrap_or_default();
             let now = stamp(std::iter::once(file.as_path()).chain(parents.iter().map(PathBuf::as_path)));
             match old.remove(&file) {
                 Some((stamp, recipe)) if stamp == now => self.recipes.push((stamp, recipe)),
                 _ => {
-                    let recipe = Recipe::read(&file, &project.schema);
+                    let recipe = Recipe::read(&file, schema);
                     let all = std::iter::once(file.as_path()).chain(recipe.book.extends.iter().map(PathBuf::as_path));
                     changed.push(recipe.name.clone());
                     self.recipes.push((stamp(all), Arc::new(recipe)));
@@ -264,6 +270,14 @@ impl Survey {
             }
         }
         changed
+    }
+
+    /// Recipes of a project whose facts have mistakes.
+    fn read_orphans(&mut self) -> Vec<String> {
+        let schema = super::schema::recipes();
+        let files = recipe::files_in(&self.root.join("recipes"));
+        self.recipes = files.iter().map(|file| (Stamp::new(), Arc::new(Recipe::read(file, &schema)))).collect();
+        Vec::new()
     }
 
     /// Plans every sound recipe whose settings, data or runs changed since its last plan.

@@ -201,7 +201,8 @@ fn message(
             let first = text.diagnostics.iter().find(|d| d.is_error())?;
             let file = first.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let place = if first.file == text.book.file { String::new() } else { format!("{file} ") };
-            Some(format!("{place}line {}: {}", first.line, first.message))
+            let help = first.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+            Some(format!("{place}line {}: {}{help}", first.line, first.message))
         }
         State::Running => {
             let p = run?.told.progress.as_ref()?;

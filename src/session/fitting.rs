@@ -1,0 +1,58 @@
+//! Mistakes that no single key shows: what the recipe's tables mean together.
+//!
+//! Takes a recipe that was read without mistakes; tells, with file and line, a list of augmentations
+//! that fixes no size, a projection wider than the embedding, weights that are not there. It asks
+//! before anything runs, so that nobody learns it after an hour.
+
+use super::graph::decode;
+use super::{Project, Recipe, SessionError};
+use crate::base::Value;
+use crate::data::augment::Pipeline;
+use crate::learn::backbone::{self, Settings};
+use crate::retrieve::post::{self, Step};
+
+/// Checks a recipe without mistakes.
+///
+/// # Errors
+/// The first that is found, with its place in the recipe.
+pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
+    let augment = recipe.settings().get("augment").cloned().unwrap_or_else(Value::table);
+    Pipeline::train(&augment).map_err(|error| at(recipe, "augment.train", &error.to_string()))?;
+    Pipeline::eval(&augment).map_err(|error| at(recipe, "augment.eval", &error.to_string()))?;
+    let settings: Settings = decode(recipe, "backbone")?;
+    let file = backbone::weights_file(&settings.weights).map_err(|e| at(recipe, "backbone.weights", &e.to_string()))?;
+    if let Some(file) = file.map(|file| project.root.join(file)).filter(|file| !file.is_file()) {
+        return Err(at(recipe, "backbone.weights", &format!("there is no file {}", file.display())));
+    }
+    let table = recipe.settings().get("post").cloned().unwrap_or_else(Value::table);
+    let mut dim = settings.embedding;
+    for (i, step) in post::read(&table)?.iter().enumerate() {
+        if let Step::Pca { dim: wanted, .. } = step {
+            if *wanted > dim {
+                let text = format!("pca to {wanted} dimensions, but {dim} come in; write {dim} or fewer");
+                return Err(at(recipe, &format!("post.steps[{i}].dim"), &text));
+            }
+            dim = *wanted;
+        }
+    }
+    Ok(())
+}
+
+/// A mistake with the place of the nearest key that was written.
+fn at(recipe: &Recipe, key: &str, text: &str) -> SessionError {
+    let mut name = key.to_owned();
+    let origin = loop {
+        match recipe.book.origins.get(&name).filter(|origin| origin.line > 0) {
+            Some(origin) => break Some(origin),
+            None => match name.rfind(['.', '[']) {
+                Some(end) => name.truncate(end),
+                None => break None,
+            },
+        }
+    };
+    let place = match origin {
+        Some(origin) => format!("{}:{}:{}", origin.file.display(), origin.line, origin.column),
+        None => recipe.book.file.display().to_string(),
+    };
+    SessionError::Unfit(format!("{place}: {text}"))
+}
