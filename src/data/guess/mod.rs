@@ -301,7 +301,7 @@ fn splits(guess: &mut Guess, table: &Table, columns: &columns::Columns, label: &
         for key in ["data.splits.query", "data.splits.gallery"] {
             guess.say(key, list(&secret), "these rows have no label: each is looked up among the others");
         }
-    } else {
+    } else if parts.len() > 2 {
         guess.notes.push(format!(
             "column {} holds {}: all rows count as training photos, since no value says what to look up; name the \
              values in [data.splits], or hold some out with [folds] scheme = \"column\"",

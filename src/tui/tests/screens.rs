@@ -176,8 +176,8 @@ fn board_without_recipes() {
     recipes/01-first.md and it appears here:
       # 01 First try
       ```toml
-      [backbone]
-      name = "resnet18"
+      [loss]
+      name = "ArcFaceLoss"
       ```
 
     toji explain lists what a recipe can hold.
@@ -206,8 +206,8 @@ fn board_without_recipes_narrow() {
     recipes/01-first.md and it appears here:
       # 01 First try
       ```toml
-      [backbone]
-      name = "resnet18"
+      [loss]
+      name = "ArcFaceLoss"
       ```
 
     toji explain lists what a recipe can
