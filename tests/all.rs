@@ -1,6 +1,14 @@
 //! The one integration binary, so that polars and candle are linked once.
 //! `house.rs` asserts that every file beside this one is named here.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test may stop at what it did not expect, and asks its surroundings"
+)]
+
 mod book;
 mod dag;
 mod data;

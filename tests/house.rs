@@ -6,8 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// In the order of the flow; a folder may use only those before it.
-const LAYERS: [&str; 10] =
-    ["base", "book", "dag", "data", "learn", "retrieve", "review", "score", "session", "show"];
+const LAYERS: [&str; 10] = ["base", "book", "dag", "data", "learn", "retrieve", "review", "score", "session", "show"];
 
 /// Folders of the binary; they may use the library.
 const BINARY: [&str; 2] = ["cli", "tui"];
@@ -69,7 +68,8 @@ fn code(path: &Path) -> Vec<(usize, String)> {
     let lines: Vec<&str> = text.lines().collect();
     let opens_tests = |i: usize| {
         let body = lines[i + 1..].iter().find(|line| !line.starts_with("#["));
-        lines[i].starts_with("#[cfg(all(test") || lines[i] == "#[cfg(test)]" && body.is_some_and(|line| line.starts_with("mod ") && line.ends_with('{'))
+        lines[i].starts_with("#[cfg(all(test")
+            || lines[i] == "#[cfg(test)]" && body.is_some_and(|line| line.starts_with("mod ") && line.ends_with('{'))
     };
     let end = (0..lines.len()).find(|&i| opens_tests(i)).unwrap_or(lines.len());
     let strip = |line: &str| line.split("//").next().unwrap_or_default().to_owned();
@@ -96,7 +96,8 @@ fn a_folder_uses_only_those_before_it() {
             for (line, text) in code(&file) {
                 let later = LAYERS[place + 1..].iter().filter(|other| text.contains(&format!("crate::{other}")));
                 let grouped = LAYERS[place + 1..].iter().filter(|other| {
-                    text.contains("crate::{") && text.split(['{', ',', ' ']).any(|word| word.split("::").next() == Some(other))
+                    text.contains("crate::{")
+                        && text.split(['{', ',', ' ']).any(|word| word.split("::").next() == Some(other))
                 });
                 for other in later.chain(grouped) {
                     faults.push(format!("{}:{line}: {layer} may not use {other}", file.display()));
@@ -133,7 +134,9 @@ fn every_crate_has_its_owner() {
         let place = file.strip_prefix(&src).unwrap().to_string_lossy().replace('\\', "/");
         for (line, text) in code(&file) {
             for (name, owners) in OWNERS {
-                let allowed = owners.iter().any(|o| place.starts_with(&format!("{o}/")) || place == *o || place == format!("{o}.rs"));
+                let allowed = owners
+                    .iter()
+                    .any(|o| place.starts_with(&format!("{o}/")) || place == *o || place == format!("{o}.rs"));
                 if !allowed && names(&text, name) {
                     faults.push(format!("{}:{line}: {name} belongs to {owners:?}", file.display()));
                 }
@@ -176,7 +179,10 @@ fn every_test_file_is_named() {
         let stem = entry.file_stem().unwrap().to_str().unwrap().to_owned();
         let is_source = entry.extension().is_some_and(|e| e == "rs");
         if is_source && stem != "all" {
-            assert!(all.contains(&format!("mod {stem};")), "tests/{stem}.rs is not named in tests/all.rs, so it never runs");
+            assert!(
+                all.contains(&format!("mod {stem};")),
+                "tests/{stem}.rs is not named in tests/all.rs, so it never runs"
+            );
         }
     }
 }

@@ -88,7 +88,11 @@ impl Project {
     pub fn would_run(&self, recipe: &str) -> Vec<(String, String)> {
         let text = |step: &Json, name: &str| step[name].as_str().unwrap().to_owned();
         let steps = self.json(&["plan", recipe]);
-        steps.iter().filter(|step| step["action"] == "run").map(|step| (text(step, "stage"), text(step, "reason"))).collect()
+        steps
+            .iter()
+            .filter(|step| step["action"] == "run")
+            .map(|step| (text(step, "stage"), text(step, "reason")))
+            .collect()
     }
 
     /// The bytes of the only artefact of a stage.

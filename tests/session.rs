@@ -31,7 +31,9 @@ fn every_recipe_runs_on_the_sample() {
         assert_eq!(result["metric"], "MRR@20");
         let (score, low, high) = (&result["score"], &result["interval"][0], &result["interval"][1]);
         let number = |value: &Json| value.as_f64().unwrap();
-        assert!(0.0 < number(low) && number(low) <= number(score) && number(score) <= number(high) && number(high) <= 1.0);
+        assert!(
+            0.0 < number(low) && number(low) <= number(score) && number(score) <= number(high) && number(high) <= 1.0
+        );
         assert!(result["seconds"].is_number() && result["reused"].is_array());
     }
     assert_eq!(objects.last().unwrap()["recipe"], **names.last().unwrap(), "the last object is a result");
@@ -175,7 +177,10 @@ fn a_submission_is_valid_in_all_three_layouts() {
 #[test]
 fn mistakes_are_told_with_their_place_and_wrong_use_is_two() {
     let project = Project::new();
-    project.write("recipes/broken.md", &QUICK.replace("margin = 17.2", "margn = 17.2").replace("epochs = 3", "epochs = \"3\""));
+    project.write(
+        "recipes/broken.md",
+        &QUICK.replace("margin = 17.2", "margn = 17.2").replace("epochs = 3", "epochs = \"3\""),
+    );
     let (code, told) = failure(&project.toji(&["run", "broken"]));
     assert_eq!(code, 2);
     assert!(told.contains("broken.md:17:1: error") && told.contains("margin"), "{told}");
@@ -211,7 +216,8 @@ fn what_only_the_tables_together_show_is_told_before_anything_runs() {
     let (code, told) = failure(&project.toji(&["plan", "quick"]));
     assert_eq!(code, 1);
     assert!(told.contains("quick.md:30:24") && told.contains("64") && told.contains("32"), "{told}");
-    let flip = QUICK.replace("{ op = \"RandomResizedCrop\", size = [32, 32], scale = [0.6, 1.0] }", "{ op = \"HorizontalFlip\" }");
+    let flip = QUICK
+        .replace("{ op = \"RandomResizedCrop\", size = [32, 32], scale = [0.6, 1.0] }", "{ op = \"HorizontalFlip\" }");
     project.write("recipes/quick.md", &flip);
     let (_, told) = failure(&project.toji(&["plan", "quick"]));
     assert!(told.contains("quick.md:8:") && told.contains("size"), "{told}");

@@ -118,9 +118,7 @@ fn a_training_outlives_its_terminal_and_a_save_ranks_again() {
         board.runs().count() == 2 && board.latest("quick").is_some_and(|run| run.state() == RunState::Finished)
     });
     let told = &board.latest("quick").unwrap().told;
-    let reused = |stage: &str| {
-        told.stages.iter().any(|s| s.stage == stage && s.state == toji::dag::StageState::Reused)
-    };
+    let reused = |stage: &str| told.stages.iter().any(|s| s.stage == stage && s.state == toji::dag::StageState::Reused);
     assert!(reused("fit") && reused("embed") && !reused("post") && !reused("rank"));
     second.until("the new result", |screen| screen.contains("fresh"));
 

@@ -326,6 +326,6 @@ fn short(file: &Path) -> String {
 /// By file (the read one, then its parents), then by place.
 fn sort(found: &mut Vec<Diagnostic>, files: &[PathBuf]) {
     let rank = |d: &Diagnostic| files.iter().position(|f| *f == d.file).unwrap_or(files.len());
-    found.sort_by(|a, b| (rank(a), a.line, a.column, a.span.end).cmp(&(rank(b), b.line, b.column, b.span.end)));
+    found.sort_by_key(|d| (rank(d), d.line, d.column, d.span.end));
     found.dedup();
 }

@@ -17,8 +17,8 @@ mod submit;
 mod surroundings;
 mod synth;
 mod verify;
-mod worker;
 mod workbench;
+mod worker;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,7 +35,9 @@ use say::Say;
 /// facts in toji.toml. Training runs in a worker of its own, which outlives the terminal.
 #[derive(Parser)]
 #[command(name = "toji", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong use. docs/reference.md has every key, technique and JSON field.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong use. docs/reference.md has every key, technique and JSON field."
+)]
 struct Args {
     /// The project's folder: the one that holds toji.toml. Default: this folder, or the nearest above it.
     #[arg(long, global = true, value_name = "DIR")]

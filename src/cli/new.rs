@@ -65,7 +65,8 @@ pub fn new(context: &Context, args: &Args) -> Result<(), Failure> {
 /// that the tables give, or a part of the training photos. Says what it did.
 fn fit_to_the_data(context: &Context, folder: &Path, recipe: &Path, fresh: bool) -> Result<Vec<String>, Failure> {
     let works = || -> Result<(), String> {
-        let project = Project::open(folder, &context.around).map_err(|found| book::report(&found, book::Look::LINES))?;
+        let project =
+            Project::open(folder, &context.around).map_err(|found| book::report(&found, book::Look::LINES))?;
         let told = |error: SessionError| brew::chain(&error);
         let photos = Photos::read(&project, &context.say, &Cancel::new()).map_err(told)?;
         context.say.wipe();
@@ -77,7 +78,8 @@ fn fit_to_the_data(context: &Context, folder: &Path, recipe: &Path, fresh: bool)
     let unsaid = vec![format!("the first recipe does not fit these tables yet: {}", why.trim())];
     let failed = |error: files::FileError| Failure::failed(error.to_string());
     if fresh {
-        files::publish(recipe, FIRST.replace("scheme = \"holdout\"", "scheme = \"given\"").as_bytes()).map_err(failed)?;
+        files::publish(recipe, FIRST.replace("scheme = \"holdout\"", "scheme = \"given\"").as_bytes())
+            .map_err(failed)?;
         if works().is_ok() {
             return Ok(vec!["the first recipe is examined on the queries that the tables give".to_owned()]);
         }
@@ -92,7 +94,10 @@ fn fit_to_the_data(context: &Context, folder: &Path, recipe: &Path, fresh: bool)
         );
         files::publish(&facts, examined.as_bytes()).map_err(failed)?;
         if works().is_ok() {
-            return Ok(vec!["the host's queries have no labels here: recipes are examined on training photos that are held out".to_owned()]);
+            return Ok(vec![
+                "the host's queries have no labels here: recipes are examined on training photos that are held out"
+                    .to_owned(),
+            ]);
         }
         files::publish(&facts, text.as_bytes()).map_err(failed)?;
     }

@@ -1,8 +1,8 @@
 //! `toji plan`: what would run, and why.
 
 use serde::Serialize;
-use toji::base::text::{duration, pad, plain};
 use toji::base::Progress;
+use toji::base::text::{duration, pad, plain};
 use toji::dag::{Action, Board, Event, History, Runs};
 use toji::session::{Photos, Rung, brew, stopwatch};
 
@@ -74,7 +74,16 @@ pub fn plan(context: &Context, args: &Args) -> Result<(), Failure> {
             for step in &plan.steps {
                 let (stage, key) = (step.label(), step.key.to_string());
                 let (recipe, reason) = (recipe.name.as_str(), step.reason.as_str());
-                context.say.json(&Line { recipe, stage, action: step.action, reason, seconds: step.seconds, bytes: step.bytes, cheap: step.cheap, key });
+                context.say.json(&Line {
+                    recipe,
+                    stage,
+                    action: step.action,
+                    reason,
+                    seconds: step.seconds,
+                    bytes: step.bytes,
+                    cheap: step.cheap,
+                    key,
+                });
             }
             continue;
         }
@@ -87,7 +96,13 @@ pub fn plan(context: &Context, args: &Args) -> Result<(), Failure> {
         for step in &plan.steps {
             let time = step.seconds.map(duration).unwrap_or_default();
             let action = step.action.word();
-            context.say.line(&format!("  {} {} {} {}", pad(&step.label(), 16), pad(action, 7), pad(&time, 12), plain(&step.reason)));
+            context.say.line(&format!(
+                "  {} {} {} {}",
+                pad(&step.label(), 16),
+                pad(action, 7),
+                pad(&time, 12),
+                plain(&step.reason)
+            ));
         }
     }
     if broken.is_empty() { Ok(()) } else { Err(Failure::diagnostics(&broken, &context.say)) }

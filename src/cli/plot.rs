@@ -43,7 +43,9 @@ pub fn plot(context: &Context, args: &Args) -> Result<(), Failure> {
     }
     context.say.line(&plain(&format!("{}: {} × {} pixels", out.display(), drawn.width, drawn.height)));
     if !missing.is_empty() {
-        context.say.line(&plain(&format!("the font has no glyphs for: {missing}; give one with --font, or draw an .svg")));
+        context
+            .say
+            .line(&plain(&format!("the font has no glyphs for: {missing}; give one with --font, or draw an .svg")));
     }
     Ok(())
 }

@@ -44,7 +44,12 @@ pub fn submit(context: &Context, args: &Args) -> Result<(), Failure> {
         context.say.json(&done);
     } else {
         let [low, high] = done.interval;
-        context.say.line(&plain(&format!("{}: {} queries, hash {}", done.file.display(), done.rows, done.file_hash.short())));
+        context.say.line(&plain(&format!(
+            "{}: {} queries, hash {}",
+            done.file.display(),
+            done.rows,
+            done.file_hash.short()
+        )));
         context.say.line(&format!("local {} {:.4} [{low:.4}, {high:.4}]; noted in ledger.jsonl", done.metric, done.cv));
     }
     Ok(())

@@ -55,7 +55,8 @@ fn facts(root: &Path, cpu: &str, threads: usize) -> Value {
 /// The processor's name.
 fn cpu() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim()));
+    let name =
+        text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim()));
     name.map_or_else(|| std::env::consts::ARCH.to_owned(), str::to_owned)
 }
 

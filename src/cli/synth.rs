@@ -93,7 +93,9 @@ fn score(context: &Context, file: &std::path::Path, truth: Option<&PathBuf>, bug
     let found = host::score(&context.here.join(file), &truth, bug).map_err(|e| Failure::failed(e.to_string()))?;
     if context.say.is_json() {
         let (public, private, all) = (found.public, found.private, found.all);
-        context.say.json(&serde_json::json!({ "file": file, "bug": name, "public": public, "private": private, "all": all }));
+        context
+            .say
+            .json(&serde_json::json!({ "file": file, "bug": name, "public": public, "private": private, "all": all }));
     } else {
         context.say.line(&format!("public {:.4}, private {:.4}, all {:.4}", found.public, found.private, found.all));
     }

@@ -32,5 +32,9 @@ pub fn verify(context: &Context) -> Result<(), Failure> {
             found.differ.len()
         ));
     }
-    if found.differ.is_empty() { Ok(()) } else { Err(Failure::failed("some pictures changed; the next plan uses what was read now")) }
+    if found.differ.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::failed("some pictures changed; the next plan uses what was read now"))
+    }
 }

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use toji::base::Cancel;
 use toji::session::command::Command;
+use toji::session::recipe;
 use toji::session::snapshot::Snapshot;
 use toji::session::survey::Survey;
 use toji::session::watch::{Watch, stamp};
-use toji::session::recipe;
 
 use super::failure::Failure;
 use super::{Context, surroundings, worker};

@@ -15,7 +15,7 @@
 //!
 //! - [`stage`]: what a step is and what its key is made of; prefixes of a long fit.
 //! - [`store`]: artefacts by key, published whole or not at all, and folders of unfinished work.
-//! - [`plan`]: the pure function from stages and store to steps with reasons in words.
+//! - [`plan()`]: the pure function from stages and store to steps with reasons in words.
 //! - [`history`]: what stages took on this machine, rebuilt from the store when it is lost.
 //! - [`event`]: everything that a run may say, one JSON object a line.
 //! - [`run`]: the folder of one run, its only writer and its many readers.

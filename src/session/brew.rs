@@ -14,9 +14,7 @@ use serde::Serialize;
 use super::stages::{self, Bench};
 use super::{Graph, Photos, Project, Recipe, Rung, SessionError, lock};
 use crate::base::{Cancel, Key, Value};
-use crate::dag::{
-    self, Action, Board, Event, History, Making, Plan, Run, RunState, RunView, Runs, Start, Step,
-};
+use crate::dag::{self, Action, Board, Event, History, Making, Plan, Run, RunState, RunView, Runs, Start, Step};
 use crate::score::metric::Score;
 
 /// How often a running brew looks for a request to stop.
@@ -258,24 +256,25 @@ fn one(bench: &Bench<'_>, task: stages::Task, step: &Step, run: &Run, manner: Ma
         seconds: step.seconds,
     });
     let overrun = AtomicBool::new(false);
-    let made: Result<Option<std::path::PathBuf>, SessionError> = limited(bench, manner.only_cheap.then_some(step.seconds).flatten(), &overrun, || {
-        let made = made_or_found(bench, task, step)?;
-        let Some(made) = made else { return Ok(None) };
-        let facts: Value = made.facts;
-        let making = Making {
-            recipe: &bench.recipe.name,
-            run: run.id(),
-            machine: &bench.project.around.machine,
-            started,
-            before: 0.0,
-            work: step.work,
-            facts: &facts,
-            replace: step.replace,
-        };
-        let folder = bench.project.store.publish(&step.stage, &making, clock, made.write)?;
-        drop(made.hold);
-        Ok(Some(folder))
-    });
+    let made: Result<Option<std::path::PathBuf>, SessionError> =
+        limited(bench, manner.only_cheap.then_some(step.seconds).flatten(), &overrun, || {
+            let made = made_or_found(bench, task, step)?;
+            let Some(made) = made else { return Ok(None) };
+            let facts: Value = made.facts;
+            let making = Making {
+                recipe: &bench.recipe.name,
+                run: run.id(),
+                machine: &bench.project.around.machine,
+                started,
+                before: 0.0,
+                work: step.work,
+                facts: &facts,
+                replace: step.replace,
+            };
+            let folder = bench.project.store.publish(&step.stage, &making, clock, made.write)?;
+            drop(made.hold);
+            Ok(Some(folder))
+        });
     let folder = match made {
         Ok(Some(folder)) => folder,
         Ok(None) => {
@@ -313,7 +312,9 @@ fn made_or_found<'a>(
         match stages::make(bench, task, step) {
             Err(SessionError::Held(what)) => {
                 if !told {
-                    (bench.tell)(Event::Note { text: format!("{what} is being made by another process; waiting for it") });
+                    (bench.tell)(Event::Note {
+                        text: format!("{what} is being made by another process; waiting for it"),
+                    });
                 }
                 told = true;
                 std::thread::sleep(LOOK);
@@ -365,4 +366,3 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
-

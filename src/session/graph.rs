@@ -1,12 +1,12 @@
 //! From a recipe and the photos to the stages that it means, in an order in which they can run.
 //!
-//! Takes settings, folds and a rung; gives the nodes that [`crate::dag::plan`] wants, each with the
+//! Takes settings, folds and a rung; gives the nodes that [`crate::dag::plan()`] wants, each with the
 //! task that makes it. What a stage's key is made of stands in its own file in [`super::stages`].
 
 use std::sync::Arc;
 
 use super::stages::{self, Task};
-use super::{fitting, Photos, Project, Recipe, Rung, SessionError};
+use super::{Photos, Project, Recipe, Rung, SessionError, fitting};
 use crate::base::Key;
 use crate::dag::{Node, Recorded, Stage};
 use crate::data::folds::Fold;
@@ -115,7 +115,9 @@ impl Graph {
     /// # Errors
     /// When this graph has no such task: a fault of Toji.
     pub fn stage(&self, task: Task) -> Result<&Stage, SessionError> {
-        let place = self.place(task).ok_or_else(|| SessionError::Unfit(format!("the graph has no {task:?}; this is a fault of Toji")))?;
+        let place = self
+            .place(task)
+            .ok_or_else(|| SessionError::Unfit(format!("the graph has no {task:?}; this is a fault of Toji")))?;
         Ok(&self.nodes[place].stage)
     }
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::{Project, SessionError};
 use crate::base::{Cancel, Key, KeyWriter, Progress, files};
-use crate::data::batch::Pictures;
 use crate::data::Manifest;
+use crate::data::batch::Pictures;
 
 /// All photos of the project.
 pub struct Photos {
@@ -45,7 +45,8 @@ impl Photos {
         let (manifest, report) = Manifest::read(&project.competition, &cache, cancel, progress)?;
         let mut notes = report.notes;
         if !manifest.skipped.is_empty() {
-            let line = |s: &crate::data::manifest::Skipped| format!("left out {} ({}): {}", s.id, s.path.display(), s.why);
+            let line =
+                |s: &crate::data::manifest::Skipped| format!("left out {} ({}): {}", s.id, s.path.display(), s.why);
             let all: Vec<String> = manifest.skipped.iter().map(line).collect();
             files::publish(&project.toji.join(SKIPPED), (all.join("\n") + "\n").as_bytes())?;
             notes.extend(all.iter().take(TOLD).cloned());

@@ -107,7 +107,10 @@ impl Project {
 
     /// All recipes, read, sorted by name.
     pub fn recipes(&self) -> Vec<Recipe> {
-        recipe::files_in(&self.competition.workbench.recipes).iter().map(|file| Recipe::read(file, &self.schema)).collect()
+        recipe::files_in(&self.competition.workbench.recipes)
+            .iter()
+            .map(|file| Recipe::read(file, &self.schema))
+            .collect()
     }
 
     /// The recipe that `name` means: a path to a file, a file name, or a name.

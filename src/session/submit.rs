@@ -46,7 +46,6 @@ pub struct Submitted {
 ///
 /// # Errors
 /// When brewing fails, the tables name no queries, or the file would not be valid.
-#[expect(clippy::too_many_arguments, reason = "what, from which, to where, heard by whom, stopped by whom")]
 pub fn submit(
     project: &Project,
     recipe: &Recipe,
@@ -106,7 +105,10 @@ fn refuse_to_overwrite(project: &Project, file: &Path) -> Result<(), SessionErro
     if known {
         return Ok(());
     }
-    let text = format!("{} is there and is no submission of the ledger; nothing was written, name another file", file.display());
+    let text = format!(
+        "{} is there and is no submission of the ledger; nothing was written, name another file",
+        file.display()
+    );
     Err(SessionError::Unfit(text))
 }
 
@@ -147,7 +149,8 @@ fn side_by_side(mut found: Vec<(Embeddings, Embeddings)>) -> Result<(Embeddings,
     let join = |parts: Vec<Embeddings>| -> Result<Embeddings, SessionError> {
         let dim = parts.iter().map(|part| part.dim).sum();
         let photos = parts.first().map(|part| part.photos.clone()).unwrap_or_default();
-        let data = (0..photos.len()).flat_map(|i| parts.iter().flat_map(move |part| part.row(i).iter().copied())).collect();
+        let data =
+            (0..photos.len()).flat_map(|i| parts.iter().flat_map(move |part| part.row(i).iter().copied())).collect();
         Ok(Embeddings::new(dim, photos, data)?)
     };
     Ok((join(queries)?, join(gallery)?))

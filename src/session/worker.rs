@@ -37,7 +37,8 @@ pub fn work(
     let Some(worker) = queue.register_background(around.pid, clock.now())? else { return Ok(None) };
     let busy = Mutex::new(Busy { lanes: 0, done: 0, last: clock.now(), leaving: false });
     std::thread::scope(|scope| {
-        let serving = Serving { root, around, worker: &worker, queue: &queue, busy: &busy, idle_seconds, report, cancel };
+        let serving =
+            Serving { root, around, worker: &worker, queue: &queue, busy: &busy, idle_seconds, report, cancel };
         let serving = Arc::new(serving);
         let lane = |lane: Lane| {
             let serving = serving.clone();
@@ -112,7 +113,9 @@ impl Serving<'_> {
         // A panic in a job is a fault of Toji, but must not take the other lane's training with it.
         let work = || match taken.job.deaths {
             0..DEATHS => job(self.root, self.around, &taken.job, self.cancel),
-            deaths => Err(SessionError::Unfit(format!("{deaths} workers died over it (out of memory?); ask for it again to try once more"))),
+            deaths => Err(SessionError::Unfit(format!(
+                "{deaths} workers died over it (out of memory?); ask for it again to try once more"
+            ))),
         };
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
         let told = match &done {
@@ -162,9 +165,8 @@ fn stop_requested(root: &Path, recipe: &str, requested: Time) -> bool {
 
 /// Does one job.
 fn job(root: &Path, around: &Surroundings, job: &Job, cancel: &Cancel) -> Result<(), SessionError> {
-    let project = Project::open(root, around).map_err(|found| {
-        SessionError::Mistakes(book::report(&found, book::Look::LINES))
-    })?;
+    let project =
+        Project::open(root, around).map_err(|found| SessionError::Mistakes(book::report(&found, book::Look::LINES)))?;
     let recipe = project.recipe(&job.recipe)?;
     let rung: Rung = job.rung.parse().map_err(SessionError::Unfit)?;
     // A run is stopped by its own request; the worker goes on with the next job.

@@ -117,7 +117,7 @@ pub(super) fn unknown_technique(schema: &Schema, slot: &str, name: &str) -> Opti
     Some(format!("one of {}", list(&schema.of_slot(slot).map(|t| t.name).collect::<Vec<_>>())))
 }
 
-/// Where a key belongs: "[train]", "[loss]", and the techniques that stand inside a table: "AdamW".
+/// Where a key belongs: "`[train]`", "`[loss]`", and the techniques that stand inside a table: "AdamW".
 pub(in crate::book) fn homes(schema: &Schema, key: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for section in &schema.sections {

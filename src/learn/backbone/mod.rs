@@ -141,7 +141,6 @@ pub fn cost(settings: &Settings, size: usize) -> Result<Cost, BackboneError> {
     Ok(Cost { parameters: params.count(), multiply_adds: network.multiply_adds(&params, size)? })
 }
 
-
 /// A network by its timm name, with random weights as timm draws them (He's normal distribution by
 /// fan-out, the last norm of each block zero), from the seed.
 ///

@@ -1,6 +1,6 @@
 //! Training: batches of pictures and a recipe's `[train]` table → weights.
 //!
-//! [`fit`] is the loop, on one screen. What it needs from elsewhere comes in as values and traits, so
+//! [`fit()`] is the loop, on one screen. What it needs from elsewhere comes in as values and traits, so
 //! that it knows no loader, no score and no screen:
 //!
 //! ```text
@@ -22,7 +22,7 @@
 //!
 //! [`technique`] has the rows that recipes and help read; [`optimizer`], [`schedule`] and
 //! [`checkpoint`] are the parts. An average of weights, accumulation or a second optimiser pass
-//! (SAM) would each be one more value beside the optimiser in [`fit`].
+//! (SAM) would each be one more value beside the optimiser in [`fit()`].
 
 pub mod checkpoint;
 mod error;

@@ -10,13 +10,13 @@ use super::fit::{Model, model};
 use super::{Bench, Made, Task, part};
 use crate::base::{Key, Value};
 use crate::dag::Stage;
+use crate::data::Role;
 use crate::data::augment::{Normalization, Pipeline};
 use crate::data::batch::{Ahead, Epoch, Loader, Order};
 use crate::learn::Device;
 use crate::learn::ops::{Network, Params, Tape};
 use crate::learn::train::{self, Checkpoint};
 use crate::retrieve::{self, Embeddings};
-use crate::data::Role;
 use crate::session::{Photos, Recipe, SessionError};
 
 /// The artefact's file.
@@ -49,7 +49,9 @@ pub fn host_places(photos: &Photos) -> (Vec<u32>, Vec<u32>) {
 
 /// The stage that embeds the host's photos by one fold's network.
 pub fn host_stage(recipe: &Recipe, photos: &Photos, fold: usize, fit: Key) -> Stage {
-    stage(recipe, fold, fit, photos.key).part(format!("host {}", part(fold))).setting("of", Value::Text("host".to_owned()))
+    stage(recipe, fold, fit, photos.key)
+        .part(format!("host {}", part(fold)))
+        .setting("of", Value::Text("host".to_owned()))
 }
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>, fold_number: usize) -> Result<Made<'a>, SessionError> {
@@ -84,7 +86,8 @@ pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), Sessio
 fn trained(bench: &Bench<'_>, fold_number: usize) -> Result<Model, SessionError> {
     let mut model = model(bench, fold_number)?;
     let fit = bench.graph.tasks.iter().copied().find(|t| matches!(t, Task::Fit { fold, .. } if *fold == fold_number));
-    let fit = fit.ok_or_else(|| SessionError::Unfit("an embedding without a fit; this is a fault of Toji".to_owned()))?;
+    let fit =
+        fit.ok_or_else(|| SessionError::Unfit("an embedding without a fit; this is a fault of Toji".to_owned()))?;
     Checkpoint::open(&bench.folder(fit)?.join(train::CHECKPOINT))?.load(&mut model.params)?;
     Ok(model)
 }

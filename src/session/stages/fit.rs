@@ -176,7 +176,8 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &S
         cancel: bench.cancel,
         save_seconds: SAVE_SECONDS,
     };
-    let fitted = train::fit(&task, &mut params, &mut batches, &mut around).map_err(|error| name_photos(bench, error))?;
+    let fitted =
+        train::fit(&task, &mut params, &mut batches, &mut around).map_err(|error| name_photos(bench, error))?;
     let complete = fitted.epochs >= settings.epochs;
     let facts = Value::of(&serde_json::json!({
         "epochs": fitted.epochs,
@@ -204,7 +205,8 @@ fn name_photos(bench: &Bench<'_>, error: TrainError) -> SessionError {
     match &error {
         TrainError::NotFinite { photos, .. } => {
             let all = &bench.photos.manifest.photos;
-            let files = photos.iter().filter_map(|&i| all.get(i as usize)).map(|photo| photo.path.display().to_string());
+            let files =
+                photos.iter().filter_map(|&i| all.get(i as usize)).map(|photo| photo.path.display().to_string());
             SessionError::Unfit(format!("{error}; the batch's photos: {}", files.collect::<Vec<_>>().join(", ")))
         }
         _ => error.into(),
@@ -259,7 +261,8 @@ pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), Sessio
     let table = bench.recipe.settings().get("loss").cloned().unwrap_or_else(Value::table);
     let loss = loss::build(&table, network.embedding(), batches.0.classes.len())?;
     let key = KeyWriter::new("stopwatch").number(u64::from(bench.project.around.pid)).finish();
-    let work = bench.project.store.work(&key)?.ok_or_else(|| SessionError::Held("a trial of a few batches".to_owned()))?;
+    let work =
+        bench.project.store.work(&key)?.ok_or_else(|| SessionError::Held("a trial of a few batches".to_owned()))?;
     let mut steps = Vec::new();
     let mut observe = |event: &FitEvent| {
         if let FitEvent::Step(step) = event {
@@ -320,7 +323,8 @@ struct Teller<'a> {
 impl Teller<'_> {
     fn tell(&mut self, event: &FitEvent) {
         let part = self.part.to_owned();
-        let point = |series: &str, x: f64, value: f64| Event::Point { series: series.to_owned(), part: part.clone(), x, value };
+        let point =
+            |series: &str, x: f64, value: f64| Event::Point { series: series.to_owned(), part: part.clone(), x, value };
         let tell = self.bench.tell;
         match event {
             FitEvent::Resumed { epoch, batch } => {

@@ -127,9 +127,12 @@ pub fn recall(bench: &Bench<'_>, task: Task) -> Result<(), SessionError> {
     match task {
         Task::Fit { fold, .. } => fit::recall(bench, fold, task),
         Task::Score => score::recall(bench),
-        Task::Data | Task::Fold | Task::Embed { .. } | Task::Post { .. } | Task::Rank { .. } | Task::EmbedHost { .. } => {
-            Ok(())
-        }
+        Task::Data
+        | Task::Fold
+        | Task::Embed { .. }
+        | Task::Post { .. }
+        | Task::Rank { .. }
+        | Task::EmbedHost { .. } => Ok(()),
     }
 }
 

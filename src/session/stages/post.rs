@@ -28,7 +28,12 @@ pub fn stage(recipe: &Recipe, fold: usize, embed: Key) -> Stage {
 pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize) -> Result<Made<'a>, SessionError> {
     let all = Embeddings::load(&bench.folder(Task::Embed { fold })?.join(embed::FILE))?;
     let name = part(fold);
-    let done = apply(bench, &all.subset(&bench.graph.folds[fold].query)?, &all.subset(&bench.graph.folds[fold].gallery)?, &name)?;
+    let done = apply(
+        bench,
+        &all.subset(&bench.graph.folds[fold].query)?,
+        &all.subset(&bench.graph.folds[fold].gallery)?,
+        &name,
+    )?;
     let facts = Value::of(&serde_json::json!({ "steps": done.notes }));
     for note in &done.notes {
         (bench.tell)(Event::Note { text: format!("post {name}: {note}") });

@@ -111,7 +111,10 @@ impl Survey {
     /// Whether something runs or waits, so that looking again soon is worth it.
     pub fn is_busy(&self) -> bool {
         let waits = || !self.queue.waiting().is_empty();
-        self.trial.is_some() || self.queue.has_background_worker() || waits() || self.board.runs().any(|run| run.state() == RunState::Running)
+        self.trial.is_some()
+            || self.queue.has_background_worker()
+            || waits()
+            || self.board.runs().any(|run| run.state() == RunState::Running)
     }
 
     /// Reads what changed and gives the snapshot. `partly` is shown snapshots while reading takes long.
@@ -162,9 +165,8 @@ impl Survey {
             if tasks.is_empty() || !self.tried.insert(basis) {
                 continue;
             }
-            let work = move || {
-                stopwatch::time(&project, &recipe, &photos, &planned.graph, &tasks, &|_| {}, &Cancel::new())
-            };
+            let work =
+                move || stopwatch::time(&project, &recipe, &photos, &planned.graph, &tasks, &|_| {}, &Cancel::new());
             self.trial = Some(std::thread::spawn(work));
             return;
         }
@@ -327,7 +329,8 @@ impl Survey {
 
     /// After a save what is cheap runs by itself: now, or when what the recipe is doing has ended. A newer save wins.
     fn start_cheap(&mut self) {
-        let under_way: Vec<String> = self.queue.workers().into_iter().flat_map(|w| w.jobs).map(|job| job.recipe).collect();
+        let under_way: Vec<String> =
+            self.queue.workers().into_iter().flat_map(|w| w.jobs).map(|job| job.recipe).collect();
         for name in self.pending.clone() {
             let running = self.board.latest(&name).is_some_and(|run| run.state() == RunState::Running);
             if running || under_way.contains(&name) {
@@ -336,7 +339,8 @@ impl Survey {
             let Some((_, planned)) = self.plans.get(&name) else { continue };
             self.pending.remove(&name);
             if planned.plan.starts_by_itself() {
-                let asked = self.queue.add(&name, &planned.graph.rung.to_string(), Lane::Cheap, self.around.clock.now());
+                let asked =
+                    self.queue.add(&name, &planned.graph.rung.to_string(), Lane::Cheap, self.around.clock.now());
                 self.notice = asked.err().map(|error| brew::chain(&error));
             }
         }
@@ -347,7 +351,8 @@ impl Survey {
         let Ok(project) = self.project.clone() else { return };
         let Some(first) = &project.competition.workbench.first else { return };
         let name = recipe::name_of(Path::new(first));
-        let fresh = self.board.runs().next().is_none() && project.store.list().is_empty() && self.queue.waiting().is_empty();
+        let fresh =
+            self.board.runs().next().is_none() && project.store.list().is_empty() && self.queue.waiting().is_empty();
         if fresh && self.plans.contains_key(&name) {
             let asked = self.ask_for(&name, None);
             self.notice = Some(match asked {

@@ -76,7 +76,8 @@ impl Survey {
 
     /// The score stands under the last cell when no `[post]` cell shows it.
     fn add_score(&mut self, blocks: &mut [Block], recipe: &Arc<Recipe>, planned: Option<&Planned>, runs: &Newest<'_>) {
-        let shows = |block: &Block| matches!(block, Block::Cell { outputs, .. } if outputs.iter().any(|o| o.stage == "score"));
+        let shows =
+            |block: &Block| matches!(block, Block::Cell { outputs, .. } if outputs.iter().any(|o| o.stage == "score"));
         if blocks.iter().any(shows) {
             return;
         }
@@ -86,7 +87,13 @@ impl Survey {
         }
     }
 
-    fn output(&mut self, stage: &str, recipe: &Arc<Recipe>, planned: Option<&Planned>, runs: &Newest<'_>) -> Option<Output> {
+    fn output(
+        &mut self,
+        stage: &str,
+        recipe: &Arc<Recipe>,
+        planned: Option<&Planned>,
+        runs: &Newest<'_>,
+    ) -> Option<Output> {
         let (run, either) = (runs.run, runs.run.filter(|run| !run.told.curves.is_empty()).or(runs.scored));
         let (state, lines, pictures) = match stage {
             "augment" => {
@@ -150,7 +157,8 @@ impl Survey {
             let step = (fold.train.len() / SAMPLES).max(1);
             let made = fold.train.iter().step_by(step).take(SAMPLES).enumerate().filter_map(|(slot, &photo)| {
                 // Not through the cache of training, which keeps what it decodes: a viewer stays small.
-                let picture = decode(&photos.manifest.file(&project.root, photo), &project.competition.data.limits).ok()?;
+                let picture =
+                    decode(&photos.manifest.file(&project.root, photo), &project.competition.data.limits).ok()?;
                 let mut seen = pipeline.picture(&picture, recipe.seed().named("samples").at(slot as u64));
                 if seen.width.max(seen.height) > LARGEST {
                     let scale = f64::from(LARGEST) / f64::from(seen.width.max(seen.height));
@@ -176,7 +184,9 @@ impl Survey {
     fn backbone_lines(&self, recipe: &Recipe) -> Option<Vec<String>> {
         let (cost, side) = self.project.as_ref().ok()?.cost(recipe)?;
         let (parameters, multiply_adds) = (cost.parameters as f64 / 1e6, cost.multiply_adds as f64 / 1e9);
-        Some(vec![format!("{parameters:.1} M parameters, {multiply_adds:.2} G multiply-adds for {side} × {side} pixels")])
+        Some(vec![format!(
+            "{parameters:.1} M parameters, {multiply_adds:.2} G multiply-adds for {side} × {side} pixels"
+        )])
     }
 }
 

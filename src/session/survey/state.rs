@@ -133,7 +133,8 @@ fn epoch(run: &RunView, full: usize) -> Option<f64> {
     {
         return Some(p.done as f64 / p.total as f64 * full as f64);
     }
-    let part = told.stages.iter().rev().find(|stage| stage.state == StageState::Started).map(|stage| stage.part.as_str());
+    let part =
+        told.stages.iter().rev().find(|stage| stage.state == StageState::Started).map(|stage| stage.part.as_str());
     let last = |points: &Arc<Vec<[f64; 2]>>| points.last().map(|point| point[0]);
     let here = |name: &str| part.is_none_or(|part| part.is_empty() || part == name);
     let losses = told.curves.iter().filter(|((series, name), _)| series == "loss" && here(name));
