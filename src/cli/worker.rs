@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use toji::session::survey::Launch;
+use toji::session::survey::{Helper, Launch};
 use toji::session::{project::TOJI, worker};
 
 use super::failure::Failure;
@@ -51,12 +51,16 @@ fn open_log(root: &Path) -> Result<File, Failure> {
     Ok(File::options().create(true).append(true).open(root.join(TOJI).join("worker.log"))?)
 }
 
-/// Starts a worker for the project in `root`, detached.
+/// Starts processes for the project in `root`, without a terminal.
 pub fn launch(root: &Path) -> Launch {
     let root = root.to_owned();
-    Arc::new(move || {
+    Arc::new(move |helper| {
         let mut command = Command::new(surroundings::program()?);
-        command.arg("--project").arg(&root).arg("worker").current_dir(&root);
+        let what = match helper {
+            Helper::Worker => "worker",
+            Helper::Trial => "plan",
+        };
+        command.arg("--project").arg(&root).arg(what).current_dir(&root);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn()?;
         // Someone must ask for its exit code, or it stays in the process table as long as we live.

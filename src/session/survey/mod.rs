@@ -29,8 +29,17 @@ use crate::score::metric::Score;
 /// The file that holds the name of the pinned recipe, if one was pinned in the workbench.
 const PIN: &str = "pin";
 
-/// Starts the worker's process. Given by the binary.
-pub type Launch = Arc<dyn Fn() -> std::io::Result<()> + Send + Sync>;
+/// A process beside the viewer, which itself computes nothing that takes memory or time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Helper {
+    /// Does the queue's work, detached.
+    Worker,
+    /// Plans all recipes, trying a few batches where nothing tells how long stages take; then it ends.
+    Trial,
+}
+
+/// Starts a process. Given by the binary.
+pub type Launch = Arc<dyn Fn(Helper) -> std::io::Result<()> + Send + Sync>;
 
 /// What is known of the project's files.
 pub struct Survey {
@@ -52,7 +61,7 @@ pub struct Survey {
     paces: HashMap<String, state::Pace>,
     pending: BTreeSet<String>,
     samples: page::Samples,
-    trial: Option<std::thread::JoinHandle<Result<(), SessionError>>>,
+    history_stamp: Stamp,
     tried: HashSet<Key>,
     notice: Option<String>,
     began: bool,
@@ -87,7 +96,7 @@ impl Survey {
             paces: HashMap::new(),
             pending: BTreeSet::new(),
             samples: page::Samples::default(),
-            trial: None,
+            history_stamp: Stamp::new(),
             tried: HashSet::new(),
             notice: None,
             began: false,
@@ -111,8 +120,7 @@ impl Survey {
     /// Whether something runs or waits, so that looking again soon is worth it.
     pub fn is_busy(&self) -> bool {
         let waits = || !self.queue.waiting().is_empty();
-        self.trial.is_some()
-            || self.queue.has_background_worker()
+        self.queue.has_background_worker()
             || waits()
             || self.board.runs().any(|run| run.state() == RunState::Running)
     }
@@ -123,11 +131,13 @@ impl Survey {
         // Before the photos, which may take long: the board is there while they are read.
         let changed_texts = self.read_recipes();
         self.read_photos(partly, cancel);
-        let changed_runs = !self.board.refresh(&Runs::open(&self.root.join(TOJI))).is_empty();
+        self.board.refresh(&Runs::open(&self.root.join(TOJI)));
+        let now = stamp([self.root.join(TOJI).join("history.json").as_path()]);
         if let Ok(project) = &self.project
-            && (changed_runs || !self.began)
+            && (now != self.history_stamp || !self.began)
         {
             self.history = History::load(&project.store, &self.around.machine);
+            self.history_stamp = now;
         }
         self.plan();
         if self.began {
@@ -142,33 +152,21 @@ impl Survey {
         self.snapshot()
     }
 
-    /// Where nothing tells how long a recipe's stages take here, a few batches are tried on a thread of its
-    /// own, one recipe after the other, while no worker needs the processor.
+    /// Where nothing tells how long a recipe's stages take here, a process tries a few batches, once for each text,
+    /// while no worker needs the processor. What it finds arrives through the history's file.
     fn try_speeds(&mut self) {
-        if let Some(trial) = self.trial.take_if(|trial| trial.is_finished()) {
-            if let Ok(Err(error)) = trial.join() {
-                self.notice = Some(format!("trying a few batches: {}", brew::chain(&error)));
-            }
-            self.plans.clear();
-            if let Ok(project) = &self.project {
-                self.history = History::load(&project.store, &self.around.machine);
-            }
-            self.plan();
-        }
-        let (Ok(project), Some(Ok(photos))) = (self.project.clone(), self.photos.clone()) else { return };
-        if self.trial.is_some() || self.queue.has_background_worker() || !self.queue.waiting().is_empty() {
+        if self.queue.has_background_worker() || !self.queue.waiting().is_empty() {
             return;
         }
-        for recipe in self.recipes.iter().map(|(_, recipe)| recipe.clone()) {
-            let Some((basis, planned)) = self.plans.get(&recipe.name).cloned() else { continue };
-            let tasks = stopwatch::unknown(&planned.graph, &self.history);
-            if tasks.is_empty() || !self.tried.insert(basis) {
-                continue;
-            }
-            let work =
-                move || stopwatch::time(&project, &recipe, &photos, &planned.graph, &tasks, &|_| {}, &Cancel::new());
-            self.trial = Some(std::thread::spawn(work));
-            return;
+        let unknown = |planned: &Planned| !stopwatch::unknown(&planned.graph, &self.history).is_empty();
+        let untimed = self.plans.values().filter(|(_, planned)| unknown(planned));
+        let keys: Vec<Key> = untimed.filter_map(|(_, planned)| planned.plan.steps.last()).map(|step| step.key).collect();
+        let mut new = false;
+        for key in keys {
+            new |= self.tried.insert(key);
+        }
+        if new && let Err(error) = (self.launch)(Helper::Trial) {
+            self.notice = Some(format!("cannot try a few batches: {error}"));
         }
     }
 
@@ -366,7 +364,7 @@ impl Survey {
     fn keep_worker(&mut self) {
         if !self.queue.waiting().is_empty()
             && !self.queue.has_background_worker()
-            && let Err(error) = (self.launch)()
+            && let Err(error) = (self.launch)(Helper::Worker)
         {
             self.notice = Some(format!("cannot start the worker: {error}"));
         }
