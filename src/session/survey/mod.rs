@@ -120,9 +120,7 @@ impl Survey {
     /// Whether something runs or waits, so that looking again soon is worth it.
     pub fn is_busy(&self) -> bool {
         let waits = || !self.queue.waiting().is_empty();
-        self.queue.has_background_worker()
-            || waits()
-            || self.board.runs().any(|run| run.state() == RunState::Running)
+        self.queue.has_background_worker() || waits() || self.board.runs().any(|run| run.state() == RunState::Running)
     }
 
     /// Reads what changed and gives the snapshot. `partly` is shown snapshots while reading takes long.
@@ -160,7 +158,8 @@ impl Survey {
         }
         let unknown = |planned: &Planned| !stopwatch::unknown(&planned.graph, &self.history).is_empty();
         let untimed = self.plans.values().filter(|(_, planned)| unknown(planned));
-        let keys: Vec<Key> = untimed.filter_map(|(_, planned)| planned.plan.steps.last()).map(|step| step.key).collect();
+        let keys: Vec<Key> =
+            untimed.filter_map(|(_, planned)| planned.plan.steps.last()).map(|step| step.key).collect();
         let mut new = false;
         for key in keys {
             new |= self.tried.insert(key);

@@ -39,6 +39,9 @@ pub struct Drawn {
     pub missing: Vec<char>,
 }
 
+/// Series that tell how a training went and not how good it is: no picture of recipes beside each other.
+const ASIDE: [&str; 2] = ["lr", "images per second"];
+
 /// The lines of some recipes of a snapshot, or of all that have curves when none is named.
 ///
 /// # Errors
@@ -52,7 +55,11 @@ pub fn lines(snapshot: &Snapshot, recipes: &[String]) -> Result<Vec<Line>, ShowE
     let lines: Vec<Line> = wanted
         .flat_map(|recipe| {
             let pinned = snapshot.pin.as_ref() == Some(&recipe.name);
-            recipe.curves.iter().map(move |curve| Line { recipe: recipe.name.clone(), pinned, curve: curve.clone() })
+            recipe.curves.iter().filter(|curve| !ASIDE.contains(&curve.series.as_str())).map(move |curve| Line {
+                recipe: recipe.name.clone(),
+                pinned,
+                curve: curve.clone(),
+            })
         })
         .collect();
     if lines.is_empty() { Err(ShowError::Nothing) } else { Ok(lines) }
