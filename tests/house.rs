@@ -27,6 +27,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("plotters", &["show"]),
     ("polars", &["data", "score", "show"]),
     ("pulldown_cmark", &["book", "tui"]),
+    ("pulp", &["learn/ops"]),
     ("ratatui", &["tui"]),
     ("rustix", &["base", "cli"]),
     ("safetensors", &["learn", "retrieve"]),
@@ -35,6 +36,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("toml", &["book"]),
     ("unicode_segmentation", &["base"]),
     ("unicode_width", &["base"]),
+    ("ureq", &["learn/backbone"]),
 ];
 
 fn root() -> PathBuf {

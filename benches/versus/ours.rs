@@ -6,7 +6,7 @@ use std::time::Instant;
 use candle_core::{CpuStorage, Device, InplaceOp2, Layout, Tensor, Var};
 use rayon::prelude::*;
 use toji::base::Seed;
-use toji::learn::backbone::{Pool, build};
+use toji::learn::backbone::{Pool, Settings, build};
 use toji::learn::ops::Tape;
 
 /// Measured steps, after [`WARM`] that are not.
@@ -15,7 +15,7 @@ const WARM: usize = 2;
 
 /// Images per second of one training step (forward, cross entropy, backward, AdamW): the median.
 pub fn train_step(name: &str, size: usize, batch: usize) -> anyhow::Result<f64> {
-    let (network, mut params) = build(name, Pool::Avg {}, 100, Seed::new(1))?;
+    let (network, mut params) = build(&Settings::new(name, Pool::Avg {}, 100), Seed::new(1))?;
     let mut draws = Seed::new(2).draws();
     let pixels: Vec<f32> = (0..batch * 3 * size * size).map(|_| draws.normal() as f32).collect();
     let x = Tensor::from_vec(pixels, (batch, 3, size, size), &Device::Cpu)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use toji::base::Seed;
-use toji::learn::backbone::{self, BackboneError, Pool, build, load, preset, weights_file};
+use toji::learn::backbone::{self, BackboneError, Pool, Settings, build, load, weights_file};
 use toji::learn::ops::{Params, Tape};
 
 const BATCH: usize = 3;
@@ -72,7 +72,7 @@ fn near(what: &str, ours: &[f32], reference: &[f32], tolerance: f64) {
 
 fn check(name: &str, pool: Pool, file: &str) {
     let golden = golden(file);
-    let (network, mut params) = build(name, pool, EMBEDDING, Seed::new(0)).expect("a network");
+    let (network, mut params) = build(&Settings::new(name, pool, EMBEDDING), Seed::new(0)).expect("a network");
     assert_eq!(params.count() as i64, golden["count"].to_vec1::<i64>().expect("count")[0]);
     fill(&mut params);
     let x = plain("input", 1.7, &[BATCH, 3, 52, 44]);
@@ -129,11 +129,8 @@ fn resnet34_is_timms() {
 #[test]
 fn sizes_are_the_published_ones() {
     for (name, count, multiply_adds) in MULTIPLY_ADDS {
-        let mut params = Params::new();
-        let preset = preset(name).expect("a preset");
-        let network = backbone::ResNet::new(preset, Pool::Avg {}, 1000, Seed::new(0), &mut params);
-        assert_eq!(params.count(), count, "{name}");
-        assert_eq!(network.expect("built").multiply_adds(&params, 224).expect("sizes"), multiply_adds, "{name}");
+        let cost = backbone::cost(&Settings::new(name, Pool::Avg {}, 1000), 224).expect("a network");
+        assert_eq!((cost.parameters, cost.multiply_adds), (count, multiply_adds), "{name}");
     }
 }
 
@@ -161,8 +158,8 @@ fn words(error: &BackboneError, path: &Path) -> String {
 
 #[test]
 fn a_file_of_weights_fits_whole_or_is_refused_with_names() {
-    let (_, mut params) = build("resnet10t", Pool::Avg {}, 8, Seed::new(1)).expect("a network");
-    let (_, other) = build("resnet10t", Pool::Avg {}, 8, Seed::new(2)).expect("a network");
+    let (_, mut params) = build(&Settings::new("resnet10t", Pool::Avg {}, 8), Seed::new(1)).expect("a network");
+    let (_, other) = build(&Settings::new("resnet10t", Pool::Avg {}, 8), Seed::new(2)).expect("a network");
     let mut tensors = whole(&other);
     let counter = Tensor::new(7i64, &Device::Cpu).expect("a counter");
     tensors.insert("bn1.num_batches_tracked".into(), counter);
@@ -173,7 +170,7 @@ fn a_file_of_weights_fits_whole_or_is_refused_with_names() {
         assert_eq!(floats(ours), floats(theirs), "{name}");
     }
 
-    let (_, classes) = build("resnet10t", Pool::Avg {}, 11, Seed::new(3)).expect("a network");
+    let (_, classes) = build(&Settings::new("resnet10t", Pool::Avg {}, 11), Seed::new(3)).expect("a network");
     let (_folder, path) = scratch("classes.safetensors", &whole(&classes));
     let loaded = load(&path, &mut params).expect("all but fc");
     insta::assert_snapshot!(loaded.left_out.join("; "), @"fc.weight [11, 512], since the embedding is [8, 512]; fc.bias [11], since the embedding is [8]");
@@ -193,7 +190,7 @@ fn a_file_of_weights_fits_whole_or_is_refused_with_names() {
 
 #[test]
 fn pickles_and_damage_are_refused() {
-    let (_, mut params) = build("resnet10t", Pool::Avg {}, 8, Seed::new(1)).expect("a network");
+    let (_, mut params) = build(&Settings::new("resnet10t", Pool::Avg {}, 8), Seed::new(1)).expect("a network");
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("model.pth");
     let mut refuse = |bytes: &[u8]| {
@@ -211,6 +208,6 @@ fn pickles_and_damage_are_refused() {
     assert!(matches!(weights_file("hf:timm/resnet18.a1_in1k"), Err(BackboneError::NotBuilt(_))));
     assert!(matches!(weights_file("imagenet"), Err(BackboneError::UnknownWeights(_))));
     assert_eq!(weights_file("a/b.safetensors").expect("a path"), Some("a/b.safetensors".into()));
-    let unknown = build("resnet19", Pool::Avg {}, 8, Seed::new(1)).err().expect("no such network");
+    let unknown = build(&Settings::new("resnet19", Pool::Avg {}, 8), Seed::new(1)).err().expect("no such network");
     insta::assert_snapshot!(unknown, @"no backbone is named resnet19; there are resnet10t, resnet18, resnet34");
 }

@@ -2,14 +2,15 @@
 
 use candle_core::{Device, Tensor};
 use toji::base::Seed;
-use toji::learn::backbone::{Pool, build};
+use toji::learn::backbone::{Pool, Settings, build};
 use toji::learn::ops::Tape;
 
 /// Bits of everything a training step gives: embeddings, gradients, running statistics.
 fn step(threads: usize, name: &str, size: usize, batch: usize) -> Vec<u32> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
     pool.install(|| {
-        let (network, mut params) = build(name, Pool::Gem { p: 3.0 }, 24, Seed::new(5)).expect("a network");
+        let (network, mut params) =
+            build(&Settings::new(name, Pool::Gem { p: 3.0 }, 24), Seed::new(5)).expect("a network");
         let mut draws = Seed::new(6).draws();
         let mut tensor = |dims: &[usize]| {
             let values: Vec<f32> = (0..dims.iter().product()).map(|_| draws.normal() as f32).collect();

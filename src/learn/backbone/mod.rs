@@ -2,26 +2,98 @@
 //!
 //! [`build`] makes a network by its timm name with random weights, and [`load`] fills it from a
 //! safetensors file whose keys are timm's (`layer1.0.conv1.weight`). The last layer, the embedding
-//! neck, is named `fc` like timm's classifier, so a timm checkpoint with `num_classes = embedding` loads whole,
-//! and one with another number of classes loads all but `fc`. [`PRESETS`] is the table of the networks,
-//! with the mean, std and crop that their published weights were trained with.
+//! neck, has the name of timm's classifier (`fc`), so a timm checkpoint with `num_classes = embedding` loads whole,
+//! and one with another number of classes loads all but it.
+//!
+//! A family is one file: a table of its sizes (timm's names and numbers), and a [`Trunk`] that gives feature maps. What
+//! follows is the same for all: pooling, then the neck. `maker` creates tensors with timm's first values; `preset` is what
+//! the published weights of a name expect of a picture.
 
-mod presets;
+mod maker;
+mod preset;
 mod resnet;
 mod table;
 mod weights;
 
 use std::path::PathBuf;
 
+use candle_core::Tensor;
 use serde::Deserialize;
 
-pub use presets::{PRESETS, Preset, Stem, preset};
-pub use resnet::ResNet;
+use self::maker::{Init, Linear, Maker};
+use self::preset::{Config, IMAGENET};
+pub use preset::{Preset, preset, presets};
 pub use table::{SECTIONS, TECHNIQUES};
 pub use weights::{Loaded, load, weights_file};
 
-use super::ops::{Network, OpsError, Params};
+use super::ops::{Network, OpsError, Params, Tape, Var, hollow};
 use crate::base::Seed;
+
+/// A network up to its last feature map: what a family builds.
+trait Trunk: Send + Sync {
+    /// Pictures `x` `[b, 3, h, w]` → what timm's `forward_features` gives.
+    fn features(&self, params: &Params, tape: &mut Tape, x: &Tensor) -> Result<Features, OpsError>;
+
+    /// Channels of each of the feature maps.
+    fn channels(&self) -> Vec<usize>;
+
+    /// What timm's head does between pooling and classifier (a norm): `[b, c]` → `[b, c]`.
+    fn after_pool(&self, _params: &Params, _tape: &mut Tape, pooled: Var) -> Result<Var, OpsError> {
+        Ok(pooled)
+    }
+}
+
+/// What a trunk found in pictures.
+struct Features {
+    /// The stages' maps, the last one last; at least one.
+    maps: Vec<Var>,
+    /// The class token `[b, c]`, where the family has one.
+    token: Option<Var>,
+}
+
+impl Features {
+    /// Maps alone.
+    fn maps(maps: Vec<Var>) -> Features {
+        Features { maps, token: None }
+    }
+}
+
+/// Trunk, pooling and neck: a whole network.
+struct Backbone {
+    trunk: Box<dyn Trunk>,
+    pool: Pool,
+    neck: Linear,
+    embedding: usize,
+}
+
+impl Backbone {
+    fn new(settings: &Settings, params: &mut Params, seed: Option<Seed>) -> Result<Backbone, BackboneError> {
+        let preset = preset(&settings.name)?;
+        let mut maker = Maker::new(params, seed);
+        let trunk = preset.config.build(&mut maker)?;
+        let channels = trunk.channels().last().copied().unwrap_or(0);
+        let init = Init::fan_in(channels);
+        let neck = maker.linear(preset.classifier, channels, settings.embedding, init, Some(init))?;
+        Ok(Backbone { trunk, pool: settings.pool, neck, embedding: settings.embedding })
+    }
+}
+
+impl Network for Backbone {
+    fn forward(&self, params: &Params, tape: &mut Tape, x: &Tensor) -> Result<Var, OpsError> {
+        let Features { maps, token: _ } = self.trunk.features(params, tape, x)?;
+        let Some(last) = maps.last() else { return Err(OpsError::shape("pool", "at least one feature map", &[])) };
+        let pooled = match self.pool {
+            Pool::Avg {} => tape.global_avg(last)?,
+            Pool::Gem { p } => tape.gem(last, p)?,
+        }; // [b, c]
+        let pooled = self.trunk.after_pool(params, tape, pooled)?;
+        tape.linear(params, &pooled, self.neck.weight, self.neck.bias) // [b, d]
+    }
+
+    fn embedding(&self) -> usize {
+        self.embedding
+    }
+}
 
 /// How the last feature map becomes a vector.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
@@ -48,6 +120,13 @@ pub struct Settings {
     pub pool: Pool,
     /// Length of an embedding.
     pub embedding: usize,
+}
+
+impl Settings {
+    /// A network with random weights.
+    pub fn new(name: &str, pool: Pool, embedding: usize) -> Settings {
+        Settings { name: name.to_owned(), weights: "none".to_owned(), pool, embedding }
+    }
 }
 
 /// What can go wrong with a backbone.
@@ -131,28 +210,24 @@ pub struct Cost {
     pub multiply_adds: u64,
 }
 
-/// The cost of a network for square pictures of `size` pixels.
+/// The cost of a network for square pictures of `size` pixels. Computes nothing: the network is run on shapes.
 ///
 /// # Errors
 /// When no network has this name, or pictures are too small for it.
 pub fn cost(settings: &Settings, size: usize) -> Result<Cost, BackboneError> {
     let mut params = Params::new();
-    let network = ResNet::new(preset(&settings.name)?, settings.pool, settings.embedding, Seed::new(0), &mut params)?;
-    Ok(Cost { parameters: params.count(), multiply_adds: network.multiply_adds(&params, size)? })
+    let network = Backbone::new(settings, &mut params, None)?;
+    let mut tape = Tape::counting();
+    network.forward(&params, &mut tape, &hollow(&[1, 3, size, size])?)?;
+    Ok(Cost { parameters: params.count(), multiply_adds: tape.spent().multiply_adds })
 }
 
-/// A network by its timm name, with random weights as timm draws them (He's normal distribution by
-/// fan-out, the last norm of each block zero), from the seed.
+/// The network of a recipe, with random weights as timm draws them, from the seed.
 ///
 /// # Errors
 /// When no preset has the name.
-pub fn build(
-    name: &str,
-    pool: Pool,
-    embedding: usize,
-    seed: Seed,
-) -> Result<(Box<dyn Network>, Params), BackboneError> {
+pub fn build(settings: &Settings, seed: Seed) -> Result<(Box<dyn Network>, Params), BackboneError> {
     let mut params = Params::new();
-    let network = ResNet::new(preset(name)?, pool, embedding, seed.named("backbone"), &mut params)?;
+    let network = Backbone::new(settings, &mut params, Some(seed.named("backbone")))?;
     Ok((Box::new(network), params))
 }

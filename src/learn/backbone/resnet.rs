@@ -3,21 +3,61 @@
 //!
 //! A block is two fused operations: `conv1 → norm → ReLU` and `conv2 → norm → + shortcut → ReLU`.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
-use super::{BackboneError, Pool, Preset, Stem};
-use crate::base::Seed;
-use crate::learn::ops::{Conv, Kind, Network, Norm, OpsError, ParamId, Params, Tape, Var, Window};
+use super::maker::{Maker, Shape};
+use super::{Config, Features, IMAGENET, Preset, Trunk};
+use crate::learn::ops::{Conv, Norm, OpsError, Params, Tape, Var, Window};
 
-/// A residual network with its pooling and embedding neck.
+/// One size of the family.
+#[derive(Clone, Copy, Debug)]
+pub struct Resnet {
+    /// Basic blocks in each of the four stages.
+    layers: [usize; 4],
+    /// The first layers.
+    stem: Stem,
+    /// Whether the way past a block that halves the picture averages 2×2 pixels first (ResNet-D).
+    avg_down: bool,
+}
+
+/// The first layers of a residual network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stem {
+    /// One 7×7 convolution of stride 2, 64 channels.
+    Plain,
+    /// Three 3×3 convolutions, the first of stride 2, with these numbers of channels (timm's `deep_tiered`).
+    Deep([usize; 3]),
+}
+
+/// timm's sizes.
+pub(super) const PRESETS: &[Preset] = &[
+    Preset {
+        name: "resnet10t",
+        config: Config::Resnet(Resnet { layers: [1, 1, 1, 1], stem: Stem::Deep([24, 32, 64]), avg_down: true }),
+        tag: "c3_in1k",
+        input: 176,
+        crop: 0.875,
+        ..PRESET
+    },
+    Preset { name: "resnet18", config: plain([2, 2, 2, 2]), ..PRESET },
+    Preset { name: "resnet34", config: plain([3, 4, 6, 3]), ..PRESET },
+];
+
+const fn plain(layers: [usize; 4]) -> Config {
+    Config::Resnet(Resnet { layers, stem: Stem::Plain, avg_down: false })
+}
+
+/// No size; tables start from it.
+pub(super) const NONE: Resnet = Resnet { layers: [0; 4], stem: Stem::Plain, avg_down: false };
+
+const PRESET: Preset =
+    Preset { classifier: "fc", tag: "a1_in1k", interpolation: "bicubic", input: 224, crop: 0.95, ..IMAGENET };
+
+/// A residual network up to its last feature map.
 #[derive(Debug)]
-pub struct ResNet {
+struct ResNet {
     stem: Vec<ConvNorm>,
-    blocks: Vec<Block>,
-    pool: Pool,
-    weight: ParamId,
-    bias: ParamId,
-    embedding: usize,
+    stages: Vec<Vec<Block>>,
 }
 
 #[derive(Debug)]
@@ -45,106 +85,27 @@ const STEM_POOL: Window = Window { kernel: 3, stride: 2, padding: 1, ceil: false
 const SHORTCUT_POOL: Window = Window { kernel: 2, stride: 2, padding: 0, ceil: true };
 const CHANNELS: [usize; 4] = [64, 128, 256, 512];
 
-/// Creates tensors under their names, each from its own place in the seed.
-struct Maker<'a> {
-    params: &'a mut Params,
-    seed: Seed,
-}
-
-impl Maker<'_> {
-    fn tensor(
-        &mut self,
-        name: &str,
-        dims: &[usize],
-        kind: Kind,
-        mut value: impl FnMut() -> f32,
-    ) -> Result<ParamId, OpsError> {
-        let values: Vec<f32> = (0..dims.iter().product()).map(|_| value()).collect();
-        self.params.add(name, Tensor::from_vec(values, dims, &Device::Cpu)?, kind)
-    }
-
-    /// A convolution without bias and its norm; `gamma` is the norm's first weight.
-    fn conv_norm(&mut self, names: [String; 2], shape: Shape, gamma: f32) -> Result<ConvNorm, OpsError> {
-        let Shape { channels, out, kernel, stride } = shape;
-        let name = format!("{}.weight", names[0]);
-        let mut draws = self.seed.named(&name).draws();
-        let std = (2.0 / (out * kernel * kernel) as f64).sqrt();
-        let dims = [out, channels, kernel, kernel];
-        let weight = self.tensor(&name, &dims, Kind::Weight, || (draws.normal() * std) as f32)?;
-        let mut each = |part: &str, kind, value| self.tensor(&format!("{}.{part}", names[1]), &[out], kind, || value);
-        let norm = Norm {
-            weight: each("weight", Kind::Weight, gamma)?,
-            bias: each("bias", Kind::Weight, 0.0)?,
-            running_mean: each("running_mean", Kind::Buffer, 0.0)?,
-            running_var: each("running_var", Kind::Buffer, 1.0)?,
-            momentum: 0.1,
-            eps: 1e-5,
-        };
-        Ok(ConvNorm { conv: Conv { weight, stride, padding: kernel / 2, dilation: 1, groups: 1 }, norm })
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Shape {
-    channels: usize,
-    out: usize,
-    kernel: usize,
-    stride: usize,
-}
-
-impl ResNet {
-    /// A network of a preset, whose tensors are added to `params`.
-    pub fn new(
-        preset: &Preset,
-        pool: Pool,
-        embedding: usize,
-        seed: Seed,
-        params: &mut Params,
-    ) -> Result<ResNet, BackboneError> {
-        let mut maker = Maker { params, seed };
-        let stem = stem(&mut maker, preset.stem)?;
+/// The network of one size.
+pub(super) fn build(config: &Resnet, maker: &mut Maker<'_>) -> Result<Box<dyn Trunk>, OpsError> {
+    let stem = stem(maker, config.stem)?;
+    let mut stages = Vec::new();
+    let mut channels = CHANNELS[0];
+    for (stage, (&count, out)) in config.layers.iter().zip(CHANNELS).enumerate() {
         let mut blocks = Vec::new();
-        let mut channels = CHANNELS[0];
-        for (stage, (&count, out)) in preset.layers.iter().zip(CHANNELS).enumerate() {
-            for at in 0..count {
-                let stride = if at == 0 && stage > 0 { 2 } else { 1 };
-                let name = format!("layer{}.{at}", stage + 1);
-                blocks.push(block(&mut maker, &name, channels, out, stride, preset.avg_down)?);
-                channels = out;
-            }
+        for at in 0..count {
+            let stride = if at == 0 && stage > 0 { 2 } else { 1 };
+            let name = format!("layer{}.{at}", stage + 1);
+            blocks.push(block(maker, &name, channels, out, stride, config.avg_down)?);
+            channels = out;
         }
-        // PyTorch's default of a linear layer: uniform within one over the root of its inputs.
-        let bound = 1.0 / (channels as f64).sqrt();
-        let mut draws = maker.seed.named("fc").draws();
-        let mut uniform = || draws.uniform(-bound, bound) as f32;
-        let weight = maker.tensor("fc.weight", &[embedding, channels], Kind::Weight, &mut uniform)?;
-        let bias = maker.tensor("fc.bias", &[embedding], Kind::Weight, &mut uniform)?;
-        Ok(ResNet { stem, blocks, pool, weight, bias, embedding })
+        stages.push(blocks);
     }
+    Ok(Box::new(ResNet { stem, stages }))
+}
 
-    /// Multiply-adds of convolutions and neck for one square picture of `size` pixels.
-    pub fn multiply_adds(&self, params: &Params, size: usize) -> Result<u64, OpsError> {
-        let mut side = size;
-        let mut total = 0u64;
-        let mut count = |layer: &ConvNorm, side: usize| -> Result<usize, OpsError> {
-            let (out, channels, kernel) = params.get(layer.conv.weight).dims4().map(|(o, c, k, _)| (o, c, k))?;
-            let side = (side + 2 * layer.conv.padding).saturating_sub(kernel) / layer.conv.stride + 1;
-            total += (side * side * out * channels * kernel * kernel) as u64;
-            Ok(side)
-        };
-        for layer in &self.stem {
-            side = count(layer, side)?;
-        }
-        side = (side + 2 * STEM_POOL.padding).saturating_sub(STEM_POOL.kernel) / STEM_POOL.stride + 1;
-        for block in &self.blocks {
-            if let Some(shortcut) = &block.shortcut {
-                count(&shortcut.conv, if shortcut.average { side.div_ceil(2) } else { side })?;
-            }
-            side = count(&block.conv1, side)?;
-            side = count(&block.conv2, side)?;
-        }
-        Ok(total + params.get(self.weight).elem_count() as u64)
-    }
+fn conv_norm(maker: &mut Maker<'_>, names: [String; 2], shape: Shape, gamma: f32) -> Result<ConvNorm, OpsError> {
+    let [conv, norm] = names;
+    Ok(ConvNorm { conv: maker.conv(&conv, shape)?, norm: maker.batch_norm(&norm, shape.out, gamma, 1e-5)? })
 }
 
 fn stem(maker: &mut Maker<'_>, stem: Stem) -> Result<Vec<ConvNorm>, OpsError> {
@@ -152,15 +113,15 @@ fn stem(maker: &mut Maker<'_>, stem: Stem) -> Result<Vec<ConvNorm>, OpsError> {
     let named = |conv: &str, norm: &str| [conv.to_owned(), norm.to_owned()];
     match stem {
         Stem::Plain => {
-            let shape = Shape { channels: 3, out, kernel: 7, stride: 2 };
-            Ok(vec![maker.conv_norm(named("conv1", "bn1"), shape, 1.0)?])
+            let shape = Shape::new(3, out, 7, 2);
+            Ok(vec![conv_norm(maker, named("conv1", "bn1"), shape, 1.0)?])
         }
         Stem::Deep([first, second, third]) => {
-            let shape = |channels, out, stride| Shape { channels, out, kernel: 3, stride };
+            let shape = |channels, out, stride| Shape::new(channels, out, 3, stride);
             Ok(vec![
-                maker.conv_norm(named("conv1.0", "conv1.1"), shape(3, first, 2), 1.0)?,
-                maker.conv_norm(named("conv1.3", "conv1.4"), shape(first, second, 1), 1.0)?,
-                maker.conv_norm(named("conv1.6", "bn1"), shape(second, third, 1), 1.0)?,
+                conv_norm(maker, named("conv1.0", "conv1.1"), shape(3, first, 2), 1.0)?,
+                conv_norm(maker, named("conv1.3", "conv1.4"), shape(first, second, 1), 1.0)?,
+                conv_norm(maker, named("conv1.6", "bn1"), shape(second, third, 1), 1.0)?,
             ])
         }
     }
@@ -175,23 +136,23 @@ fn block(
     average: bool,
 ) -> Result<Block, OpsError> {
     let named = |conv: &str, norm: &str| [format!("{name}.{conv}"), format!("{name}.{norm}")];
-    let first = Shape { channels, out, kernel: 3, stride };
-    let conv1 = maker.conv_norm(named("conv1", "bn1"), first, 1.0)?;
-    let second = Shape { channels: out, out, kernel: 3, stride: 1 };
+    let first = Shape::new(channels, out, 3, stride);
+    let conv1 = conv_norm(maker, named("conv1", "bn1"), first, 1.0)?;
+    let second = Shape::new(out, out, 3, 1);
     // timm's zero_init_last: at first each block passes its input on unchanged.
-    let conv2 = maker.conv_norm(named("conv2", "bn2"), second, 0.0)?;
+    let conv2 = conv_norm(maker, named("conv2", "bn2"), second, 0.0)?;
     let changes = stride != 1 || channels != out;
     let shortcut = match (changes, average) {
         (false, _) => None,
         (true, false) => {
-            let shape = Shape { channels, out, kernel: 1, stride };
-            let conv = maker.conv_norm(named("downsample.0", "downsample.1"), shape, 1.0)?;
+            let shape = Shape::new(channels, out, 1, stride);
+            let conv = conv_norm(maker, named("downsample.0", "downsample.1"), shape, 1.0)?;
             Some(Shortcut { average: false, conv })
         }
         // Place 0 of timm's sequence is the pooling, or nothing where the picture keeps its size.
         (true, true) => {
-            let shape = Shape { channels, out, kernel: 1, stride: 1 };
-            let conv = maker.conv_norm(named("downsample.1", "downsample.2"), shape, 1.0)?;
+            let shape = Shape::new(channels, out, 1, 1);
+            let conv = conv_norm(maker, named("downsample.1", "downsample.2"), shape, 1.0)?;
             Some(Shortcut { average: stride != 1, conv })
         }
     };
@@ -225,24 +186,24 @@ impl Block {
     }
 }
 
-impl Network for ResNet {
-    fn forward(&self, params: &Params, tape: &mut Tape, x: &Tensor) -> Result<Var, OpsError> {
+impl Trunk for ResNet {
+    fn features(&self, params: &Params, tape: &mut Tape, x: &Tensor) -> Result<Features, OpsError> {
         let mut x = tape.constant(x); // [b, 3, h, w]
         for layer in &self.stem {
             x = layer.forward(params, tape, &x, None, true)?; // [b, 64, h/2, w/2]
         }
         x = tape.max_pool(&x, STEM_POOL)?; // [b, 64, h/4, w/4]
-        for block in &self.blocks {
-            x = block.forward(params, tape, &x)?; // last: [b, 512, h/32, w/32]
+        let mut maps = Vec::new();
+        for blocks in &self.stages {
+            for block in blocks {
+                x = block.forward(params, tape, &x)?; // last: [b, 512, h/32, w/32]
+            }
+            maps.push(x.clone());
         }
-        let pooled = match self.pool {
-            Pool::Avg {} => tape.global_avg(&x)?,
-            Pool::Gem { p } => tape.gem(&x, p)?,
-        }; // [b, 512]
-        tape.linear(params, &pooled, self.weight, Some(self.bias)) // [b, d]
+        Ok(Features::maps(maps))
     }
 
-    fn embedding(&self) -> usize {
-        self.embedding
+    fn channels(&self) -> Vec<usize> {
+        CHANNELS.to_vec()
     }
 }

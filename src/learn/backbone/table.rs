@@ -9,7 +9,7 @@ pub const SECTIONS: &[&Section] = &[&Section {
     body: Body::Params(&[
         Param::new(
             "name",
-            Kind::Choice(&["resnet10t", "resnet18", "resnet34"]),
+            Kind::Choice(super::preset::NAMES),
             Default::Is(Literal::Text("resnet18")),
             "timm's name of the network",
         ),
@@ -62,7 +62,7 @@ pub const TECHNIQUES: &[&Technique] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::{PRESETS, Pool, Settings};
+    use super::super::{Pool, Settings, presets};
     use super::*;
     use crate::base::Value;
 
@@ -70,7 +70,7 @@ mod tests {
     fn the_table_offers_the_presets() {
         let Body::Params(params) = &SECTIONS[0].body else { panic!("a section of parameters") };
         let Kind::Choice(names) = params[0].kind else { panic!("a choice of names") };
-        assert_eq!(names.to_vec(), PRESETS.iter().map(|p| p.name).collect::<Vec<_>>());
+        assert_eq!(names.to_vec(), presets().map(|p| p.name).collect::<Vec<_>>());
     }
 
     #[test]

@@ -12,18 +12,16 @@
 
 mod conv;
 mod head;
-mod matmul;
-mod memory;
 mod norm;
-mod params;
 mod pool;
+mod simd;
 mod tape;
 
 pub use conv::Conv;
 pub use norm::Norm;
-pub use params::{Kind, ParamId, Params};
 pub use pool::Window;
-pub use tape::{Flow, Grads, Network, Tape, Var};
+pub(crate) use tape::hollow;
+pub use tape::{Flow, Grads, Kind, Network, ParamId, Params, Spent, Tape, Var};
 
 /// What can go wrong in an operation.
 #[derive(Debug, thiserror::Error)]

@@ -7,8 +7,8 @@
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use super::memory::{floats, take, tensor};
 use super::norm::lane_sum;
+use super::tape::memory::{floats, take, tensor};
 use super::{Flow, OpsError, Tape, Var};
 
 /// The windows of a pooling, the same on both axes.
@@ -62,6 +62,9 @@ impl Tape {
     /// The maximum of each window of `x` `[b, c, h, w]`; the first maximum takes the gradient.
     pub fn max_pool(&mut self, x: &Var, window: Window) -> Result<Var, OpsError> {
         let ([b, c, h, w], [ho, wo]) = window.sizes("max_pool", x.dims())?;
+        if let Some(y) = self.dry(0, b * c * ho * wo, &[b, c, ho, wo])? {
+            return Ok(y);
+        }
         let mut y = self.memory().dirty(b * c * ho * wo);
         // Where in its window each maximum lies: row and column.
         let mut places = vec![[0u8; 2]; y.len()];
@@ -102,6 +105,9 @@ impl Tape {
     /// (PyTorch's `count_include_pad=False`).
     pub fn avg_pool(&mut self, x: &Var, window: Window) -> Result<Var, OpsError> {
         let ([b, c, h, w], [ho, wo]) = window.sizes("avg_pool", x.dims())?;
+        if let Some(y) = self.dry(0, 0, &[b, c, ho, wo])? {
+            return Ok(y);
+        }
         let mut y = self.memory().dirty(b * c * ho * wo);
         floats("avg_pool", x.peek(), |x| {
             x.par_chunks(c * h * w).zip(y.par_chunks_mut(c * ho * wo)).for_each(|(x, y)| {
@@ -142,6 +148,9 @@ impl Tape {
     /// The mean of each whole channel: `[b, c, h, w]` → `[b, c]`.
     pub fn global_avg(&mut self, x: &Var) -> Result<Var, OpsError> {
         let [b, c, plane] = planes("global_avg", x.dims())?;
+        if let Some(y) = self.dry(0, 0, &[b, c])? {
+            return Ok(y);
+        }
         let pooled = floats("global_avg", x.peek(), |x| {
             let mean = |x: &[f32]| lane_sum(plane, |i| [x[i]])[0] / plane as f32;
             Ok(x.par_chunks(plane).map(mean).collect::<Vec<f32>>())
@@ -162,6 +171,9 @@ impl Tape {
         let [b, c, plane] = planes("gem", x.dims())?;
         if !(p.is_finite() && p > 0.0) {
             return Err(OpsError::shape("gem", format!("a power above 0, not {p}"), x.dims()));
+        }
+        if let Some(y) = self.dry(0, b * c * plane, &[b, c])? {
+            return Ok(y);
         }
         // The cube is GeM's usual power, and powf costs ten times a product.
         let raise = move |x: f32| if p == 3.0 { x * x * x } else { x.powf(p) };

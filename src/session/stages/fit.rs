@@ -91,7 +91,7 @@ pub(super) fn model(bench: &Bench<'_>, fold: usize) -> Result<Model, SessionErro
     let settings: Settings = decode(bench.recipe, "backbone")?;
     let preset = backbone::preset(&settings.name)?;
     let seed = seed(bench.recipe, fold);
-    let (network, mut params) = backbone::build(&settings.name, settings.pool, settings.embedding, seed)?;
+    let (network, mut params) = backbone::build(&settings, seed)?;
     let mut notes = Vec::new();
     if let Some((file, _)) = weights(bench.project, &settings)? {
         let loaded = backbone::load(&file, &mut params)?;

@@ -10,8 +10,8 @@ use rayon::prelude::*;
 
 use super::plan::Plan;
 use super::unfold::{fold, unfold};
-use crate::learn::ops::matmul::{Matrix, matmul};
-use crate::learn::ops::memory::Memory;
+use crate::learn::ops::simd::{Matrix, matmul};
+use crate::learn::ops::tape::memory::Memory;
 
 /// `y = conv(x, w)`; `finish` gets each unit's first picture and its outputs `[g, o, ho, wo]`, and may
 /// change them. Gives what `finish` gave, in the units' order.

@@ -15,8 +15,8 @@ use rayon::prelude::*;
 
 use self::kernel::InputGradient;
 pub(crate) use self::plan::Plan;
-use super::memory::{floats, take, tensor};
 use super::norm::{Norm, moments, returning};
+use super::tape::memory::{floats, take, tensor};
 use super::{Flow, OpsError, ParamId, Params, Tape, Var};
 
 /// A convolution's weight and geometry.
@@ -42,6 +42,9 @@ impl Tape {
     pub fn conv2d(&mut self, params: &Params, x: &Var, conv: &Conv, bias: Option<ParamId>) -> Result<Var, OpsError> {
         let weight = params.get(conv.weight).clone();
         let plan = Plan::new(conv, x.dims(), weight.dims())?;
+        if let Some(y) = self.dry(plan.multiply_adds(), plan.batch * plan.in_image(), &plan.out_dims())? {
+            return Ok(y);
+        }
         let plane = plan.out_plane();
         let shift = match bias {
             None => vec![0.0; plan.out_channels],
@@ -104,6 +107,10 @@ impl Tape {
         let dims = plan.out_dims();
         if let Some(residual) = residual.filter(|r| r.dims() != dims) {
             return Err(OpsError::shape("conv_norm", format!("a residual of shape {dims:?}"), residual.dims()));
+        }
+        let kept = plan.batch * (plan.in_image() + plan.out_image());
+        if let Some(y) = self.dry(plan.multiply_adds(), kept, &dims)? {
+            return Ok(y);
         }
         let residual_tensor = residual.map(|r| r.peek().contiguous()).transpose()?;
         if !self.is_training() {

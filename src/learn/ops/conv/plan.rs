@@ -38,6 +38,11 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Products of the whole batch.
+    pub(super) fn multiply_adds(&self) -> usize {
+        self.batch * self.out_image() * self.depth()
+    }
+
     /// For an input `[b, c, h, w]` and a weight `[o, c / groups, kh, kw]`.
     pub(crate) fn new(conv: &Conv, x: &[usize], weight: &[usize]) -> Result<Plan, OpsError> {
         let (&[batch, channels, height, width], &[out_channels, per_group, kh, kw]) = (x, weight) else {

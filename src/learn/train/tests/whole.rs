@@ -123,7 +123,8 @@ fn a_whole_training_equals_pytorch() {
 #[test]
 fn a_backbone_trains_and_its_checkpoint_fills_a_fresh_one() {
     let folder = tempfile::tempdir().unwrap();
-    let build = |seed| backbone::build("resnet10t", Pool::Avg {}, 8, Seed::new(seed)).unwrap();
+    let build =
+        |seed| backbone::build(&backbone::Settings::new("resnet10t", Pool::Avg {}, 8), Seed::new(seed)).unwrap();
     let (network, mut params) = build(1);
     let (loss, settings) = (arcface(), settings(1));
     let task = Task {

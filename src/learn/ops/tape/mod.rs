@@ -13,8 +13,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::Tensor;
 
-use super::memory::{self, Memory};
-use super::{OpsError, ParamId, Params};
+mod dry;
+pub(crate) mod memory;
+mod params;
+
+pub use dry::Spent;
+pub(crate) use dry::hollow;
+pub use params::{Kind, ParamId, Params};
+
+use self::memory::Memory;
+use super::OpsError;
+use crate::base::Seed;
 
 /// A network: pictures in, embeddings out.
 pub trait Network: Send + Sync {
@@ -84,13 +93,24 @@ pub struct Tape {
     nodes: Vec<Backward>,
     updates: Vec<(ParamId, Tensor)>,
     memory: Memory,
+    /// What a counting tape has counted.
+    spent: Option<Spent>,
+    /// The place of this step's random draws, and how many operations have drawn.
+    seed: (Seed, u64),
 }
 
 impl Tape {
     /// A tape that records, and whose batch norms use the batch's statistics. Use one tape for all
     /// steps of a training: it keeps its buffers.
     pub fn train() -> Tape {
-        Tape { recording: Some(0), nodes: Vec::new(), updates: Vec::new(), memory: Memory::default() }
+        Tape {
+            recording: Some(0),
+            nodes: Vec::new(),
+            updates: Vec::new(),
+            memory: Memory::default(),
+            spent: None,
+            seed: (Seed::new(0), 0),
+        }
     }
 
     /// A tape that keeps nothing, and whose batch norms use the running statistics.
@@ -101,6 +121,17 @@ impl Tape {
     /// Whether this tape records for a gradient.
     pub fn is_training(&self) -> bool {
         self.recording.is_some()
+    }
+
+    /// Sets the place of a step's random draws (dropout, stochastic depth): a function of (recipe, fold, step).
+    pub fn seed(&mut self, step: Seed) {
+        self.seed = (step, 0);
+    }
+
+    /// The place of the next operation's draws in this step.
+    pub(crate) fn place(&mut self) -> Seed {
+        self.seed.1 += 1;
+        self.seed.0.at(self.seed.1)
     }
 
     /// A value without a gradient: the pictures.

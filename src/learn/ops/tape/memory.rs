@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Storage, Tensor};
 
-use super::OpsError;
+use crate::learn::ops::OpsError;
 
 #[derive(Debug, Default)]
 struct Free {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use candle_core::Tensor;
 
-use super::OpsError;
+use crate::learn::ops::OpsError;
 
 /// Place of a tensor in its [`Params`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
