@@ -1,5 +1,9 @@
 //! Tests of learn through the public interface.
 
+#[path = "learn/golden.rs"]
+mod golden;
+#[path = "learn/keys.rs"]
+mod keys;
 #[path = "learn/naive.rs"]
 mod naive;
 #[path = "learn/operations.rs"]

@@ -1,6 +1,6 @@
-//! The same numbers as timm's networks in PyTorch: `tests/golden/backbone/make.py` made them.
+//! The same numbers as timm's networks in PyTorch, and what a file of weights must be.
 //!
-//! Weights, pictures and gradients are filled on both sides by one integer hash of (name, index).
+//! `tests/golden/backbone/make.py` made the numbers of the cases in `cases.tsv`; `golden.rs` compares.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,120 +8,46 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 use toji::base::Seed;
 use toji::learn::backbone::{self, BackboneError, Pool, Settings, build, load, weights_file};
-use toji::learn::ops::{Params, Tape};
+use toji::learn::ops::Params;
 
-const BATCH: usize = 3;
-const EMBEDDING: usize = 16;
-/// Small, since the loss is linear and its gradients large: three steps must not run into chaos.
-const RATE: f64 = 0.0005;
+use super::golden::{cases, floats, measure, plain};
 
-/// `count` numbers in `[-1, 1)` of 24 bits each.
-fn uniform(name: &str, count: usize) -> impl Iterator<Item = f64> {
-    let state = name
-        .bytes()
-        .fold(0xCBF2_9CE4_8422_2325u64, |state, byte| (state ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3));
-    (1..=count as u64).map(move |i| {
-        let mut z = i.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(state);
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^= z >> 31;
-        (z >> 40) as f64 / f64::from(1 << 23) - 1.0
-    })
-}
-
-fn filled(name: &str, dims: &[usize]) -> Tensor {
-    let count = dims.iter().product();
-    let scale = |u: f64| match dims {
-        [_, c, kh, kw] => u * (6.0 / (c * kh * kw) as f64).sqrt(),
-        [_, c] if name == "fc.weight" => u / (*c as f64).sqrt(),
-        _ if name.ends_with("weight") || name.ends_with("running_var") => 1.0 + 0.25 * u,
-        _ => 0.1 * u,
-    };
-    let values: Vec<f32> = uniform(name, count).map(|u| scale(u) as f32).collect();
-    Tensor::from_vec(values, dims, &Device::Cpu).expect("a tensor")
-}
-
-fn fill(params: &mut Params) {
-    let new: Vec<_> = params.iter().map(|(id, name, t, _)| (id, filled(name, t.dims()))).collect();
-    new.into_iter().for_each(|(id, tensor)| params.set(id, tensor).expect("the same shape"));
-}
-
-fn plain(name: &str, scale: f64, dims: &[usize]) -> Tensor {
-    let values: Vec<f32> = uniform(name, dims.iter().product()).map(|u| (u * scale) as f32).collect();
-    Tensor::from_vec(values, dims, &Device::Cpu).expect("a tensor")
-}
-
-fn golden(file: &str) -> HashMap<String, Tensor> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/backbone");
-    candle_core::safetensors::load(folder.join(file), &Device::Cpu).expect("golden numbers")
-}
-
-fn floats(x: &Tensor) -> Vec<f32> {
-    x.flatten_all().expect("flat").to_vec1().expect("floats")
-}
-
-/// Distance over length.
+/// Embeddings within 1e-4; gradients and running statistics within 1e-3.
 #[track_caller]
-fn near(what: &str, ours: &[f32], reference: &[f32], tolerance: f64) {
-    assert_eq!(ours.len(), reference.len(), "{what}");
-    let square = |x: f32| f64::from(x) * f64::from(x);
-    let apart = ours.iter().zip(reference).map(|(o, r)| square(o - r)).sum::<f64>().sqrt();
-    let length = reference.iter().map(|r| square(*r)).sum::<f64>().sqrt();
-    assert!(apart <= tolerance * length.max(1e-6), "{what}: {apart:.3e} apart of {length:.3e}");
+fn check(name: &str) {
+    let cases: Vec<_> = cases().into_iter().filter(|case| case.name == name).collect();
+    assert!(!cases.is_empty(), "cases.tsv has no line for {name}");
+    for case in cases {
+        let apart = measure(&case);
+        let running = apart.running.as_ref().map_or(0.0, |(_, apart)| *apart);
+        let near = apart.evaluation <= 1e-4 && apart.training.max(apart.gradient.1).max(running) <= 1e-3;
+        assert!(near, "{name} with {}: {apart:?}", case.pool);
+    }
 }
 
-fn check(name: &str, pool: Pool, file: &str) {
-    let golden = golden(file);
-    let (network, mut params) = build(&Settings::new(name, pool, EMBEDDING), Seed::new(0)).expect("a network");
-    assert_eq!(params.count() as i64, golden["count"].to_vec1::<i64>().expect("count")[0]);
-    fill(&mut params);
-    let x = plain("input", 1.7, &[BATCH, 3, 52, 44]);
-    let dy = plain("gradient", 1.0, &[BATCH, EMBEDDING]);
-    let y = network.forward(&params, &mut Tape::eval(), &x).expect("evaluation").tensor();
-    near("evaluation", &floats(&y), &floats(&golden["eval"]), 1e-4);
-    let mut tape = Tape::train();
-    for step in 0..3 {
-        let y = network.forward(&params, &mut tape, &x).expect("forward");
-        near(&format!("step {step}"), &floats(&y.tensor()), &floats(&golden[&format!("train.{step}")]), 1e-3);
-        let grads = tape.backward(&y, &dy).expect("backward");
-        tape.apply_updates(&mut params).expect("updates");
-        for id in params.weights().collect::<Vec<_>>() {
-            let grad = grads.get(id).expect("a gradient");
-            if step == 0 {
-                let flat = floats(grad);
-                let norm = flat.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt() as f32;
-                let samples = (0..32).map(|i| flat[i * flat.len() / 32]).chain([norm]).collect::<Vec<_>>();
-                let key = format!("grad.{}", params.name(id));
-                near(&key, &samples, &floats(&golden[&key]), 1e-3);
+/// A test for each network of cases.tsv.
+macro_rules! networks {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check(stringify!($name));
             }
-            let moved = (params.get(id) - (grad * RATE).expect("scaled")).expect("moved");
-            params.set(id, moved).expect("the same shape");
+        )*
+
+        #[test]
+        fn every_case_has_its_test() {
+            let tested = [$(stringify!($name)),*];
+            let forgotten: Vec<_> = cases().into_iter().filter(|case| !tested.contains(&case.name.as_str())).collect();
+            assert!(forgotten.is_empty(), "name them in networks!: {forgotten:?}");
         }
-    }
-    let running = params.iter().filter(|(_, name, ..)| name.contains("running"));
-    for (_, name, tensor, _) in running {
-        near(name, &floats(tensor), &floats(&golden[name]), 1e-3);
-    }
+    };
 }
 
-#[test]
-fn resnet10t_is_timms() {
-    check("resnet10t", Pool::Avg {}, "resnet10t-avg.safetensors");
-}
-
-#[test]
-fn resnet18_is_timms() {
-    check("resnet18", Pool::Avg {}, "resnet18-avg.safetensors");
-}
-
-#[test]
-fn resnet18_with_gem_is_the_papers() {
-    check("resnet18", Pool::Gem { p: 3.0 }, "resnet18-gem.safetensors");
-}
-
-#[test]
-fn resnet34_is_timms() {
-    check("resnet34", Pool::Avg {}, "resnet34-avg.safetensors");
+networks! {
+    resnet10t
+    resnet18
+    resnet34
 }
 
 /// timm: `sum(p.numel() for p in create_model(name).parameters())`, and multiply-adds at 224 pixels

@@ -222,6 +222,16 @@ pub fn cost(settings: &Settings, size: usize) -> Result<Cost, BackboneError> {
     Ok(Cost { parameters: params.count(), multiply_adds: tape.spent().multiply_adds })
 }
 
+/// The tensors of a network, hollow: names, shapes and kinds, without memory for their numbers.
+///
+/// # Errors
+/// When no network has this name.
+pub fn skeleton(settings: &Settings) -> Result<Params, BackboneError> {
+    let mut params = Params::new();
+    Backbone::new(settings, &mut params, None)?;
+    Ok(params)
+}
+
 /// The network of a recipe, with random weights as timm draws them, from the seed.
 ///
 /// # Errors

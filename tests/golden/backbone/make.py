@@ -1,21 +1,26 @@
-"""Writes the golden numbers of timm's residual networks, for tests/learn/parity.rs.
+"""Writes the golden numbers of timm's networks, for tests/learn/parity.rs.
 
-Weights, inputs and gradients are not stored: both sides fill them by the same integer hash of
-(name, index). Stored are embeddings, samples of gradients, and the norms' running statistics
-after three steps of plain SGD.
+Weights, inputs and gradients are not stored: both sides fill them by the same integer hash of (name, index).
+`cases.tsv` names the cases: network, pooling, height, width. Stored for each are embeddings, samples and norm of every
+tensor's gradient, and of batch norms' running statistics after three steps of plain SGD.
 
-usage: python make.py   (PyTorch and timm; made with torch 2.15 and timm 1.0)
+usage: python make.py [NAME...]   (all cases, or those of these networks; PyTorch and timm; made with torch 2.15 and timm 1.0)
 """
 import math
 import pathlib
+import sys
 
 import numpy
 import timm
 import torch
 from safetensors.numpy import save_file
 
-CASES = [("resnet10t", "avg"), ("resnet18", "avg"), ("resnet18", "gem"), ("resnet34", "avg")]
-EMBEDDING, BATCH, HEIGHT, WIDTH, RATE, STEPS, SAMPLES = 16, 3, 52, 44, 0.0005, 3, 32
+EMBEDDING, BATCH, RATE, STEPS = 16, 3, 0.0005, 3
+# Floats of a file, and the most samples of one tensor.
+BUDGET, SAMPLES = 14000, 32
+HERE = pathlib.Path(__file__).parent
+# Further arguments of timm.create_model, where a network needs them for a small picture.
+OPTIONS = {}
 
 
 def uniform(name, count):
@@ -33,58 +38,89 @@ def uniform(name, count):
 
 
 def fill(name, shape):
+    """A tensor's values by the last word of its name and its shape; tests/learn/golden.rs has the same rule."""
     u = uniform(name, math.prod(shape))
-    if len(shape) == 4:
-        u = u * math.sqrt(6.0 / (shape[1] * shape[2] * shape[3]))
-    elif name == "fc.weight":
+    last = name.split(".")[-1]
+    if last == "weight" and len(shape) == 2:
         u = u / math.sqrt(shape[1])
-    elif name.endswith(("weight", "running_var")):
+    elif last == "weight" and len(shape) > 2:
+        u = u * math.sqrt(6.0 / math.prod(shape[1:]))
+    elif last in ("weight", "running_var", "gamma", "scale", "gain", "skipinit_gain"):
         u = 1.0 + 0.25 * u
+    elif last == "logit_scale":
+        u = 2.0 + 0.25 * u
+    elif last == "p":
+        u = 3.0 + 0.25 * u
     else:
         u = 0.1 * u
     return torch.from_numpy(u.astype(numpy.float32).reshape(shape))
 
 
-def embed(model, pool, x):
-    if pool == "avg":
-        return model(x)
-    features = model.forward_features(x).clamp(min=1e-6)
-    return model.fc(features.pow(3.0).mean((2, 3)).pow(1.0 / 3.0))
+class Gem(torch.nn.Module):
+    def forward(self, x):
+        return x.clamp(min=1e-6).pow(3.0).mean((2, 3)).pow(1.0 / 3.0)
 
 
-def make(name, pool):
+def build(name, pool):
+    if pool == "gem":
+        model = timm.create_model(name, num_classes=EMBEDDING, **OPTIONS.get(name, {}))
+        (model.head if hasattr(model, "head") else model).global_pool = Gem()
+    else:
+        model = timm.create_model(name, num_classes=EMBEDDING, global_pool=pool, **OPTIONS.get(name, {}))
+    for module in model.modules():
+        # Nothing drawn: every form of dropout is off.
+        for rate in ("p", "drop_prob", "drop_rate"):
+            if isinstance(getattr(module, rate, None), float):
+                setattr(module, rate, 0.0)
+    return model
+
+
+def sampled(tensors, samples):
+    """One row a tensor, by name: values at even distances, then the norm of all."""
+    rows = []
+    for _, tensor in sorted(tensors.items()):
+        flat = tensor.detach().flatten().double()
+        at = torch.arange(samples) * len(flat) // samples
+        rows.append(torch.cat([flat[at], flat.norm()[None]]).float().numpy())
+    return numpy.stack(rows)
+
+
+def make(name, pool, height, width):
     torch.manual_seed(0)
-    model = timm.create_model(name, num_classes=EMBEDDING)
+    model = build(name, pool)
     with torch.no_grad():
         for key, tensor in model.state_dict().items():
             if not key.endswith("num_batches_tracked"):
                 tensor.copy_(fill(key, tuple(tensor.shape)))
-    shape = (BATCH, 3, HEIGHT, WIDTH)
+    shape = (BATCH, 3, height, width)
     x = torch.from_numpy((uniform("input", math.prod(shape)) * 1.7).astype(numpy.float32).reshape(shape))
     dy = torch.from_numpy((uniform("gradient", BATCH * EMBEDDING)).astype(numpy.float32).reshape(BATCH, EMBEDDING))
+    running = lambda: {key: tensor for key, tensor in model.state_dict().items() if "running_" in key}
+    tensors = len(list(model.parameters())) + len(running())
+    samples = max(1, min(SAMPLES, BUDGET // tensors - 1))
     golden = {}
     model.eval()
     with torch.no_grad():
-        golden["eval"] = embed(model, pool, x).numpy()
+        golden["eval"] = model(x).numpy()
     model.train()
     for step in range(STEPS):
-        y = embed(model, pool, x)
+        y = model(x)
         model.zero_grad()
         y.backward(dy)
         golden[f"train.{step}"] = y.detach().numpy().copy()
         with torch.no_grad():
-            for key, parameter in model.named_parameters():
-                if step == 0:
-                    flat = parameter.grad.flatten()
-                    at = torch.arange(SAMPLES) * len(flat) // SAMPLES
-                    golden[f"grad.{key}"] = torch.cat([flat[at], flat.norm()[None]]).numpy()
+            if step == 0:
+                golden["gradients"] = sampled({key: p.grad for key, p in model.named_parameters()}, samples)
+            for parameter in model.parameters():
                 parameter -= RATE * parameter.grad
-    for key, tensor in model.state_dict().items():
-        if "running" in key:
-            golden[key] = tensor.numpy().copy()
+    if running():
+        golden["running"] = sampled(running(), samples)
     golden["count"] = numpy.array([sum(p.numel() for p in model.parameters())], dtype=numpy.int64)
-    save_file(golden, pathlib.Path(__file__).parent / f"{name}-{pool}.safetensors")
+    save_file(golden, HERE / f"{name}-{pool}.safetensors")
 
 
-for case in CASES:
-    make(*case)
+if __name__ == "__main__":
+    for line in (HERE / "cases.tsv").read_text().splitlines():
+        name, pool, height, width = line.split("\t")
+        if len(sys.argv) == 1 or name in sys.argv[1:]:
+            make(name, pool, int(height), int(width))
