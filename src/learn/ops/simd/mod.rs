@@ -4,6 +4,8 @@
 //! chosen once at run time. The same loop gives the same bits on one type of CPU; on another, where vectors have another
 //! width, sums may round otherwise.
 
+#[allow(dead_code, reason = "operations take them up one by one")]
+pub(crate) mod math;
 mod product;
 
 pub(crate) use product::{Matrix, matmul};
