@@ -1,5 +1,7 @@
 //! Tests of learn through the public interface.
 
+#[path = "learn/depthwise.rs"]
+mod depthwise;
 #[path = "learn/golden.rs"]
 mod golden;
 #[path = "learn/keys.rs"]

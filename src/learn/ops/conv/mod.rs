@@ -6,6 +6,7 @@
 //! on the way back the gradient between norm and convolution exists only one unit at a time.
 //! Files: `plan` cuts the work, `unfold` turns pictures into columns, `kernel` multiplies.
 
+mod depthwise;
 mod kernel;
 mod plan;
 mod unfold;
