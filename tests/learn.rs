@@ -14,3 +14,5 @@ mod operations;
 mod parity;
 #[path = "learn/threads.rs"]
 mod threads;
+#[path = "learn/windows.rs"]
+mod windows;

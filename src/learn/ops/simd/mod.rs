@@ -7,8 +7,10 @@
 #[allow(dead_code, reason = "operations take them up one by one")]
 pub(crate) mod math;
 mod product;
+mod small;
 
 pub(crate) use product::{Matrix, matmul};
+pub(crate) use small::{LANES, Left, padded, small};
 
 /// Runs `f` compiled for this CPU's vector units. `f` and all that it calls must be `#[inline(always)]` or closures, or the
 /// compiler cannot carry the wider instructions into them. Worth it from some thousand floats on.
