@@ -9,6 +9,7 @@
 //! follows is the same for all: pooling, then the neck. `maker` creates tensors with timm's first values; `preset` is what
 //! the published weights of a name expect of a picture.
 
+mod layers;
 mod maker;
 mod preset;
 mod resnet;
@@ -26,7 +27,7 @@ pub use preset::{Preset, preset, presets};
 pub use table::{SECTIONS, TECHNIQUES};
 pub use weights::{Loaded, load, weights_file};
 
-use super::ops::{Network, OpsError, Params, Tape, Var, hollow};
+use super::ops::{Layer, Network, OpsError, Params, Tape, Var, hollow};
 use crate::base::Seed;
 
 /// A network up to its last feature map: what a family builds.
@@ -92,6 +93,10 @@ impl Network for Backbone {
 
     fn embedding(&self) -> usize {
         self.embedding
+    }
+
+    fn layer(&self, name: &str) -> Layer {
+        layers::of(name)
     }
 }
 

@@ -21,8 +21,9 @@ mod window;
 pub use conv::Conv;
 pub use norm::Norm;
 pub use pool::Window;
+pub(crate) use simd::wide;
 pub(crate) use tape::hollow;
-pub use tape::{Flow, Grads, Kind, Network, ParamId, Params, Spent, Tape, Var};
+pub use tape::{Flow, Grads, Kind, Layer, Network, ParamId, Params, Spent, Tape, Var};
 pub use window::{Offsets, Scores, WindowAttention, Windows, log_places};
 
 /// What can go wrong in an operation.

@@ -2,9 +2,11 @@
 //!
 //! One safetensors file: the network's tensors under timm's names, the loss's under `loss.`, the
 //! optimiser's memory under `optim.m.` and `optim.v.`, and one metadata entry `toji` with the place.
+//! With an average of weights the names hold the average, and `optim.w.` the weights themselves.
 //! Tensors are written and read one at a time, so a checkpoint never stands in memory twice; the file
 //! is published whole or not at all. Equal trainings give equal bytes.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -19,7 +21,7 @@ use super::optimizer::Optimizer;
 use crate::base::Key;
 use crate::base::files::{self, FileError};
 use crate::learn::loss::HEAD;
-use crate::learn::ops::Params;
+use crate::learn::ops::{ParamId, Params};
 
 /// Where a training stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,9 +31,9 @@ pub struct Place {
     pub key: Key,
     /// Epochs finished.
     pub epoch: usize,
-    /// Steps finished in the epoch that has begun.
+    /// Batches finished in the epoch that has begun; those of a whole step.
     pub batch: usize,
-    /// Sum of these steps' losses.
+    /// Sum of these batches' losses.
     pub loss_sum: Exact,
     /// Steps that the optimiser has made.
     pub step: usize,
@@ -79,11 +81,41 @@ const ENTRY: &str = "toji";
 /// Longest header that is believed, in bytes.
 const LONGEST_HEADER: u64 = 100_000_000;
 
-/// Publishes a checkpoint: everything with `optimizer`, the weights alone without.
+/// The weights' part of the names, where an average has their names.
+const WEIGHT: &str = "w";
+
+/// What going on needs beside the weights that are kept.
+#[derive(Clone, Copy)]
+pub struct Rest<'a> {
+    /// The optimiser.
+    pub optimizer: &'a Optimizer,
+    /// The weights themselves, where those kept are their average.
+    pub weights: Option<&'a Params>,
+}
+
+impl<'a> Rest<'a> {
+    /// The tensors of one name: part, shape and floats.
+    fn of(&self, id: ParamId) -> Result<Vec<(&'static str, Cow<'a, [f32]>)>, candle_core::Error> {
+        let mut all: Vec<_> =
+            self.optimizer.memory(id).into_iter().map(|(part, floats)| (part, Cow::Borrowed(floats))).collect();
+        if let Some(weights) = self.weights {
+            all.push((WEIGHT, Cow::Owned(weights.get(id).flatten_all()?.to_vec1::<f32>()?)));
+        }
+        Ok(all)
+    }
+
+    /// The parts' names alone.
+    fn parts(&self, id: ParamId) -> impl Iterator<Item = &'static str> {
+        let parts: Vec<_> = self.optimizer.memory(id).into_iter().map(|(part, _)| part).collect();
+        parts.into_iter().chain(self.weights.map(|_| WEIGHT))
+    }
+}
+
+/// Publishes a checkpoint: everything with `rest`, the weights (or their average) alone without.
 ///
 /// # Errors
 /// When a tensor is not f32, or the file cannot be written.
-pub fn save(path: &Path, params: &Params, optimizer: Option<&dyn Optimizer>, place: &Place) -> Result<(), TrainError> {
+pub fn save(path: &Path, params: &Params, rest: Option<Rest<'_>>, place: &Place) -> Result<(), TrainError> {
     let problem = |problem: String| TrainError::Checkpoint { path: path.to_owned(), problem };
     let mut infos = Vec::new();
     let mut end = 0;
@@ -96,7 +128,7 @@ pub fn save(path: &Path, params: &Params, optimizer: Option<&dyn Optimizer>, pla
         lay(name.to_owned(), tensor.dims());
     }
     for (id, name, tensor, _) in params.iter() {
-        for (part, _) in optimizer.map(|o| o.memory(id)).unwrap_or_default() {
+        for part in rest.iter().flat_map(|rest| rest.parts(id)) {
             lay(format!("{OPTIMIZER}{part}.{name}"), tensor.dims());
         }
     }
@@ -115,8 +147,10 @@ pub fn save(path: &Path, params: &Params, optimizer: Option<&dyn Optimizer>, pla
             write_floats(&mut out, &floats)?;
         }
         for (id, ..) in params.iter() {
-            for (_, floats) in optimizer.map(|o| o.memory(id)).unwrap_or_default() {
-                write_floats(&mut out, floats)?;
+            if let Some(rest) = rest {
+                for (_, floats) in rest.of(id).map_err(io::Error::other)? {
+                    write_floats(&mut out, &floats)?;
+                }
             }
         }
         out.flush()
@@ -179,8 +213,8 @@ impl Checkpoint {
         &self.place
     }
 
-    /// Reads the network's weights and buffers into `params`, for embedding. The loss's weights are
-    /// read only when `params` has them; the optimiser's memory is not touched.
+    /// Reads the network's weights and buffers (their average, where there is one) into `params`, for embedding.
+    /// The loss's weights are read only when `params` has them; the optimiser's memory is not touched.
     ///
     /// # Errors
     /// When a tensor of `params` is missing or has another shape, or the file has a tensor of a
@@ -192,8 +226,37 @@ impl Checkpoint {
         {
             return Err(self.problem(format!("holds {left}, which this network does not have: another [backbone]?")));
         }
+        self.fill(params, "")
+    }
+
+    /// Reads everything that going on needs: [`Checkpoint::load`], the optimiser's memory, and with an average
+    /// the weights beside it.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::load`]; also when the file was saved without an optimiser.
+    pub fn resume(
+        &mut self,
+        params: &mut Params,
+        optimizer: &mut Optimizer,
+        average: Option<&mut Params>,
+    ) -> Result<(), TrainError> {
+        match average {
+            None => self.load(params)?,
+            Some(average) => {
+                self.load(average)?;
+                self.fill(params, &format!("{OPTIMIZER}{WEIGHT}."))?;
+            }
+        }
+        let step = self.place.step;
+        optimizer.restore(step, &mut |id, part, floats| {
+            self.read(&format!("{OPTIMIZER}{part}.{}", params.name(id)), floats, None)
+        })
+    }
+
+    /// Reads all tensors of `params`, under their names behind `start`.
+    fn fill(&mut self, params: &mut Params, start: &str) -> Result<(), TrainError> {
         let wanted: Vec<_> =
-            params.iter().map(|(id, name, tensor, _)| (id, name.to_owned(), tensor.dims().to_vec())).collect();
+            params.iter().map(|(id, name, tensor, _)| (id, format!("{start}{name}"), tensor.dims().to_vec())).collect();
         for (id, name, shape) in wanted {
             let mut floats = vec![0.0; shape.iter().product()];
             self.read(&name, &mut floats, Some(&shape))?;
@@ -201,18 +264,6 @@ impl Checkpoint {
             params.set(id, tensor)?;
         }
         Ok(())
-    }
-
-    /// Reads everything that going on needs: [`Checkpoint::load`], and the optimiser's memory.
-    ///
-    /// # Errors
-    /// As [`Checkpoint::load`]; also when the file was saved without an optimiser.
-    pub fn resume(&mut self, params: &mut Params, optimizer: &mut dyn Optimizer) -> Result<(), TrainError> {
-        self.load(params)?;
-        let step = self.place.step;
-        optimizer.restore(step, &mut |id, part, floats| {
-            self.read(&format!("{OPTIMIZER}{part}.{}", params.name(id)), floats, None)
-        })
     }
 
     fn read(&mut self, name: &str, floats: &mut [f32], shape: Option<&[usize]>) -> Result<(), TrainError> {

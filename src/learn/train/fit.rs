@@ -6,9 +6,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::checkpoint::{self, Checkpoint, Exact, Lesson, Place};
+use super::average::Average;
+use super::checkpoint::{self, Checkpoint, Exact, Lesson, Place, Rest};
 use super::optimizer::{self, Optimizer, clip_factor, gradient_norm};
-use super::{Batch, Batches, Evaluate, Evaluator, FitEvent, Observer, Schedule, Step, TrainError, TrainSettings};
+use super::{
+    Batch, Batches, Evaluate, Evaluator, FitEvent, Observer, Schedule, Step, TrainError, TrainSettings,
+    updates_per_epoch,
+};
 use crate::base::cancel::Cancelled;
 use crate::base::{Cancel, Clock, Key, Seed};
 use crate::learn::loss::{self, Head, Loss, Moment, Targets};
@@ -47,7 +51,7 @@ pub struct Surroundings<'a> {
     pub observe: &'a mut dyn Observer,
     /// Tells the time: for speeds, and for when to save.
     pub clock: &'a dyn Clock,
-    /// The wish to stop, heard between two steps.
+    /// The wish to stop, heard between two batches; what a step has gathered by then is done again.
     pub cancel: &'a Cancel,
     /// Save within an epoch after so many seconds. Changes no weight.
     pub save_seconds: f64,
@@ -65,7 +69,7 @@ pub struct Fitted {
 }
 
 /// Trains until `task.until_epoch`, from the folder's checkpoint when one is there. The head is added
-/// to `params` under `loss.`.
+/// to `params` under `loss.`; with an average of weights, `params` ends as the average.
 ///
 /// # Errors
 /// [`TrainError::Cancelled`] when asked to stop, with the checkpoint written; otherwise whatever went wrong.
@@ -75,28 +79,33 @@ pub fn fit(
     batches: &mut dyn Batches,
     around: &mut Surroundings<'_>,
 ) -> Result<Fitted, TrainError> {
-    let per_epoch = batches.steps();
-    let mut trainer = Trainer::begin(task, params, per_epoch, around)?;
+    let mut trainer = Trainer::begin(task, params, batches.steps(), around)?;
     let mut saved = around.clock.now();
     while trainer.at.epoch < task.until_epoch {
         let (epoch, first) = (trainer.at.epoch, trainer.at.batch);
         let failed = |slot| move |source| TrainError::Batch { epoch: epoch + 1, batch: slot + 1, source };
-        let (mut images, mut seconds) = (0, 0.0);
+        let (mut images, mut seconds, mut waited) = (0, 0.0, 0.0);
         let mut incoming = batches.epoch(epoch, first).map_err(failed(first))?;
-        for slot in first..per_epoch {
+        let mut began = None;
+        for slot in first..trainer.batches() {
             if around.cancel.is_cancelled() {
                 return Err(trainer.stop(around));
             }
-            let began = around.clock.now();
-            let short = || TrainError::ShortEpoch { epoch: epoch + 1, got: slot, expected: per_epoch };
+            let asked = around.clock.now();
+            let begin = *began.get_or_insert(asked);
+            let short = || TrainError::ShortEpoch { epoch: epoch + 1, got: slot, expected: trainer.batches() };
             let batch = match incoming.next().ok_or_else(short)? {
                 // The loader heard the wish to stop before this loop did.
                 Err(_) if around.cancel.is_cancelled() => return Err(trainer.stop(around)),
                 batch => batch.map_err(failed(slot))?,
             };
-            let waited = around.clock.now().since(began);
-            let mut event = trainer.step(&batch)?;
-            event.seconds = around.clock.now().since(began);
+            waited += around.clock.now().since(asked);
+            trainer.learn(&batch)?;
+            if !trainer.is_due() {
+                continue;
+            }
+            let mut event = trainer.step()?;
+            event.seconds = around.clock.now().since(begin);
             event.waited = waited;
             images += event.images;
             seconds += event.seconds;
@@ -105,10 +114,11 @@ pub fn fit(
                 trainer.save(around)?;
                 saved = around.clock.now();
             }
+            (began, waited) = (None, 0.0);
         }
         drop(incoming);
 
-        let loss = trainer.at.loss_sum.0 / per_epoch as f64;
+        let loss = trainer.at.loss_sum.0 / trainer.batches() as f64;
         let images_per_second = if seconds > 0.0 { images as f64 / seconds } else { 0.0 };
         around.observe.event(&FitEvent::Epoch { epoch: epoch + 1, loss, images_per_second });
         let score = match trainer.score(epoch + 1, around) {
@@ -120,7 +130,7 @@ pub fn fit(
         trainer.save(around)?;
         saved = around.clock.now();
     }
-    Ok(Fitted { epochs: trainer.at.epoch, history: trainer.at.history, path: trainer.path })
+    trainer.finish()
 }
 
 /// All that moves while training.
@@ -128,13 +138,26 @@ struct Trainer<'a> {
     task: &'a Task<'a>,
     params: &'a mut Params,
     head: Head,
-    optimizer: Box<dyn Optimizer>,
+    optimizer: Optimizer,
+    average: Option<Average>,
     schedule: Schedule,
     tape: Tape,
     at: Place,
-    per_epoch: usize,
+    /// Steps of an epoch, and batches of a step.
+    updates: usize,
+    each: usize,
+    /// What the batches of the present step have given.
+    gathered: Gathered,
     path: PathBuf,
     checked: bool,
+}
+
+/// The batches of a step that is not yet made.
+#[derive(Default)]
+struct Gathered {
+    grads: Option<Grads>,
+    losses: Vec<f64>,
+    photos: Vec<u32>,
 }
 
 impl<'a> Trainer<'a> {
@@ -142,13 +165,16 @@ impl<'a> Trainer<'a> {
     fn begin(
         task: &'a Task<'a>,
         params: &'a mut Params,
-        per_epoch: usize,
+        batches: usize,
         around: &mut Surroundings<'_>,
     ) -> Result<Trainer<'a>, TrainError> {
         let Task { settings, until_epoch: until, key, .. } = *task;
-        let schedule = Schedule::new(&settings.schedule, settings.epochs, per_epoch);
+        let (updates, each) = updates_per_epoch(batches, settings.accumulate);
+        let schedule = Schedule::new(&settings.schedule, settings.epochs, updates);
         let head = Head::add(task.loss, params, task.seed)?;
-        let mut optimizer = optimizer::build(&settings.optimizer, params, settings.head_lr);
+        let groups = optimizer::groups(params, task.network, settings, None);
+        let mut optimizer = Optimizer::new(&settings.optimizer, groups, params);
+        let mut average = settings.ema.map(|ema| Average::new(ema, params)).transpose()?;
         let path = around.folder.join(CHECKPOINT);
         let at = match Checkpoint::open(&path) {
             Err(TrainError::File(e)) if e.is_missing() => Place::start(key),
@@ -158,7 +184,7 @@ impl<'a> Trainer<'a> {
                 if place.key != key {
                     return Err(TrainError::OtherSettings { path, found: place.key.short(), expected: key.short() });
                 }
-                checkpoint.resume(params, optimizer.as_mut())?;
+                checkpoint.resume(params, &mut optimizer, average.as_mut().map(|average| &mut average.params))?;
                 around.observe.event(&FitEvent::Resumed { epoch: place.epoch, batch: place.batch });
                 place
             }
@@ -171,57 +197,113 @@ impl<'a> Trainer<'a> {
             params,
             head,
             optimizer,
+            average,
             schedule,
             tape: Tape::train(),
             at,
-            per_epoch,
+            updates,
+            each,
+            gathered: Gathered::default(),
             path,
             checked: false,
         })
     }
 
-    /// Forward, loss, backward, step.
-    fn step(&mut self, batch: &Batch) -> Result<Step, TrainError> {
-        let Task { network, loss, settings, .. } = *self.task;
-        check_batch(batch, &self.at)?;
-        let params = &mut *self.params;
-        let done = self.at.epoch as f64 + self.at.batch as f64 / self.per_epoch as f64;
+    /// Batches of an epoch that are used.
+    fn batches(&self) -> usize {
+        self.updates * self.each
+    }
 
-        let embeddings = network.forward(params, &mut self.tape, &batch.images)?; // [b, d]
+    /// Batches of the epoch that were used so far, those of the present step included.
+    fn batch(&self) -> usize {
+        self.at.batch + self.gathered.losses.len()
+    }
+
+    /// Epochs finished, with a fraction.
+    fn done(&self) -> f64 {
+        self.at.epoch as f64 + self.batch() as f64 / self.batches() as f64
+    }
+
+    /// Forward, loss, backward: one batch's gradient joins the step's.
+    fn learn(&mut self, batch: &Batch) -> Result<(), TrainError> {
+        let Task { network, loss, settings, seed, .. } = *self.task;
+        check_batch(batch, self.at.epoch, self.batch())?;
+        let moment = Moment { epoch: self.done(), epochs: settings.epochs as f64 };
+        self.tape.seed(seed.named("draws").at(self.at.epoch as u64).at(self.batch() as u64));
+
+        let embeddings = network.forward(self.params, &mut self.tape, &batch.images)?; // [b, d]
         let targets = Targets { classes: &batch.classes, coarse: &batch.coarse };
-        let moment = Moment { epoch: done, epochs: settings.epochs as f64 };
-        let fall = loss::gradients(loss, &self.head.tensors(params), &embeddings.tensor(), &targets, moment)?;
+        let fall = loss::gradients(loss, &self.head.tensors(self.params), &embeddings.tensor(), &targets, moment)?;
         if !fall.value.is_finite() {
-            return Err(not_finite("the loss", fall.value, &self.at, batch));
+            return Err(not_finite("the loss", fall.value, &self.at, &batch.photos));
         }
         let mut grads = self.tape.backward(&embeddings, &fall.embeddings)?;
         self.head.insert(&mut grads, fall.head);
+        self.gathered.losses.push(fall.value);
+        self.gathered.photos.extend(&batch.photos);
+        match &mut self.gathered.grads {
+            None => self.gathered.grads = Some(grads),
+            Some(sum) => sum.add(grads)?,
+        }
+        Ok(())
+    }
+
+    /// Whether the present step has all its batches.
+    fn is_due(&self) -> bool {
+        self.gathered.losses.len() == self.each
+    }
+
+    /// The optimiser's step with what was gathered, and the average's.
+    fn step(&mut self) -> Result<Step, TrainError> {
+        let settings = self.task.settings;
+        let Gathered { grads, losses, photos } = std::mem::take(&mut self.gathered);
+        let grads = grads.unwrap_or_default();
         if !self.checked {
-            check_gradients(params, &grads, self.optimizer.as_ref())?;
+            check_gradients(self.params, &grads, &self.optimizer)?;
             self.checked = true;
         }
-        let (norm, broken) = gradient_norm(&grads, params)?;
+        // The mean over all photos of the step, as of one large batch.
+        let share = 1.0 / losses.len() as f64;
+        let (norm, broken) = gradient_norm(&grads, self.params)?;
+        let norm = norm * share;
         if let Some(id) = broken {
-            return Err(not_finite(&format!("the gradient of {}", params.name(id)), norm, &self.at, batch));
+            return Err(not_finite(&format!("the gradient of {}", self.params.name(id)), norm, &self.at, &photos));
         }
         let lr = self.optimizer.lr() * self.schedule.factor(self.at.step);
-        self.optimizer.step(params, &grads, lr, clip_factor(norm, settings.clip_grad_norm))?;
-        self.tape.apply_updates(params)?;
+        self.optimizer.step(self.params, &grads, lr, share * clip_factor(norm, settings.clip_grad_norm))?;
+        self.tape.apply_updates(self.params)?;
 
         self.at.step += 1;
-        self.at.batch += 1;
-        self.at.loss_sum.0 += fall.value;
+        self.at.batch += losses.len();
+        let loss = losses.iter().sum::<f64>();
+        self.at.loss_sum.0 += loss;
+        if let Some(average) = &mut self.average {
+            average.update(self.params, self.at.step)?;
+        }
         Ok(Step {
             step: self.at.step,
             steps: self.schedule.steps(),
-            epoch: self.at.epoch as f64 + self.at.batch as f64 / self.per_epoch as f64,
-            loss: fall.value,
+            epoch: self.done(),
+            loss: loss * share,
             lr,
             gradient_norm: norm,
-            images: batch.classes.len(),
+            images: photos.len(),
             seconds: 0.0,
             waited: 0.0,
         })
+    }
+
+    /// The weights that count: the average where there is one.
+    fn kept(&self) -> &Params {
+        self.average.as_ref().map_or(&*self.params, |average| &average.params)
+    }
+
+    /// Leaves the weights that count in the caller's hands.
+    fn finish(self) -> Result<Fitted, TrainError> {
+        if let Some(average) = self.average {
+            *self.params = average.params;
+        }
+        Ok(Fitted { epochs: self.at.epoch, history: self.at.history, path: self.path })
     }
 
     /// The score after an epoch, when it is due.
@@ -231,7 +313,7 @@ impl<'a> Trainer<'a> {
             return Ok(None);
         }
         let began = around.clock.now();
-        let now = Evaluate { network: self.task.network, params: self.params, epoch, last };
+        let now = Evaluate { network: self.task.network, params: self.kept(), epoch, last };
         let value = around.evaluate.score(&now).map_err(|source| TrainError::Evaluate { epoch, source })?;
         around.observe.event(&FitEvent::Score { epoch, value, seconds: around.clock.now().since(began) });
         Ok(Some(value))
@@ -245,33 +327,35 @@ impl<'a> Trainer<'a> {
     }
 
     fn save(&self, around: &mut Surroundings<'_>) -> Result<(), TrainError> {
-        checkpoint::save(&self.path, self.params, Some(self.optimizer.as_ref()), &self.at)?;
+        let weights = self.average.as_ref().map(|_| &*self.params);
+        let rest = Rest { optimizer: &self.optimizer, weights };
+        checkpoint::save(&self.path, self.kept(), Some(rest), &self.at)?;
         around.observe.event(&FitEvent::Saved { epoch: self.at.epoch, batch: self.at.batch });
         Ok(())
     }
 
-    /// Saves, and gives the error that leaves the loop.
+    /// Saves what whole steps have made, and gives the error that leaves the loop.
     fn stop(&self, around: &mut Surroundings<'_>) -> TrainError {
         self.save(around).err().unwrap_or(Cancelled.into())
     }
 }
 
-fn not_finite(what: &str, value: f64, at: &Place, batch: &Batch) -> TrainError {
-    let (what, photos) = (what.to_owned(), batch.photos.clone());
+fn not_finite(what: &str, value: f64, at: &Place, photos: &[u32]) -> TrainError {
+    let (what, photos) = (what.to_owned(), photos.to_owned());
     TrainError::NotFinite { what, value, step: at.step + 1, epoch: at.epoch + 1, photos }
 }
 
-fn check_batch(batch: &Batch, at: &Place) -> Result<(), TrainError> {
+fn check_batch(batch: &Batch, epoch: usize, at: usize) -> Result<(), TrainError> {
     let images = batch.images.dims().first().copied().unwrap_or(0);
     if batch.classes.len() != images || batch.photos.len() != images {
         let (classes, photos) = (batch.classes.len(), batch.photos.len());
-        return Err(TrainError::BatchShape { epoch: at.epoch + 1, batch: at.batch + 1, images, classes, photos });
+        return Err(TrainError::BatchShape { epoch: epoch + 1, batch: at + 1, images, classes, photos });
     }
     if images < 2 { Err(TrainError::TooFewPhotos(images)) } else { Ok(()) }
 }
 
 /// Every weight has a gradient, and every gradient an optimiser group that uses it.
-fn check_gradients(params: &Params, grads: &Grads, optimizer: &dyn Optimizer) -> Result<(), TrainError> {
+fn check_gradients(params: &Params, grads: &Grads, optimizer: &Optimizer) -> Result<(), TrainError> {
     if let Some(id) = params.weights().find(|id| grads.get(*id).is_none()) {
         return Err(TrainError::NoGradient(params.name(id).to_owned()));
     }

@@ -20,10 +20,11 @@
 //! The last batch of an epoch is left out when it is not full, as in the peers' `drop_last`: batch
 //! norm over one or two pictures has no use for their statistics ([`steps_per_epoch`]).
 //!
-//! [`technique`] has the rows that recipes and help read; [`optimizer`], [`schedule`] and
-//! [`checkpoint`] are the parts. An average of weights, accumulation or a second optimiser pass
-//! (SAM) would each be one more value beside the optimiser in [`fit()`].
+//! [`technique`] has the rows that recipes and help read; [`optimizer`], [`schedule`], [`average`] and
+//! [`checkpoint`] are the parts. A step is one of the optimiser: with `accumulate` it takes several batches,
+//! and training stops only between two steps. A second optimiser pass (SAM) would be one more value in [`fit()`].
 
+pub mod average;
 pub mod checkpoint;
 mod error;
 mod fit;
@@ -43,7 +44,7 @@ use super::ops::{Network, Params};
 
 /// Raised when a training gives other weights for the same settings: by a change of the loop, of an
 /// operation, of an initialisation.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// An error of a part that this folder does not know: the loader's, the evaluation's.
 pub type OtherError = Box<dyn std::error::Error + Send + Sync>;
@@ -82,6 +83,13 @@ pub fn steps_per_epoch(photos: usize, batch: usize) -> usize {
     (photos / batch.max(1)).max(1)
 }
 
+/// Optimiser steps in an epoch of `batches` batches, and the batches of each step. With fewer batches
+/// than one step wants, one step of all of them.
+pub fn updates_per_epoch(batches: usize, accumulate: Option<usize>) -> (usize, usize) {
+    let each = accumulate.unwrap_or(1).clamp(1, batches.max(1));
+    ((batches / each).max(1), each)
+}
+
 /// The network as it stands, for whoever evaluates it.
 pub struct Evaluate<'a> {
     /// The network.
@@ -116,7 +124,7 @@ pub enum FitEvent {
     Resumed {
         /// Epochs finished.
         epoch: usize,
-        /// Steps finished in the epoch that had begun.
+        /// Batches finished in the epoch that had begun.
         batch: usize,
     },
     /// A step was made. Comes fast; an observer keeps what it can show.
@@ -143,12 +151,12 @@ pub enum FitEvent {
     Saved {
         /// Epochs finished.
         epoch: usize,
-        /// Steps finished in the epoch that has begun.
+        /// Batches finished in the epoch that has begun.
         batch: usize,
     },
 }
 
-/// One step of training.
+/// One step of training: of the optimiser, over all batches that make it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
     /// Steps finished.
@@ -157,17 +165,17 @@ pub struct Step {
     pub steps: usize,
     /// Epochs finished, with a fraction.
     pub epoch: f64,
-    /// Mean loss of the batch.
+    /// Mean loss of the photos.
     pub loss: f64,
-    /// Learning rate that was used (the network's; the head's is `head_lr` times it).
+    /// Learning rate that was used, before the groups' factors.
     pub lr: f64,
     /// Length of the whole gradient, before clipping.
     pub gradient_norm: f64,
-    /// Pictures in the batch.
+    /// Pictures of the step.
     pub images: usize,
     /// Seconds of the step, waiting included.
     pub seconds: f64,
-    /// Of these, seconds spent waiting for the batch.
+    /// Of these, seconds spent waiting for pictures.
     pub waited: f64,
 }
 

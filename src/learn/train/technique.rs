@@ -21,11 +21,33 @@ pub struct TrainSettings {
     pub schedule: ScheduleSettings,
     /// When the network is evaluated.
     pub eval: EvalSettings,
-    /// Factor on the learning rate of the loss's head.
+    /// Factor on the learning rate of the neck and of the loss's head.
     pub head_lr: f64,
+    /// Factor on the learning rate from each layer to the one before it; 1 when absent.
+    #[serde(default)]
+    pub layer_decay: Option<f64>,
+    /// Whether vectors and biases are spared from weight decay.
+    #[serde(default)]
+    pub weight_decay_exclude_1d: bool,
     /// Longest gradient; longer ones are shortened to it.
     #[serde(default)]
     pub clip_grad_norm: Option<f64>,
+    /// Batches whose gradients make one step; 1 when absent.
+    #[serde(default)]
+    pub accumulate: Option<usize>,
+    /// The average of weights that is evaluated and kept.
+    #[serde(default)]
+    pub ema: Option<EmaSettings>,
+}
+
+/// The decoded `ema`.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmaSettings {
+    /// How much of the average stays in a step.
+    pub decay: f64,
+    /// Whether less stays in the first steps.
+    pub warmup: bool,
 }
 
 /// The decoded `optimizer`.
@@ -42,6 +64,18 @@ pub enum OptimizerSettings {
         betas: [f64; 2],
         /// Added to the divisor.
         eps: f64,
+    },
+    /// See [`SGD`].
+    #[serde(rename = "SGD")]
+    Sgd {
+        /// Base learning rate.
+        lr: f64,
+        /// Share of the last step that goes on.
+        momentum: f64,
+        /// How much of a weight is added to its gradient.
+        weight_decay: f64,
+        /// Whether the gradient joins the momentum before and after.
+        nesterov: bool,
     },
 }
 
@@ -122,8 +156,23 @@ pub const TRAIN: Section = Section {
             "head_lr",
             Kind::Float { min: 0.0, max: 1000.0 },
             Default::Is(Literal::Float(1.0)),
-            "Factor on the learning rate of the loss's head. The head starts from noise: 10 is common when the backbone \
-             is pretrained (Happywhale 2022 1st; Shopee 2021 1st: a larger one).",
+            "Factor on the learning rate of what starts from noise under a pretrained network: the neck, and the loss's \
+             head. 10 is common (Happywhale 2022 1st; Shopee 2021 1st: a larger one).",
+        ),
+        Param::new(
+            "layer_decay",
+            Kind::Float { min: 0.01, max: 1.0 },
+            Default::Absent,
+            "Factor on the learning rate from each layer to the one before it: 0.75 lets the first layers of a pretrained \
+             network move least (timm's param_groups_layer_decay, layers as timm's group_matcher numbers them; BEiT, \
+             arXiv 2106.08254). Usual for transformers: 0.65 to 0.9.",
+        ),
+        Param::new(
+            "weight_decay_exclude_1d",
+            Kind::Bool,
+            Default::Is(Literal::Bool(false)),
+            "Spares vectors (biases, norms), position embeddings and class tokens from weight decay, as timm does unless \
+             told otherwise; PyTorch's optimisers decay all.",
         ),
         Param::new(
             "clip_grad_norm",
@@ -136,16 +185,34 @@ pub const TRAIN: Section = Section {
             "accumulate",
             Kind::Int { min: 1, max: 1024 },
             Default::Absent,
-            "Batches whose gradients are added before a step.",
+            "Batches whose gradients are averaged into one step, for more photos a step than memory holds: the step of one \
+             batch of batch × accumulate photos, except that batch norm, and losses that compare a batch's photos with \
+             each other, see one batch at a time. Epochs, warm-up and schedule count such steps; what does not fill one is \
+             left out.",
         )
-        .later(),
+        .unit("batches"),
         Param::new(
             "ema",
-            Kind::Float { min: 0.0, max: 1.0 },
+            Kind::Table(&[
+                Param::new(
+                    "decay",
+                    Kind::Float { min: 0.0, max: 0.999_999 },
+                    Default::Is(Literal::Float(0.999)),
+                    "How much of the average stays in a step; it reaches back about 1 / (1 - decay) steps. timm's long \
+                     trainings use 0.9998.",
+                ),
+                Param::new(
+                    "warmup",
+                    Kind::Bool,
+                    Default::Is(Literal::Bool(true)),
+                    "In step t (from 0) at most 1 - (1 + t)^(-2/3) stays, so that the average soon forgets the beginning.",
+                ),
+            ]),
             Default::Absent,
-            "Decay of a moving average of the weights.",
-        )
-        .later(),
+            "A moving average of all weights and running statistics is evaluated and kept in their place \
+             (timm's ModelEmaV3). Smooths the last steps as a falling learning rate does; worth most with a constant one. \
+             Costs the memory of the weights once more.",
+        ),
         Param::new(
             "freeze",
             Kind::List { of: &Kind::Text, min: 0, max: 1000 },
@@ -198,15 +265,44 @@ m and v take twice the memory of the weights.",
     status: Status::Built,
 };
 
-/// Momentum. Later.
+/// Momentum.
 pub const SGD: Technique = Technique {
     name: "SGD",
     slot: "optimizer",
-    about: "Gradient descent with momentum.",
-    details: "",
-    params: &[],
-    source: "torch.optim.SGD",
-    status: Status::Later,
+    about: "Gradient descent with momentum: steps as long as the gradient, for CNNs that are tuned with care.",
+    details: "With gradient g and weight w: g += weight_decay · w; m = momentum · m + g; w -= lr · m. With nesterov the \
+weight moves by lr · (g + momentum · m) instead, a look one step ahead. m starts at 0; momentum = 0.9 makes a lasting \
+gradient's steps ten times as long, so a rate that was right without momentum is ten times too large with it.
+
+Steps scale with the gradient, unlike AdamW's: lr depends on loss, scale and batch and has to be found anew for each (try \
+factors of 3); clip_grad_norm keeps single batches from throwing the weights away. With a well chosen rate it often ends level \
+with AdamW for ResNets and below it for transformers. Landmark 2019 1st: 1e-3 with weight_decay 1e-5; Landmark 2020 1st: \
+0.05 with 1e-4.
+
+m takes the memory of the weights once more, half of what AdamW needs; nothing with momentum = 0.",
+    params: &[
+        Param::new("lr", Kind::Float { min: 0.0, max: 100.0 }, Default::Is(Literal::Float(1e-2)), "Base learning rate."),
+        Param::new(
+            "momentum",
+            Kind::Float { min: 0.0, max: 0.999_999 },
+            Default::Is(Literal::Float(0.9)),
+            "Share of the last step that goes on. PyTorch's own default is 0.",
+        ),
+        Param::new(
+            "weight_decay",
+            Kind::Float { min: 0.0, max: 10.0 },
+            Default::Is(Literal::Float(0.0)),
+            "How strongly weights are drawn to 0, through the gradient.",
+        ),
+        Param::new(
+            "nesterov",
+            Kind::Bool,
+            Default::Is(Literal::Bool(false)),
+            "Looks one step ahead; a little steadier at high momentum.",
+        ),
+    ],
+    source: "torch.optim.SGD (PyTorch 2); Sutskever et al. 2013, On the importance of initialization and momentum",
+    status: Status::Built,
 };
 
 /// Sharpness-aware minimisation. Later.

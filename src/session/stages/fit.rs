@@ -152,7 +152,8 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &S
     };
     let so_far = if checkpoint.is_file() { Some(Checkpoint::open(&checkpoint)?.place().history.clone()) } else { None };
     tell_curve(bench, &name, untrained, &so_far.unwrap_or_default());
-    let mut teller = Teller { bench, part: &name, per_epoch: batches.steps(), sum: 0.0, count: 0, lr: 0.0 };
+    let (per_epoch, _) = train::updates_per_epoch(batches.steps(), settings.accumulate);
+    let mut teller = Teller { bench, part: &name, per_epoch, sum: 0.0, count: 0, lr: 0.0 };
     let mut observe = |event: &FitEvent| {
         teller.tell(event);
         if let FitEvent::Saved { epoch, batch: 0 } = event {
@@ -346,7 +347,7 @@ impl Teller<'_> {
                     what: "train".to_owned(),
                     done: step.step as u64,
                     total: step.steps as u64,
-                    unit: "batches".to_owned(),
+                    unit: "steps".to_owned(),
                 });
             }
             FitEvent::Epoch { epoch, loss, images_per_second } => {

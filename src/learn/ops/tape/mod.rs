@@ -12,27 +12,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::Tensor;
+use rayon::prelude::*;
 
 mod dry;
 pub(crate) mod memory;
+mod network;
 mod params;
 
 pub use dry::Spent;
 pub(crate) use dry::hollow;
+pub use network::{Layer, Network};
 pub use params::{Kind, ParamId, Params};
 
 use self::memory::Memory;
-use super::OpsError;
+use super::{OpsError, wide};
 use crate::base::Seed;
-
-/// A network: pictures in, embeddings out.
-pub trait Network: Send + Sync {
-    /// Embeds pictures `x` `[b, 3, h, w]`, normalised with the backbone's mean and std; gives `[b, d]`.
-    fn forward(&self, params: &Params, tape: &mut Tape, x: &Tensor) -> Result<Var, OpsError>;
-
-    /// `d`, the length of an embedding.
-    fn embedding(&self) -> usize;
-}
 
 /// Where a value was recorded: which recording of its tape, and which node in it.
 type Source = Option<(u64, usize)>;
@@ -294,15 +288,30 @@ impl Flow {
     }
 
     fn sum(&self, first: Tensor, second: Tensor) -> Result<Tensor, OpsError> {
-        let mut total = memory::take(&first)?;
-        memory::floats("add gradients", &second, |second| {
-            total.iter_mut().zip(second).for_each(|(t, s)| *t += s);
-            Ok(())
-        })?;
+        let total = sum(first, &second)?;
         self.memory.reclaim(&second);
-        memory::tensor(total, first.dims())
+        Ok(total)
     }
 }
+
+/// `first + second` in the memory of `first`.
+fn sum(first: Tensor, second: &Tensor) -> Result<Tensor, OpsError> {
+    let mut total = memory::take(&first)?;
+    memory::floats("add gradients", second, |second| {
+        let add = |total: &mut [f32], second: &[f32]| {
+            wide(|| total.iter_mut().zip(second).for_each(|(t, s)| *t += s));
+        };
+        match total.len() <= BLOCK {
+            true => add(&mut total, second),
+            false => total.par_chunks_mut(BLOCK).zip(second.par_chunks(BLOCK)).for_each(|(t, s)| add(t, s)),
+        }
+        Ok(())
+    })?;
+    memory::tensor(total, first.dims())
+}
+
+/// Floats of one task of a sum.
+const BLOCK: usize = 1 << 16;
 
 /// The gradients of one walk back.
 #[derive(Debug, Default)]
@@ -326,6 +335,18 @@ impl Grads {
     /// Adds a gradient that was found elsewhere, such as a head's by candle's autograd.
     pub fn insert(&mut self, id: ParamId, dw: Tensor) {
         self.params.insert(id, dw);
+    }
+
+    /// Adds the gradients of another batch.
+    pub fn add(&mut self, other: Grads) -> Result<(), OpsError> {
+        for (id, dw) in other.params {
+            let total = match self.params.remove(&id) {
+                None => dw,
+                Some(first) => sum(first, &dw)?,
+            };
+            self.params.insert(id, total);
+        }
+        Ok(())
     }
 
     /// The gradient of a watched value.

@@ -7,12 +7,12 @@ use std::sync::Mutex;
 
 use candle_core::{D, DType, Device};
 
-use super::technique::{EvalSettings, OptimizerSettings, ScheduleSettings};
+use super::technique::{EmaSettings, EvalSettings, OptimizerSettings, ScheduleSettings};
 use super::*;
 use crate::base::clock::Fixed;
 use crate::base::{Cancel, Clock, Key, Seed, Time, Value};
 use crate::learn::loss::{self, Loss};
-use crate::learn::ops::{Conv, Kind, Norm, OpsError, ParamId, Tape, Var};
+use crate::learn::ops::{Conv, Kind, Layer, Norm, OpsError, ParamId, Tape, Var};
 
 const CLASSES: u32 = 6;
 const SIDE: usize = 4;
@@ -79,6 +79,14 @@ impl Network for Tiny {
     fn embedding(&self) -> usize {
         self.embedding
     }
+
+    fn layer(&self, name: &str) -> Layer {
+        match name.split('.').next() {
+            Some("conv1" | "bn1") => Layer::Stem,
+            Some("conv2" | "bn2") => Layer::Block(0, 0),
+            _ => Layer::Neck,
+        }
+    }
 }
 
 /// Each class is a fixed pattern under noise; 96 photos, batches of 16.
@@ -125,7 +133,7 @@ impl Batches for Patterns {
     }
 }
 
-fn settings(epochs: usize) -> TrainSettings {
+pub(super) fn settings(epochs: usize) -> TrainSettings {
     TrainSettings {
         epochs,
         batch: 16,
@@ -133,7 +141,11 @@ fn settings(epochs: usize) -> TrainSettings {
         schedule: ScheduleSettings::Cosine { warmup_epochs: 0.5 },
         eval: EvalSettings { every_epochs: 1 },
         head_lr: 2.0,
+        layer_decay: None,
+        weight_decay_exclude_1d: false,
         clip_grad_norm: Some(50.0),
+        accumulate: None,
+        ema: None,
     }
 }
 
@@ -161,15 +173,24 @@ struct Trained {
 }
 
 /// Trains the tiny network in a folder.
-fn train(folder: &Path, epochs: usize, until: usize, mut batches: Patterns, cancel: &Cancel) -> Trained {
+fn train(folder: &Path, epochs: usize, until: usize, batches: Patterns, cancel: &Cancel) -> Trained {
+    train_with(folder, &settings(epochs), until, batches, cancel)
+}
+
+fn train_with(
+    folder: &Path,
+    settings: &TrainSettings,
+    until: usize,
+    mut batches: Patterns,
+    cancel: &Cancel,
+) -> Trained {
     let (network, mut params) = Tiny::new();
     let loss = arcface();
-    let settings = settings(epochs);
     let mut events = Vec::new();
     let task = Task {
         network: &network,
         loss: loss.as_ref(),
-        settings: &settings,
+        settings,
         seed: Seed::new(7),
         until_epoch: until,
         key: Key::of_bytes(b"tiny"),
@@ -214,41 +235,64 @@ fn separable_classes_are_learnt() {
 
 #[test]
 fn stopping_and_going_on_changes_no_bit() {
+    unchanged_by_stops(&settings(4), (1, 3), (1, 4));
+}
+
+#[test]
+fn nor_does_it_with_every_key_at_work() {
+    // Two batches a step, so that the stop comes in the midst of one, whose first batch is done again.
+    let settings = TrainSettings {
+        optimizer: OptimizerSettings::Sgd { lr: 1e-2, momentum: 0.9, weight_decay: 1e-3, nesterov: true },
+        layer_decay: Some(0.7),
+        weight_decay_exclude_1d: true,
+        accumulate: Some(2),
+        ema: Some(EmaSettings { decay: 0.9, warmup: true }),
+        ..settings(4)
+    };
+    unchanged_by_stops(&settings, (1, 2), (1, 2));
+}
+
+/// Trains in one go, in rungs, with a stop asked for while batch `stop` is made and heard after batch `heard`, and
+/// with other numbers of threads: the same bytes each time.
+fn unchanged_by_stops(settings: &TrainSettings, stop: (usize, usize), heard: (usize, usize)) {
     let [straight, rungs, stopped, threads] = [(); 4].map(|()| tempfile::tempdir().unwrap());
-    let whole = train(straight.path(), 4, 4, Patterns::plain(), &Cancel::new());
+    let train = |folder: &Path, until, batches, cancel: &Cancel| train_with(folder, settings, until, batches, cancel);
+    let whole = train(straight.path(), 4, Patterns::plain(), &Cancel::new());
     let whole_history = whole.result.unwrap().history;
 
     // A rung of two epochs, then the rest.
-    let rung = train(rungs.path(), 4, 2, Patterns::plain(), &Cancel::new()).result.unwrap();
+    let rung = train(rungs.path(), 2, Patterns::plain(), &Cancel::new()).result.unwrap();
     assert_eq!(rung.history, whole_history[..2]);
-    let rest = train(rungs.path(), 4, 4, Patterns::plain(), &Cancel::new());
+    let rest = train(rungs.path(), 4, Patterns::plain(), &Cancel::new());
     assert_eq!(rest.events[0], FitEvent::Resumed { epoch: 2, batch: 0 });
     assert_eq!(rest.result.unwrap().history, whole_history);
     assert_eq!(bytes(rungs.path()), bytes(straight.path()));
 
-    // Asked to stop while the fourth batch of the second epoch is made.
     let cancel = Cancel::new();
-    let batches = Patterns { poison: None, cancel_at: Some((1, 3, cancel.clone())) };
-    let cut = train(stopped.path(), 4, 4, batches, &cancel);
+    let batches = Patterns { poison: None, cancel_at: Some((stop.0, stop.1, cancel.clone())) };
+    let cut = train(stopped.path(), 4, batches, &cancel);
     assert!(matches!(cut.result, Err(TrainError::Cancelled(_))));
-    assert_eq!(cut.events.last(), Some(&FitEvent::Saved { epoch: 1, batch: 4 }));
-    let rest = train(stopped.path(), 4, 4, Patterns::plain(), &Cancel::new());
+    assert_eq!(cut.events.last(), Some(&FitEvent::Saved { epoch: heard.0, batch: heard.1 }));
+    let rest = train(stopped.path(), 4, Patterns::plain(), &Cancel::new());
     assert_eq!(rest.result.unwrap().history, whole_history);
     assert_eq!(bytes(stopped.path()), bytes(straight.path()));
 
     // Any number of threads.
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    pool.install(|| train(threads.path(), 4, 4, Patterns::plain(), &Cancel::new()).result.unwrap());
-    assert_eq!(bytes(threads.path()), bytes(straight.path()));
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
-    let two = tempfile::tempdir().unwrap();
-    pool.install(|| train(two.path(), 4, 4, Patterns::plain(), &Cancel::new()).result.unwrap());
-    assert_eq!(bytes(two.path()), bytes(straight.path()));
+    for count in [1, 2] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build().unwrap();
+        pool.install(|| train(threads.path(), 4, Patterns::plain(), &Cancel::new()).result.unwrap());
+        assert_eq!(bytes(threads.path()), bytes(straight.path()));
+        std::fs::remove_file(threads.path().join(CHECKPOINT)).unwrap();
+    }
 
-    // And again after the end: nothing is left to do.
-    let again = train(straight.path(), 4, 4, Patterns::plain(), &Cancel::new());
+    // And again after the end: nothing is left to do, and the same weights are given.
+    let again = train(straight.path(), 4, Patterns::plain(), &Cancel::new());
     assert_eq!(again.result.unwrap().history, whole_history);
     assert_eq!(again.events, [FitEvent::Resumed { epoch: 4, batch: 0 }]);
+    for (id, name, tensor, _) in whole.params.iter() {
+        let all = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(all(tensor), all(again.params.get(id)), "{name}");
+    }
 }
 
 #[test]
@@ -404,8 +448,10 @@ fn a_checkpoint_gives_its_weights_and_refuses_other_uses() {
     checkpoint::save(&slim, &trained.params, None, checkpoint.place()).unwrap();
     let sizes = [&slim, &path].map(|p| std::fs::metadata(p).unwrap().len());
     assert!(sizes[0] * 2 < sizes[1], "{sizes:?}");
-    let mut optimizer = optimizer::build(&settings(2).optimizer, &trained.params, 1.0);
-    let error = Checkpoint::open(&slim).unwrap().resume(&mut trained.params.clone(), optimizer.as_mut()).unwrap_err();
+    let settings_of_two = settings(2);
+    let groups = optimizer::groups(&trained.params, &network, &settings_of_two, None);
+    let mut optimizer = optimizer::Optimizer::new(&settings_of_two.optimizer, groups, &trained.params);
+    let error = Checkpoint::open(&slim).unwrap().resume(&mut trained.params.clone(), &mut optimizer, None).unwrap_err();
     assert!(error.to_string().ends_with("slim.safetensors: lacks optim.m.conv1.weight"), "{error}");
 
     // A network with a tensor less, or more, or of another shape.

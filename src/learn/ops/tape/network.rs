@@ -1,0 +1,32 @@
+//! What a network is to those who train and use it.
+
+use candle_core::Tensor;
+
+use super::{OpsError, Params, Tape, Var};
+
+/// A network: pictures in, embeddings out.
+pub trait Network: Send + Sync {
+    /// Embeds pictures `x` `[b, 3, h, w]`, normalised with the backbone's mean and std; gives `[b, d]`.
+    fn forward(&self, params: &Params, tape: &mut Tape, x: &Tensor) -> Result<Var, OpsError>;
+
+    /// `d`, the length of an embedding.
+    fn embedding(&self) -> usize;
+
+    /// Where the tensor of a name stands in the network.
+    fn layer(&self, name: &str) -> Layer;
+}
+
+/// A place in a network; those nearer to the pictures are less. Layers are what timm's `group_matcher` calls groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// The first layers, up to the first block: convolutions, embeddings of patches and places.
+    Stem,
+    /// A block by stage and place in it; without stages the first number counts.
+    Block(u32, u32),
+    /// Behind the last block, before the pooling.
+    Tail,
+    /// What the published network has between pooling and classifier.
+    Pooled,
+    /// What the recipe adds: learned pooling, and the layers that make the embedding.
+    Neck,
+}
