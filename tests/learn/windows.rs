@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 use proptest::prelude::*;
 use toji::base::Seed;
 use toji::base::seed::Draws;
-use toji::learn::ops::{Kind, Offsets, ParamId, Params, Scores, Tape, WindowAttention, Windows, log_places};
+use toji::learn::ops::{Kind, Likeness, Offsets, ParamId, Params, Tape, WindowAttention, Windows, log_places};
 
 use super::naive::{close, differences, dot};
 
@@ -119,14 +119,14 @@ impl Case {
             params.add(name, tensor(values, dims), Kind::Weight).expect("a new name")
         };
         let table = add("table", &self.table, &[self.windows.places(), self.heads]);
-        let (offsets, scores) = match &self.logs {
-            None => (Offsets::Joint(add("bias", &self.offsets, &[3 * c])), Scores::Scaled),
+        let (offsets, likeness) = match &self.logs {
+            None => (Offsets::Joint(add("bias", &self.offsets, &[3 * c])), Likeness::Scaled),
             Some(logs) => (
                 Offsets::QueryValue(add("query", &self.offsets[..c], &[c]), add("value", &self.offsets[2 * c..], &[c])),
-                Scores::Cosine(add("logs", logs, &[self.heads, 1, 1])),
+                Likeness::Cosine(add("logs", logs, &[self.heads, 1, 1])),
             ),
         };
-        (WindowAttention { windows: self.windows, offsets, scores }, table)
+        (WindowAttention { windows: self.windows, offsets, likeness }, table)
     }
 
     /// Output, and the gradients of queries, keys and values, table, offsets and logarithms by `dy`.
@@ -141,9 +141,9 @@ impl Case {
         let y = tape.window_attention(&params, &attention, &qkv, &biases).expect("forward");
         let grads = tape.backward(&y, &tensor(dy, &[b, h, w, c])).expect("backward");
         let of = |id| floats(grads.get(id).expect("a gradient"));
-        let (offsets, logs) = match (attention.offsets, attention.scores) {
+        let (offsets, logs) = match (attention.offsets, attention.likeness) {
             (Offsets::Joint(id), _) => (of(id), Vec::new()),
-            (Offsets::QueryValue(query, value), Scores::Cosine(id)) => {
+            (Offsets::QueryValue(query, value), Likeness::Cosine(id)) => {
                 ([of(query), vec![0.0; c], of(value)].concat(), of(id))
             }
             _ => unreachable!("keys without a bias come with the cosine"),

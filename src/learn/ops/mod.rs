@@ -24,7 +24,7 @@ pub use pool::Window;
 pub(crate) use simd::wide;
 pub(crate) use tape::hollow;
 pub use tape::{Flow, Grads, Kind, Layer, Network, ParamId, Params, Spent, Tape, Var};
-pub use window::{Offsets, Scores, WindowAttention, Windows, log_places};
+pub use window::{Likeness, Offsets, WindowAttention, Windows, log_places};
 
 /// What can go wrong in an operation.
 #[derive(Debug, thiserror::Error)]

@@ -32,7 +32,7 @@ pub struct WindowAttention {
     /// What is added to queries, keys and values, in padding too.
     pub offsets: Offsets,
     /// How a query and a key are compared.
-    pub scores: Scores,
+    pub likeness: Likeness,
 }
 
 /// The bias of the layer that gave queries, keys and values.
@@ -46,7 +46,7 @@ pub enum Offsets {
 
 /// How a query and a key are compared.
 #[derive(Clone, Copy, Debug)]
-pub enum Scores {
+pub enum Likeness {
     /// `q·k/√d`.
     Scaled,
     /// `exp(min(s, ln 100))` times the cosine; `s` is learned, `[heads, 1, 1]`.
@@ -226,7 +226,7 @@ impl Tape {
         table: &Var,
     ) -> Result<Var, OpsError> {
         let op = "window_attention";
-        let WindowAttention { windows, offsets, scores } = *attention;
+        let WindowAttention { windows, offsets, likeness } = *attention;
         let (&[b, h, w, c3], &[places, heads]) = (qkv.dims(), table.dims()) else {
             return Err(OpsError::shape(op, "a map [b, h, w, 3c] and a table [places, heads]", qkv.dims()));
         };
@@ -250,9 +250,9 @@ impl Tape {
         let unit = [UNIT.div_ceil(layout.count[1]), layout.count[1]];
         let sizes = Sizes { shape, heads, unit };
         let added = offsets.read(params, c)?;
-        let (scales, slopes) = scores.scales(params, shape.d, heads)?;
+        let (scales, slopes) = likeness.scales(params, shape.d, heads)?;
         let biases = floats(op, table.peek(), |table| Ok(position::spread(table, heads, &windows, NOTHING)))?;
-        let cosine = matches!(scores, Scores::Cosine(_));
+        let cosine = matches!(likeness, Likeness::Cosine(_));
         let (mut y, mut sums) = (self.memory().dirty(b * h * w * c), self.memory().dirty(count * n * heads));
         floats(op, qkv.peek(), |qkv| {
             let (layout, biases, offsets, scales) = (&layout, &biases, &added[..], &scales[..]);
@@ -298,7 +298,7 @@ impl Tape {
                 let dtable = (0..places * heads).map(|i| dtable[i % heads * places + i / heads]).collect();
                 flow.add(table, tensor(dtable, &[places, heads])?)?;
                 offsets.add(flow, &total(|part| &part.offsets), c)?;
-                if let Scores::Cosine(id) = scores {
+                if let Likeness::Cosine(id) = likeness {
                     let dscales = total(|part| &part.scales);
                     let dlogs = dscales.iter().zip(&slopes).map(|(d, slope)| d * slope).collect();
                     flow.add_param(id, tensor(dlogs, &[heads, 1, 1])?)?;
@@ -309,19 +309,19 @@ impl Tape {
     }
 }
 
-impl Scores {
+impl Likeness {
     /// Each head's factor of scores, and its derivative by what is learned.
     fn scales(&self, params: &Params, d: usize, heads: usize) -> Result<(Vec<f32>, Vec<f32>), OpsError> {
         match *self {
-            Scores::Scaled => Ok((vec![1.0 / (d as f32).sqrt(); heads], Vec::new())),
-            Scores::Cosine(id) if params.get(id).dims() == [heads, 1, 1] => {
+            Likeness::Scaled => Ok((vec![1.0 / (d as f32).sqrt(); heads], Vec::new())),
+            Likeness::Cosine(id) if params.get(id).dims() == [heads, 1, 1] => {
                 let logs = params.get(id).flatten_all()?.to_vec1::<f32>()?;
                 let scales: Vec<f32> = logs.iter().map(|log| log.min(GREATEST).exp()).collect();
                 let slope = |(log, scale): (&f32, &f32)| if *log <= GREATEST { *scale } else { 0.0 };
                 let slopes = logs.iter().zip(&scales).map(slope).collect();
                 Ok((scales, slopes))
             }
-            Scores::Cosine(id) => {
+            Likeness::Cosine(id) => {
                 Err(OpsError::shape("window_attention", format!("factors [{heads}, 1, 1]"), params.get(id).dims()))
             }
         }
