@@ -1,5 +1,7 @@
 //! The operations once more, in f64 and as plainly as their definitions, and central differences.
 
+use toji::learn::ops::Act;
+
 /// A tensor `[b, c, h, w]`.
 #[derive(Clone, Debug)]
 pub struct Grid {
@@ -100,6 +102,24 @@ pub fn batch_norm(x: &Grid, gamma: &[f64], beta: &[f64]) -> (Grid, Vec<f64>, Vec
 
 pub fn relu(x: &[f64]) -> Vec<f64> {
     x.iter().map(|x| x.max(0.0)).collect()
+}
+
+pub fn act(act: Act, x: &[f64]) -> Vec<f64> {
+    let each = |x: f64| match act {
+        Act::None => x,
+        Act::Relu => x.max(0.0),
+        Act::Silu => x / (1.0 + (-x).exp()),
+        Act::Gelu => x * normal(x),
+    };
+    x.iter().map(|x| each(*x)).collect()
+}
+
+/// The integral of the normal distribution up to `x`, by Simpson's rule from zero.
+fn normal(x: f64) -> f64 {
+    let (steps, density) = (2000, |t: f64| (-t * t / 2.0).exp());
+    let inner = |i: i32| density(x * f64::from(i) / f64::from(steps)) * if i % 2 == 0 { 2.0 } else { 4.0 };
+    let sum = density(0.0) + (1..steps).map(inner).sum::<f64>() + density(x);
+    0.5 + sum * x / f64::from(steps) / 3.0 / (2.0 * std::f64::consts::PI).sqrt()
 }
 
 /// Pools windows by `f`, which gets the pixels that exist.

@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 use proptest::prelude::*;
 use toji::base::Seed;
 use toji::base::seed::Draws;
-use toji::learn::ops::{Conv, Grads, Kind, Norm, OpsError, ParamId, Params, Tape, Var, Window};
+use toji::learn::ops::{Act, Conv, Grads, Kind, Norm, OpsError, ParamId, Params, Tape, Var, Window};
 
 use super::naive::{self, Geometry, Grid, close, conv, conv_back, differences, dot};
 
@@ -15,6 +15,24 @@ fn tensor(values: &[f64], dims: &[usize]) -> Tensor {
 
 fn floats(x: &Tensor) -> Vec<f32> {
     x.flatten_all().expect("flat").to_vec1().expect("floats")
+}
+
+/// A map `[b, c, h, w]` as the operations take it, `[b, h, w, c]`.
+fn map(values: &[f64], dims: &[usize]) -> Tensor {
+    tensor(values, dims).permute((0, 2, 3, 1)).expect("four axes").contiguous().expect("a copy")
+}
+
+/// The floats of a map `[b, h, w, c]` in the order `[b, c, h, w]`; of other tensors as they are.
+fn planes(x: &Tensor) -> Vec<f32> {
+    if x.dims().len() == 4 { floats(&x.permute((0, 3, 1, 2)).expect("four axes")) } else { floats(x) }
+}
+
+/// The gradient of a value, given in the order `[b, c, h, w]`.
+fn gradient(dy: &[f64], y: &Var) -> Tensor {
+    match *y.dims() {
+        [b, h, w, c] => map(dy, &[b, c, h, w]),
+        _ => tensor(dy, y.dims()),
+    }
 }
 
 fn add(params: &mut Params, name: &str, values: &[f64], dims: &[usize]) -> ParamId {
@@ -28,12 +46,11 @@ fn numbers(count: usize, draws: &mut Draws, low: f64, high: f64) -> Vec<f64> {
 /// Runs an operation on one watched input; gives output, gradients and the input's gradient.
 fn run(x: &Grid, dy: &[f64], f: impl FnOnce(&mut Tape, &Var) -> Result<Var, OpsError>) -> (Vec<f32>, Grads, Vec<f32>) {
     let mut tape = Tape::train();
-    let x = tape.watch(&tensor(&x.values, &x.dims));
+    let x = tape.watch(&map(&x.values, &x.dims));
     let y = f(&mut tape, &x).expect("forward");
-    let dy = tensor(dy, y.dims());
-    let grads = tape.backward(&y, &dy).expect("backward");
-    let dx = floats(grads.of(&x).expect("dx"));
-    (floats(&y.tensor()), grads, dx)
+    let grads = tape.backward(&y, &gradient(dy, &y)).expect("backward");
+    let dx = planes(grads.of(&x).expect("dx"));
+    (planes(&y.tensor()), grads, dx)
 }
 
 fn check_conv(x: &Grid, w: &Grid, g: Geometry, draws: &mut Draws) {
@@ -42,16 +59,16 @@ fn check_conv(x: &Grid, w: &Grid, g: Geometry, draws: &mut Draws) {
     let reference = conv(x, w, g);
     let dy = numbers(reference.values.len(), draws, -1.0, 1.0);
     let layer = Conv { weight, stride: g.stride, padding: g.padding, dilation: g.dilation, groups: g.groups };
-    let (y, grads, dx) = run(x, &dy, |tape, x| tape.conv2d(&params, x, &layer, None));
+    let (y, grads, dx) = run(x, &dy, |tape, x| tape.conv2d(&params, x, &layer, None, Act::None));
     let (dx_reference, dw_reference) = conv_back(x, w, g, &dy);
     let what = format!("{:?} {:?} {g:?}", x.dims, w.dims);
     close(&format!("y {what}"), &y, &reference.values, 1e-4);
     close(&format!("dx {what}"), &dx, &dx_reference, 1e-4);
     close(&format!("dw {what}"), &floats(grads.get(weight).expect("dw")), &dw_reference, 1e-4);
     let mut eval = Tape::eval();
-    let x = eval.constant(&tensor(&x.values, &x.dims));
-    let again = eval.conv2d(&params, &x, &layer, None).expect("evaluation");
-    assert_eq!(floats(&again.tensor()), y, "evaluation has the same bits {what}");
+    let x = eval.constant(&map(&x.values, &x.dims));
+    let again = eval.conv2d(&params, &x, &layer, None, Act::None).expect("evaluation");
+    assert_eq!(planes(&again.tensor()), y, "evaluation has the same bits {what}");
 }
 
 #[test]
@@ -155,10 +172,21 @@ fn convolution_with_a_bias() {
     let weight = add(&mut params, "weight", &w.values, &w.dims);
     let id = add(&mut params, "bias", &bias, &[4]);
     let layer = Conv { weight, stride: 1, padding: 1, dilation: 1, groups: 1 };
-    let (y, grads, _) = run(&x, &dy, |tape, x| tape.conv2d(&params, x, &layer, Some(id)));
+    let (y, grads, _) = run(&x, &dy, |tape, x| tape.conv2d(&params, x, &layer, Some(id), Act::None));
     close("y", &y, &with(&bias), 1e-5);
     let db = differences(&bias, |b| dot(&with(b), &dy));
     close("db", &floats(grads.get(id).expect("db")), &db, 1e-5);
+    for act in [Act::Relu, Act::Silu, Act::Gelu] {
+        let (y, grads, dx) = run(&x, &dy, |tape, x| tape.conv2d(&params, x, &layer, Some(id), act));
+        close("act y", &y, &naive::act(act, &with(&bias)), 1e-5);
+        let db = differences(&bias, |b| dot(&naive::act(act, &with(b)), &dy));
+        close("act db", &floats(grads.get(id).expect("db")), &db, 1e-4);
+        let of = |v: &[f64]| -> Vec<f64> {
+            let y = conv(&Grid { values: v.to_vec(), ..x }, &w, g).values;
+            naive::act(act, &y.iter().enumerate().map(|(i, y)| y + bias[i / 20 % 4]).collect::<Vec<_>>())
+        };
+        close("act dx", &dx, &differences(&x.values, |v| dot(&of(v), &dy)), 1e-4);
+    }
 }
 
 /// A norm with drawn weights and buffers.
@@ -181,8 +209,9 @@ fn norm(params: &mut Params, channels: usize, draws: &mut Draws) -> (Norm, Vec<f
 #[test]
 fn the_fused_block_is_its_parts() {
     let g = Geometry { stride: 2, padding: 1, dilation: 1, groups: 1 };
-    for (seed, with_residual, rectified) in [(4, false, true), (5, true, true), (6, true, false), (7, false, false)] {
-        let mut draws = Seed::new(seed).draws();
+    let cases = [Act::None, Act::Relu, Act::Silu, Act::Gelu].map(|act| [(act, false), (act, true)]);
+    for (seed, (act, with_residual)) in cases.into_iter().flatten().enumerate() {
+        let mut draws = Seed::new(4 + seed as u64).draws();
         let (x, w) = (Grid::random([5, 3, 6, 5], &mut draws), Grid::random([4, 3, 3, 3], &mut draws));
         let shape = conv(&x, &w, g).dims;
         let residual = Grid::random(shape, &mut draws);
@@ -195,7 +224,7 @@ fn the_fused_block_is_its_parts() {
             if with_residual {
                 z.iter_mut().zip(residual).for_each(|(z, r)| *z += r);
             }
-            if rectified { naive::relu(&z) } else { z }
+            naive::act(act, &z)
         };
         let whole = |x: &[f64], w_: &[f64], gamma: &[f64], beta: &[f64], r: &[f64]| {
             let y = conv(&Grid { values: x.to_vec(), dims: [5, 3, 6, 5] }, &Grid { values: w_.to_vec(), ..w }, g);
@@ -203,38 +232,38 @@ fn the_fused_block_is_its_parts() {
         };
         let layer = Conv { weight, stride: 2, padding: 1, dilation: 1, groups: 1 };
         let mut tape = Tape::train();
-        let (x_var, r_var) = (tape.watch(&tensor(&x.values, &x.dims)), tape.watch(&tensor(&residual.values, &shape)));
+        let (x_var, r_var) = (tape.watch(&map(&x.values, &x.dims)), tape.watch(&map(&residual.values, &shape)));
         let r_used = with_residual.then_some(&r_var);
-        let z = tape.conv_norm(&params, &x_var, &layer, &norm, r_used, rectified).expect("forward");
-        let grads = tape.backward(&z, &tensor(&dy, &shape)).expect("backward");
+        let z = tape.conv_norm(&params, &x_var, &layer, &norm, r_used, act).expect("forward");
+        let grads = tape.backward(&z, &map(&dy, &shape)).expect("backward");
         let r = &residual.values;
-        close("z", &floats(&z.tensor()), &whole(&x.values, &w.values, &gamma, &beta, r), 1e-4);
-        let check = |what: &str, ours: &Tensor, reference: Vec<f64>| close(what, &floats(ours), &reference, 2e-3);
+        close("z", &planes(&z.tensor()), &whole(&x.values, &w.values, &gamma, &beta, r), 1e-4);
+        let check = |what: &str, ours: Vec<f32>, reference: Vec<f64>| close(what, &ours, &reference, 2e-3);
         let loss = |z: Vec<f64>| dot(&z, &dy);
         check(
             "dx",
-            grads.of(&x_var).expect("dx"),
+            planes(grads.of(&x_var).expect("dx")),
             differences(&x.values, |v| loss(whole(v, &w.values, &gamma, &beta, r))),
         );
         check(
             "dw",
-            grads.get(weight).expect("dw"),
+            floats(grads.get(weight).expect("dw")),
             differences(&w.values, |v| loss(whole(&x.values, v, &gamma, &beta, r))),
         );
         check(
             "dgamma",
-            grads.get(norm.weight).expect("dgamma"),
+            floats(grads.get(norm.weight).expect("dgamma")),
             differences(&gamma, |v| loss(whole(&x.values, &w.values, v, &beta, r))),
         );
         check(
             "dbeta",
-            grads.get(norm.bias).expect("dbeta"),
+            floats(grads.get(norm.bias).expect("dbeta")),
             differences(&beta, |v| loss(whole(&x.values, &w.values, &gamma, v, r))),
         );
         if with_residual {
             check(
                 "dr",
-                grads.of(&r_var).expect("dr"),
+                planes(grads.of(&r_var).expect("dr")),
                 differences(r, |v| loss(whole(&x.values, &w.values, &gamma, &beta, v))),
             );
         }
@@ -258,12 +287,12 @@ fn the_fused_block_is_its_parts() {
             let apart = *value - f64::from(mean[c]);
             *value = gamma[c] * apart / (f64::from(var[c]) + 1e-5).sqrt() + beta[c];
             *value += if with_residual { r[i] } else { 0.0 };
-            *value = if rectified { value.max(0.0) } else { *value };
         }
+        folded.values = naive::act(act, &folded.values);
         let mut eval = Tape::eval();
-        let (x_var, r_var) = (eval.constant(&tensor(&x.values, &x.dims)), eval.constant(&tensor(r, &shape)));
-        let z = eval.conv_norm(&params, &x_var, &layer, &norm, with_residual.then_some(&r_var), rectified);
-        close("evaluation", &floats(&z.expect("evaluation").tensor()), &folded.values, 1e-4);
+        let (x_var, r_var) = (eval.constant(&map(&x.values, &x.dims)), eval.constant(&map(r, &shape)));
+        let z = eval.conv_norm(&params, &x_var, &layer, &norm, with_residual.then_some(&r_var), act);
+        close("evaluation", &planes(&z.expect("evaluation").tensor()), &folded.values, 1e-4);
     }
 }
 
@@ -272,14 +301,14 @@ fn batch_norm_alone_is_the_fused_one() {
     let mut draws = Seed::new(8).draws();
     let x = Grid::random([4, 3, 5, 3], &mut draws);
     let dy = numbers(x.values.len(), &mut draws, -1.0, 1.0);
-    for rectified in [false, true] {
+    for act in [Act::None, Act::Relu, Act::Silu, Act::Gelu] {
         let mut params = Params::new();
         let (norm, gamma, beta) = norm(&mut params, 3, &mut draws);
         let whole = |v: &[f64], gamma: &[f64]| {
             let z = naive::batch_norm(&Grid { values: v.to_vec(), ..x }, gamma, &beta).0.values;
-            if rectified { naive::relu(&z) } else { z }
+            naive::act(act, &z)
         };
-        let (z, grads, dx) = run(&x, &dy, |tape, x| tape.batch_norm(&params, x, &norm, rectified));
+        let (z, grads, dx) = run(&x, &dy, |tape, x| tape.batch_norm(&params, x, &norm, act));
         close("z", &z, &whole(&x.values, &gamma), 1e-5);
         close("dx", &dx, &differences(&x.values, |v| dot(&whole(v, &gamma), &dy)), 1e-3);
         let dgamma = differences(&gamma, |v| dot(&whole(&x.values, v), &dy));
@@ -293,9 +322,9 @@ fn one_value_per_channel_has_no_statistics() {
     let mut params = Params::new();
     let (norm, ..) = norm(&mut params, 3, &mut draws);
     let mut tape = Tape::train();
-    let x = tape.constant(&tensor(&[1.0, 2.0, 3.0], &[1, 3, 1, 1]));
-    let error = tape.batch_norm(&params, &x, &norm, false).expect_err("no variance");
-    insta::assert_snapshot!(error, @"batch_norm: expected more than one value per channel while training (a larger batch or larger pictures), got a tensor of shape [1, 3, 1, 1]");
+    let x = tape.constant(&tensor(&[1.0, 2.0, 3.0], &[1, 1, 1, 3]));
+    let error = tape.batch_norm(&params, &x, &norm, Act::None).expect_err("no variance");
+    insta::assert_snapshot!(error, @"batch_norm: expected more than one value per channel while training (a larger batch or larger pictures), got a tensor of shape [1, 1, 1, 3]");
 }
 
 #[test]
@@ -317,7 +346,7 @@ fn the_rest_of_a_network() {
     let other = Grid::random(x.dims, &mut draws);
     let dy = numbers(x.values.len(), &mut draws, -1.0, 1.0);
     let sum = |v: &[f64]| naive::relu(&v.iter().zip(&other.values).map(|(a, b)| a + b).collect::<Vec<_>>());
-    let constant = tensor(&other.values, &other.dims);
+    let constant = map(&other.values, &other.dims);
     let (y, _, dx) = run(&x, &dy, |tape, x| {
         let other = tape.constant(&constant);
         tape.add_relu(x, &other)
@@ -331,6 +360,15 @@ fn the_rest_of_a_network() {
     let twice = |v: &[f64]| naive::relu(&v.iter().map(|a| a + a).collect::<Vec<_>>());
     close("a value added to itself", &y, &twice(&x.values), 1e-6);
     close("its gradient counts twice", &dx, &differences(&x.values, |v| dot(&twice(v), &dy)), 1e-4);
+}
+
+#[test]
+fn pictures_become_maps() {
+    let x = tensor(&(0..24).map(f64::from).collect::<Vec<_>>(), &[2, 3, 2, 2]);
+    let map = Tape::train().pictures(&x).expect("a map");
+    assert_eq!(map.dims(), [2, 2, 2, 3]);
+    assert_eq!(floats(&map.tensor())[..6], [0.0, 4.0, 8.0, 1.0, 5.0, 9.0]);
+    assert_eq!(planes(&map.tensor()), floats(&x));
 }
 
 #[test]

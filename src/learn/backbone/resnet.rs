@@ -7,7 +7,7 @@ use candle_core::Tensor;
 
 use super::maker::{Maker, Shape};
 use super::{Config, Features, IMAGENET, Preset, Trunk};
-use crate::learn::ops::{Conv, Norm, OpsError, Params, Tape, Var, Window};
+use crate::learn::ops::{Act, Conv, Norm, OpsError, Params, Tape, Var, Window};
 
 /// One size of the family.
 #[derive(Clone, Copy, Debug)]
@@ -166,9 +166,9 @@ impl ConvNorm {
         tape: &mut Tape,
         x: &Var,
         residual: Option<&Var>,
-        relu: bool,
+        act: Act,
     ) -> Result<Var, OpsError> {
-        tape.conv_norm(params, x, &self.conv, &self.norm, residual, relu)
+        tape.conv_norm(params, x, &self.conv, &self.norm, residual, act)
     }
 }
 
@@ -178,25 +178,25 @@ impl Block {
             None => x.clone(),
             Some(Shortcut { average, conv }) => {
                 let halved = if *average { &tape.avg_pool(x, SHORTCUT_POOL)? } else { x };
-                conv.forward(params, tape, halved, None, false)?
+                conv.forward(params, tape, halved, None, Act::None)?
             }
         };
-        let inner = self.conv1.forward(params, tape, x, None, true)?;
-        self.conv2.forward(params, tape, &inner, Some(&shortcut), true)
+        let inner = self.conv1.forward(params, tape, x, None, Act::Relu)?;
+        self.conv2.forward(params, tape, &inner, Some(&shortcut), Act::Relu)
     }
 }
 
 impl Trunk for ResNet {
     fn features(&self, params: &Params, tape: &mut Tape, x: &Tensor) -> Result<Features, OpsError> {
-        let mut x = tape.constant(x); // [b, 3, h, w]
+        let mut x = tape.pictures(x)?; // [b, h, w, 3]
         for layer in &self.stem {
-            x = layer.forward(params, tape, &x, None, true)?; // [b, 64, h/2, w/2]
+            x = layer.forward(params, tape, &x, None, Act::Relu)?; // [b, h/2, w/2, 64]
         }
-        x = tape.max_pool(&x, STEM_POOL)?; // [b, 64, h/4, w/4]
+        x = tape.max_pool(&x, STEM_POOL)?; // [b, h/4, w/4, 64]
         let mut maps = Vec::new();
         for blocks in &self.stages {
             for block in blocks {
-                x = block.forward(params, tape, &x)?; // last: [b, 512, h/32, w/32]
+                x = block.forward(params, tape, &x)?; // last: [b, h/32, w/32, 512]
             }
             maps.push(x.clone());
         }

@@ -1,9 +1,9 @@
-//! The rest of a network: ReLU, residual sums, and the fully connected layer.
+//! The rest of a network: its entrance, ReLU, residual sums, and the fully connected layer.
 
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use super::norm::rectify;
+use super::act::rectify;
 use super::simd::{Matrix, matmul};
 use super::tape::memory::{floats, take, tensor};
 use super::{Flow, OpsError, ParamId, Params, Tape, Var};
@@ -12,6 +12,28 @@ use super::{Flow, OpsError, ParamId, Params, Tape, Var};
 const BLOCK: usize = 1 << 16;
 
 impl Tape {
+    /// A network's entrance: pictures `x` `[b, 3, h, w]`, or with any number of channels, as a map `[b, h, w, 3]` without a
+    /// gradient.
+    pub fn pictures(&mut self, x: &Tensor) -> Result<Var, OpsError> {
+        let &[b, c, h, w] = x.dims() else {
+            return Err(OpsError::shape("pictures", "an input [b, 3, h, w]", x.dims()));
+        };
+        if let Some(y) = self.dry(0, 0, &[b, h, w, c])? {
+            return Ok(y);
+        }
+        let mut y = self.memory().dirty(b * h * w * c);
+        floats("pictures", x, |x| {
+            let image = (c * h * w).max(1);
+            y.par_chunks_mut(image).zip(x.par_chunks(image)).for_each(|(y, x)| {
+                for (at, pixel) in y.chunks_exact_mut(c).enumerate() {
+                    pixel.iter_mut().enumerate().for_each(|(channel, y)| *y = x[channel * h * w + at]);
+                }
+            });
+            Ok(())
+        })?;
+        Ok(self.hold(tensor(y, &[b, h, w, c])?))
+    }
+
     /// `max(x, 0)`.
     pub fn relu(&mut self, x: &Var) -> Result<Var, OpsError> {
         self.rectified("relu", x, None)

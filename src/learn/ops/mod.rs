@@ -3,13 +3,15 @@
 //! A forward pass is written once, against a [`Tape`]: `let y = tape.conv_norm(&params, &conv, &x, …)?`.
 //! In training the tape keeps, for each operation, only what its gradient needs; in evaluation it
 //! keeps nothing. `tape.backward` walks back once and frees as it goes. Operations are few and fat
-//! (convolution + batch norm + residual + ReLU is one), since on a CPU each further pass over a
+//! (convolution + batch norm + residual + activation is one), since on a CPU each further pass over a
 //! batch's activations costs as much as a tenth of a convolution.
 //!
-//! Tensors at the border are candle's, f32, contiguous `[b, c, h, w]` or `[b, d]`. Work is cut by
+//! Tensors at the border are candle's, f32, contiguous: maps `[b, h, w, c]`, channels last
+//! ([`Tape::pictures`] turns pictures `[b, 3, h, w]` at the entrance), or `[b, d]`. Work is cut by
 //! shape alone and every sum has a fixed order, so the bits are the same for any number of threads.
 //! An operation given a tensor of a device that it has no kernel for says so ([`OpsError::Device`]).
 
+mod act;
 mod conv;
 mod head;
 mod norm;
@@ -18,6 +20,7 @@ mod simd;
 mod tape;
 mod window;
 
+pub use act::Act;
 pub use conv::Conv;
 pub use norm::Norm;
 pub use pool::Window;

@@ -2,12 +2,12 @@
 //!
 //! As PyTorch's `MaxPool2d`, `AvgPool2d` (with `ceil_mode`, and padding left out of the mean) and
 //! `AdaptiveAvgPool2d(1)`; generalised-mean pooling (GeM) after Radenović, Tolias and Chum 2018 with a
-//! fixed power. One picture is one task.
+//! fixed power. Maps are `[b, h, w, c]`; one picture is one task.
 
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use super::norm::lane_sum;
+use super::simd::wide;
 use super::tape::memory::{floats, take, tensor};
 use super::{Flow, OpsError, Tape, Var};
 
@@ -40,15 +40,30 @@ impl Window {
     }
 
     /// The pixels of a window along one axis.
+    #[inline(always)]
     fn span(&self, at: usize, size: usize) -> std::ops::Range<usize> {
         let end = (at * self.stride + self.kernel).saturating_sub(self.padding).min(size);
         (at * self.stride).saturating_sub(self.padding).min(end)..end
     }
 
+    /// The pixels of the window at row and column `at` that lie in a picture: number in the window, number in the picture.
+    #[inline(always)]
+    fn pixels(&self, at: [usize; 2], [h, w]: [usize; 2]) -> impl Iterator<Item = (u8, usize)> + use<> {
+        let (rows, cols, kernel) = (self.span(at[0], h), self.span(at[1], w), self.kernel);
+        let (top, left) = (rows.start, cols.start);
+        rows.flat_map(move |y| cols.clone().map(move |x| (((y - top) * kernel + x - left) as u8, y * w + x)))
+    }
+
+    /// How many pixels [`Window::pixels`] gives.
+    #[inline(always)]
+    fn count(&self, at: [usize; 2], [h, w]: [usize; 2]) -> usize {
+        self.span(at[0], h).len() * self.span(at[1], w).len()
+    }
+
     fn sizes(&self, op: &'static str, x: &[usize]) -> Result<([usize; 4], [usize; 2]), OpsError> {
-        let &[b, c, h, w] = x else { return Err(OpsError::shape(op, "an input [b, c, h, w]", x)) };
-        if self.kernel == 0 || self.stride == 0 || 2 * self.padding > self.kernel || self.kernel > 255 {
-            let expected = "a kernel of 1 to 255, a stride of at least 1, and at most half the kernel of padding";
+        let &[b, h, w, c] = x else { return Err(OpsError::shape(op, "an input [b, h, w, c]", x)) };
+        if self.kernel == 0 || self.stride == 0 || 2 * self.padding > self.kernel || self.kernel > 15 {
+            let expected = "a kernel of 1 to 15, a stride of at least 1, and at most half the kernel of padding";
             return Err(OpsError::shape(op, expected, &[self.kernel, self.stride, self.padding]));
         }
         match (self.out(h), self.out(w)) {
@@ -59,113 +74,130 @@ impl Window {
 }
 
 impl Tape {
-    /// The maximum of each window of `x` `[b, c, h, w]`; the first maximum takes the gradient.
+    /// The maximum of each window of `x` `[b, h, w, c]`; the first maximum takes the gradient.
     pub fn max_pool(&mut self, x: &Var, window: Window) -> Result<Var, OpsError> {
         let ([b, c, h, w], [ho, wo]) = window.sizes("max_pool", x.dims())?;
-        if let Some(y) = self.dry(0, b * c * ho * wo, &[b, c, ho, wo])? {
+        if let Some(y) = self.dry(0, b * c * ho * wo, &[b, ho, wo, c])? {
             return Ok(y);
         }
         let mut y = self.memory().dirty(b * c * ho * wo);
-        // Where in its window each maximum lies: row and column.
-        let mut places = vec![[0u8; 2]; y.len()];
+        // Which pixel of its window each maximum is.
+        let mut places = vec![0u8; if self.is_training() { y.len() } else { 0 }];
         floats("max_pool", x.peek(), |x| {
-            let planes = x.par_chunks(c * h * w).zip(y.par_chunks_mut(c * ho * wo));
-            planes.zip(places.par_chunks_mut(c * ho * wo)).for_each(|((x, y), places)| {
-                let planes = x.chunks_exact(h * w).zip(y.chunks_exact_mut(ho * wo));
-                planes.zip(places.chunks_exact_mut(ho * wo)).for_each(|((x, y), places)| {
-                    max_plane(&window, x, [h, w], y, wo, places);
-                });
-            });
+            let rows = x.par_chunks(c * h * w).zip(y.par_chunks_mut(c * ho * wo));
+            if places.is_empty() {
+                rows.for_each(|(x, y)| max_rows(&window, x, [h, w, c], y, wo, None));
+            } else {
+                let rows = rows.zip(places.par_chunks_mut(c * ho * wo));
+                rows.for_each(|((x, y), places)| max_rows(&window, x, [h, w, c], y, wo, Some(places)));
+            }
             Ok(())
         })?;
         let (memory, x) = (self.memory().clone(), x.target());
-        Ok(self.record(tensor(y, &[b, c, ho, wo])?, |_| {
+        Ok(self.record(tensor(y, &[b, ho, wo, c])?, |_| {
             move |dy: Tensor, flow: &mut Flow| {
                 let dy = take(&dy)?;
                 let mut dx = memory.dirty(b * c * h * w);
-                dx.par_chunks_mut(c * h * w).enumerate().for_each(|(image, dx)| {
+                let images = dy.par_chunks(c * ho * wo).zip(places.par_chunks(c * ho * wo));
+                dx.par_chunks_mut(c * h * w).zip(images).for_each(|(dx, (dy, places))| {
                     dx.fill(0.0);
-                    let at = image * c * ho * wo;
-                    for (plane, dx) in dx.chunks_exact_mut(h * w).enumerate() {
-                        for i in 0..ho * wo {
-                            let from = at + plane * ho * wo + i;
-                            let (row, col) = (window.span(i / wo, h).start, window.span(i % wo, w).start);
-                            let [down, right] = places[from];
-                            dx[(row + down as usize) * w + col + right as usize] += dy[from];
+                    let pixels = dy.chunks_exact(c).zip(places.chunks_exact(c)).enumerate();
+                    wide(|| {
+                        for (at, (dy, places)) in pixels {
+                            for (place, from) in window.pixels([at / wo, at % wo], [h, w]) {
+                                let dx = &mut dx[from * c..][..c];
+                                for ((dx, dy), p) in dx.iter_mut().zip(dy).zip(places) {
+                                    *dx += if *p == place { *dy } else { 0.0 };
+                                }
+                            }
                         }
-                    }
+                    });
                 });
                 memory.give(dy);
-                flow.add(x, tensor(dx, &[b, c, h, w])?)
+                flow.add(x, tensor(dx, &[b, h, w, c])?)
             }
         }))
     }
 
-    /// The mean of each window of `x` `[b, c, h, w]`, over the pixels that exist
+    /// The mean of each window of `x` `[b, h, w, c]`, over the pixels that exist
     /// (PyTorch's `count_include_pad=False`).
     pub fn avg_pool(&mut self, x: &Var, window: Window) -> Result<Var, OpsError> {
         let ([b, c, h, w], [ho, wo]) = window.sizes("avg_pool", x.dims())?;
-        if let Some(y) = self.dry(0, 0, &[b, c, ho, wo])? {
+        if let Some(y) = self.dry(0, 0, &[b, ho, wo, c])? {
             return Ok(y);
         }
         let mut y = self.memory().dirty(b * c * ho * wo);
         floats("avg_pool", x.peek(), |x| {
             x.par_chunks(c * h * w).zip(y.par_chunks_mut(c * ho * wo)).for_each(|(x, y)| {
-                for (x, y) in x.chunks_exact(h * w).zip(y.chunks_exact_mut(ho * wo)) {
-                    for (i, y) in y.iter_mut().enumerate() {
-                        let (rows, cols) = (window.span(i / wo, h), window.span(i % wo, w));
-                        let count = rows.len() * cols.len();
-                        let sum: f32 = rows.map(|r| x[r * w..][cols.clone()].iter().sum::<f32>()).sum();
-                        *y = sum / count as f32;
+                wide(|| {
+                    for (at, y) in y.chunks_exact_mut(c).enumerate() {
+                        let at = [at / wo, at % wo];
+                        y.fill(0.0);
+                        for (_, from) in window.pixels(at, [h, w]) {
+                            y.iter_mut().zip(&x[from * c..][..c]).for_each(|(y, x)| *y += *x);
+                        }
+                        let each = 1.0 / window.count(at, [h, w]) as f32;
+                        y.iter_mut().for_each(|y| *y *= each);
                     }
-                }
+                });
             });
             Ok(())
         })?;
         let (memory, x) = (self.memory().clone(), x.target());
-        Ok(self.record(tensor(y, &[b, c, ho, wo])?, |_| {
+        Ok(self.record(tensor(y, &[b, ho, wo, c])?, |_| {
             move |dy: Tensor, flow: &mut Flow| {
                 let dy = take(&dy)?;
                 let mut dx = memory.dirty(b * c * h * w);
                 dx.par_chunks_mut(c * h * w).zip(dy.par_chunks(c * ho * wo)).for_each(|(dx, dy)| {
                     dx.fill(0.0);
-                    for (dx, dy) in dx.chunks_exact_mut(h * w).zip(dy.chunks_exact(ho * wo)) {
-                        for (i, dy) in dy.iter().enumerate() {
-                            let (rows, cols) = (window.span(i / wo, h), window.span(i % wo, w));
-                            let each = dy / (rows.len() * cols.len()) as f32;
-                            for row in rows {
-                                dx[row * w..][cols.clone()].iter_mut().for_each(|d| *d += each);
+                    wide(|| {
+                        for (at, dy) in dy.chunks_exact(c).enumerate() {
+                            let at = [at / wo, at % wo];
+                            let each = 1.0 / window.count(at, [h, w]) as f32;
+                            for (_, from) in window.pixels(at, [h, w]) {
+                                let dx = &mut dx[from * c..][..c];
+                                dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += each * dy);
                             }
                         }
-                    }
+                    });
                 });
                 memory.give(dy);
-                flow.add(x, tensor(dx, &[b, c, h, w])?)
+                flow.add(x, tensor(dx, &[b, h, w, c])?)
             }
         }))
     }
 
-    /// The mean of each whole channel: `[b, c, h, w]` → `[b, c]`.
+    /// The mean of each whole channel: `[b, h, w, c]` → `[b, c]`.
     pub fn global_avg(&mut self, x: &Var) -> Result<Var, OpsError> {
         let [b, c, plane] = planes("global_avg", x.dims())?;
         if let Some(y) = self.dry(0, 0, &[b, c])? {
             return Ok(y);
         }
-        let pooled = floats("global_avg", x.peek(), |x| {
-            let mean = |x: &[f32]| lane_sum(plane, |i| [x[i]])[0] / plane as f32;
-            Ok(x.par_chunks(plane).map(mean).collect::<Vec<f32>>())
+        let each = 1.0 / plane as f32;
+        let mut pooled = vec![0.0; b * c];
+        floats("global_avg", x.peek(), |x| {
+            pooled.par_chunks_mut(c).zip(x.par_chunks(c * plane)).for_each(|(y, x)| {
+                wide(|| {
+                    x.chunks_exact(c).for_each(|x| y.iter_mut().zip(x).for_each(|(y, x)| *y += *x));
+                    y.iter_mut().for_each(|y| *y *= each);
+                });
+            });
+            Ok(())
         })?;
         let (memory, dims, x) = (self.memory().clone(), x.dims().to_vec(), x.target());
         Ok(self.record(tensor(pooled, &[b, c])?, |_| {
             move |dy: Tensor, flow: &mut Flow| {
                 let (dy, mut dx) = (take(&dy)?, memory.dirty(b * c * plane));
-                dx.par_chunks_mut(plane).zip(&dy).for_each(|(dx, dy)| dx.fill(dy / plane as f32));
+                dx.par_chunks_mut(c * plane).zip(dy.par_chunks(c)).for_each(|(dx, dy)| {
+                    let pixels = dx.chunks_exact_mut(c);
+                    wide(|| pixels.for_each(|dx| dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx = each * dy)));
+                });
                 flow.add(x, tensor(dx, &dims)?)
             }
         }))
     }
 
-    /// The generalised mean of each whole channel, `mean(max(x, 1e-6)^p)^(1/p)`: `[b, c, h, w]` → `[b, c]`.
+    /// The generalised mean of each whole channel, `mean(max(x, 1e-6)^p)^(1/p)`: `[b, h, w, c]` → `[b, c]`.
     /// `p = 1` is the mean of what is positive, large `p` the maximum; 3 is usual.
     pub fn gem(&mut self, x: &Var, p: f32) -> Result<Var, OpsError> {
         let [b, c, plane] = planes("gem", x.dims())?;
@@ -177,12 +209,15 @@ impl Tape {
         }
         // The cube is GeM's usual power, and powf costs ten times a product.
         let raise = move |x: f32| if p == 3.0 { x * x * x } else { x.powf(p) };
-        let pooled = floats("gem", x.peek(), |x| {
-            let of = |x: &[f32]| {
-                let [sum] = lane_sum(plane, |i| [raise(x[i].max(GEM_LEAST))]);
-                (sum / plane as f32).powf(1.0 / p)
-            };
-            Ok(x.par_chunks(plane).map(of).collect::<Vec<f32>>())
+        let mut pooled = vec![0.0; b * c];
+        floats("gem", x.peek(), |x| {
+            pooled.par_chunks_mut(c).zip(x.par_chunks(c * plane)).for_each(|(y, x)| {
+                for x in x.chunks_exact(c) {
+                    y.iter_mut().zip(x).for_each(|(y, x)| *y += raise(x.max(GEM_LEAST)));
+                }
+                y.iter_mut().for_each(|y| *y = (*y / plane as f32).powf(1.0 / p));
+            });
+            Ok(())
         })?;
         let (memory, x) = (self.memory().clone(), x.clone());
         Ok(self.record(tensor(pooled, &[b, c])?, |y| {
@@ -190,13 +225,16 @@ impl Tape {
             move |dy: Tensor, flow: &mut Flow| {
                 let (dy, mut dx) = (take(&dy)?, memory.dirty(b * c * plane));
                 floats("gem", y.peek(), |y| {
+                    let slopes = y.iter().zip(&dy).map(|(y, dy)| dy * y.powf(1.0 - p) / plane as f32);
+                    let slopes: Vec<f32> = slopes.collect();
                     floats("gem", x.peek(), |x| {
-                        let planes = dx.par_chunks_mut(plane).zip(x.par_chunks(plane));
-                        planes.zip(y.par_iter().zip(&dy)).for_each(|((dx, x), (y, dy))| {
-                            let slope = dy * y.powf(1.0 - p) / plane as f32;
-                            for (dx, x) in dx.iter_mut().zip(x) {
-                                let power = if p == 3.0 { x * x } else { x.max(GEM_LEAST).powf(p - 1.0) };
-                                *dx = if *x < GEM_LEAST { 0.0 } else { slope * power };
+                        let images = dx.par_chunks_mut(c * plane).zip(x.par_chunks(c * plane));
+                        images.zip(slopes.par_chunks(c)).for_each(|((dx, x), slopes)| {
+                            for (dx, x) in dx.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
+                                for ((dx, x), slope) in dx.iter_mut().zip(x).zip(slopes) {
+                                    let power = if p == 3.0 { x * x } else { x.max(GEM_LEAST).powf(p - 1.0) };
+                                    *dx = if *x < GEM_LEAST { 0.0 } else { slope * power };
+                                }
                             }
                         });
                         Ok(())
@@ -208,27 +246,44 @@ impl Tape {
     }
 }
 
+/// Pictures, channels and pixels.
 fn planes(op: &'static str, x: &[usize]) -> Result<[usize; 3], OpsError> {
     match x {
-        &[b, c, h, w] if h * w > 0 => Ok([b, c, h * w]),
-        _ => Err(OpsError::shape(op, "an input [b, c, h, w] with at least one pixel", x)),
+        &[b, h, w, c] if b * h * w * c > 0 => Ok([b, c, h * w]),
+        _ => Err(OpsError::shape(op, "an input [b, h, w, c] with at least one pixel", x)),
     }
 }
 
-fn max_plane(window: &Window, x: &[f32], [h, w]: [usize; 2], y: &mut [f32], wo: usize, places: &mut [[u8; 2]]) {
-    for (row, (y, places)) in y.chunks_exact_mut(wo).zip(places.chunks_exact_mut(wo)).enumerate() {
-        let rows = window.span(row, h);
-        for (col, (y, place)) in y.iter_mut().zip(places).enumerate() {
-            let cols = window.span(col, w);
-            let (mut best, mut at) = (f32::NEG_INFINITY, [0u8; 2]);
-            for (down, line) in rows.clone().map(|r| &x[r * w..][cols.clone()]).enumerate() {
-                for (right, &value) in line.iter().enumerate() {
-                    if value > best || value.is_nan() {
-                        (best, at) = (value, [down as u8, right as u8]);
+/// One picture's maxima, and which pixel of its window each is.
+fn max_rows(
+    window: &Window,
+    x: &[f32],
+    [h, w, c]: [usize; 3],
+    y: &mut [f32],
+    wo: usize,
+    mut places: Option<&mut [u8]>,
+) {
+    wide(|| {
+        for (at, y) in y.chunks_exact_mut(c).enumerate() {
+            y.fill(f32::NEG_INFINITY);
+            let mut places = places.as_mut().map(|places| &mut places[at * c..][..c]);
+            if let Some(places) = places.as_mut() {
+                // A window without a number above minus infinity belongs to its first pixel.
+                let first = window.pixels([at / wo, at % wo], [h, w]).next().map_or(0, |(place, _)| place);
+                places.fill(first);
+            }
+            for (place, from) in window.pixels([at / wo, at % wo], [h, w]) {
+                let x = &x[from * c..][..c];
+                match places.as_mut() {
+                    None => y.iter_mut().zip(x).for_each(|(y, x)| *y = if *x > *y || x.is_nan() { *x } else { *y }),
+                    Some(places) => {
+                        for ((y, x), p) in y.iter_mut().zip(x).zip(places.iter_mut()) {
+                            let more = *x > *y || x.is_nan();
+                            (*y, *p) = if more { (*x, place) } else { (*y, *p) };
+                        }
                     }
                 }
             }
-            (*y, *place) = (best, at);
         }
-    }
+    });
 }

@@ -1,7 +1,7 @@
-//! Two-dimensional convolution, alone and fused with batch norm, residual and ReLU.
+//! Two-dimensional convolution, alone and fused with batch norm, residual and activation.
 //!
 //! [`Tape::conv2d`] is PyTorch's `conv2d` with one stride, padding and dilation for both axes, and groups.
-//! [`Tape::conv_norm`] is `relu(norm(conv(x)) + residual)`, most of a residual network: statistics are
+//! [`Tape::conv_norm`] is `act(norm(conv(x)) + residual)`, most of a residual network: statistics are
 //! taken while a picture's outputs are still in the cache, evaluation normalises them right there, and
 //! on the way back the gradient between norm and convolution exists only one unit at a time.
 //! Files: `plan` cuts the work, `unfold` turns pictures into columns, `kernel` multiplies.
@@ -16,9 +16,11 @@ use rayon::prelude::*;
 
 use self::kernel::InputGradient;
 pub(crate) use self::plan::Plan;
-use super::norm::{Norm, moments, returning};
+use super::act::with_act;
+use super::norm::{Norm, Seen, moments, returning};
+use super::simd::wide;
 use super::tape::memory::{floats, take, tensor};
-use super::{Flow, OpsError, ParamId, Params, Tape, Var};
+use super::{Act, Flow, OpsError, ParamId, Params, Tape, Var};
 
 /// A convolution's weight and geometry.
 #[derive(Clone, Debug)]
@@ -36,52 +38,79 @@ pub struct Conv {
 }
 
 impl Tape {
-    /// Convolution of `x` `[b, c, h, w]`, with a bias `[o]` if given: `[b, o, ho, wo]`.
+    /// Convolution of `x` `[b, h, w, c]`, with a bias `[o]` if given, then `act`: `[b, ho, wo, o]`.
     ///
     /// # Errors
     /// When channels, groups or sizes do not fit.
-    pub fn conv2d(&mut self, params: &Params, x: &Var, conv: &Conv, bias: Option<ParamId>) -> Result<Var, OpsError> {
+    pub fn conv2d(
+        &mut self,
+        params: &Params,
+        x: &Var,
+        conv: &Conv,
+        bias: Option<ParamId>,
+        act: Act,
+    ) -> Result<Var, OpsError> {
         let weight = params.get(conv.weight).clone();
         let plan = Plan::new(conv, x.dims(), weight.dims())?;
-        if let Some(y) = self.dry(plan.multiply_adds(), plan.batch * plan.in_image(), &plan.out_dims())? {
+        let (channels, image) = (plan.out_channels, plan.out_image());
+        let kept = plan.batch * (plan.in_image() + if act == Act::None { 0 } else { image });
+        if let Some(y) = self.dry(plan.multiply_adds(), kept, &plan.out_dims())? {
             return Ok(y);
         }
-        let plane = plan.out_plane();
         let shift = match bias {
-            None => vec![0.0; plan.out_channels],
+            None => vec![0.0; channels],
             Some(id) => floats("conv2d", params.get(id), |b| Ok(b.to_vec()))?,
         };
-        if shift.len() != plan.out_channels {
-            return Err(OpsError::shape("conv2d", format!("a bias of {} floats", plan.out_channels), &[shift.len()]));
+        if shift.len() != channels {
+            return Err(OpsError::shape("conv2d", format!("a bias of {channels} floats"), &[shift.len()]));
         }
         let memory = self.memory().clone();
-        let mut y = memory.dirty(plan.batch * plan.out_image());
+        let mut y = memory.dirty(plan.batch * image);
+        let packed = floats("conv2d", &weight, |w| Ok(kernel::pack(&plan, w)))?;
         floats("conv2d", x.peek(), |x| {
-            floats("conv2d", &weight, |w| {
-                kernel::forward(&plan, &memory, x, w, &mut y, |_, unit| {
-                    if bias.is_some() {
-                        let planes = unit.chunks_exact_mut(plane).zip(shift.iter().cycle());
-                        planes.for_each(|(y, shift)| y.iter_mut().for_each(|y| *y += shift));
-                    }
+            kernel::forward(&plan, &memory, x, &packed, &mut y, |_, unit| {
+                if bias.is_some() {
+                    let pixels = unit.chunks_exact_mut(channels);
+                    pixels.for_each(|y| y.iter_mut().zip(&shift).for_each(|(y, shift)| *y += shift));
+                }
+            });
+            Ok(())
+        })?;
+        let mut y = tensor(y, &plan.out_dims())?;
+        // Only an activation makes its argument differ from the output.
+        let mut before = None;
+        if act != Act::None {
+            let mut z = memory.dirty(plan.batch * image);
+            floats("conv2d", &y, |y| {
+                let pairs = z.par_chunks_mut(image).zip(y.par_chunks(image));
+                pairs.for_each(|(z, y)| {
+                    wide(|| with_act!(act, ACT => z.iter_mut().zip(y).for_each(|(z, y)| *z = ACT.at(*y))));
                 });
                 Ok(())
-            })
-        })?;
+            })?;
+            before = Some(self.hold(std::mem::replace(&mut y, tensor(z, &plan.out_dims())?)));
+        }
         let (id, x) = (conv.weight, x.clone());
-        Ok(self.record(tensor(y, &plan.out_dims())?, |_| {
+        Ok(self.record(y, |_| {
             move |dy: Tensor, flow: &mut Flow| {
-                let dy = take(&dy)?;
-                let (channels, image) = (plan.out_channels, plan.out_image());
+                let mut dy = take(&dy)?;
+                if let Some(before) = before {
+                    floats("conv2d", before.peek(), |before| {
+                        let pairs = dy.par_chunks_mut(image).zip(before.par_chunks(image));
+                        pairs.for_each(|(dy, y)| {
+                            let pairs = dy.iter_mut().zip(y);
+                            wide(|| with_act!(act, ACT => pairs.for_each(|(dy, y)| *dy = ACT.back(*dy, *y))));
+                        });
+                        Ok(())
+                    })?;
+                }
                 if let Some(bias) = bias {
-                    let sums: Vec<Vec<f32>> = dy
-                        .par_chunks(image)
-                        .map(|dy| dy.chunks_exact(plane).map(|dy| dy.iter().sum()).collect())
-                        .collect();
+                    let sums: Vec<Vec<f32>> = dy.par_chunks(image).map(|dy| channel_sums(dy, channels)).collect();
                     let total = |c: usize| sums.iter().map(|sum| f64::from(sum[c])).sum::<f64>() as f32;
                     flow.add_param(bias, tensor((0..channels).map(total).collect(), &[channels])?)?;
                 }
-                return_through(&plan, flow, &x, id, &weight, |image_at, channel, out| {
-                    out.copy_from_slice(&dy[image_at * image + channel * plane..][..plane]);
+                return_through(&plan, flow, &x, id, &weight, &packed, |at, out| {
+                    out.copy_from_slice(&dy[at * image..][..image]);
                 })?;
                 flow.memory.give(dy);
                 Ok(())
@@ -89,8 +118,7 @@ impl Tape {
         }))
     }
 
-    /// `act(norm(conv(x)) + residual)`, where `act` is ReLU if asked and nothing otherwise, and the
-    /// `residual` has the output's shape.
+    /// `act(norm(conv(x)) + residual)` of `x` `[b, h, w, c]`: `[b, ho, wo, o]`, which is the `residual`'s shape too.
     ///
     /// # Errors
     /// When channels, groups or sizes do not fit, and in training when a channel has a single value.
@@ -101,7 +129,7 @@ impl Tape {
         conv: &Conv,
         norm: &Norm,
         residual: Option<&Var>,
-        relu: bool,
+        act: Act,
     ) -> Result<Var, OpsError> {
         let weight = params.get(conv.weight).clone();
         let plan = Plan::new(conv, x.dims(), weight.dims())?;
@@ -115,47 +143,50 @@ impl Tape {
         }
         let residual_tensor = residual.map(|r| r.peek().contiguous()).transpose()?;
         if !self.is_training() {
-            return self.conv_norm_eval(params, x, &weight, &plan, norm, residual_tensor.as_ref(), relu);
+            return self.conv_norm_eval(params, x, &weight, &plan, norm, residual_tensor.as_ref(), act);
         }
         let memory = self.memory().clone();
-        let (plane, image) = (plan.out_plane(), plan.out_image());
+        let (channels, image) = (plan.out_channels, plan.out_image());
         let mut y = memory.dirty(plan.batch * image);
+        let packed = floats("conv_norm", &weight, |w| Ok(kernel::pack(&plan, w)))?;
         let seen = floats("conv_norm", x.peek(), |x| {
-            floats("conv_norm", &weight, |w| {
-                Ok(kernel::forward(&plan, &memory, x, w, &mut y, |_, unit| {
-                    unit.chunks_exact(image).map(|image| moments(image, plane)).collect::<Vec<_>>()
-                }))
-            })
+            Ok(kernel::forward(&plan, &memory, x, &packed, &mut y, |_, unit| moments(unit, channels)))
         })?;
-        let statistics = norm.observe(self, params, seen.iter().flatten(), plane, &dims)?;
+        let statistics = norm.observe(self, params, seen.iter(), &dims)?;
         let affine = norm.affine(params, &statistics)?;
         let mut z = memory.dirty(plan.batch * image);
         with_optional(residual_tensor.as_ref(), |residual| {
             let pairs = y.par_chunks(image).zip(z.par_chunks_mut(image)).enumerate();
             pairs.for_each(|(at, (y, z))| {
-                affine.apply_to(y, residual.map(|r| &r[at * image..][..image]), plane, relu, z);
+                affine.apply_to(y, residual.map(|r| &r[at * image..][..image]), act, z);
             });
             Ok(())
         })?;
         let (y, x) = (self.hold(tensor(y, &dims)?), x.clone());
         let (conv, norm, gamma) = (conv.clone(), norm.clone(), params.get(norm.weight).clone());
-        let residual = residual.map(Var::target);
+        let residual = residual.cloned();
         Ok(self.record(tensor(z, &dims)?, |z| {
-            let kept = relu.then(|| z.clone());
+            // ReLU's way back can be told from the output, which the next operation keeps anyway.
+            let (added, kept) = match residual {
+                None => (None, None),
+                Some(residual) if act == Act::Relu => (Some(residual.target()), Some(z.clone())),
+                Some(residual) => (Some(residual.target()), (act != Act::None).then_some(residual)),
+            };
             move |dz: Tensor, flow: &mut Flow| {
                 let mut g = take(&dz)?;
-                let back = returning(&mut g, kept.as_ref(), y.peek(), &statistics, &gamma, plane)?;
-                drop(kept);
-                floats("conv_norm", y.peek(), |y| {
-                    return_through(&plan, flow, &x, conv.weight, &weight, |image_at, channel, out| {
-                        let at = image_at * image + channel * plane;
-                        back.plane(channel, &g[at..][..plane], &y[at..][..plane], out);
-                    })
+                let back = floats("conv_norm", y.peek(), |y| {
+                    let back = with_optional(kept.as_ref().map(Var::peek), |kept| {
+                        let seen = kept.map(|k| if act == Act::Relu { Seen::Output(k) } else { Seen::Residual(k) });
+                        returning(&mut g, y, seen, &affine, act, &statistics, &gamma)
+                    })?;
+                    return_through(&plan, flow, &x, conv.weight, &weight, &packed, |at, out| {
+                        back.apply_to(&g[at * image..][..image], &y[at * image..][..image], out);
+                    })?;
+                    Ok(back)
                 })?;
-                let channels = [plan.out_channels];
-                flow.add_param(norm.weight, tensor(back.d_weight, &channels)?)?;
-                flow.add_param(norm.bias, tensor(back.d_bias, &channels)?)?;
-                match residual {
+                flow.add_param(norm.weight, tensor(back.d_weight, &[channels])?)?;
+                flow.add_param(norm.bias, tensor(back.d_bias, &[channels])?)?;
+                match added {
                     Some(residual) => flow.add(residual, tensor(g, &dims)?)?,
                     None => flow.memory.give(g),
                 }
@@ -173,25 +204,34 @@ impl Tape {
         plan: &Plan,
         norm: &Norm,
         residual: Option<&Tensor>,
-        relu: bool,
+        act: Act,
     ) -> Result<Var, OpsError> {
         let affine = norm.folded(params, plan.out_channels)?;
         let memory = self.memory().clone();
-        let (plane, image) = (plan.out_plane(), plan.out_image());
+        let image = plan.out_image();
         let mut y = memory.dirty(plan.batch * image);
+        let packed = floats("conv_norm", weight, |w| Ok(kernel::pack(plan, w)))?;
         floats("conv_norm", x.peek(), |x| {
-            floats("conv_norm", weight, |w| {
-                with_optional(residual, |residual| {
-                    kernel::forward(plan, &memory, x, w, &mut y, |first, unit| {
-                        let residual = residual.map(|r| &r[first * image..][..unit.len()]);
-                        affine.apply(unit, residual, plane, relu);
-                    });
-                    Ok(())
-                })
+            with_optional(residual, |residual| {
+                kernel::forward(plan, &memory, x, &packed, &mut y, |first, unit| {
+                    let residual = residual.map(|r| &r[first * image..][..unit.len()]);
+                    affine.apply(unit, residual, act);
+                });
+                Ok(())
             })
         })?;
         Ok(self.record(tensor(y, &plan.out_dims())?, |_| |_: Tensor, _: &mut Flow| Ok(())))
     }
+}
+
+/// The sum of each channel of pixels `[n, c]`.
+fn channel_sums(pixels: &[f32], channels: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; channels];
+    wide(|| {
+        let pixels = pixels.chunks_exact(channels);
+        pixels.for_each(|x| sums.iter_mut().zip(x).for_each(|(s, x)| *s += *x));
+    });
+    sums
 }
 
 /// The convolution's way back: the weight's gradient, and the input's where it is wanted, added in
@@ -202,7 +242,8 @@ fn return_through(
     x: &Var,
     id: ParamId,
     weight: &Tensor,
-    gradient: impl Fn(usize, usize, &mut [f32]) + Sync,
+    packed: &[f32],
+    gradient: impl Fn(usize, &mut [f32]) + Sync,
 ) -> Result<(), OpsError> {
     let target = x.target();
     let so_far = flow.so_far(target).map(|dx| take(&dx)).transpose()?;
@@ -220,7 +261,7 @@ fn return_through(
                 InputGradient::Fresh(&mut dx)
             }
         };
-        floats("conv2d", weight, |w| Ok(kernel::backward(plan, &memory, x, w, place, gradient)))
+        Ok(kernel::backward(plan, &memory, x, packed, place, gradient))
     })?;
     flow.add_param(id, tensor(dw, weight.dims())?)?;
     if dx.is_empty() { Ok(()) } else { flow.add(target, tensor(dx, x.dims())?) }

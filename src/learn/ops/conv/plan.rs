@@ -43,10 +43,10 @@ impl Plan {
         self.batch * self.out_image() * self.depth()
     }
 
-    /// For an input `[b, c, h, w]` and a weight `[o, c / groups, kh, kw]`.
+    /// For an input `[b, h, w, c]` and a weight `[o, c / groups, kh, kw]`.
     pub(crate) fn new(conv: &Conv, x: &[usize], weight: &[usize]) -> Result<Plan, OpsError> {
-        let (&[batch, channels, height, width], &[out_channels, per_group, kh, kw]) = (x, weight) else {
-            return Err(OpsError::shape("conv2d", "an input [b, c, h, w] and a weight [o, c, kh, kw]", x));
+        let (&[batch, height, width, channels], &[out_channels, per_group, kh, kw]) = (x, weight) else {
+            return Err(OpsError::shape("conv2d", "an input [b, h, w, c] and a weight [o, c, kh, kw]", x));
         };
         let Conv { stride, padding, dilation, groups, .. } = *conv;
         if groups == 0 || stride == 0 || dilation == 0 || out_channels % groups != 0 || per_group * groups != channels {
@@ -89,7 +89,7 @@ impl Plan {
 
     /// Shape of the output.
     pub(crate) fn out_dims(&self) -> [usize; 4] {
-        [self.batch, self.out_channels, self.out_height, self.out_width]
+        [self.batch, self.out_height, self.out_width, self.out_channels]
     }
 
     /// Floats of one input picture.
@@ -97,14 +97,9 @@ impl Plan {
         self.channels * self.height * self.width
     }
 
-    /// Floats of one output plane.
-    pub(crate) fn out_plane(&self) -> usize {
-        self.out_height * self.out_width
-    }
-
     /// Floats of one output picture.
     pub(crate) fn out_image(&self) -> usize {
-        self.out_channels * self.out_plane()
+        self.out_height * self.out_width * self.out_channels
     }
 
     /// Rows of the unfolded input of one group: `c / groups · kh · kw`.
@@ -119,18 +114,13 @@ impl Plan {
 
     /// Columns of the largest tile.
     pub(super) fn columns(&self) -> usize {
-        self.images * self.rows * self.out_width
+        self.rows * self.out_width
     }
 
     /// The output rows of each tile of a unit.
     pub(super) fn tiles(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let (rows, all) = (self.rows, self.out_height);
         (0..all.div_ceil(rows.max(1))).map(move |t| t * rows..((t + 1) * rows).min(all))
-    }
-
-    /// Whether the input picture itself is the unfolded input.
-    pub(super) fn is_pointwise(&self) -> bool {
-        self.kernel == [1, 1] && self.stride == 1 && self.padding == 0
     }
 
     /// Units whose weight gradients are summed one after the other into one accumulator. More

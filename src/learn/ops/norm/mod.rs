@@ -1,6 +1,8 @@
 //! Normalisations.
 
 mod batch;
+mod passes;
 
 pub use batch::Norm;
-pub(crate) use batch::{lane_sum, moments, rectify, returning};
+pub(crate) use batch::returning;
+pub(crate) use passes::{Seen, moments};

@@ -12,7 +12,7 @@ use super::*;
 use crate::base::clock::Fixed;
 use crate::base::{Cancel, Clock, Key, Seed, Time, Value};
 use crate::learn::loss::{self, Loss};
-use crate::learn::ops::{Conv, Kind, Layer, Norm, OpsError, ParamId, Tape, Var};
+use crate::learn::ops::{Act, Conv, Kind, Layer, Norm, OpsError, ParamId, Tape, Var};
 
 const CLASSES: u32 = 6;
 const SIDE: usize = 4;
@@ -68,9 +68,9 @@ impl Tiny {
 
 impl Network for Tiny {
     fn forward(&self, params: &Params, tape: &mut Tape, x: &Tensor) -> Result<Var, OpsError> {
-        let mut x = tape.constant(x); // [b, 3, 4, 4]
+        let mut x = tape.pictures(x)?; // [b, 4, 4, 3]
         for (conv, norm) in &self.convolutions {
-            x = tape.conv_norm(params, &x, conv, norm, None, true)?;
+            x = tape.conv_norm(params, &x, conv, norm, None, Act::Relu)?;
         }
         let x = tape.global_avg(&x)?; // [b, 24]
         tape.linear(params, &x, self.weight, Some(self.bias))
