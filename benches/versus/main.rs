@@ -1,53 +1,38 @@
 //! Toji beside its peers: both sides of each pair run in turn (A B A B …), each in a process of its own.
 //!
-//! usage: `benches/versus/run [NAME…] [--json] [--photos DIR]`. For each pair it gives the medians and
-//! `ratio`, above 1 where Toji is ahead. A pair whose peer or photos are absent says `skipped: …`.
-//! `versus ours NAME` is our side alone, which prints one measurement as JSON.
+//! usage: `benches/versus/run [NAME…] [--rounds N] [--json | --markdown]`. For each pair it gives the medians and
+//! `ratio`, above 1 where Toji is ahead. A pair that cannot run says `skipped: …`. `versus ours NAME` is
+//! our side alone, which prints one measurement as JSON.
 #![expect(clippy::disallowed_methods, reason = "a program of its own: TOJI_PEERS is its setting")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measuring program's output is its purpose")]
 
 mod ours;
+mod pairs;
+mod report;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use serde_json::{Value, json};
+use pairs::Pair;
+use report::{Form, Measured, Report};
+use serde_json::Value;
 
-/// One comparison.
-struct Pair {
-    name: &'static str,
-    unit: &'static str,
-    /// Our side: a measurement.
-    ours: fn() -> Result<f64, anyhow::Error>,
-    /// The peer's script in `peers/` and its arguments.
-    peer: &'static [&'static str],
-    /// Whether both sides need the folder of photos.
-    photos: bool,
-}
+/// How often each side is measured, in turn, unless `--rounds` says otherwise.
+const ROUNDS: usize = 7;
 
-const PAIRS: &[Pair] = &[Pair {
-    name: "train-resnet18",
-    unit: "images/s",
-    ours: || ours::train_step("resnet18", 96, 64),
-    peer: &["train_step.py", "resnet18", "96", "64"],
-    photos: false,
-}];
-
-/// How often each side is measured, in turn.
-const ROUNDS: usize = 3;
+const USAGE: &str = "usage: benches/versus/run [NAME...] [--rounds N] [--json | --markdown]";
 
 fn main() -> ExitCode {
     // `cargo bench` adds `--bench` for its own harness.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    if let [first, name] = arguments.as_slice()
-        && first == "ours"
-    {
-        return one_side(name);
-    }
-    match compare(&arguments) {
+    let done = match arguments.as_slice() {
+        [first, name] if first == "ours" => one_side(name),
+        _ => compare(&arguments),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Fault::Usage(message)) => {
-            eprintln!("{message}\nusage: benches/versus/run [NAME...] [--json] [--photos DIR]");
+            eprintln!("{message}\n{USAGE}");
             ExitCode::from(2)
         }
         Err(Fault::Failed(error)) => {
@@ -62,105 +47,87 @@ enum Fault {
     Failed(anyhow::Error),
 }
 
-fn one_side(name: &str) -> ExitCode {
-    let Some(pair) = PAIRS.iter().find(|pair| pair.name == name) else {
-        eprintln!("no pair is named {name}");
-        return ExitCode::from(2);
-    };
-    match (pair.ours)() {
-        Ok(value) => {
-            println!("{}", json!({ "value": value, "peak_mib": ours::peak_mib() }));
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("{error:#}");
-            ExitCode::FAILURE
-        }
+impl From<anyhow::Error> for Fault {
+    fn from(error: anyhow::Error) -> Fault {
+        Fault::Failed(error)
     }
 }
 
-fn compare(arguments: &[String]) -> Result<(), Fault> {
-    let (mut names, mut as_json, mut photos) = (Vec::new(), false, None);
-    let mut rest = arguments.iter();
-    while let Some(argument) = rest.next() {
-        match argument.as_str() {
-            "--json" => as_json = true,
-            "--photos" => match rest.next() {
-                Some(folder) => photos = Some(PathBuf::from(folder)),
-                None => return Err(Fault::Usage("--photos wants a folder".into())),
-            },
-            flag if flag.starts_with('-') => return Err(Fault::Usage(format!("unknown flag {flag}"))),
-            name => names.push(name),
-        }
+/// The pairs of these names; all without a name.
+fn chosen(names: &[String]) -> Result<Vec<Pair>, Fault> {
+    let all = pairs::all();
+    if let Some(name) = names.iter().find(|name| all.iter().all(|pair| pair.name() != **name)) {
+        let known: Vec<String> = all.iter().map(Pair::name).collect();
+        return Err(Fault::Usage(format!("no pair is named {name}; there are {}", known.join(", "))));
     }
-    let known = |name: &&str| PAIRS.iter().any(|pair| pair.name == *name);
-    if let Some(name) = names.iter().find(|name| !known(name)) {
-        let all: Vec<&str> = PAIRS.iter().map(|pair| pair.name).collect();
-        return Err(Fault::Usage(format!("no pair is named {name}; there are {}", all.join(", "))));
-    }
-    for pair in PAIRS.iter().filter(|pair| names.is_empty() || names.contains(&pair.name)) {
-        let python = peer_python();
-        let lacking = match (&python, &photos) {
-            (None, _) => Some("no peer: run benches/versus/peers/setup, or set TOJI_PEERS to a virtual environment"),
-            (_, None) if pair.photos => Some("no photos: give --photos DIR"),
-            _ => None,
-        };
-        match (lacking, python) {
-            (None, Some(python)) => report(pair, &measure(pair, &python).map_err(Fault::Failed)?, as_json),
-            (reason, _) => skip(pair, reason.unwrap_or("no peer"), as_json),
-        }
+    Ok(all.into_iter().filter(|pair| names.is_empty() || names.contains(&pair.name())).collect())
+}
+
+fn one_side(name: &str) -> Result<(), Fault> {
+    for pair in chosen(&[name.to_owned()])? {
+        println!("{}", ours::measure(&pair)?);
     }
     Ok(())
 }
 
-fn skip(pair: &Pair, reason: &str, as_json: bool) {
-    if as_json {
-        println!("{}", json!({ "name": pair.name, "skipped": reason }));
-    } else {
-        println!("{}: skipped: {reason}", pair.name);
+fn compare(arguments: &[String]) -> Result<(), Fault> {
+    let (mut names, mut form, mut rounds) = (Vec::new(), Form::Lines, ROUNDS);
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--json" => form = Form::Json,
+            "--markdown" => form = Form::Markdown,
+            "--rounds" => {
+                let number = rest.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0);
+                rounds = number.ok_or_else(|| Fault::Usage("--rounds wants a number above 0".into()))?;
+            }
+            flag if flag.starts_with('-') => return Err(Fault::Usage(format!("unknown flag {flag}"))),
+            name => names.push(name.to_owned()),
+        }
     }
-}
-
-fn report(pair: &Pair, sides: &Sides, as_json: bool) {
-    let (ours, peer) = (median(&sides.ours, "value"), median(&sides.peer, "value"));
-    let memory = [median(&sides.ours, "peak_mib"), median(&sides.peer, "peak_mib")];
-    let ratio = ours / peer;
-    if as_json {
-        println!(
-            "{}",
-            json!({
-                "name": pair.name, "unit": pair.unit, "ours": ours, "peer": peer, "ratio": ratio,
-                "ours_peak_mib": memory[0], "peer_peak_mib": memory[1],
-            })
-        );
-    } else {
-        println!(
-            "{}: ours {ours:.1}, peer {peer:.1} {}, ratio {ratio:.2} (peak memory {:.0} and {:.0} MiB)",
-            pair.name, pair.unit, memory[0], memory[1]
-        );
+    let pairs = chosen(&names)?;
+    let mut report = Report::new(form, rounds);
+    for pair in &pairs {
+        match peer_python() {
+            _ if !pair.is_built() => report.skip(pair, &format!("Toji does not build {} yet", pair.network)),
+            None => report.skip(pair, "no peer: run benches/versus/peers/setup, or set TOJI_PEERS to a virtual environment"),
+            Some(python) => report.add(pair, measure(pair, &python, rounds)?),
+        }
     }
+    report.end();
+    Ok(())
 }
 
-fn median(side: &[Value], field: &str) -> f64 {
-    let mut values: Vec<f64> = side.iter().filter_map(|v| v[field].as_f64()).collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-struct Sides {
-    ours: Vec<Value>,
-    peer: Vec<Value>,
-}
-
-fn measure(pair: &Pair, python: &Path) -> anyhow::Result<Sides> {
-    let mut sides = Sides { ours: Vec::new(), peer: Vec::new() };
-    let script = folder().join("peers").join(pair.peer[0]);
-    for round in 0..ROUNDS {
-        eprintln!("{}: round {} of {ROUNDS}", pair.name, round + 1);
-        sides.ours.push(run(Command::new(std::env::current_exe()?).args(["ours", pair.name]))?);
-        sides.peer.push(run(Command::new(python).arg(&script).args(&pair.peer[1..]))?);
+/// Both sides in turn. PyTorch has the layout that it is faster with, which is found first.
+fn measure(pair: &Pair, python: &Path, rounds: usize) -> anyhow::Result<Measured> {
+    let layout = faster_layout(pair, python)?;
+    let mut measured = Measured { ours: Vec::new(), peer: Vec::new(), layout };
+    for round in 0..rounds {
+        eprintln!("{}: round {} of {rounds}", pair.name(), round + 1);
+        measured.ours.push(run(Command::new(std::env::current_exe()?).args(["ours", &pair.name()]))?);
+        measured.peer.push(peer(pair, python, layout)?);
     }
-    Ok(sides)
+    Ok(measured)
+}
+
+fn faster_layout(pair: &Pair, python: &Path) -> anyhow::Result<&'static str> {
+    const LAYOUTS: [&str; 2] = ["contiguous", "channels_last"];
+    if !pair.layouts {
+        return Ok(LAYOUTS[0]);
+    }
+    let mut speeds = [0.0f64; 2];
+    // Twice each, in turn: the better of two is hurt less by whatever else the machine does.
+    for at in [0, 1, 0, 1] {
+        let speed = peer(pair, python, LAYOUTS[at])?["value"].as_f64().unwrap_or(0.0);
+        speeds[at] = speeds[at].max(speed);
+    }
+    Ok(LAYOUTS[usize::from(speeds[1] > speeds[0])])
+}
+
+fn peer(pair: &Pair, python: &Path, layout: &str) -> anyhow::Result<Value> {
+    let (size, batch) = (pair.size.to_string(), pair.batch.to_string());
+    let script = folder().join("peers/step.py");
+    run(Command::new(python).arg(script).args([pair.mode.word(), pair.network, &size, &batch, layout]))
 }
 
 /// Runs one side; its last line is the measurement.

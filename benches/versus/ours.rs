@@ -1,84 +1,129 @@
-//! Our side of each pair: what `peers/` does in Python, with Toji.
+//! Our side of each pair: what `peers/step.py` does in Python, with Toji.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use candle_core::{CpuStorage, Device, InplaceOp2, Layout, Tensor, Var};
-use rayon::prelude::*;
+use candle_core::{Device, Tensor, Var};
+use serde_json::{Value, json};
 use toji::base::Seed;
 use toji::learn::backbone::{Pool, Settings, build};
-use toji::learn::ops::Tape;
+use toji::learn::ops::{Network, Params, Tape};
+use toji::learn::train::optimizer::{AdamW, Optimizer, groups};
 
-/// Measured steps, after [`WARM`] that are not.
-const STEPS: usize = 7;
+use super::pairs::{Mode, Pair};
+
+/// Steps before the measured ones.
 const WARM: usize = 2;
+/// Measured steps: as many as fit in [`SECONDS`], within these bounds.
+const STEPS: std::ops::RangeInclusive<usize> = 3..=9;
+const SECONDS: f64 = 3.0;
+/// Classes, which is the embedding's length here.
+const CLASSES: usize = 100;
 
-/// Images per second of one training step (forward, cross entropy, backward, AdamW): the median.
-pub fn train_step(name: &str, size: usize, batch: usize) -> anyhow::Result<f64> {
-    let (network, mut params) = build(&Settings::new(name, Pool::Avg {}, 100), Seed::new(1))?;
+/// One measurement: images per second by wall time (the median step) and by processor time, the process's peak
+/// memory and what of it the steps needed, both in MiB.
+pub fn measure(pair: &Pair) -> anyhow::Result<Value> {
+    let (network, mut params) = build(&Settings::new(pair.network, Pool::Avg {}, CLASSES), Seed::new(1))?;
     let mut draws = Seed::new(2).draws();
+    let (batch, size) = (pair.batch, pair.size);
     let pixels: Vec<f32> = (0..batch * 3 * size * size).map(|_| draws.normal() as f32).collect();
     let x = Tensor::from_vec(pixels, (batch, 3, size, size), &Device::Cpu)?;
-    let labels: Vec<u32> = (0..batch as u32).map(|i| i % 100).collect();
-    let labels = Tensor::from_vec(labels, batch, &Device::Cpu)?;
-    let zeros = |id| vec![0.0; params.get(id).elem_count()];
-    let moments: Vec<_> = params.weights().map(|id| Mutex::new([zeros(id), zeros(id)])).collect();
-    let mut tape = Tape::train();
-    let mut seconds = Vec::new();
-    for step in 1..=WARM + STEPS {
+    let before = Memory::mark();
+    let mut step: Box<dyn FnMut() -> anyhow::Result<()>> = match pair.mode {
+        Mode::Train => Box::new(training(network.as_ref(), &mut params, &x)?),
+        Mode::Eval => {
+            let mut tape = Tape::eval();
+            let (network, params, x) = (&network, &params, &x);
+            Box::new(move || Ok(network.forward(params, &mut tape, x).map(drop)?))
+        }
+    };
+    let (mut seconds, mut processor) = (Vec::new(), 0.0);
+    for at in 0..WARM + STEPS.end() {
+        if at == WARM {
+            processor = processor_seconds();
+        }
         let start = Instant::now();
-        let embedding = network.forward(&params, &mut tape, &x)?;
+        step()?;
+        seconds.push(start.elapsed().as_secs_f64());
+        let measured = seconds.len().saturating_sub(WARM);
+        if measured >= *STEPS.start() && seconds[WARM..].iter().sum::<f64>() > SECONDS {
+            break;
+        }
+    }
+    let processor = processor_seconds() - processor;
+    let mut measured = seconds.split_off(WARM);
+    measured.sort_by(f64::total_cmp);
+    let (peak, growth) = before.since();
+    Ok(json!({
+        "value": batch as f64 / measured[measured.len() / 2],
+        "by_processor": (batch * measured.len()) as f64 / processor,
+        "peak_mib": peak,
+        "step_mib": growth,
+    }))
+}
+
+/// A step of training: forward, cross entropy, backward, AdamW.
+fn training<'a>(
+    network: &'a dyn Network,
+    params: &'a mut Params,
+    x: &'a Tensor,
+) -> anyhow::Result<impl FnMut() -> anyhow::Result<()> + use<'a>> {
+    let batch = x.dim(0)?;
+    let labels: Vec<u32> = (0..batch).map(|i| (i % CLASSES) as u32).collect();
+    let labels = Tensor::from_vec(labels, batch, &Device::Cpu)?;
+    let lr = 1e-3;
+    let mut optimizer = AdamW::new(lr, 1e-2, [0.9, 0.999], 1e-8, groups(params, 1.0), params);
+    let mut tape = Tape::train();
+    Ok(move || {
+        let embedding = network.forward(params, &mut tape, x)?;
         let logits = Var::from_tensor(&embedding.tensor())?;
         let loss = candle_nn::loss::cross_entropy(&logits, &labels)?;
         let dy = loss.backward()?.remove(&logits).ok_or_else(|| anyhow::anyhow!("no gradient"))?;
         let grads = tape.backward(&embedding, &dy)?;
-        for (id, moments) in params.weights().zip(&moments) {
-            let grad = grads.get(id).ok_or_else(|| anyhow::anyhow!("no gradient for {}", params.name(id)))?;
-            params.get(id).inplace_op2(grad, &AdamW { moments, step: step as i32 })?;
-        }
-        tape.apply_updates(&mut params)?;
+        optimizer.step(params, &grads, lr, 1.0)?;
+        tape.apply_updates(params)?;
         anyhow::ensure!(loss.to_scalar::<f32>()?.is_finite(), "the loss is not finite");
-        seconds.push(start.elapsed().as_secs_f64());
-    }
-    let mut measured = seconds.split_off(WARM);
-    measured.sort_by(f64::total_cmp);
-    Ok(batch as f64 / measured[STEPS / 2])
-}
-
-/// One parameter's step of AdamW (Loshchilov and Hutter 2017), with its two moments.
-struct AdamW<'a> {
-    moments: &'a Mutex<[Vec<f32>; 2]>,
-    step: i32,
-}
-
-impl InplaceOp2 for AdamW<'_> {
-    fn name(&self) -> &'static str {
-        "AdamW"
-    }
-
-    fn cpu_fwd(&self, w: &mut CpuStorage, _: &Layout, g: &CpuStorage, _: &Layout) -> candle_core::Result<()> {
-        const BLOCK: usize = 1 << 14;
-        let (lr, decay, eps) = (1e-3f32, 1e-2f32, 1e-8f32);
-        let first = 1.0 - 0.9f32.powi(self.step);
-        let second = 1.0 - 0.999f32.powi(self.step);
-        let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
-        let [m, v] = &mut *moments;
-        let (CpuStorage::F32(w), CpuStorage::F32(g)) = (w, g) else { return Ok(()) };
-        let moments = m.par_chunks_mut(BLOCK).zip(v.par_chunks_mut(BLOCK));
-        w.par_chunks_mut(BLOCK).zip(g.par_chunks(BLOCK)).zip(moments).for_each(|((w, g), (m, v))| {
-            w.iter_mut().zip(g).zip(m.iter_mut().zip(v)).for_each(|((w, g), (m, v))| {
-                *m += 0.1 * (g - *m);
-                *v += 0.001 * (g * g - *v);
-                *w -= lr * (decay * *w + *m / first / ((*v / second).sqrt() + eps));
-            });
-        });
         Ok(())
+    })
+}
+
+/// Memory of this process at one moment.
+struct Memory {
+    now: Option<f64>,
+    peak: Option<f64>,
+}
+
+impl Memory {
+    /// Notes what the process holds, and lets the system's record of the peak begin anew.
+    fn mark() -> Memory {
+        let marked = Memory { now: status_mib("VmRSS:"), peak: status_mib("VmHWM:") };
+        // Refused on some systems; the record then holds the making of the network too.
+        let _ = std::fs::write("/proc/self/clear_refs", "5");
+        marked
+    }
+
+    /// The highest since the process began, and above what it held at the mark.
+    fn since(&self) -> (Option<f64>, Option<f64>) {
+        let peak = status_mib("VmHWM:");
+        let highest = peak.into_iter().chain(self.peak).reduce(f64::max);
+        (highest, peak.zip(self.now).map(|(peak, now)| peak - now))
     }
 }
 
-/// The most memory this process has held, in MiB, where the system tells.
-pub fn peak_mib() -> Option<f64> {
+/// A line of the process's status in MiB, where the system tells.
+fn status_mib(field: &str) -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let line = status.lines().find(|line| line.starts_with(field))?;
     line.split_whitespace().nth(1)?.parse::<f64>().ok().map(|kib| kib / 1024.0)
+}
+
+/// Processor seconds of all threads so far, to a hundredth; not a number where the system does not tell.
+fn processor_seconds() -> f64 {
+    let read = || {
+        let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+        let (_, fields) = text.rsplit_once(')')?;
+        let mut fields = fields.split_whitespace().skip(11);
+        let ticks = fields.next()?.parse::<f64>().ok()? + fields.next()?.parse::<f64>().ok()?;
+        Some(ticks / 100.0)
+    };
+    read().unwrap_or(f64::NAN)
 }

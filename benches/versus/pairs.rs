@@ -1,0 +1,72 @@
+//! The table of comparisons.
+//!
+//! A pair is a network, a size, a batch and one of two modes; `peers/step.py` takes the same words.
+
+use toji::learn::backbone;
+
+/// What is timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Forward, cross entropy, backward, AdamW.
+    Train,
+    /// Forward alone, without a recording.
+    Eval,
+}
+
+impl Mode {
+    /// As names and the peer's script have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Mode::Train => "train",
+            Mode::Eval => "eval",
+        }
+    }
+}
+
+/// One comparison.
+#[derive(Clone, Copy, Debug)]
+pub struct Pair {
+    /// What is timed.
+    pub mode: Mode,
+    /// The pair's name behind `train-` or `eval-`.
+    pub short: &'static str,
+    /// timm's name of the network.
+    pub network: &'static str,
+    /// Side of the pictures, in pixels.
+    pub size: usize,
+    /// Pictures in a batch.
+    pub batch: usize,
+    /// Whether PyTorch may be faster with channels last, so that both layouts are tried.
+    pub layouts: bool,
+}
+
+impl Pair {
+    /// `train-resnet18`.
+    pub fn name(&self) -> String {
+        format!("{}-{}", self.mode.word(), self.short)
+    }
+
+    /// Whether Toji builds the network.
+    pub fn is_built(&self) -> bool {
+        backbone::preset(self.network).is_ok()
+    }
+}
+
+/// All pairs, in the order in which they run.
+pub fn all() -> Vec<Pair> {
+    // Short name, timm's name, size, batch, whether both layouts are tried.
+    const NETWORKS: [(&str, &str, usize, usize, bool); 8] = [
+        ("resnet18", "resnet18", 96, 64, true),
+        ("resnet18-64", "resnet18", 64, 64, true),
+        ("resnet18-128", "resnet18", 128, 16, true),
+        ("resnet50", "resnet50", 128, 16, true),
+        ("efficientnet_b0", "efficientnet_b0", 128, 16, true),
+        ("convnext_tiny", "convnext_tiny", 128, 16, true),
+        ("swin_tiny", "swin_tiny_patch4_window7_224", 224, 16, false),
+        ("vit_small", "vit_small_patch16_224", 224, 16, false),
+    ];
+    let pairs = |mode| {
+        NETWORKS.map(|(short, network, size, batch, layouts)| Pair { mode, short, network, size, batch, layouts })
+    };
+    pairs(Mode::Train).into_iter().chain(pairs(Mode::Eval)).collect()
+}
