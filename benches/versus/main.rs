@@ -90,7 +90,9 @@ fn compare(arguments: &[String]) -> Result<(), Fault> {
     for pair in &pairs {
         match peer_python() {
             _ if !pair.is_built() => report.skip(pair, &format!("Toji does not build {} yet", pair.network)),
-            None => report.skip(pair, "no peer: run benches/versus/peers/setup, or set TOJI_PEERS to a virtual environment"),
+            None => {
+                report.skip(pair, "no peer: run benches/versus/peers/setup, or set TOJI_PEERS to a virtual environment")
+            }
             Some(python) => report.add(pair, measure(pair, &python, rounds)?),
         }
     }

@@ -36,7 +36,9 @@ impl Report {
     /// Begins.
     pub fn new(form: Form, rounds: usize) -> Report {
         if form == Form::Markdown {
-            println!("| pair | pixels | batch | Toji | PyTorch | ratio | by processor time | step's memory | ratio | peak memory |");
+            println!(
+                "| pair | pixels | batch | Toji | PyTorch | ratio | by processor time | step's memory | ratio | peak memory |"
+            );
             println!("|---|---|---|---|---|---|---|---|---|---|");
         }
         Report { form, rounds, ratios: Vec::new() }
@@ -47,7 +49,9 @@ impl Report {
         match self.form {
             Form::Json => println!("{}", json!({ "name": pair.name(), "skipped": reason })),
             Form::Lines => println!("{}: skipped: {reason}", pair.name()),
-            Form::Markdown => println!("| {} | {} | {} | skipped: {reason} | | | | | | |", pair.name(), pair.size, pair.batch),
+            Form::Markdown => {
+                println!("| {} | {} | {} | skipped: {reason} | | | | | | |", pair.name(), pair.size, pair.batch)
+            }
         }
     }
 
@@ -95,7 +99,9 @@ impl Report {
             let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
             let (word, count) = (mode.word(), ratios.len());
             match self.form {
-                Form::Json => println!("{}", json!({ "mode": word, "pairs": count, "mean_ratio": mean, "least_ratio": least })),
+                Form::Json => {
+                    println!("{}", json!({ "mode": word, "pairs": count, "mean_ratio": mean, "least_ratio": least }))
+                }
                 Form::Lines => println!("{word}: mean ratio {mean:.2} of {count} pairs, least {least:.2}"),
                 Form::Markdown => println!("\n{word}: mean ratio {mean:.2} of {count} pairs, least {least:.2}"),
             }
