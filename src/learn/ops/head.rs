@@ -97,6 +97,7 @@ impl Tape {
         weight: ParamId,
         bias: Option<ParamId>,
     ) -> Result<Var, OpsError> {
+        self.reach(weight);
         let w = params.get(weight).clone();
         let (&[b, c], &[d, inner]) = (x.dims(), w.dims()) else {
             return Err(OpsError::shape("linear", "an input [b, c] and a weight [d, c]", x.dims()));

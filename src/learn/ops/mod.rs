@@ -6,6 +6,9 @@
 //! (convolution + batch norm + residual + activation is one), since on a CPU each further pass over a
 //! batch's activations costs as much as a tenth of a convolution.
 //!
+//! An operation with parameters names one of them to `Tape::reach` before it does anything else, so that the tape knows
+//! where a frozen beginning ends; parts of a network that need not be kept run through [`Tape::checkpoint`].
+//!
 //! Tensors at the border are candle's, f32, contiguous: maps `[b, h, w, c]`, channels last
 //! ([`Tape::pictures`] turns pictures `[b, 3, h, w]` at the entrance), or `[b, d]`. Work is cut by
 //! shape alone and every sum has a fixed order, so the bits are the same for any number of threads.

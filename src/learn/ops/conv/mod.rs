@@ -50,6 +50,7 @@ impl Tape {
         bias: Option<ParamId>,
         act: Act,
     ) -> Result<Var, OpsError> {
+        self.reach(conv.weight);
         let weight = params.get(conv.weight).clone();
         let plan = Plan::new(conv, x.dims(), weight.dims())?;
         let (channels, image) = (plan.out_channels, plan.out_image());
@@ -131,6 +132,7 @@ impl Tape {
         residual: Option<&Var>,
         act: Act,
     ) -> Result<Var, OpsError> {
+        self.reach(conv.weight);
         let weight = params.get(conv.weight).clone();
         let plan = Plan::new(conv, x.dims(), weight.dims())?;
         let dims = plan.out_dims();

@@ -116,6 +116,7 @@ impl Tape {
     /// # Errors
     /// When the channels do not fit, and in training when a channel has a single value.
     pub fn batch_norm(&mut self, params: &Params, x: &Var, norm: &Norm, act: Act) -> Result<Var, OpsError> {
+        self.reach(norm.weight);
         let (dims, len) = (x.dims().to_vec(), x.peek().elem_count());
         let channels = dims.last().copied().unwrap_or(0);
         if len == 0 || dims.len() < 2 {

@@ -3,13 +3,14 @@
 //! An operation takes [`Var`]s and gives one; while training it leaves a closure that owns just the
 //! tensors its gradient needs. [`Tape::backward`] calls the closures in reverse order and drops each,
 //! so saved memory falls as the walk goes on. A value's first gradient is moved into place and
-//! later ones are added to it in place. What a forward pass changes besides (running statistics) is
+//! later ones are added to it in place. `partial` has what is not recorded: a frozen beginning, and parts that are
+//! computed again on the way back. What a forward pass changes besides (running statistics) is
 //! collected and applied by [`Tape::apply_updates`] after the step, so a step that is thrown away
 //! leaves the network as it was.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use candle_core::Tensor;
 use rayon::prelude::*;
@@ -18,6 +19,7 @@ mod dry;
 pub(crate) mod memory;
 mod network;
 mod params;
+mod partial;
 
 pub use dry::Spent;
 pub(crate) use dry::hollow;
@@ -25,6 +27,7 @@ pub use network::{Layer, Network};
 pub use params::{Kind, ParamId, Params};
 
 use self::memory::Memory;
+use self::partial::Again;
 use super::{OpsError, wide};
 use crate::base::Seed;
 
@@ -81,9 +84,28 @@ pub(crate) struct Target(Source);
 
 type Backward = Box<dyn FnOnce(Tensor, &mut Flow) -> Result<(), OpsError> + Send>;
 
+/// What a tape does with operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Batch norms use running statistics, nothing is drawn, nothing kept.
+    Evaluating,
+    /// As in training, but nothing is kept: it will be computed again on the way back.
+    Passing,
+    /// As in training, and kept for the way back.
+    Recording,
+}
+
+/// Numbers the recordings of all tapes, so that a value is never taken for another recording's.
+fn next_recording() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 /// The record of one forward pass.
 pub struct Tape {
-    recording: Option<u64>,
+    trains: bool,
+    mode: Mode,
+    recording: u64,
     nodes: Vec<Backward>,
     updates: Vec<(ParamId, Tensor)>,
     memory: Memory,
@@ -91,6 +113,12 @@ pub struct Tape {
     spent: Option<Spent>,
     /// The place of this step's random draws, and how many operations have drawn.
     seed: (Seed, u64),
+    /// Parameters that do not learn, by their order; none of them when empty.
+    frozen: Arc<[bool]>,
+    /// Whether a frozen beginning lasts.
+    waits: bool,
+    /// Whether parts are computed again instead of kept, and the parameters as of this forward pass for it.
+    again: Again,
 }
 
 impl Tape {
@@ -98,23 +126,28 @@ impl Tape {
     /// steps of a training: it keeps its buffers.
     pub fn train() -> Tape {
         Tape {
-            recording: Some(0),
+            trains: true,
+            mode: Mode::Recording,
+            recording: next_recording(),
             nodes: Vec::new(),
             updates: Vec::new(),
             memory: Memory::default(),
             spent: None,
             seed: (Seed::new(0), 0),
+            frozen: Arc::default(),
+            waits: false,
+            again: Again::default(),
         }
     }
 
     /// A tape that keeps nothing, and whose batch norms use the running statistics.
     pub fn eval() -> Tape {
-        Tape { recording: None, ..Tape::train() }
+        Tape { trains: false, mode: Mode::Evaluating, ..Tape::train() }
     }
 
-    /// Whether this tape records for a gradient.
+    /// Whether operations do as in training: batch statistics, random draws.
     pub fn is_training(&self) -> bool {
-        self.recording.is_some()
+        self.mode != Mode::Evaluating
     }
 
     /// Sets the place of a step's random draws (dropout, stochastic depth): a function of (recipe, fold, step).
@@ -136,7 +169,7 @@ impl Tape {
     /// A value whose gradient [`Grads::of`] gives back.
     pub fn watch(&mut self, x: &Tensor) -> Var {
         let node = self.nodes.len();
-        let source = self.recording.map(|recording| (recording, node));
+        let source = self.next_source();
         if source.is_some() {
             self.nodes.push(Box::new(move |dy, flow| {
                 flow.watched.insert(node, dy);
@@ -155,23 +188,12 @@ impl Tape {
         if y.dims() != dy.dims() {
             return Err(OpsError::shape("backward", format!("a gradient of shape {:?}", y.dims()), dy.dims()));
         }
-        let recording = self.recording.unwrap_or(0);
-        let mut nodes = std::mem::take(&mut self.nodes);
-        self.recording = Some(recording + 1);
-        let mut flow = Flow {
-            recording,
-            values: (0..nodes.len()).map(|_| None).collect(),
-            watched: BTreeMap::new(),
-            params: BTreeMap::new(),
-            memory: self.memory.clone(),
-        };
+        let nodes = std::mem::take(&mut self.nodes);
+        let mut flow = Flow::new(self.recording, nodes.len(), self.memory.clone());
+        self.begin();
         flow.values[last] = Some(dy.copy()?);
-        while let Some(node) = nodes.pop() {
-            if let Some(dy) = flow.values[nodes.len()].take() {
-                node(dy, &mut flow)?;
-            }
-        }
-        Ok(Grads { recording, params: flow.params, watched: flow.watched })
+        flow.walk(nodes)?;
+        Ok(Grads { recording: flow.recording, params: flow.params, watched: flow.watched })
     }
 
     /// Writes what the forward passes since the last call changed in the buffers (running statistics).
@@ -183,7 +205,14 @@ impl Tape {
     pub fn discard(&mut self) {
         self.nodes.clear();
         self.updates.clear();
-        self.recording = self.recording.map(|recording| recording + 1);
+        self.begin();
+    }
+
+    /// Makes ready for the next forward pass.
+    fn begin(&mut self) {
+        self.recording = next_recording();
+        self.again.forget();
+        self.freeze(self.frozen.clone());
     }
 
     /// Gives the memory that waits for reuse back to the system.
@@ -201,7 +230,12 @@ impl Tape {
     }
 
     fn source(&self, x: &Var) -> Option<usize> {
-        x.0.source.filter(|(recording, _)| Some(*recording) == self.recording).map(|(_, node)| node)
+        x.0.source.filter(|(recording, _)| *recording == self.recording).map(|(_, node)| node)
+    }
+
+    /// Where the next recorded value stands; nowhere when nothing is recorded.
+    fn next_source(&self) -> Source {
+        (self.mode == Mode::Recording).then_some((self.recording, self.nodes.len()))
     }
 
     /// The buffers that operations take their outputs from.
@@ -215,7 +249,7 @@ impl Tape {
     where
         F: FnOnce(Tensor, &mut Flow) -> Result<(), OpsError> + Send + 'static,
     {
-        let source = self.recording.map(|recording| (recording, self.nodes.len()));
+        let source = self.next_source();
         let output = self.make(tensor, source, false);
         if source.is_some() {
             self.nodes.push(Box::new(make(&output)));
@@ -249,6 +283,21 @@ pub struct Flow {
 }
 
 impl Flow {
+    fn new(recording: u64, nodes: usize, memory: Memory) -> Flow {
+        let values = (0..nodes).map(|_| None).collect();
+        Flow { recording, values, watched: BTreeMap::new(), params: BTreeMap::new(), memory }
+    }
+
+    /// Calls the operations' ways back, the last first, and drops each with what it kept.
+    fn walk(&mut self, mut nodes: Vec<Backward>) -> Result<(), OpsError> {
+        while let Some(node) = nodes.pop() {
+            if let Some(dy) = self.values[nodes.len()].take() {
+                node(dy, self)?;
+            }
+        }
+        Ok(())
+    }
+
     fn place(&self, x: Target) -> Option<usize> {
         x.0.filter(|(recording, _)| *recording == self.recording).map(|(_, node)| node)
     }
@@ -371,64 +420,4 @@ impl Grads {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use candle_core::Device;
-
-    fn vector(values: &[f32]) -> Tensor {
-        Tensor::new(values, &Device::Cpu).expect("tensor")
-    }
-
-    /// y = a · x for a fixed number: enough to see how gradients flow.
-    fn scale(tape: &mut Tape, x: &Var, by: f64) -> Var {
-        let y = x.peek().affine(by, 0.0).expect("affine");
-        let x = x.target();
-        tape.record(y, |_| move |dy: Tensor, flow: &mut Flow| flow.add(x, dy.affine(by, 0.0)?))
-    }
-
-    fn add(tape: &mut Tape, a: &Var, b: &Var) -> Var {
-        let y = a.peek().add(b.peek()).expect("add");
-        let (a, b) = (a.target(), b.target());
-        tape.record(y, |_| {
-            move |dy: Tensor, flow: &mut Flow| {
-                flow.add(a, dy.copy()?)?;
-                flow.add(b, dy)
-            }
-        })
-    }
-
-    #[test]
-    fn gradients_of_two_paths_add() {
-        let mut tape = Tape::train();
-        let x = tape.watch(&vector(&[1.0, -2.0]));
-        let (twice, thrice) = (scale(&mut tape, &x, 2.0), scale(&mut tape, &x, 3.0));
-        let y = add(&mut tape, &twice, &thrice);
-        let grads = tape.backward(&y, &vector(&[1.0, 10.0])).expect("backward");
-        assert_eq!(grads.of(&x).expect("dx").to_vec1::<f32>().expect("floats"), [5.0, 50.0]);
-        let again = tape.backward(&y, &vector(&[1.0, 10.0])).expect_err("twice");
-        assert!(matches!(again, OpsError::NotRecorded { .. }), "{again}");
-    }
-
-    #[test]
-    fn evaluation_records_nothing() {
-        let mut tape = Tape::eval();
-        let x = tape.watch(&vector(&[1.0]));
-        let y = scale(&mut tape, &x, 2.0);
-        assert!(tape.nodes.is_empty());
-        assert!(tape.backward(&y, &vector(&[1.0])).is_err());
-    }
-
-    #[test]
-    fn a_tensor_in_other_hands_is_never_reused() {
-        let mut tape = Tape::eval();
-        let big = Tensor::ones(1 << 15, candle_core::DType::F32, &Device::Cpu).expect("ones");
-        let x = tape.constant(&big);
-        let y = scale(&mut tape, &x, 2.0);
-        let z = scale(&mut tape, &y, 2.0);
-        let kept = y.tensor();
-        drop((y, z, x));
-        assert_eq!(tape.spare_bytes(), 4 << 15, "only z came back");
-        assert_eq!(kept.sum_all().expect("sum").to_scalar::<f32>().expect("scalar"), 65536.0);
-        assert_eq!(big.elem_count(), big.flatten_all().expect("flat").to_vec1::<f32>().expect("floats").len());
-    }
-}
+mod tests;

@@ -95,6 +95,7 @@ impl Tape {
         from: [usize; 2],
         to: [usize; 2],
     ) -> Result<Var, OpsError> {
+        self.reach(table);
         let places = |size: [usize; 2]| Windows { size, shift: [0, 0] }.places();
         let &[count, heads] = params.get(table).dims() else {
             return Err(OpsError::shape("bias_table", "a table [places, heads]", params.get(table).dims()));

@@ -94,6 +94,7 @@ impl Tape {
     /// # Errors
     /// When channels, groups or sizes do not fit.
     pub fn depthwise(&mut self, params: &Params, x: &Var, conv: &Conv, bias: Option<ParamId>) -> Result<Var, OpsError> {
+        self.reach(conv.weight);
         let weight = params.get(conv.weight);
         let shape = Depthwise::new(conv, x.dims(), weight.dims())?;
         if let Some(y) = self.dry(shape.multiply_adds(), shape.batch * shape.in_image(), &shape.out_dims())? {
