@@ -14,5 +14,7 @@ mod operations;
 mod parity;
 #[path = "learn/threads.rs"]
 mod threads;
+#[path = "learn/tokens.rs"]
+mod tokens;
 #[path = "learn/windows.rs"]
 mod windows;

@@ -383,7 +383,7 @@ fn the_linear_layer() {
     let (weight, bias) = (add(&mut params, "weight", &w, &[3, 7]), add(&mut params, "bias", &b, &[3]));
     let mut tape = Tape::train();
     let input = tape.watch(&tensor(&x.values, &[5, 7]));
-    let y = tape.linear(&params, &input, weight, Some(bias)).expect("forward");
+    let y = tape.linear(&params, &input, weight, Some(bias), Act::None).expect("forward");
     let grads = tape.backward(&y, &tensor(&dy, &[5, 3])).expect("backward");
     close("y", &floats(&y.tensor()), &of(&x.values, &w, &b), 1e-5);
     let loss = |y: Vec<f64>| dot(&y, &dy);

@@ -27,7 +27,7 @@ pub use preset::{Preset, preset, presets};
 pub use table::{SECTIONS, TECHNIQUES};
 pub use weights::{Loaded, load, weights_file};
 
-use super::ops::{Layer, Network, OpsError, Params, Tape, Var, hollow};
+use super::ops::{Act, Layer, Network, OpsError, Params, Tape, Var, hollow};
 use crate::base::Seed;
 
 /// A network up to its last feature map: what a family builds.
@@ -88,7 +88,7 @@ impl Network for Backbone {
             Pool::Gem { p } => tape.gem(last, p)?,
         }; // [b, c]
         let pooled = self.trunk.after_pool(params, tape, pooled)?;
-        tape.linear(params, &pooled, self.neck.weight, self.neck.bias) // [b, d]
+        tape.linear(params, &pooled, self.neck.weight, self.neck.bias, Act::None) // [b, d]
     }
 
     fn embedding(&self) -> usize {

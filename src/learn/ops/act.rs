@@ -18,6 +18,8 @@ pub enum Act {
     Silu,
     /// `x · Φ(x)`, exact (Hendrycks and Gimpel 2016).
     Gelu,
+    /// `x · sigmoid(1.702·x)`, as OpenAI's CLIP.
+    QuickGelu,
 }
 
 impl Act {
@@ -29,6 +31,7 @@ impl Act {
             Act::Relu => rectify(x),
             Act::Silu => math::silu(x),
             Act::Gelu => math::gelu(x),
+            Act::QuickGelu => math::quick_gelu(x),
         }
     }
 
@@ -46,6 +49,7 @@ impl Act {
             }
             Act::Silu => g * math::silu_slope(x),
             Act::Gelu => g * math::gelu_slope(x),
+            Act::QuickGelu => g * math::quick_gelu_slope(x),
         }
     }
 }
@@ -70,6 +74,10 @@ macro_rules! with_act {
             }
             Act::Gelu => {
                 const $name: Act = Act::Gelu;
+                $body
+            }
+            Act::QuickGelu => {
+                const $name: Act = Act::QuickGelu;
                 $body
             }
         }

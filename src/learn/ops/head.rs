@@ -1,12 +1,11 @@
-//! The rest of a network: its entrance, ReLU, residual sums, and the fully connected layer.
+//! A network's entrance, ReLU, and residual sums with ReLU.
 
 use candle_core::Tensor;
 use rayon::prelude::*;
 
 use super::act::rectify;
-use super::simd::{Matrix, matmul};
 use super::tape::memory::{floats, take, tensor};
-use super::{Flow, OpsError, ParamId, Params, Tape, Var};
+use super::{Flow, OpsError, Tape, Var};
 
 /// Floats of one task of an elementwise pass.
 const BLOCK: usize = 1 << 16;
@@ -85,67 +84,6 @@ impl Tape {
                     flow.add(b, tensor(copy, &dims)?)?;
                 }
                 flow.add(a, tensor(g, &dims)?)
-            }
-        }))
-    }
-
-    /// `x·weightᵀ + bias`: `[b, c]` → `[b, d]`, with a weight `[d, c]` and a bias `[d]`.
-    pub fn linear(
-        &mut self,
-        params: &Params,
-        x: &Var,
-        weight: ParamId,
-        bias: Option<ParamId>,
-    ) -> Result<Var, OpsError> {
-        self.reach(weight);
-        let w = params.get(weight).clone();
-        let (&[b, c], &[d, inner]) = (x.dims(), w.dims()) else {
-            return Err(OpsError::shape("linear", "an input [b, c] and a weight [d, c]", x.dims()));
-        };
-        if c != inner {
-            return Err(OpsError::shape("linear", format!("[b, {inner}]"), x.dims()));
-        }
-        if let Some(y) = self.dry(b * c * d, b * c, &[b, d])? {
-            return Ok(y);
-        }
-        let mut y = vec![0.0; b * d];
-        if let Some(id) = bias {
-            floats("linear", params.get(id), |bias| {
-                if bias.len() != d {
-                    return Err(OpsError::shape("linear", format!("a bias [{d}]"), &[bias.len()]));
-                }
-                y.chunks_exact_mut(d.max(1)).for_each(|y| y.copy_from_slice(bias));
-                Ok(())
-            })?;
-        }
-        floats("linear", x.peek(), |x| {
-            floats("linear", &w, |w| {
-                matmul(&mut y, d, Matrix::new(x, b, c, c), Matrix::new(w, d, c, c).turned(), true);
-                Ok(())
-            })
-        })?;
-        let x = x.clone();
-        Ok(self.record(tensor(y, &[b, d])?, |_| {
-            move |dy: Tensor, flow: &mut Flow| {
-                let dy = take(&dy)?;
-                let (mut dx, mut dw) = (vec![0.0; b * c], vec![0.0; d * c]);
-                floats("linear", x.peek(), |x| {
-                    floats("linear", &w, |w| {
-                        let dy = Matrix::new(&dy, b, d, d);
-                        matmul(&mut dw, c, dy.turned(), Matrix::new(x, b, c, c), false);
-                        matmul(&mut dx, c, dy, Matrix::new(w, d, c, c), false);
-                        Ok(())
-                    })
-                })?;
-                if let Some(bias) = bias {
-                    let mut sums = vec![0.0; d];
-                    for dy in dy.chunks_exact(d.max(1)) {
-                        sums.iter_mut().zip(dy).for_each(|(s, dy)| *s += *dy);
-                    }
-                    flow.add_param(bias, tensor(sums, &[d])?)?;
-                }
-                flow.add_param(weight, tensor(dw, &[d, c])?)?;
-                flow.add(x.target(), tensor(dx, &[b, c])?)
             }
         }))
     }

@@ -15,8 +15,11 @@
 //! An operation given a tensor of a device that it has no kernel for says so ([`OpsError::Device`]).
 
 mod act;
+mod attention;
+mod blend;
 mod conv;
 mod head;
+mod linear;
 mod norm;
 mod pool;
 mod simd;
@@ -25,7 +28,7 @@ mod window;
 
 pub use act::Act;
 pub use conv::Conv;
-pub use norm::Norm;
+pub use norm::{LayerNorm, Norm};
 pub use pool::Window;
 pub(crate) use simd::wide;
 pub(crate) use tape::hollow;

@@ -20,6 +20,15 @@ impl<'a> Matrix<'a> {
         Matrix { data, rows, cols, row_step, col_step: 1 }
     }
 
+    /// `count` rows from `first` on.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    pub(crate) fn rows(self, first: usize, count: usize) -> Matrix<'a> {
+        assert!(first + count <= self.rows, "rows {first}.. of {}", self.rows);
+        Matrix { data: &self.data[first * self.row_step..], rows: count, ..self }
+    }
+
     /// The transpose.
     pub(crate) fn turned(self) -> Matrix<'a> {
         Matrix { rows: self.cols, cols: self.rows, row_step: self.col_step, col_step: self.row_step, ..self }

@@ -73,7 +73,7 @@ impl Network for Tiny {
             x = tape.conv_norm(params, &x, conv, norm, None, Act::Relu)?;
         }
         let x = tape.global_avg(&x)?; // [b, 24]
-        tape.linear(params, &x, self.weight, Some(self.bias))
+        tape.linear(params, &x, self.weight, Some(self.bias), Act::None)
     }
 
     fn embedding(&self) -> usize {
