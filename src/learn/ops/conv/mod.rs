@@ -4,17 +4,22 @@
 //! [`Tape::conv_norm`] is `act(norm(conv(x)) + residual)`, most of a residual network: statistics are
 //! taken while a picture's outputs are still in the cache, evaluation normalises them right there, and
 //! on the way back the gradient between norm and convolution exists only one unit at a time.
-//! Files: `plan` cuts the work, `unfold` turns pictures into columns, `kernel` multiplies.
+//! No picture is unfolded into columns: `tile` has the innermost loops, which read maps where they lie, `pass` says which
+//! floats they read, `plan` cuts the work, `pack` orders the weights, `forward` and `backward` are the walks over a batch.
 
+mod backward;
 mod depthwise;
-mod kernel;
+mod forward;
+mod pack;
+mod pass;
 mod plan;
-mod unfold;
+mod tile;
 
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use self::kernel::InputGradient;
+use self::backward::{InputGradient, backward};
+use self::forward::forward;
 pub(crate) use self::plan::Plan;
 use super::act::with_act;
 use super::norm::{Norm, Seen, moments, returning};
@@ -67,15 +72,16 @@ impl Tape {
         }
         let memory = self.memory().clone();
         let mut y = memory.dirty(plan.batch * image);
-        let packed = floats("conv2d", &weight, |w| Ok(kernel::pack(&plan, w)))?;
         floats("conv2d", x.peek(), |x| {
-            kernel::forward(&plan, &memory, x, &packed, &mut y, |_, unit| {
-                if bias.is_some() {
-                    let pixels = unit.chunks_exact_mut(channels);
-                    pixels.for_each(|y| y.iter_mut().zip(&shift).for_each(|(y, shift)| *y += shift));
-                }
-            });
-            Ok(())
+            floats("conv2d", &weight, |w| {
+                forward(&plan, &memory, x, w, &mut y, |_, unit| {
+                    if bias.is_some() {
+                        let pixels = unit.chunks_exact_mut(channels);
+                        wide(|| pixels.for_each(|y| y.iter_mut().zip(&shift).for_each(|(y, shift)| *y += shift)));
+                    }
+                });
+                Ok(())
+            })
         })?;
         let mut y = tensor(y, &plan.out_dims())?;
         // Only an activation makes its argument differ from the output.
@@ -110,8 +116,8 @@ impl Tape {
                     let total = |c: usize| sums.iter().map(|sum| f64::from(sum[c])).sum::<f64>() as f32;
                     flow.add_param(bias, tensor((0..channels).map(total).collect(), &[channels])?)?;
                 }
-                return_through(&plan, flow, &x, id, &weight, &packed, |at, out| {
-                    out.copy_from_slice(&dy[at * image..][..image]);
+                return_through(&plan, flow, &x, id, &weight, &|at, row, out: &mut [f32]| {
+                    out.copy_from_slice(&dy[at * image + row * out.len()..][..out.len()]);
                 })?;
                 flow.memory.give(dy);
                 Ok(())
@@ -150,9 +156,10 @@ impl Tape {
         let memory = self.memory().clone();
         let (channels, image) = (plan.out_channels, plan.out_image());
         let mut y = memory.dirty(plan.batch * image);
-        let packed = floats("conv_norm", &weight, |w| Ok(kernel::pack(&plan, w)))?;
         let seen = floats("conv_norm", x.peek(), |x| {
-            Ok(kernel::forward(&plan, &memory, x, &packed, &mut y, |_, unit| moments(unit, channels)))
+            floats("conv_norm", &weight, |w| {
+                Ok(forward(&plan, &memory, x, w, &mut y, |_, unit| moments(unit, channels)))
+            })
         })?;
         let statistics = norm.observe(self, params, seen.iter(), &dims)?;
         let affine = norm.affine(params, &statistics)?;
@@ -181,8 +188,9 @@ impl Tape {
                         let seen = kept.map(|k| if act == Act::Relu { Seen::Output(k) } else { Seen::Residual(k) });
                         returning(&mut g, y, seen, &affine, act, &statistics, &gamma)
                     })?;
-                    return_through(&plan, flow, &x, conv.weight, &weight, &packed, |at, out| {
-                        back.apply_to(&g[at * image..][..image], &y[at * image..][..image], out);
+                    return_through(&plan, flow, &x, conv.weight, &weight, &|at, row, out: &mut [f32]| {
+                        let here = at * image + row * out.len();
+                        back.apply_to(&g[here..][..out.len()], &y[here..][..out.len()], out);
                     })?;
                     Ok(back)
                 })?;
@@ -210,16 +218,16 @@ impl Tape {
     ) -> Result<Var, OpsError> {
         let affine = norm.folded(params, plan.out_channels)?;
         let memory = self.memory().clone();
-        let image = plan.out_image();
-        let mut y = memory.dirty(plan.batch * image);
-        let packed = floats("conv_norm", weight, |w| Ok(kernel::pack(plan, w)))?;
+        let mut y = memory.dirty(plan.batch * plan.out_image());
         floats("conv_norm", x.peek(), |x| {
-            with_optional(residual, |residual| {
-                kernel::forward(plan, &memory, x, &packed, &mut y, |first, unit| {
-                    let residual = residual.map(|r| &r[first * image..][..unit.len()]);
-                    affine.apply(unit, residual, act);
-                });
-                Ok(())
+            floats("conv_norm", weight, |w| {
+                with_optional(residual, |residual| {
+                    forward(plan, &memory, x, w, &mut y, |place, unit| {
+                        let residual = residual.map(|r| &r[place..][..unit.len()]);
+                        affine.apply(unit, residual, act);
+                    });
+                    Ok(())
+                })
             })
         })?;
         Ok(self.record(tensor(y, &plan.out_dims())?, |_| |_: Tensor, _: &mut Flow| Ok(())))
@@ -244,8 +252,7 @@ fn return_through(
     x: &Var,
     id: ParamId,
     weight: &Tensor,
-    packed: &[f32],
-    gradient: impl Fn(usize, &mut [f32]) + Sync,
+    gradient: &(impl Fn(usize, usize, &mut [f32]) + Sync),
 ) -> Result<(), OpsError> {
     let target = x.target();
     let so_far = flow.so_far(target).map(|dx| take(&dx)).transpose()?;
@@ -263,7 +270,7 @@ fn return_through(
                 InputGradient::Fresh(&mut dx)
             }
         };
-        Ok(kernel::backward(plan, &memory, x, packed, place, gradient))
+        floats("conv2d", weight, |w| Ok(backward(plan, &memory, x, w, place, gradient)))
     })?;
     flow.add_param(id, tensor(dw, weight.dims())?)?;
     if dx.is_empty() { Ok(()) } else { flow.add(target, tensor(dx, x.dims())?) }

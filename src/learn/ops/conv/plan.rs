@@ -1,22 +1,9 @@
 //! The geometry of a convolution and the cuts of its work, both functions of shapes alone.
-//!
-//! A *unit* is what one task takes: one picture, or several when their outputs are small, so that a
-//! matrix product has enough columns to pay for reading the weights. A *tile* is what one product takes:
-//! some output rows of the unit, such that the unfolded input stays in the second-level cache.
-
-use std::ops::Range;
 
 use super::Conv;
 use crate::learn::ops::OpsError;
 
-/// Columns of one product: few enough for the cache, enough to pay for packing the weights.
-const LEAST_COLUMNS: usize = 512;
-const MOST_COLUMNS: usize = 1024;
-/// Floats of an unfolded input of one tile, about the common second-level cache of 1 MiB. For ResNet-18 at
-/// 96 px, 100 K floats with 128 columns cost 6 % more processor time, and 400 K gained nothing.
-const CACHE_FLOATS: usize = 256 * 1024;
-
-/// Sizes and cuts of one convolution of one batch.
+/// Sizes of one convolution of one batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) batch: usize,
@@ -31,18 +18,25 @@ pub(crate) struct Plan {
     pub(super) padding: usize,
     pub(super) dilation: usize,
     pub(super) groups: usize,
-    /// Pictures of a unit.
+}
+
+/// What one task of the forward pass takes: some rows of one picture, or several whole pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unit {
+    pub(super) image: usize,
     pub(super) images: usize,
-    /// Output rows of a tile.
+    pub(super) row: usize,
     pub(super) rows: usize,
 }
 
-impl Plan {
-    /// Products of the whole batch.
-    pub(super) fn multiply_adds(&self) -> usize {
-        self.batch * self.out_image() * self.depth()
-    }
+/// Floats of a unit's input and output, at most, so that both stay in a second-level cache of 1 MiB beside a panel of weights.
+const UNIT_FLOATS: usize = 1 << 17;
+/// Output pixels of a unit, at least, for each reading of the weights.
+const UNIT_PIXELS: usize = 64;
+/// Units of a batch at least, where that leaves pixels enough.
+const UNITS: usize = 8;
 
+impl Plan {
     /// For an input `[b, h, w, c]` and a weight `[o, c / groups, kh, kw]`.
     pub(crate) fn new(conv: &Conv, x: &[usize], weight: &[usize]) -> Result<Plan, OpsError> {
         let (&[batch, height, width, channels], &[out_channels, per_group, kh, kw]) = (x, weight) else {
@@ -53,21 +47,14 @@ impl Plan {
             let expected = format!("{} channels for a weight {weight:?} in {groups} groups", per_group * groups);
             return Err(OpsError::shape("conv2d", expected, x));
         }
-        if batch == 0 || out_channels == 0 {
-            return Err(OpsError::shape("conv2d", "at least one picture and one output channel", x));
+        if batch == 0 || out_channels * per_group * kh * kw == 0 {
+            return Err(OpsError::shape("conv2d", "at least one picture, one channel and one weight", x));
         }
-        let reach = |kernel: usize| dilation * (kernel.max(1) - 1) + 1;
-        let out = |size: usize, kernel: usize| (size + 2 * padding).checked_sub(reach(kernel)).map(|d| d / stride + 1);
-        let (Some(out_height), Some(out_width)) = (out(height, kh), out(width, kw)) else {
-            return Err(OpsError::shape("conv2d", format!("at least {}x{} pixels", reach(kh), reach(kw)), x));
+        let out = |size: usize, kernel: usize| {
+            (size + 2 * padding).checked_sub(dilation * (kernel - 1) + 1).map(|left| left / stride + 1)
         };
-        let depth = per_group * kh * kw;
-        let columns = (CACHE_FLOATS / depth.max(1)).clamp(LEAST_COLUMNS, MOST_COLUMNS);
-        let per_image = out_height * out_width;
-        let (images, rows) = if per_image >= columns {
-            (1, even(out_height, (columns / out_width).max(1)))
-        } else {
-            (even(batch, columns / per_image.max(1)), out_height)
+        let (Some(out_height), Some(out_width)) = (out(height, kh), out(width, kw)) else {
+            return Err(OpsError::shape("conv2d", format!("pictures of at least the size of {kh}x{kw} weights"), x));
         };
         Ok(Plan {
             batch,
@@ -82,9 +69,12 @@ impl Plan {
             padding,
             dilation,
             groups,
-            images,
-            rows,
         })
+    }
+
+    /// Products of the whole batch.
+    pub(super) fn multiply_adds(&self) -> usize {
+        self.batch * self.out_image() * self.in_group() * self.taps()
     }
 
     /// Shape of the output.
@@ -97,43 +87,74 @@ impl Plan {
         self.channels * self.height * self.width
     }
 
+    /// Pixels of one output picture.
+    pub(super) fn out_pixels(&self) -> usize {
+        self.out_height * self.out_width
+    }
+
     /// Floats of one output picture.
     pub(crate) fn out_image(&self) -> usize {
-        self.out_height * self.out_width * self.out_channels
+        self.out_pixels() * self.out_channels
     }
 
-    /// Rows of the unfolded input of one group: `c / groups · kh · kw`.
-    pub(super) fn depth(&self) -> usize {
-        self.channels / self.groups * self.kernel[0] * self.kernel[1]
+    /// Input channels of a group.
+    pub(super) fn in_group(&self) -> usize {
+        self.channels / self.groups
     }
 
-    /// Floats of the weight.
-    pub(super) fn weight_len(&self) -> usize {
-        self.out_channels * self.depth()
+    /// Output channels of a group.
+    pub(super) fn out_group(&self) -> usize {
+        self.out_channels / self.groups
     }
 
-    /// Columns of the largest tile.
-    pub(super) fn columns(&self) -> usize {
-        self.rows * self.out_width
+    /// Weights of one input channel for one output channel.
+    pub(super) fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
     }
 
-    /// The output rows of each tile of a unit.
-    pub(super) fn tiles(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let (rows, all) = (self.rows, self.out_height);
-        (0..all.div_ceil(rows.max(1))).map(move |t| t * rows..((t + 1) * rows).min(all))
+    /// Input rows (axis 0) or columns (axis 1), with padding, that `out` output rows or columns see.
+    pub(super) fn seen(&self, axis: usize, out: usize) -> usize {
+        (out - 1) * self.stride + (self.kernel[axis] - 1) * self.dilation + 1
     }
 
-    /// Units whose weight gradients are summed one after the other into one accumulator. More
-    /// accumulators let more threads work; large weights get few, since each must be added at the end.
-    pub(super) fn units_per_sum(&self) -> usize {
-        let units = self.batch.div_ceil(self.images.max(1));
-        let sums = ((1 << 21) / self.weight_len().max(1)).clamp(2, 8);
-        units.div_ceil(sums).max(1)
+    /// The forward pass's tasks, in the output's order.
+    pub(super) fn units(&self) -> Vec<Unit> {
+        let floats =
+            |rows: usize| self.seen(0, rows) * self.seen(1, self.out_width) * self.channels + rows * self.out_row();
+        let (mut images, mut rows) = (1, self.out_height);
+        let whole = floats(rows);
+        if whole > UNIT_FLOATS {
+            while rows > 1 && floats(rows) > UNIT_FLOATS {
+                rows = rows.div_ceil(2);
+            }
+        } else {
+            images = UNIT_PIXELS.div_ceil(self.out_pixels()).min(UNIT_FLOATS / whole.max(1)).max(1);
+            images = even(self.batch, images);
+            let parts = UNITS.div_ceil(self.batch.div_ceil(images));
+            if images == 1 && self.out_pixels() >= parts * UNIT_PIXELS {
+                rows = rows.div_ceil(parts);
+            }
+        }
+        let rows = even(self.out_height, rows);
+        let firsts = (0..self.batch).step_by(images);
+        let strips = |image| (0..self.out_height).step_by(rows).map(move |row| (image, row));
+        let unit = |(image, row)| Unit {
+            image,
+            images: images.min(self.batch - image),
+            row,
+            rows: rows.min(self.out_height - row),
+        };
+        firsts.flat_map(strips).map(unit).collect()
+    }
+
+    /// Floats of an output row.
+    pub(super) fn out_row(&self) -> usize {
+        self.out_width * self.out_channels
     }
 }
 
 /// Parts of at most `most`, all nearly of one size.
-fn even(all: usize, most: usize) -> usize {
+pub(super) fn even(all: usize, most: usize) -> usize {
     let parts = all.div_ceil(most.max(1)).max(1);
     all.div_ceil(parts).max(1)
 }

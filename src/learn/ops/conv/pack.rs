@@ -1,0 +1,98 @@
+//! Weights `[o, c, kh, kw]` as panels for the tiles, and sums of panels as weights again.
+//!
+//! A panel is `[taps, channels in, WIDTH channels out]`, with zeros where there are fewer channels out; the panels of a group
+//! follow each other, and the groups too. For the way back to the input the channels change roles.
+
+use rayon::prelude::*;
+
+use super::plan::Plan;
+use super::tile::WIDTH;
+use crate::learn::ops::tape::memory::Memory;
+
+/// Input channels that are moved together: with their taps about half a first-level cache.
+const BLOCK: usize = 16;
+
+/// Floats of the panels of [`forward`] for a number of taps.
+pub(super) fn forward_len(plan: &Plan, taps: usize) -> usize {
+    plan.groups * plan.out_group().div_ceil(WIDTH) * taps * plan.in_group() * WIDTH
+}
+
+/// Panels for the forward pass.
+pub(super) fn forward(plan: &Plan, memory: &Memory, w: &[f32], taps: &[usize]) -> Vec<f32> {
+    let (channels, filter, panels) = (plan.in_group(), plan.in_group() * plan.taps(), plan.out_group().div_ceil(WIDTH));
+    let mut packed = memory.dirty(forward_len(plan, taps.len()));
+    packed.par_chunks_mut(taps.len() * channels * WIDTH).enumerate().for_each(|(at, packed)| {
+        let (first, width) = panel(at, panels, plan.out_group());
+        if width < WIDTH {
+            packed.fill(0.0);
+        }
+        for block in (0..channels).step_by(BLOCK) {
+            let block = block..(block + BLOCK).min(channels);
+            for lane in 0..width {
+                let w = &w[(first + lane) * filter..][..filter];
+                for c in block.clone() {
+                    let w = &w[c * plan.taps()..][..plan.taps()];
+                    for (t, tap) in taps.iter().enumerate() {
+                        packed[(t * channels + c) * WIDTH + lane] = w[*tap];
+                    }
+                }
+            }
+        }
+    });
+    packed
+}
+
+/// Panels for the way back to the input, whose channels are the outputs here.
+pub(super) fn backward(plan: &Plan, memory: &Memory, w: &[f32], taps: &[usize]) -> Vec<f32> {
+    let (outs, filter, panels) = (plan.out_group(), plan.in_group() * plan.taps(), plan.in_group().div_ceil(WIDTH));
+    let len = plan.groups * panels * taps.len() * outs * WIDTH;
+    let mut packed = memory.dirty(len);
+    if len == 0 {
+        return packed;
+    }
+    packed.par_chunks_mut(taps.len() * outs * WIDTH).enumerate().for_each(|(at, packed)| {
+        let (first, width) = panel(at, panels, plan.in_group());
+        if width < WIDTH {
+            packed.fill(0.0);
+        }
+        let (group, first) = (first / plan.in_group(), first % plan.in_group());
+        for o in 0..outs {
+            let w = &w[(group * outs + o) * filter + first * plan.taps()..][..width * plan.taps()];
+            for (t, tap) in taps.iter().enumerate() {
+                let line = &mut packed[(t * outs + o) * WIDTH..][..width];
+                line.iter_mut().zip(w.iter().skip(*tap).step_by(plan.taps())).for_each(|(p, w)| *p = *w);
+            }
+        }
+    });
+    packed
+}
+
+/// Sums in the order of [`forward`]'s panels → `[o, c, kh, kw]`.
+pub(super) fn unpack(plan: &Plan, packed: &[f32], taps: &[usize]) -> Vec<f32> {
+    let (channels, filter, panels) = (plan.in_group(), plan.in_group() * plan.taps(), plan.out_group().div_ceil(WIDTH));
+    let mut w = vec![0.0; plan.out_channels * filter];
+    let depth = taps.len() * channels;
+    w.par_chunks_mut(plan.out_group() * filter).enumerate().for_each(|(group, w)| {
+        w.par_chunks_mut(WIDTH * filter).enumerate().for_each(|(at, w)| {
+            let packed = &packed[(group * panels + at) * depth * WIDTH..][..depth * WIDTH];
+            for block in (0..channels).step_by(BLOCK) {
+                let block = block..(block + BLOCK).min(channels);
+                for (lane, w) in w.chunks_exact_mut(filter).enumerate() {
+                    for c in block.clone() {
+                        let w = &mut w[c * plan.taps()..][..plan.taps()];
+                        for (t, tap) in taps.iter().enumerate() {
+                            w[*tap] = packed[(t * channels + c) * WIDTH + lane];
+                        }
+                    }
+                }
+            }
+        });
+    });
+    w
+}
+
+/// The first channel of panel `at` and how many it has, where a group has `panels` for `channels`.
+fn panel(at: usize, panels: usize, channels: usize) -> (usize, usize) {
+    let inside = at % panels * WIDTH;
+    (at / panels * channels + inside, WIDTH.min(channels - inside))
+}
