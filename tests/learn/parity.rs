@@ -51,6 +51,8 @@ networks! {
     resnet26d
     resnet34
     resnet50
+    swin_tiny_patch4_window7_224
+    swinv2_tiny_window8_256
 }
 
 /// timm: `sum(p.numel() for p in create_model(name).parameters())`, and multiply-adds at 224 pixels

@@ -1,4 +1,4 @@
-//! Attention in windows equals its definition in f64, forward and back, at any shift and padding.
+//! Attention in windows equals its definition in f64, forward and back, at any shift and padding; patches are merged.
 
 use candle_core::{Device, Tensor};
 use proptest::prelude::*;
@@ -295,4 +295,22 @@ fn places_on_a_logarithmic_scale() {
     near(wider[20][0], 13f64.log2() / 3.0);
     let one = log_places([1, 1], None).expect("places").to_vec2::<f32>().expect("floats");
     assert_eq!(one, [[0.0, 0.0]]);
+}
+
+/// An odd map is padded with zeros; the gradient is the transpose.
+#[test]
+fn patches_are_merged_in_timms_order() {
+    let mut tape = Tape::train();
+    let values: Vec<f64> = (0..2 * 3 * 5).map(f64::from).collect();
+    let x = tape.watch(&tensor(&values, &[1, 3, 5, 2]));
+    let y = tape.merge_patches(&x).expect("merged");
+    assert_eq!(y.dims(), [1, 2, 3, 8]);
+    // In Python: pad(x, (0, 0, 0, 1, 0, 1)).reshape(1, 2, 2, 3, 2, 2).permute(0, 1, 3, 4, 2, 5).flatten(3)
+    let merged = floats(&y.tensor());
+    assert_eq!(merged[..8], [0.0, 1.0, 10.0, 11.0, 2.0, 3.0, 12.0, 13.0]);
+    assert_eq!(merged[16..24], [8.0, 9.0, 18.0, 19.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(merged[40..], [28.0, 29.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    let dy: Vec<f64> = merged.iter().map(|y| f64::from(*y)).collect();
+    let grads = tape.backward(&y, &tensor(&dy, &[1, 2, 3, 8])).expect("backward");
+    assert_eq!(floats(grads.of(&x).expect("dx")), values.iter().map(|x| *x as f32).collect::<Vec<_>>());
 }

@@ -7,7 +7,7 @@
 use candle_core::{Device, Tensor};
 
 use crate::base::Seed;
-use crate::learn::ops::{Conv, Kind, Norm, OpsError, ParamId, Params, hollow};
+use crate::learn::ops::{Conv, Kind, LayerNorm, Norm, OpsError, ParamId, Params, hollow};
 
 /// The first values of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -110,6 +110,19 @@ impl Maker<'_> {
             momentum: 0.1,
             eps,
         })
+    }
+
+    /// A layer norm `NAME` with scale and shift; `gamma` is its first scale.
+    pub(super) fn layer_norm(
+        &mut self,
+        name: &str,
+        channels: usize,
+        gamma: f32,
+        eps: f64,
+    ) -> Result<LayerNorm, OpsError> {
+        let mut each =
+            |part: &str, value| self.tensor(&format!("{name}.{part}"), &[channels], Kind::Weight, Init::Is(value));
+        Ok(LayerNorm { weight: each("weight", gamma)?, bias: Some(each("bias", 0.0)?), eps })
     }
 
     /// A fully connected layer `NAME` with a weight `[out, inner]`, and a bias `[out]` if wanted.

@@ -13,6 +13,7 @@ mod layers;
 mod maker;
 mod preset;
 mod resnet;
+mod swin;
 mod table;
 mod weights;
 

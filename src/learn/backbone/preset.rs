@@ -1,7 +1,7 @@
 //! The table of the networks: the families' tables, one after the other.
 
 use super::maker::Maker;
-use super::{BackboneError, Trunk, resnet};
+use super::{BackboneError, Trunk, resnet, swin};
 use crate::learn::ops::OpsError;
 
 /// One network and what its published weights expect of a picture (timm's `pretrained_cfg`).
@@ -32,6 +32,8 @@ pub struct Preset {
 pub(super) enum Config {
     /// Residual networks.
     Resnet(resnet::Resnet),
+    /// Transformers whose attention looks into windows.
+    Swin(swin::Swin),
 }
 
 impl Config {
@@ -39,6 +41,7 @@ impl Config {
     pub(super) fn build(&self, maker: &mut Maker<'_>) -> Result<Box<dyn Trunk>, OpsError> {
         match self {
             Config::Resnet(config) => resnet::build(config, maker),
+            Config::Swin(config) => swin::build(config, maker),
         }
     }
 }
@@ -56,7 +59,7 @@ pub(super) const IMAGENET: Preset = Preset {
     crop: 0.875,
 };
 
-const FAMILIES: &[&[Preset]] = &[resnet::PRESETS];
+const FAMILIES: &[&[Preset]] = &[resnet::PRESETS, swin::PRESETS];
 
 /// All networks' names, for the declared table.
 pub(super) const NAMES: &[&str] = &{

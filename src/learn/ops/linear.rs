@@ -57,7 +57,8 @@ impl Plan {
 }
 
 impl Tape {
-    /// `act(x·weightᵀ + bias)`: `[.., c]` → `[.., d]`, with a weight `[d, c]` and a bias `[d]`.
+    /// `act(x·weightᵀ + bias)`: `[.., c]` → `[.., d]`, with a weight `[d, c]` (or `[d, ..]` of `c` numbers a row, such as
+    /// a convolution's over patches) and a bias `[d]`.
     ///
     /// # Errors
     /// When the shapes do not fit each other or are empty.
@@ -71,9 +72,10 @@ impl Tape {
     ) -> Result<Var, OpsError> {
         self.reach(weight);
         let w = params.get(weight).clone();
-        let (&[ref outer @ .., c], &[d, inner]) = (x.dims(), w.dims()) else {
+        let (&[ref outer @ .., c], &[d, ref inner @ ..]) = (x.dims(), w.dims()) else {
             return Err(OpsError::shape("linear", "an input [.., c] and a weight [d, c]", x.dims()));
         };
+        let inner: usize = inner.iter().product();
         if c != inner || c * d == 0 {
             return Err(OpsError::shape("linear", format!("[.., {inner}] of at least one number"), x.dims()));
         }
@@ -126,7 +128,7 @@ impl Tape {
                 if let Some(bias) = bias {
                     flow.add_param(bias, tensor(back.db, &[d])?)?;
                 }
-                flow.add_param(weight, tensor(back.dw, &[d, c])?)?;
+                flow.add_param(weight, tensor(back.dw, w.dims())?)?;
                 if wanted { flow.add(x.target(), tensor(dx, &in_dims)?) } else { Ok(()) }
             }
         }))

@@ -21,6 +21,7 @@ mod conv;
 mod head;
 mod linear;
 mod norm;
+mod patches;
 mod pool;
 mod simd;
 mod tape;

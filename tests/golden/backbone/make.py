@@ -9,12 +9,15 @@ usage: python make.py [NAME...]   (all cases, or those of these networks; PyTorc
 """
 import math
 import pathlib
+import re
 import sys
 
 import numpy
 import timm
 import torch
 from safetensors.numpy import save_file
+from timm.layers import resize_rel_pos_bias_table
+from torch.nn.utils import parametrize
 
 EMBEDDING, BATCH, RATE, STEPS = 16, 3, 0.0005, 3
 # Floats of a file, and the most samples of one tensor.
@@ -22,6 +25,8 @@ BUDGET, SAMPLES = 14000, 32
 HERE = pathlib.Path(__file__).parent
 # Further arguments of timm.create_model, where a network needs them for a small picture.
 OPTIONS = {}
+# Families that timm makes for one size of picture; the cases give that size as `img_size`.
+SIZED = ("swin_", "swinv2_")
 
 
 def uniform(name, count):
@@ -60,17 +65,52 @@ def fill(name, shape):
     return torch.from_numpy(u.astype(numpy.float32).reshape(shape))
 
 
+class Resized(torch.nn.Module):
+    """A window's table of biases in the size of the published weights, as timm reads it for smaller pictures."""
+
+    def __init__(self, attention):
+        super().__init__()
+        self.window, self.shape = attention.window_size, attention.relative_position_bias_table.shape
+
+    def forward(self, table):
+        return resize_rel_pos_bias_table(table, new_window_size=self.window, new_bias_shape=self.shape)
+
+
+def keep_tables(model, name):
+    """Lets the tables that timm would interpolate when loading be parameters of their published size."""
+    with torch.device("meta"):
+        published = dict(timm.create_model(name).named_parameters())
+    for path, module in list(model.named_modules()):
+        table = getattr(module, "relative_position_bias_table", None)
+        if table is not None and table.shape != published[f"{path}.relative_position_bias_table"].shape:
+            resized = Resized(module)
+            module.relative_position_bias_table = torch.nn.Parameter(
+                torch.zeros(published[f"{path}.relative_position_bias_table"].shape)
+            )
+            parametrize.register_parametrization(module, "relative_position_bias_table", resized, unsafe=True)
+
+
+def named(tensors):
+    """Of parametrised tensors the name that they had."""
+    return {re.sub(r"parametrizations\.(\w+)\.original", r"\1", key): tensor for key, tensor in tensors}
+
+
 class Gem(torch.nn.Module):
     def forward(self, x):
         return x.clamp(min=1e-6).pow(3.0).mean((2, 3)).pow(1.0 / 3.0)
 
 
-def build(name, pool):
+def build(name, pool, size):
+    options = dict(OPTIONS.get(name, {}))
+    if name.startswith(SIZED):
+        options["img_size"] = size
     if pool == "gem":
-        model = timm.create_model(name, num_classes=EMBEDDING, **OPTIONS.get(name, {}))
+        model = timm.create_model(name, num_classes=EMBEDDING, **options)
         (model.head if hasattr(model, "head") else model).global_pool = Gem()
     else:
-        model = timm.create_model(name, num_classes=EMBEDDING, global_pool=pool, **OPTIONS.get(name, {}))
+        model = timm.create_model(name, num_classes=EMBEDDING, global_pool=pool, **options)
+    if name.startswith(SIZED):
+        keep_tables(model, name)
     for module in model.modules():
         # Nothing drawn: every form of dropout is off.
         for rate in ("p", "drop_prob", "drop_rate"):
@@ -92,9 +132,9 @@ def sampled(tensors, samples):
 def run(name, pool, height, width, dtype):
     """The golden numbers of a case, computed in `dtype`."""
     torch.manual_seed(0)
-    model = build(name, pool)
+    model = build(name, pool, (height, width))
     with torch.no_grad():
-        for key, tensor in model.state_dict().items():
+        for key, tensor in named(model.state_dict().items()).items():
             if not key.endswith("num_batches_tracked"):
                 tensor.copy_(fill(key, tuple(tensor.shape)))
     model = model.to(dtype)
@@ -117,7 +157,7 @@ def run(name, pool, height, width, dtype):
         golden[f"train.{step}"] = y.detach().float().numpy().copy()
         with torch.no_grad():
             if step == 0:
-                golden["gradients"] = sampled({key: p.grad for key, p in model.named_parameters()}, samples)
+                golden["gradients"] = sampled({key: p.grad for key, p in named(model.named_parameters()).items()}, samples)
             for parameter in model.parameters():
                 parameter -= RATE * parameter.grad
     if running():

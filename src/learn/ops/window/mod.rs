@@ -4,11 +4,13 @@
 //! "Swin Transformer" (Liu et al. 2021) scores are `q·k/√d` plus a learned bias for each relative place and head; as in "Swin
 //! Transformer V2" (Liu et al. 2022) they are the cosine of `q` and `k` times a learned factor. `layout` says where a window's tokens lie, so
 //! that rolling, padding, cutting and putting together, which PyTorch does in four passes over memory each way, happen while a head's
-//! rows are read and written; `tile` is one head of one window; `position` makes the tables of biases.
+//! rows are read and written; `tile` is one head of one window; `position` makes the tables of biases; `merge` is what joins patches
+//! between the stages.
 //!
 //! A unit of work is some windows of one or more bands with all heads, and sums of gradients are added up unit by unit.
 
 mod layout;
+mod merge;
 mod position;
 mod tile;
 
