@@ -4,6 +4,8 @@
 mod depthwise;
 #[path = "learn/golden.rs"]
 mod golden;
+#[path = "learn/heads.rs"]
+mod heads;
 #[path = "learn/keys.rs"]
 mod keys;
 #[path = "learn/naive.rs"]

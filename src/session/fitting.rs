@@ -25,7 +25,7 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
         return Err(at(recipe, "backbone.weights", &format!("there is no file {}", file.display())));
     }
     let table = recipe.settings().get("post").cloned().unwrap_or_else(Value::table);
-    let mut dim = settings.embedding;
+    let mut dim = backbone::length(&settings)?;
     for (i, step) in post::read(&table)?.iter().enumerate() {
         if let Step::Pca { dim: wanted, .. } = step {
             if *wanted > dim {

@@ -62,7 +62,9 @@ pub fn cases() -> Vec<Case> {
 pub fn pool(word: &str) -> Pool {
     match word {
         "avg" => Pool::Avg {},
-        "gem" => Pool::Gem { p: 3.0 },
+        "max" => Pool::Max {},
+        "gem" => Pool::Gem { p: 3.0, learn: false },
+        "token" => Pool::Token {},
         other => panic!("no pooling is called {other}"),
     }
 }

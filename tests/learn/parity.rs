@@ -51,6 +51,7 @@ networks! {
     resnet26d
     resnet34
     resnet50
+    resnext50_32x4d
     swin_tiny_patch4_window7_224
     swinv2_tiny_window8_256
 }

@@ -10,7 +10,7 @@ fn step(threads: usize, name: &str, size: usize, batch: usize) -> Vec<u32> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
     pool.install(|| {
         let (network, mut params) =
-            build(&Settings::new(name, Pool::Gem { p: 3.0 }, 24), Seed::new(5)).expect("a network");
+            build(&Settings::new(name, Pool::Gem { p: 3.0, learn: false }, 24), Seed::new(5)).expect("a network");
         let mut draws = Seed::new(6).draws();
         let mut tensor = |dims: &[usize]| {
             let values: Vec<f32> = (0..dims.iter().product()).map(|_| draws.normal() as f32).collect();

@@ -11,6 +11,8 @@
 
 mod layers;
 mod maker;
+mod neck;
+mod pool;
 mod preset;
 mod resnet;
 mod swin;
@@ -22,13 +24,16 @@ use std::path::PathBuf;
 use candle_core::Tensor;
 use serde::Deserialize;
 
-use self::maker::{Init, Linear, Maker};
+use self::maker::Maker;
+pub use self::neck::Neck;
+use self::pool::Pooling;
+pub use self::pool::{Each, Pool};
 use self::preset::{Config, IMAGENET};
 pub use preset::{Preset, preset, presets};
 pub use table::{SECTIONS, TECHNIQUES};
 pub use weights::{Loaded, load, weights_file};
 
-use super::ops::{Act, Layer, Network, OpsError, Params, Tape, Var, hollow};
+use super::ops::{Layer, Network, OpsError, Params, Tape, Var, hollow};
 use crate::base::Seed;
 
 /// A network up to its last feature map: what a family builds.
@@ -63,9 +68,8 @@ impl Features {
 /// Trunk, pooling and neck: a whole network.
 struct Backbone {
     trunk: Box<dyn Trunk>,
-    pool: Pool,
-    neck: Linear,
-    embedding: usize,
+    pool: Pooling,
+    neck: neck::Layers,
 }
 
 impl Backbone {
@@ -73,45 +77,27 @@ impl Backbone {
         let preset = preset(&settings.name)?;
         let mut maker = Maker::new(params, seed);
         let trunk = preset.config.build(&mut maker)?;
-        let channels = trunk.channels().last().copied().unwrap_or(0);
-        let init = Init::fan_in(channels);
-        let neck = maker.linear(preset.classifier, channels, settings.embedding, init, Some(init))?;
-        Ok(Backbone { trunk, pool: settings.pool, neck, embedding: settings.embedding })
+        let pool = Pooling::new(settings.pool, &mut maker)?;
+        let channels = pool.width(&trunk.channels());
+        let neck = neck::Layers::new(settings.neck, preset.classifier, channels, settings.embedding, &mut maker)?;
+        Ok(Backbone { trunk, pool, neck })
     }
 }
 
 impl Network for Backbone {
     fn forward(&self, params: &Params, tape: &mut Tape, x: &Tensor) -> Result<Var, OpsError> {
-        let Features { maps, token: _ } = self.trunk.features(params, tape, x)?;
-        let Some(last) = maps.last() else { return Err(OpsError::shape("pool", "at least one feature map", &[])) };
-        let pooled = match self.pool {
-            Pool::Avg {} => tape.global_avg(last)?,
-            Pool::Gem { p } => tape.gem(last, p)?,
-        }; // [b, c]
-        let pooled = self.trunk.after_pool(params, tape, pooled)?;
-        tape.linear(params, &pooled, self.neck.weight, self.neck.bias, Act::None) // [b, d]
+        let features = self.trunk.features(params, tape, x)?;
+        let pooled = self.pool.forward(params, tape, &*self.trunk, features)?; // [b, c]
+        self.neck.forward(params, tape, pooled) // [b, d]
     }
 
     fn embedding(&self) -> usize {
-        self.embedding
+        self.neck.length()
     }
 
     fn layer(&self, name: &str) -> Layer {
         layers::of(name)
     }
-}
-
-/// How the last feature map becomes a vector.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Pool {
-    /// The mean of each channel.
-    Avg {},
-    /// The generalised mean with power `p` (Radenović, Tolias and Chum 2018).
-    Gem {
-        /// The power; 1 is the mean, large is the maximum.
-        p: f32,
-    },
 }
 
 /// The `[backbone]` section of a recipe.
@@ -124,14 +110,17 @@ pub struct Settings {
     pub weights: String,
     /// The pooling.
     pub pool: Pool,
-    /// Length of an embedding.
+    /// What makes an embedding out of the pooled vector.
+    #[serde(default)]
+    pub neck: Neck,
+    /// Length of an embedding, where the neck has a choice.
     pub embedding: usize,
 }
 
 impl Settings {
-    /// A network with random weights.
+    /// A network with random weights and a linear neck.
     pub fn new(name: &str, pool: Pool, embedding: usize) -> Settings {
-        Settings { name: name.to_owned(), weights: "none".to_owned(), pool, embedding }
+        Settings { name: name.to_owned(), weights: "none".to_owned(), pool, neck: Neck::Linear, embedding }
     }
 }
 
@@ -226,6 +215,17 @@ pub fn cost(settings: &Settings, size: usize) -> Result<Cost, BackboneError> {
     let mut tape = Tape::counting();
     network.forward(&params, &mut tape, &hollow(&[1, 3, size, size])?)?;
     Ok(Cost { parameters: params.count(), multiply_adds: tape.spent().multiply_adds })
+}
+
+/// How long a recipe's embeddings are: what `embedding` says, or the pooled vector's length where the neck has no linear layer.
+///
+/// # Errors
+/// When no network has this name.
+pub fn length(settings: &Settings) -> Result<usize, BackboneError> {
+    if settings.neck.chooses_length() {
+        return Ok(settings.embedding);
+    }
+    Ok(Backbone::new(settings, &mut Params::new(), None)?.neck.length())
 }
 
 /// The tensors of a network, hollow: names, shapes and kinds, without memory for their numbers.

@@ -20,6 +20,7 @@ mod blend;
 mod conv;
 mod head;
 mod linear;
+mod neck;
 mod norm;
 mod patches;
 mod pool;

@@ -1,8 +1,7 @@
-//! Pooling: the maximum and the mean over windows, and over whole pictures.
-//!
-//! As PyTorch's `MaxPool2d`, `AvgPool2d` (with `ceil_mode`, and padding left out of the mean) and
-//! `AdaptiveAvgPool2d(1)`; generalised-mean pooling (GeM) after Radenović, Tolias and Chum 2018 with a
-//! fixed power. Maps are `[b, h, w, c]`; one picture is one task.
+//! Pooling: the maximum and the mean over windows, as PyTorch's `MaxPool2d` and `AvgPool2d` (with `ceil_mode`, and padding
+//! left out of the mean); `whole` pools whole pictures. Maps are `[b, h, w, c]`; one picture is one task.
+
+mod whole;
 
 use candle_core::Tensor;
 use rayon::prelude::*;
@@ -23,9 +22,6 @@ pub struct Window {
     /// Whether a last window that hangs over the edge counts (PyTorch's `ceil_mode`).
     pub ceil: bool,
 }
-
-/// Least value that a GeM raises to its power, as in the paper's code.
-const GEM_LEAST: f32 = 1e-6;
 
 impl Window {
     /// PyTorch's output size, or `None` when not even one window fits.
@@ -165,92 +161,6 @@ impl Tape {
                 flow.add(x, tensor(dx, &[b, h, w, c])?)
             }
         }))
-    }
-
-    /// The mean of each whole channel: `[b, h, w, c]` → `[b, c]`.
-    pub fn global_avg(&mut self, x: &Var) -> Result<Var, OpsError> {
-        let [b, c, plane] = planes("global_avg", x.dims())?;
-        if let Some(y) = self.dry(0, 0, &[b, c])? {
-            return Ok(y);
-        }
-        let each = 1.0 / plane as f32;
-        let mut pooled = vec![0.0; b * c];
-        floats("global_avg", x.peek(), |x| {
-            pooled.par_chunks_mut(c).zip(x.par_chunks(c * plane)).for_each(|(y, x)| {
-                wide(|| {
-                    x.chunks_exact(c).for_each(|x| y.iter_mut().zip(x).for_each(|(y, x)| *y += *x));
-                    y.iter_mut().for_each(|y| *y *= each);
-                });
-            });
-            Ok(())
-        })?;
-        let (memory, dims, x) = (self.memory().clone(), x.dims().to_vec(), x.target());
-        Ok(self.record(tensor(pooled, &[b, c])?, |_| {
-            move |dy: Tensor, flow: &mut Flow| {
-                let (dy, mut dx) = (take(&dy)?, memory.dirty(b * c * plane));
-                dx.par_chunks_mut(c * plane).zip(dy.par_chunks(c)).for_each(|(dx, dy)| {
-                    let pixels = dx.chunks_exact_mut(c);
-                    wide(|| pixels.for_each(|dx| dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx = each * dy)));
-                });
-                flow.add(x, tensor(dx, &dims)?)
-            }
-        }))
-    }
-
-    /// The generalised mean of each whole channel, `mean(max(x, 1e-6)^p)^(1/p)`: `[b, h, w, c]` → `[b, c]`.
-    /// `p = 1` is the mean of what is positive, large `p` the maximum; 3 is usual.
-    pub fn gem(&mut self, x: &Var, p: f32) -> Result<Var, OpsError> {
-        let [b, c, plane] = planes("gem", x.dims())?;
-        if !(p.is_finite() && p > 0.0) {
-            return Err(OpsError::shape("gem", format!("a power above 0, not {p}"), x.dims()));
-        }
-        if let Some(y) = self.dry(0, b * c * plane, &[b, c])? {
-            return Ok(y);
-        }
-        // The cube is GeM's usual power, and powf costs ten times a product.
-        let raise = move |x: f32| if p == 3.0 { x * x * x } else { x.powf(p) };
-        let mut pooled = vec![0.0; b * c];
-        floats("gem", x.peek(), |x| {
-            pooled.par_chunks_mut(c).zip(x.par_chunks(c * plane)).for_each(|(y, x)| {
-                for x in x.chunks_exact(c) {
-                    y.iter_mut().zip(x).for_each(|(y, x)| *y += raise(x.max(GEM_LEAST)));
-                }
-                y.iter_mut().for_each(|y| *y = (*y / plane as f32).powf(1.0 / p));
-            });
-            Ok(())
-        })?;
-        let (memory, x) = (self.memory().clone(), x.clone());
-        Ok(self.record(tensor(pooled, &[b, c])?, |y| {
-            let y = y.clone();
-            move |dy: Tensor, flow: &mut Flow| {
-                let (dy, mut dx) = (take(&dy)?, memory.dirty(b * c * plane));
-                floats("gem", y.peek(), |y| {
-                    let slopes = y.iter().zip(&dy).map(|(y, dy)| dy * y.powf(1.0 - p) / plane as f32);
-                    let slopes: Vec<f32> = slopes.collect();
-                    floats("gem", x.peek(), |x| {
-                        let images = dx.par_chunks_mut(c * plane).zip(x.par_chunks(c * plane));
-                        images.zip(slopes.par_chunks(c)).for_each(|((dx, x), slopes)| {
-                            for (dx, x) in dx.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
-                                for ((dx, x), slope) in dx.iter_mut().zip(x).zip(slopes) {
-                                    let power = if p == 3.0 { x * x } else { x.max(GEM_LEAST).powf(p - 1.0) };
-                                    *dx = if *x < GEM_LEAST { 0.0 } else { slope * power };
-                                }
-                            }
-                        });
-                        Ok(())
-                    })
-                })?;
-                flow.add(x.target(), tensor(dx, x.dims())?)
-            }
-        }))
-    }
-}
-
-/// Pictures, channels and pixels.
-fn planes(op: &'static str, x: &[usize]) -> Result<[usize; 3], OpsError> {
-    match x {
-        &[b, h, w, c] if b * h * w * c > 0 => Ok([b, c, h * w]),
-        _ => Err(OpsError::shape(op, "an input [b, h, w, c] with at least one pixel", x)),
     }
 }
 
