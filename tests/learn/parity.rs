@@ -54,6 +54,10 @@ networks! {
     resnext50_32x4d
     swin_tiny_patch4_window7_224
     swinv2_tiny_window8_256
+    vit_small_patch14_reg4_dinov2
+    vit_tiny_patch16_224
+    vit_wee_patch16_reg1_gap_256
+    vit_xsmall_patch16_clip_224
 }
 
 /// timm: `sum(p.numel() for p in create_model(name).parameters())`, and multiply-adds at 224 pixels

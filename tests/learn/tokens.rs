@@ -82,7 +82,7 @@ fn check_linear(outer: &[usize], c: usize, d: usize, act: Act, draws: &mut Draws
     close(&format!("db {what}"), &floats(grads.get(bias).expect("db")), &db, 1e-4);
 }
 
-const ACTS: [Act; 5] = [Act::None, Act::Relu, Act::Silu, Act::Gelu, Act::QuickGelu];
+const ACTS: [Act; 6] = [Act::None, Act::Relu, Act::Silu, Act::Gelu, Act::QuickGelu, Act::GeluTanh];
 
 fn layer_norm(x: &[f64], w: &[f64], b: &[f64]) -> Vec<f64> {
     let c = w.len();
@@ -122,7 +122,7 @@ proptest! {
     #[test]
     fn the_linear_layer_at_any_size(
         (outer, rows, c, d) in (1usize..4, 1usize..90, 1usize..40, 1usize..40),
-        act in 0usize..5,
+        act in 0usize..6,
         seed in any::<u64>(),
     ) {
         check_linear(&[outer, rows], c, d, ACTS[act], &mut Seed::new(seed).draws());

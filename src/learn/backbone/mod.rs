@@ -17,6 +17,7 @@ mod preset;
 mod resnet;
 mod swin;
 mod table;
+mod vit;
 mod weights;
 
 use std::path::PathBuf;
@@ -75,6 +76,9 @@ struct Backbone {
 impl Backbone {
     fn new(settings: &Settings, params: &mut Params, seed: Option<Seed>) -> Result<Backbone, BackboneError> {
         let preset = preset(&settings.name)?;
+        if settings.pool == (Pool::Token {}) && !preset.config.has_token() {
+            return Err(BackboneError::NoToken(settings.name.clone()));
+        }
         let mut maker = Maker::new(params, seed);
         let trunk = preset.config.build(&mut maker)?;
         let pool = Pooling::new(settings.pool, &mut maker)?;
@@ -135,6 +139,9 @@ pub enum BackboneError {
         /// Those there are.
         known: String,
     },
+    /// The pooling asks for a class token, which this network lacks.
+    #[error("{0} has no class token; pool = {{ kind = \"avg\" }} and \"gem\" take what it has")]
+    NoToken(String),
     /// The `weights` key is of a kind that comes later.
     #[error("weights = {0:?} is not built yet; download the file and give its path, ending in .safetensors")]
     NotBuilt(String),

@@ -1,7 +1,7 @@
 //! The table of the networks: the families' tables, one after the other.
 
 use super::maker::Maker;
-use super::{BackboneError, Trunk, resnet, swin};
+use super::{BackboneError, Trunk, resnet, swin, vit};
 use crate::learn::ops::OpsError;
 
 /// One network and what its published weights expect of a picture (timm's `pretrained_cfg`).
@@ -34,6 +34,8 @@ pub(super) enum Config {
     Resnet(resnet::Resnet),
     /// Transformers whose attention looks into windows.
     Swin(swin::Swin),
+    /// Vision transformers.
+    Vit(vit::Vit),
 }
 
 impl Config {
@@ -42,7 +44,15 @@ impl Config {
         match self {
             Config::Resnet(config) => resnet::build(config, maker),
             Config::Swin(config) => swin::build(config, maker),
+            Config::Vit(config) => vit::build(config, maker),
         }
+    }
+}
+
+impl Config {
+    /// Whether a class token stands for the picture.
+    pub(super) fn has_token(&self) -> bool {
+        matches!(self, Config::Vit(config) if config.has_token())
     }
 }
 
@@ -59,7 +69,7 @@ pub(super) const IMAGENET: Preset = Preset {
     crop: 0.875,
 };
 
-const FAMILIES: &[&[Preset]] = &[resnet::PRESETS, swin::PRESETS];
+const FAMILIES: &[&[Preset]] = &[resnet::PRESETS, swin::PRESETS, vit::PRESETS];
 
 /// All networks' names, for the declared table.
 pub(super) const NAMES: &[&str] = &{

@@ -20,6 +20,8 @@ pub enum Act {
     Gelu,
     /// `x · sigmoid(1.702·x)`, as OpenAI's CLIP.
     QuickGelu,
+    /// GELU by its tanh form, as SigLIP.
+    GeluTanh,
 }
 
 impl Act {
@@ -32,6 +34,7 @@ impl Act {
             Act::Silu => math::silu(x),
             Act::Gelu => math::gelu(x),
             Act::QuickGelu => math::quick_gelu(x),
+            Act::GeluTanh => math::gelu_tanh(x),
         }
     }
 
@@ -50,6 +53,7 @@ impl Act {
             Act::Silu => g * math::silu_slope(x),
             Act::Gelu => g * math::gelu_slope(x),
             Act::QuickGelu => g * math::quick_gelu_slope(x),
+            Act::GeluTanh => g * math::gelu_tanh_slope(x),
         }
     }
 }
@@ -78,6 +82,10 @@ macro_rules! with_act {
             }
             Act::QuickGelu => {
                 const $name: Act = Act::QuickGelu;
+                $body
+            }
+            Act::GeluTanh => {
+                const $name: Act = Act::GeluTanh;
                 $body
             }
         }

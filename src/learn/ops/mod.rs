@@ -26,6 +26,7 @@ mod patches;
 mod pool;
 mod simd;
 mod tape;
+mod tokens;
 mod window;
 
 pub use act::Act;
@@ -35,6 +36,7 @@ pub use pool::Window;
 pub(crate) use simd::wide;
 pub(crate) use tape::hollow;
 pub use tape::{Flow, Grads, Kind, Layer, Network, ParamId, Params, Spent, Tape, Var};
+pub use tokens::Positions;
 pub use window::{Likeness, Offsets, WindowAttention, Windows, log_places};
 
 /// What can go wrong in an operation.

@@ -24,7 +24,13 @@ EMBEDDING, BATCH, RATE, STEPS = 16, 3, 0.0005, 3
 BUDGET, SAMPLES = 14000, 32
 HERE = pathlib.Path(__file__).parent
 # Further arguments of timm.create_model, where a network needs them for a small picture.
-OPTIONS = {}
+OPTIONS = {
+    # Positions follow the picture's size; a pooling of the patches comes after the norm, as for the published weights.
+    "vit_tiny_patch16_224": {"dynamic_img_size": True},
+    "vit_small_patch14_reg4_dinov2": {"dynamic_img_size": True, "fc_norm": False},
+    "vit_wee_patch16_reg1_gap_256": {"dynamic_img_size": True},
+    "vit_xsmall_patch16_clip_224": {"dynamic_img_size": True},
+}
 # Families that timm makes for one size of picture; the cases give that size as `img_size`.
 SIZED = ("swin_", "swinv2_")
 
