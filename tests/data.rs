@@ -9,3 +9,4 @@ mod guessing;
 mod layouts;
 mod mistakes;
 mod remembering;
+mod spelling;

@@ -21,11 +21,36 @@ pub struct Place {
     pub at: usize,
     /// Whether `at` counts lines of text.
     pub text: bool,
+    /// Where the same mistake stands again, ascending.
+    pub again: Vec<usize>,
+}
+
+/// Further places of one mistake that are named; the rest is counted.
+const NAMED: usize = 4;
+
+impl Place {
+    /// A line of a text table.
+    pub fn line(file: &Path, at: usize) -> Place {
+        Place { file: file.to_owned(), at, text: true, again: Vec::new() }
+    }
+
+    /// "line" or "row".
+    fn unit(&self) -> &'static str {
+        if self.text { "line" } else { "row" }
+    }
 }
 
 impl fmt::Display for Place {
+    /// `train.csv line 3`, or `train.csv line 3 (also in 5, 9 and 12 more)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.file.display(), if self.text { "line" } else { "row" }, self.at)
+        write!(f, "{} {} {}", self.file.display(), self.unit(), self.at)?;
+        let named: Vec<String> = self.again.iter().take(NAMED).map(usize::to_string).collect();
+        match (named.as_slice(), self.again.len() - named.len()) {
+            ([], _) => Ok(()),
+            (_, more @ 1..) => write!(f, " (also in {} and {more} more)", named.join(", ")),
+            ([only], _) => write!(f, " (also in {only})"),
+            ([first @ .., last], _) => write!(f, " (also in {} and {last})", first.join(", ")),
+        }
     }
 }
 
@@ -131,7 +156,7 @@ pub enum DataError {
         message: String,
     },
     /// One id twice.
-    #[error("{place}: {column} {id} stands in {unit} {first} already; ids must be unique", id = quoted(.id), unit = if place.text { "line" } else { "row" })]
+    #[error("{place}: {column} {id} stands in {unit} {first} already; ids must be unique", id = quoted(.id), unit = place.unit())]
     DoubleId {
         /// Where it stands the second time.
         place: Place,
@@ -153,7 +178,7 @@ pub enum DataError {
         hint: &'static str,
     },
     /// 123 in one row, 123.0 in another.
-    #[error("{place}: {column} holds {value} here and {other} in {unit} {first}; one of them went through a number, write all as text", value = quoted(.value), other = quoted(.other), unit = if place.text { "line" } else { "row" })]
+    #[error("{place}: {column} holds {value} here and {other} in {unit} {first}; one of them went through a number, write all as text", value = quoted(.value), other = quoted(.other), unit = place.unit())]
     MixedNumbers {
         /// The row with the decimal point.
         place: Place,
@@ -165,6 +190,42 @@ pub enum DataError {
         other: String,
         /// Its line or row.
         first: usize,
+    },
+    /// A word for nothing among numbers.
+    #[error("{place}: {column} is {value} among numbers, a program's word for an empty cell; fill it in or leave it empty", value = quoted(.value))]
+    GapWord {
+        /// The row.
+        place: Place,
+        /// The column.
+        column: String,
+        /// The word.
+        value: String,
+    },
+    /// An id that is a text, where nearly all are numbers.
+    #[error("{place}: {column} is {value}, while {numbers} other rows hold numbers; mend it, or write mixed_ids = \"allow\" in [data] of toji.toml if it is meant", value = quoted(.value))]
+    StrayText {
+        /// The row.
+        place: Place,
+        /// The column.
+        column: String,
+        /// The text.
+        value: String,
+        /// Rows with numbers.
+        numbers: usize,
+    },
+    /// An id that a number's spelling parts from the same id in another table.
+    #[error("{place}: {column} {value} is {other} in {theirs}; ids are text, and one of the two went through a number: write both alike", value = quoted(.value), other = quoted(.other))]
+    Spelling {
+        /// Where it stands in the sample submission.
+        place: Place,
+        /// The column there.
+        column: String,
+        /// The id there.
+        value: String,
+        /// The id in the table of the photos to look up.
+        other: String,
+        /// Where it stands there.
+        theirs: Place,
     },
     /// A path that is refused.
     #[error("{place}: the path {path} {why}", path = quoted(.path))]
@@ -187,16 +248,12 @@ pub enum DataError {
         value: String,
     },
     /// Pictures are missing or unreadable and `toji.toml` does not say to skip them.
-    #[error("{count} of {total} pictures cannot be used; the first is {path} ({place}): {why}; repair them, or write unreadable = \"skip\" in [data] of toji.toml", path = plain(&first.path.display().to_string()), why = plain(&first.why))]
+    #[error("{} of {total} pictures cannot be used: {}; repair them, or write unreadable = \"skip\" in [data] of toji.toml", all.len(), first_pictures(.all, .places))]
     Pictures {
-        /// How many.
-        count: usize,
         /// Of how many.
         total: usize,
-        /// Where the first is listed.
-        place: Place,
-        /// The first.
-        first: Box<Skipped>,
+        /// Where the first ones are listed.
+        places: Vec<Place>,
         /// All of them.
         all: Vec<Skipped>,
     },
@@ -222,6 +279,20 @@ pub enum DataError {
 
 fn meant(nearest: &Option<String>) -> String {
     nearest.as_ref().map_or_else(String::new, |n| format!("did you mean {}? ", quoted(n)))
+}
+
+/// Pictures that are named one by one.
+pub(crate) const PICTURES: usize = 3;
+
+fn first_pictures(all: &[Skipped], places: &[Place]) -> String {
+    let one = |(s, place): (&Skipped, &Place)| {
+        format!("{} ({place}): {}", plain(&s.path.display().to_string()), plain(&s.why))
+    };
+    let named: Vec<String> = all.iter().zip(places).map(one).collect();
+    match all.len() - named.len() {
+        0 => named.join("; "),
+        more => format!("{}; and {more} more", named.join("; ")),
+    }
 }
 
 impl DataError {

@@ -14,17 +14,15 @@
 pub mod augment;
 pub mod batch;
 pub mod competition;
-pub mod content;
-pub mod decode;
 pub mod error;
 pub mod folds;
-pub mod guess;
-pub mod layout;
 pub mod manifest;
+pub mod picture;
 pub mod synth;
 pub mod table;
 
-pub use competition::{Competition, FACTS};
+pub use competition::{Competition, FACTS, guess};
 pub use error::DataError;
 pub use folds::{Fold, SECTIONS, TECHNIQUES};
-pub use manifest::{Manifest, Photo, Role};
+pub use manifest::{Manifest, Photo, Role, layout};
+pub use picture::{content, decode};

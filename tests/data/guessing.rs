@@ -36,6 +36,8 @@ fn one_table_and_a_folder_of_pictures() {
     data.layout          "table"  (one table lists the photos)
     data.table           "manifest.csv"  (it lists files and labels in 8 rows)
     data.images          "images"  (the table's first pictures are there)
+    data.columns.image   "image"  (its files are there)
+    data.columns.label   "label"  (by its name; its values repeat)
     data.columns.coarse  "coarse"  (by its name; a second label level)
     note: recipes can divide by "split": [folds] scheme = "column", column = "split", train = "train", eval = "test"
     note: recipes can divide by "open_set": [folds] scheme = "column", column = "open_set", train = "train", eval = "eval"
@@ -59,6 +61,8 @@ fn the_toml_is_commented() {
     layout = "table"  # one table lists the photos
     table = "manifest.csv"  # it lists files and labels in 8 rows
     images = "images"  # the table's first pictures are there
+    columns.image = "image"  # its files are there
+    columns.label = "label"  # by its name; its values repeat
     columns.coarse = "coarse"  # by its name; a second label level
 
     # recipes can divide by "split": [folds] scheme = "column", column = "split", train = "train", eval = "test"
@@ -78,17 +82,21 @@ fn nishika_in_a_folder_of_its_own() {
     ground.pictures(&["input/train/a.jpg", "input/train/b.jpg", "input/train/c.jpg", "input/train/d.jpg"]);
     ground.pictures(&["input/cite/e.jpg", "input/test/f.jpg"]);
     insta::assert_snapshot!(guessed(&ground), @r#"
-    competition.name      "PROJECT"  (the folder's name)
-    data.layout           "nishika"  (train.csv, cite.csv and test.csv stand side by side)
-    data.folder           "input"  (the tables are there)
-    data.images.train     "train"  (the table's first pictures are there)
-    data.images.gallery   "cite"  (the table's first pictures are there)
-    data.images.query     "test"  (the table's first pictures are there)
-    data.columns.label    "meigara"  (the level that Nishika's sake competition scored)
-    submission.sample     "sample_submission.csv"  (by its name)
-    submission.columns    ["gid", "cite_gid"]  (the sample's header)
-    submission.separator  " "  (as in the sample's first row)
-    submission.count      3  (as in the sample's first row)
+    competition.name            "PROJECT"  (the folder's name)
+    data.layout                 "nishika"  (train.csv, cite.csv and test.csv stand side by side)
+    data.folder                 "input"  (the tables are there)
+    data.images.train           "train"  (the table's first pictures are there)
+    data.images.gallery         "cite"  (the table's first pictures are there)
+    data.images.query           "test"  (the table's first pictures are there)
+    data.columns.id             "gid"  (by its name; its values are unique)
+    data.columns.image          "filename"  (its files are there)
+    data.columns.label          "meigara"  (the level that Nishika's sake competition scored)
+    data.columns.gallery_id     "cite_gid"  (by its name; its values are unique)
+    data.columns.gallery_image  "cite_filename"  (its files are there)
+    submission.sample           "sample_submission.csv"  (by its name)
+    submission.columns          ["gid", "cite_gid"]  (the sample's header)
+    submission.separator        " "  (as in the sample's first row)
+    submission.count            3  (as in the sample's first row)
     note: the tables list 4 photos for training, 1 to look up and 1 to be found
     "#);
 }
@@ -127,10 +135,12 @@ fn query_and_gallery_columns() {
     let ground = Ground::with(&[("df.csv", rows)]);
     ground.pictures(&["a.jpg", "b.jpg", "c.jpg", "d.jpg"]);
     insta::assert_snapshot!(guessed(&ground), @r#"
-    competition.name  "PROJECT"  (the folder's name)
-    data.layout       "query-gallery"  (there are is_query and is_gallery columns)
-    data.table        "df.csv"  (it lists files and labels in 4 rows)
-    data.images       "."  (the table's first pictures are there)
+    competition.name    "PROJECT"  (the folder's name)
+    data.layout         "query-gallery"  (there are is_query and is_gallery columns)
+    data.table          "df.csv"  (it lists files and labels in 4 rows)
+    data.images         "."  (the table's first pictures are there)
+    data.columns.image  "path"  (its files are there)
+    data.columns.label  "label"  (by its name; its values repeat)
     note: the tables list 2 photos for training, 1 to look up and 1 to be found
     "#);
 }
@@ -145,11 +155,71 @@ fn secret_rows_are_looked_up_among_each_other() {
     data.layout          "table"  (one table lists the photos)
     data.table           "all.csv"  (it lists files and labels in 6 rows)
     data.images          "."  (the table's first pictures are there)
+    data.columns.id      "id"  (by its name; its values are unique)
+    data.columns.image   "image"  (its files are there)
+    data.columns.label   "label"  (by its name; its values repeat)
     data.columns.split   "split"  (by its name and its values)
     data.splits.train    ["train"]  (by the value's name)
     data.splits.query    ["test"]  (these rows have no label: each is looked up among the others)
     data.splits.gallery  ["test"]  (these rows have no label: each is looked up among the others)
     note: the tables list 4 photos for training, 2 to look up and 2 to be found
+    "#);
+}
+
+#[test]
+fn training_validation_and_test() {
+    let head = "image,label,split\na.jpg,x,train\nb.jpg,x,train\nc.jpg,y,train\nd.jpg,x,val\ne.jpg,x,val\n";
+    let pictures = ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg", "f.jpg", "g.jpg"];
+    let told = [("labelled", "f.jpg,y,test\ng.jpg,y,test\n"), ("secret", "f.jpg,,test\ng.jpg,,test\n"), ("none", "")]
+        .map(|(name, test)| {
+            let ground = Ground::with(&[("all.csv", &format!("{head}{test}"))]);
+            ground.pictures(&pictures);
+            format!("{name}\n{}", guessed(&ground))
+        });
+    // Under another name the column is known by its values.
+    let ground = Ground::with(&[("all.csv", &head.replace("split", "part"))]);
+    ground.pictures(&pictures);
+    assert!(guessed(&ground).contains("data.columns.split  \"part\"  (by its values)"));
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    labelled
+    competition.name     "PROJECT"  (the folder's name)
+    data.layout          "table"  (one table lists the photos)
+    data.table           "all.csv"  (it lists files and labels in 7 rows)
+    data.images          "."  (the table's first pictures are there)
+    data.columns.image   "image"  (its files are there)
+    data.columns.label   "label"  (by its name; its values repeat)
+    data.columns.split   "split"  (by its name and its values)
+    data.splits.train    ["train", "val"]  (by the values' names; recipes hold the second part out)
+    data.splits.query    ["test"]  (by the value's name: kept for the end, each is looked up among the others)
+    data.splits.gallery  ["test"]  (by the value's name: kept for the end, each is looked up among the others)
+    note: the first recipe divides by the split column: [folds] scheme = "column", column = "split", train = ["train"], eval = ["val"]
+    note: the tables list 5 photos for training, 2 to look up and 2 to be found
+
+    secret
+    competition.name     "PROJECT"  (the folder's name)
+    data.layout          "table"  (one table lists the photos)
+    data.table           "all.csv"  (it lists files and labels in 7 rows)
+    data.images          "."  (the table's first pictures are there)
+    data.columns.image   "image"  (its files are there)
+    data.columns.label   "label"  (by its name; its values repeat)
+    data.columns.split   "split"  (by its name and its values)
+    data.splits.train    ["train", "val"]  (by the values' names; recipes hold the second part out)
+    data.splits.query    ["test"]  (these rows have no label: each is looked up among the others)
+    data.splits.gallery  ["test"]  (these rows have no label: each is looked up among the others)
+    note: the first recipe divides by the split column: [folds] scheme = "column", column = "split", train = ["train"], eval = ["val"]
+    note: the tables list 5 photos for training, 2 to look up and 2 to be found
+
+    none
+    competition.name    "PROJECT"  (the folder's name)
+    data.layout         "table"  (one table lists the photos)
+    data.table          "all.csv"  (it lists files and labels in 5 rows)
+    data.images         "."  (the table's first pictures are there)
+    data.columns.image  "image"  (its files are there)
+    data.columns.label  "label"  (by its name; its values repeat)
+    data.columns.split  "split"  (by its name and its values)
+    data.splits.train   ["train", "val"]  (by the values' names; recipes hold the second part out)
+    note: the first recipe divides by the split column: [folds] scheme = "column", column = "split", train = ["train"], eval = ["val"]
+    note: the tables list 5 photos for training, 0 to look up and 0 to be found
     "#);
 }
 

@@ -38,6 +38,12 @@ fn tables() {
         ("empty label", said("image,label\na.jpg,x\nb.jpg,\n")),
         ("mixed ids", said("id,image,label\n123,a.jpg,x\n124.0,b.jpg,x\n")),
         ("mixed labels", said("id,image,label\n1,a.jpg,7.0\n2,b.jpg,7\n")),
+        ("a text among ids", said("id,image,label\n123,a.jpg,x\nabc,b.jpg,x\n124,c.jpg,x\n125,c.jpg,x\n")),
+        ("text ids", said("id,image,label\na1,a.jpg,x\nb2,b.jpg,x\n12,c.jpg,x\n")),
+        ("a gap written out", said("id,image,label\n1,a.jpg,7\n2,b.jpg,NaN\n3,c.jpg,8\n")),
+        ("several ragged", said("image,label\na.jpg\nb.jpg,x\nc.jpg,x,y\nd.jpg\n")),
+        ("several empty labels", said("image,label\na.jpg,\nb.jpg,x\nc.jpg,\nd.jpg,\ne.jpg,\nf.jpg,\ng.jpg,\n")),
+        ("several double ids", said("id,image,label\n1,a.jpg,x\n1,b.jpg,x\n2,c.jpg,x\n2,c.jpg,x\n")),
         ("absolute", said("image,label\n/etc/passwd,x\n")),
         ("outside", said("image,label\n../secret.jpg,x\n")),
         ("backslash", said("image,label\nsub\\a.jpg,x\n")),
@@ -67,6 +73,12 @@ fn tables() {
     empty label: t.csv line 3: label is empty; a training photo needs a label; fill it in or delete the row
     mixed ids: t.csv line 3: id holds "124.0" here and "123" in line 2; one of them went through a number, write all as text
     mixed labels: t.csv line 2: label holds "7.0" here and "7" in line 3; one of them went through a number, write all as text
+    a text among ids: t.csv line 3: id is "abc", while 3 other rows hold numbers; mend it, or write mixed_ids = "allow" in [data] of toji.toml if it is meant
+    text ids: 3 photos
+    a gap written out: t.csv line 3: label is "NaN" among numbers, a program's word for an empty cell; fill it in or leave it empty
+    several ragged: t.csv line 2 (also in 4 and 5): 1 field, the header has 2; a value with the separator in it must stand in quotes
+    several empty labels: t.csv line 2 (also in 4, 5, 6, 7 and 1 more): label is empty; a training photo needs a label; fill it in or delete the row
+    several double ids: t.csv line 3 (also in 5): id "1" stands in line 2 already; ids must be unique
     absolute: t.csv line 2: the path "/etc/passwd" is absolute; a table may only name files inside the images' folder, set data.images
     outside: t.csv line 2: the path "../secret.jpg" leads out of the images' folder; set data.images to the folder above
     backslash: t.csv line 2: the path "sub\a.jpg" has Windows separators; write / instead of \
@@ -103,7 +115,7 @@ fn pictures_are_counted_and_listed() {
     ground.file("images/c.jpg", b"<html>404</html>");
     ground.file("images/d.jpg", &huge_png());
     let error = ground.manifest(TABLE).unwrap_err();
-    insta::assert_snapshot!(ground.told(&error), @r#"4 of 5 pictures cannot be used; the first is images/b.jpg (t.csv line 3): the JPEG is truncated: the end of the file is missing; repair them, or write unreadable = "skip" in [data] of toji.toml"#);
+    insta::assert_snapshot!(ground.told(&error), @r#"4 of 5 pictures cannot be used: images/b.jpg (t.csv line 3): the JPEG is truncated: the end of the file is missing; images/c.jpg (t.csv line 4): not a picture: it starts with neither a JPEG, a PNG nor a WebP header; images/d.jpg (t.csv line 5): 30000 × 30000 pixels, the limit is 100000000 pixels (data.max_megapixels); and 1 more; repair them, or write unreadable = "skip" in [data] of toji.toml"#);
     let DataError::Pictures { all, .. } = error else { panic!("{error}") };
     let listed: Vec<String> = all.iter().map(|s| format!("{} {}", s.path.display(), s.why)).collect();
     insta::assert_snapshot!(listed.join("\n"), @r"

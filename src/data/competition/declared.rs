@@ -97,6 +97,13 @@ const DATA: Section = Section {
             "What to do about pictures that are missing or cannot be read: stop, or leave them out and list them.",
         ),
         Param::new(
+            "mixed_ids",
+            Kind::Choice(&["error", "allow"]),
+            Default::Is(Literal::Text("error")),
+            "What to do about an id such as abc where nearly all others (19 of 20) are numbers, as a rule a row that \
+             slipped: stop, or take it. A column of texts with some numbers among them is never refused.",
+        ),
+        Param::new(
             "max_megapixels",
             Kind::Float { min: 0.01, max: 10_000.0 },
             Default::Is(Literal::Float(100.0)),

@@ -5,6 +5,7 @@
 //! `layout = "nishika"` and a folder are enough.
 
 mod declared;
+pub mod guess;
 
 use std::path::{Path, PathBuf};
 
@@ -12,8 +13,8 @@ use serde::Deserialize;
 
 use crate::base::Value;
 
-use super::decode::Limits;
 use super::error::DataError;
+use super::picture::decode::Limits;
 use super::table::Encoding;
 
 pub use declared::FACTS;
@@ -58,6 +59,8 @@ pub struct Data {
     pub splits: Splits,
     /// Whether missing and unreadable pictures are left out instead of being an error.
     pub skip_unreadable: bool,
+    /// Whether a text may be an id where nearly all ids are numbers.
+    pub mixed_ids: bool,
     /// What a picture may cost.
     pub limits: Limits,
     /// How text tables are encoded.
@@ -290,6 +293,7 @@ struct WrittenData {
     #[serde(default)]
     splits: WrittenSplits,
     unreadable: Option<String>,
+    mixed_ids: Option<String>,
     max_megapixels: Option<f64>,
     encoding: Option<String>,
 }
@@ -393,6 +397,7 @@ impl WrittenData {
             suffix: self.suffix.unwrap_or_default(),
             columns: self.columns.resolve(self.layout),
             splits: self.splits.resolve(),
+            mixed_ids: self.mixed_ids.as_deref() == Some("allow"),
             skip_unreadable: self.unreadable.as_deref() == Some("skip"),
             limits: Limits { pixels: (megapixels * 1e6) as u64, ..Limits::default() },
             encoding: match self.encoding.as_deref() {

@@ -6,6 +6,7 @@
 //! the images' folder changes nothing, relabelling one photo does.
 
 mod file;
+pub mod layout;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -13,10 +14,10 @@ use std::path::{Path, PathBuf};
 use crate::base::{Cancel, Key, KeyWriter, Progress};
 
 use super::competition::Competition;
-use super::content::{self, Content};
-use super::error::{DataError, counted};
-use super::layout::{Listing, Row};
+use super::error::{DataError, PICTURES, counted};
+use super::picture::content::{self, Content, Stamp};
 use super::table::Texts;
+use layout::{Listing, Row};
 
 /// All photos of a competition, in the order of the tables (training, gallery, queries).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -99,6 +100,8 @@ pub struct Report {
     pub cached: usize,
     /// Pictures that were read.
     pub read: usize,
+    /// What the files of all photos were when they were looked at, then those of the photos that were left out.
+    pub stamps: Vec<Option<Stamp>>,
 }
 
 impl Manifest {
@@ -117,8 +120,14 @@ impl Manifest {
         let paths: Vec<&Path> = listing.rows.iter().map(|row| row.path.as_path()).collect();
         let limits = &competition.data.limits;
         let contents = content::contents(&competition.root, &paths, limits, cache, cancel, progress)?;
-        let mut report =
-            Report { notes: std::mem::take(&mut listing.notes), cached: contents.cached, read: contents.read };
+        let both = || contents.of.iter().zip(&contents.stamps);
+        let of = |wanted: bool| both().filter(move |(c, _)| matches!(c, Content::Picture { .. }) == wanted);
+        let mut report = Report {
+            notes: std::mem::take(&mut listing.notes),
+            cached: contents.cached,
+            read: contents.read,
+            stamps: of(true).chain(of(false)).map(|(_, stamp)| *stamp).collect(),
+        };
         let manifest = Manifest::of(listing, contents.of, competition.data.skip_unreadable)?;
         if !manifest.skipped.is_empty() {
             let pictures = counted(manifest.skipped.len(), "picture");
@@ -140,21 +149,17 @@ impl Manifest {
         };
         let total = listing.rows.len();
         let mut skipped = Vec::new();
-        let mut first = None;
+        let mut places = Vec::new();
         for (row, content) in listing.rows.iter().zip(&contents) {
             if let Content::Unusable(why) = content {
-                first = first.or(Some(row));
+                if places.len() < PICTURES {
+                    places.push(listing.place(row));
+                }
                 skipped.push(left_out(row, why));
             }
         }
-        if let (Some(row), Some(example), false) = (first, skipped.first(), skip) {
-            return Err(DataError::Pictures {
-                count: skipped.len(),
-                total,
-                place: listing.place(row),
-                first: Box::new(example.clone()),
-                all: skipped,
-            });
+        if !skipped.is_empty() && !skip {
+            return Err(DataError::Pictures { total, places, all: skipped });
         }
         let usable: Vec<(&Row, Key, u32, u32)> = listing
             .rows

@@ -72,7 +72,13 @@ impl Table {
     pub fn place(&self, row: usize) -> Place {
         let from = self.lines.partition_point(|(first, _)| *first <= row);
         let offset = from.checked_sub(1).map_or(1, |i| self.lines[i].1);
-        Place { file: self.file.clone(), at: row + offset, text: !self.lines.is_empty() }
+        Place { at: row + offset, text: !self.lines.is_empty(), ..Place::line(&self.file, 0) }
+    }
+
+    /// Where some rows (from 0, ascending, at least one) with the same mistake stand.
+    pub fn places(&self, rows: &[usize]) -> Place {
+        let again = rows.iter().skip(1).map(|&row| self.place(row).at).collect();
+        Place { again, ..self.place(rows.first().copied().unwrap_or_default()) }
     }
 
     /// The column with a name, if there is one.
@@ -96,7 +102,7 @@ impl Table {
     }
 
     fn text(file: &Path, bytes: Vec<u8>, wanted: Encoding) -> Result<Table, DataError> {
-        let place = |at: usize| Place { file: file.to_owned(), at, text: true };
+        let place = |at: usize| Place::line(file, at);
         // NUL is looked for first, so that a picture or an archive is not called badly encoded.
         let utf16 = bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF");
         if let Some(at) = bytes.iter().position(|&b| b == 0).filter(|_| !utf16) {
@@ -116,7 +122,9 @@ impl Table {
             scan::Fault::OpenQuote => DataError::OpenQuote(place(line)),
             scan::Fault::StrayQuote => DataError::StrayQuote(place(line)),
             scan::Fault::SecondHeader => DataError::SecondHeader(place(line)),
-            scan::Fault::Ragged { expected, found } => DataError::Ragged { place: place(line), expected, found },
+            scan::Fault::Ragged { expected, found, again } => {
+                DataError::Ragged { place: Place { again, ..place(line) }, expected, found }
+            }
         })?;
         if seen.rows == 0 {
             return Err(DataError::Empty { file: file.to_owned(), header: !seen.header.is_empty() });

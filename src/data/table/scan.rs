@@ -25,7 +25,12 @@ pub(super) enum Fault {
     Nul,
     OpenQuote,
     StrayQuote,
-    Ragged { expected: usize, found: usize },
+    Ragged {
+        expected: usize,
+        found: usize,
+        /// Lines of later rows that have another length than the header as well.
+        again: Vec<usize>,
+    },
     SecondHeader,
 }
 
@@ -40,14 +45,21 @@ struct Record {
     inner_lines: usize,
 }
 
-/// Looks over the bytes. `Ok` with an empty header when there is nothing but blank lines.
+/// Looks over the bytes. `Ok` with an empty header when there is nothing but blank lines. After a row of another
+/// length the rest is looked over as well, for more of them; any other fault ends the look.
 pub(super) fn scan(bytes: &[u8], separator: u8) -> Result<Scan, (usize, Fault)> {
     let mut seen = Scan::default();
     let (mut at, mut line) = (0, 1);
     let mut header: Option<&[u8]> = None;
     let mut offset = None;
+    let mut ragged: Option<(usize, usize, Vec<usize>)> = None;
     while at < bytes.len() {
-        let record = record(bytes, at, separator).map_err(|(inner, fault)| (line + inner, fault))?;
+        let record = match record(bytes, at, separator) {
+            Ok(record) => record,
+            // What is wrong after a ragged row may come of it.
+            Err(_) if ragged.is_some() => break,
+            Err((inner, fault)) => return Err((line + inner, fault)),
+        };
         let text = &bytes[at..record.end];
         match header {
             _ if text.trim_ascii().is_empty() => seen.blank.push(at..record.next),
@@ -55,10 +67,11 @@ pub(super) fn scan(bytes: &[u8], separator: u8) -> Result<Scan, (usize, Fault)> 
                 seen.header = fields(text, separator);
                 header = Some(text);
             }
-            Some(header) if header == text => return Err((line, Fault::SecondHeader)),
-            Some(_) if record.fields != seen.header.len() => {
-                return Err((line, Fault::Ragged { expected: seen.header.len(), found: record.fields }));
-            }
+            Some(header) if header == text && ragged.is_none() => return Err((line, Fault::SecondHeader)),
+            Some(_) if record.fields != seen.header.len() => match &mut ragged {
+                None => ragged = Some((line, record.fields, Vec::new())),
+                Some((.., again)) => again.push(line),
+            },
             Some(_) => {
                 if offset != Some(line - seen.rows) {
                     offset = Some(line - seen.rows);
@@ -70,7 +83,10 @@ pub(super) fn scan(bytes: &[u8], separator: u8) -> Result<Scan, (usize, Fault)> 
         line += 1 + record.inner_lines;
         at = record.next;
     }
-    Ok(seen)
+    match ragged {
+        None => Ok(seen),
+        Some((line, found, again)) => Err((line, Fault::Ragged { expected: seen.header.len(), found, again })),
+    }
 }
 
 /// One record, from `start`.
@@ -159,8 +175,12 @@ mod tests {
 
     #[test]
     fn faults_have_their_lines() {
-        assert_eq!(fault("a,b\n1,2\n3\n"), (3, Fault::Ragged { expected: 2, found: 1 }));
-        assert_eq!(fault("a,b\n1,2,3\n"), (2, Fault::Ragged { expected: 2, found: 3 }));
+        assert_eq!(fault("a,b\n1,2\n3\n"), (3, Fault::Ragged { expected: 2, found: 1, again: vec![] }));
+        assert_eq!(
+            fault("a,b\n1,2\n3\n4,5\n6,7,8\na,b\n9\n1,\"two\n"),
+            (3, Fault::Ragged { expected: 2, found: 1, again: vec![5, 7] })
+        );
+        assert_eq!(fault("a,b\n1,2,3\n"), (2, Fault::Ragged { expected: 2, found: 3, again: vec![] }));
         assert_eq!(fault("a,b\n\"x\ny\",2\n1,2\na,b\n"), (5, Fault::SecondHeader));
         assert_eq!(fault("a,b\n1,\"two\n3,4\n"), (2, Fault::OpenQuote));
         assert_eq!(fault("a,b\n\"1\n2\",\"three\n"), (3, Fault::OpenQuote));

@@ -7,11 +7,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::super::competition::Competition;
-use super::super::error::DataError;
-use super::super::manifest::Role;
-use super::super::table::{Table, Texts};
+use super::rows::Found;
 use super::{Listing, left_out, one_table};
+use crate::data::competition::Competition;
+use crate::data::error::DataError;
+use crate::data::manifest::Role;
+use crate::data::table::{Table, Texts};
 
 pub(super) fn read(competition: &Competition, file: &Path) -> Result<Listing, DataError> {
     let data = &competition.data;
@@ -24,7 +25,7 @@ pub(super) fn read(competition: &Competition, file: &Path) -> Result<Listing, Da
         None => None,
     };
     let mut counts = BTreeMap::new();
-    let rows = one_table::rows(competition, &one_table::source(competition, &table)?, |row| {
+    let Found { rows, mut notes } = one_table::rows(competition, &one_table::source(competition, &table)?, |row| {
         if split.is_some_and(|split| data.splits.train.iter().any(|value| value == split.get(row))) {
             return Ok(Some(Role::Train));
         }
@@ -39,7 +40,7 @@ pub(super) fn read(competition: &Competition, file: &Path) -> Result<Listing, Da
             }
         })
     })?;
-    let notes = split.map_or_else(Vec::new, |split| left_out(&table, split.name, &counts));
+    notes.extend(split.into_iter().flat_map(|split| left_out(&table, split.name, &counts)));
     Ok(Listing { rows, notes, tables: vec![table] })
 }
 

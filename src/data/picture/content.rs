@@ -16,7 +16,7 @@ use crate::base::files::{self, FileError};
 use crate::base::{Cancel, Key, Progress};
 
 use super::decode::{self, Fault, Limits};
-use super::error::DataError;
+use crate::data::error::DataError;
 
 /// What is known of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub enum Content {
 pub struct Contents {
     /// One for each path.
     pub of: Vec<Content>,
+    /// What each file was when it was looked at; `None` where there was none.
+    pub stamps: Vec<Option<Stamp>>,
     /// How many were known from the cache.
     pub cached: usize,
     /// How many files were read.
@@ -71,7 +73,7 @@ pub struct Verified {
 
 /// What identifies an unchanged file without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+pub struct Stamp {
     bytes: u64,
     /// Nanoseconds since 1970.
     modified: i64,
@@ -109,15 +111,15 @@ pub fn contents(
     progress: &dyn Progress,
 ) -> Result<Contents, DataError> {
     let mut entries = load(cache);
-    let mut of: Vec<Option<Content>> = paths
+    let (mut of, mut stamps): (Vec<Option<Content>>, Vec<Option<Stamp>>) = paths
         .par_iter()
         .with_min_len(256)
         .map(|path| {
-            let entry = entries.get(&*name(path))?;
-            let stamp = fs::metadata(root.join(path)).ok().map(|m| Stamp::of(&m))?;
-            (entry.stamp == stamp).then(|| entry.content(limits))
+            let stamp = Stamp::at(&root.join(path));
+            let known = entries.get(&*name(path)).filter(|entry| Some(entry.stamp) == stamp);
+            (known.map(|entry| entry.content(limits)), stamp)
         })
-        .collect();
+        .unzip();
     cancel.check()?;
     let missing: Vec<usize> = (0..of.len()).filter(|&i| of[i].is_none()).collect();
     let reader = Reader {
@@ -140,6 +142,7 @@ pub fn contents(
                 continue;
             };
             of[i] = Some(look.content);
+            stamps[i] = look.stamp;
             if let Some(entry) = look.entry.filter(|entry| entry.stamp.modified < young) {
                 entries.insert(name(paths[i]).into(), entry);
                 learnt = true;
@@ -154,7 +157,8 @@ pub fn contents(
     }
     let cached = of.len() - missing.len();
     let unread = || Content::Unusable("it was not read".to_owned());
-    Ok(Contents { of: of.into_iter().map(|c| c.unwrap_or_else(unread)).collect(), cached, read: missing.len() })
+    let of = of.into_iter().map(|c| c.unwrap_or_else(unread)).collect();
+    Ok(Contents { of, stamps, cached, read: missing.len() })
 }
 
 /// Reads all files again, whatever the cache says, tells what differs and corrects the cache.
@@ -219,6 +223,8 @@ struct Reader<'a> {
 /// What reading a file gave; the entry is what may be remembered.
 struct Look {
     content: Content,
+    /// Taken before the bytes were read.
+    stamp: Option<Stamp>,
     entry: Option<Entry>,
 }
 
@@ -229,9 +235,10 @@ impl Reader<'_> {
             return None;
         }
         let file = self.root.join(path);
+        let stamp = Stamp::at(&file);
         let look = match self.read(&file) {
-            Ok(entry) => Look { content: entry.content(self.limits), entry: Some(entry) },
-            Err(fault) => Look { content: Content::Unusable(told(&fault)), entry: None },
+            Ok(entry) => Look { content: entry.content(self.limits), stamp, entry: Some(entry) },
+            Err(fault) => Look { content: Content::Unusable(told(&fault)), stamp, entry: None },
         };
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         if done.is_multiple_of(64) || done == self.total {
@@ -278,6 +285,11 @@ impl Entry {
 }
 
 impl Stamp {
+    /// The stamp of a file; `None` when there is none.
+    pub fn at(file: &Path) -> Option<Stamp> {
+        fs::metadata(file).ok().map(|metadata| Stamp::of(&metadata))
+    }
+
     #[cfg(unix)]
     fn of(metadata: &Metadata) -> Stamp {
         use std::os::unix::fs::MetadataExt;

@@ -6,12 +6,12 @@
 
 use std::path::Path;
 
-use super::super::competition::Competition;
-use super::super::error::DataError;
-use super::super::manifest::Role;
-use super::super::table::Table;
-use super::rows::Source;
+use super::rows::{Found, Source};
 use super::{Listing, images};
+use crate::data::competition::Competition;
+use crate::data::error::DataError;
+use crate::data::manifest::Role;
+use crate::data::table::Table;
 
 pub(super) fn read(
     competition: &Competition,
@@ -56,7 +56,9 @@ pub(super) fn read(
             suffix: &data.suffix,
         };
         let folder = images::folder(competition, &table, image, role)?;
-        listing.rows.extend(source.rows(|_| Ok(Some(role)), |_| folder.clone())?);
+        let Found { rows, notes } = source.rows(data.mixed_ids, |_| Ok(Some(role)), |_| folder.clone())?;
+        listing.rows.extend(rows);
+        listing.notes.extend(notes);
         listing.tables.push(table);
     }
     Ok(listing)

@@ -52,6 +52,12 @@ const LABELS: &[&str] = &[
 ];
 const COARSE: &[&str] =
     &["coarse", "category", "brand_id", "brand", "species", "super_class", "superclass", "alphabet", "group", "class"];
+/// Values of a split column for photos to learn from.
+pub(super) const TRAINING: &[&str] = &["train", "training"];
+/// Values for photos that are held out while a recipe is worked on.
+pub(super) const VALIDATION: &[&str] = &["val", "valid", "validation", "dev"];
+/// Values for photos that the host, or the last examination, looks up.
+pub(super) const TEST: &[&str] = &["test", "testing", "eval", "private"];
 const SPLITS: &[&str] = &["split", "subset", "set", "phase", "usage", "role"];
 
 impl Columns {
@@ -81,7 +87,10 @@ pub(super) fn of(table: &Table, place: &Option<Place>) -> Columns {
         repeated(table, texts)
             .is_some_and(|values| values.len() <= 10 && values.iter().any(|v| v.to_lowercase().starts_with("train")))
     });
-    let (split, used) = take(split.map(|name| Found { name, why: "by its name and its values".to_owned() }));
+    let split = split
+        .map(|name| Found { name, why: "by its name and its values".to_owned() })
+        .or_else(|| by_parts(table, &used).map(|name| Found { name, why: "by its values".to_owned() }));
+    let (split, used) = take(split);
     let label = named(table, LABELS, &used, repeats)
         .map(|name| Found { name, why: "by its name; its values repeat".to_owned() })
         .or_else(|| finest(table, &used));
@@ -90,6 +99,19 @@ pub(super) fn of(table: &Table, place: &Option<Place>) -> Columns {
         .map(|name| Found { name, why: "by its name; a second label level".to_owned() });
     let flags = ["is_query", "is_gallery"].iter().all(|name| table.find(name).is_some());
     Columns { image, id, label, coarse, split, flags, seen: place.is_some() }
+}
+
+/// The column, whatever its name, that holds nothing but words for parts, training and validation among them.
+fn by_parts(table: &Table, used: &[String]) -> Option<String> {
+    let speaks = |name: &&String| {
+        let Some(values) = table.find(name).and_then(|texts| repeated(table, texts)) else { return false };
+        let is = |words: &[&str], value: &String| words.contains(&value.to_lowercase().as_str());
+        let part = |value: &String| is(TRAINING, value) || is(VALIDATION, value) || is(TEST, value);
+        values.iter().all(part)
+            && values.iter().any(|value| is(TRAINING, value))
+            && values.iter().any(|value| is(VALIDATION, value))
+    };
+    table.names().iter().filter(|name| !used.contains(name)).find(speaks).cloned()
 }
 
 /// The first of some names that is there, is not used yet and fits.

@@ -6,11 +6,11 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::super::competition::{Competition, Images};
-use super::super::error::{DataError, listed};
-use super::super::manifest::Role;
-use super::super::table::{Table, Texts};
 use super::rows::leaves;
+use crate::data::competition::{Competition, Images};
+use crate::data::error::{DataError, listed};
+use crate::data::manifest::Role;
+use crate::data::table::{Table, Texts};
 
 /// How many of a table's first pictures are looked for.
 const TRIED: usize = 20;

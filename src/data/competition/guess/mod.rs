@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 use crate::base::Value;
 use crate::base::text::plain;
 
-use super::competition::Competition;
-use super::error::{DataError, counted, listed, quoted};
-use super::layout::Listing;
-use super::manifest::Role;
-use super::table::Table;
+use crate::data::competition::Competition;
+use crate::data::error::{DataError, counted, listed, quoted};
+use crate::data::layout::Listing;
+use crate::data::manifest::Role;
+use crate::data::table::Table;
 
 use columns::{Found, repeated};
 use look::Surroundings;
@@ -29,6 +29,28 @@ pub struct Guess {
     pub facts: Vec<Fact>,
     /// What else is worth saying: other tables, how recipes could use a column, what the tables hold.
     pub notes: Vec<String>,
+    /// How recipes should divide the training photos, where the tables say.
+    pub folds: Option<Division>,
+}
+
+/// A column that divides the photos to learn from: `[folds] scheme = "column"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Division {
+    /// The column.
+    pub column: String,
+    /// Its values for training.
+    pub train: Vec<String>,
+    /// Its values for photos that are held out.
+    pub eval: Vec<String>,
+}
+
+impl Division {
+    /// The keys of a recipe's `[folds]` table, one a line.
+    pub fn toml(&self) -> String {
+        let list = |values: &[String]| written(&Value::List(values.iter().map(|value| text(value)).collect()));
+        let (column, train, eval) = (written(&text(&self.column)), list(&self.train), list(&self.eval));
+        format!("scheme = \"column\"\ncolumn = {column}\ntrain = {train}\neval = {eval}")
+    }
 }
 
 /// One guessed fact.
@@ -48,7 +70,7 @@ pub struct Fact {
 /// When it cannot be listed, or no table in it lists pictures; the error says what was looked at.
 pub fn guess(folder: &Path) -> Result<Guess, DataError> {
     let surroundings = Surroundings::of(folder)?;
-    let mut guess = Guess { facts: Vec::new(), notes: Vec::new() };
+    let mut guess = Guess { facts: Vec::new(), notes: Vec::new(), folds: None };
     let (samples, tables): (Vec<&PathBuf>, Vec<&PathBuf>) =
         surroundings.tables.iter().partition(|path| look::is_sample(path));
     let mut read = Vec::new();
@@ -128,11 +150,9 @@ impl Guess {
         self.facts.push(Fact { key: key.to_owned(), value, why: why.into() });
     }
 
-    /// Says a column unless the layout assumes that name already.
-    fn column(&mut self, key: &str, found: &Found, assumed: &str) {
-        if found.name != assumed {
-            self.say(&format!("data.columns.{key}"), text(&found.name), found.why.clone());
-        }
+    /// Says a column, also one whose name the layout assumes: a person should see what is taken for what.
+    fn column(&mut self, key: &str, found: &Found) {
+        self.say(&format!("data.columns.{key}"), text(&found.name), found.why.clone());
     }
 
     /// Says the tables' folder unless it is that of `toji.toml`.
@@ -193,21 +213,21 @@ fn nishika(guess: &mut Guess, tables: &[(&Path, Table)], surroundings: &Surround
         suffix(guess, a);
     }
     if let Some(id) = &of_train.id {
-        guess.column("id", id, "gid");
+        guess.column("id", id);
     }
-    guess.column("image", image, "filename");
+    guess.column("image", image);
     // Both of Nishika's levels by their own names: the wider one is scored.
     match train.1.find("meigara") {
         Some(_) => guess.say("data.columns.label", text("meigara"), "the level that Nishika's sake competition scored"),
         None => {
-            guess.column("label", label, "meigara");
+            guess.column("label", label);
             if let Some(coarse) = &of_train.coarse {
-                guess.column("coarse", coarse, "brand_id");
+                guess.column("coarse", coarse);
             }
         }
     }
-    guess.column("gallery_id", of_gallery.id.as_ref().unwrap_or(gallery_image), "cite_gid");
-    guess.column("gallery_image", gallery_image, "cite_filename");
+    guess.column("gallery_id", of_gallery.id.as_ref().unwrap_or(gallery_image));
+    guess.column("gallery_image", gallery_image);
     true
 }
 
@@ -244,12 +264,12 @@ fn one_table<'a>(guess: &mut Guess, tables: &[(&'a Path, Table)], surroundings: 
         suffix(guess, &place);
     }
     if let Some(id) = &columns.id {
-        guess.column("id", id, "id");
+        guess.column("id", id);
     }
-    guess.column("image", image, if flags { "path" } else { "image" });
-    guess.column("label", label, "label");
+    guess.column("image", image);
+    guess.column("label", label);
     if let Some(coarse) = &columns.coarse {
-        guess.column("coarse", coarse, if flags { "category" } else { "" });
+        guess.column("coarse", coarse);
     }
     if !flags {
         splits(guess, table, &columns, label);
@@ -268,10 +288,17 @@ fn one_table<'a>(guess: &mut Guess, tables: &[(&'a Path, Table)], surroundings: 
             written(&text(&eval))
         ));
     }
+    if let Some(folds) = &guess.folds {
+        let folds = folds.toml().replace('\n', ", ");
+        guess.notes.push(format!("the first recipe divides by the split column: [folds] {folds}"));
+    }
     Some(path)
 }
 
 /// The roles of the split column, if its values say any.
+///
+/// Training, validation and test: the first two are learnt from and held out by a recipe's folds, the third is what
+/// the host (or the last examination) looks up.
 fn splits(guess: &mut Guess, table: &Table, columns: &columns::Columns, label: &Found) {
     let Some(split) = &columns.split else { return };
     let (Some(values), Some(labels)) = (table.find(&split.name), table.find(&label.name)) else { return };
@@ -279,12 +306,10 @@ fn splits(guess: &mut Guess, table: &Table, columns: &columns::Columns, label: &
     let with = |words: &[&str]| -> Vec<String> {
         parts.iter().filter(|value| words.contains(&value.to_lowercase().as_str())).cloned().collect()
     };
-    let (train, query, gallery) = (
-        with(&["train", "training"]),
-        with(&["query", "queries"]),
-        with(&["gallery", "index", "database", "reference"]),
-    );
-    let secret = with(&["test", "eval", "private"]);
+    let (train, query, gallery) =
+        (with(columns::TRAINING), with(&["query", "queries"]), with(&["gallery", "index", "database", "reference"]));
+    let held = with(columns::VALIDATION);
+    let secret = with(columns::TEST);
     let hidden = |value: &String| (0..table.rows()).all(|row| values.get(row) != value || labels.get(row).is_empty());
     let list = |values: &[String]| Value::List(values.iter().map(|value| text(value)).collect());
     if train.is_empty() {
@@ -295,6 +320,18 @@ fn splits(guess: &mut Guess, table: &Table, columns: &columns::Columns, label: &
         guess.say("data.splits.train", list(&train), "by the value's name");
         guess.say("data.splits.query", list(&query), "by the value's name");
         guess.say("data.splits.gallery", list(&gallery), "by the value's name");
+    } else if !held.is_empty() && !held.iter().any(hidden) {
+        guess.say("data.columns.split", text(&split.name), split.why.clone());
+        let both = [&train[..], &held[..]].concat();
+        guess.say("data.splits.train", list(&both), "by the values' names; recipes hold the second part out");
+        let why = match secret.iter().all(hidden) {
+            true => "these rows have no label: each is looked up among the others",
+            false => "by the value's name: kept for the end, each is looked up among the others",
+        };
+        for key in ["data.splits.query", "data.splits.gallery"].into_iter().filter(|_| !secret.is_empty()) {
+            guess.say(key, list(&secret), why);
+        }
+        guess.folds = Some(Division { column: split.name.clone(), train, eval: held });
     } else if !secret.is_empty() && secret.iter().all(hidden) {
         guess.say("data.columns.split", text(&split.name), split.why.clone());
         guess.say("data.splits.train", list(&train), "by the value's name");

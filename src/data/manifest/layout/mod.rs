@@ -7,17 +7,19 @@
 //! in one place, [`rows`].
 
 mod images;
+mod kinds;
 mod nishika;
 mod one_table;
 mod query_gallery;
 mod rows;
+mod sample;
 
 use std::path::PathBuf;
 
-use super::competition::{Competition, Layout, Tables};
-use super::error::{DataError, Place, counted, quoted};
-use super::manifest::Role;
-use super::table::Table;
+use crate::data::competition::{Competition, Layout, Tables};
+use crate::data::error::{DataError, Place, counted, quoted};
+use crate::data::manifest::Role;
+use crate::data::table::Table;
 
 /// All rows of the tables, in their order.
 #[derive(Debug, Default)]
@@ -71,8 +73,19 @@ impl Listing {
             notes.extend(table.notes.iter().map(|note| format!("{name}: {note}")));
         }
         notes.append(&mut listing.notes);
+        // A submission would be refused for it; training is not touched.
+        let spelling = sample::spelling(competition, &listing).unwrap_or_else(Some);
+        notes.extend(spelling.map(|error| error.to_string()));
         listing.notes = notes;
         Ok(listing)
+    }
+
+    /// An id of the photos to look up that the sample submission spells as another number: `7` for `007`.
+    ///
+    /// # Errors
+    /// When the sample is there and is no table.
+    pub fn spelling(&self, competition: &Competition) -> Result<Option<DataError>, DataError> {
+        sample::spelling(competition, self)
     }
 
     /// Where a row stands.

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::super::competition::{Competition, Splits};
-use super::super::error::{DataError, listed, quoted};
-use super::super::manifest::Role;
-use super::super::table::{Table, Texts};
-use super::rows::Source;
+use super::rows::{Found, Source};
 use super::{Listing, images, left_out};
+use crate::data::competition::{Competition, Splits};
+use crate::data::error::{DataError, listed, quoted};
+use crate::data::manifest::Role;
+use crate::data::table::{Table, Texts};
 
 pub(super) fn read(competition: &Competition, file: &Path) -> Result<Listing, DataError> {
     let data = &competition.data;
@@ -22,7 +22,7 @@ pub(super) fn read(competition: &Competition, file: &Path) -> Result<Listing, Da
         Some(split) => Some(table.column(&split.name, "data.columns.split")?),
         None => None,
     };
-    let rows = rows(competition, &source, |row| {
+    let Found { rows, mut notes } = rows(competition, &source, |row| {
         let Some(split) = split else { return Ok(Some(Role::Train)) };
         let role = role_of(&data.splits, split.get(row))?;
         if role.is_none() {
@@ -39,7 +39,7 @@ pub(super) fn read(competition: &Competition, file: &Path) -> Result<Listing, Da
             listed(values)
         )));
     }
-    let notes = split.map_or_else(Vec::new, |split| left_out(&table, split.name, &counts));
+    notes.extend(split.into_iter().flat_map(|split| left_out(&table, split.name, &counts)));
     Ok(Listing { rows, notes, tables: vec![table] })
 }
 
@@ -65,7 +65,7 @@ pub(super) fn rows(
     competition: &Competition,
     source: &Source<'_>,
     role: impl FnMut(usize) -> Result<Option<Role>, DataError>,
-) -> Result<Vec<super::Row>, DataError> {
+) -> Result<Found, DataError> {
     let roles = (0..source.table.rows()).map(role).collect::<Result<Vec<_>, _>>()?;
     let mut folders = BTreeMap::new();
     for role in roles.iter().flatten() {
@@ -73,7 +73,11 @@ pub(super) fn rows(
             folders.insert(*role, images::folder(competition, source.table, source.image, *role)?);
         }
     }
-    source.rows(|row| Ok(roles[row]), |role| folders.get(&role).cloned().unwrap_or_default())
+    source.rows(
+        competition.data.mixed_ids,
+        |row| Ok(roles[row]),
+        |role| folders.get(&role).cloned().unwrap_or_default(),
+    )
 }
 
 fn role_of(splits: &Splits, value: &str) -> Result<Option<Role>, DataError> {
