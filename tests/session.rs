@@ -175,6 +175,62 @@ fn a_submission_is_valid_in_all_three_layouts() {
 }
 
 #[test]
+fn a_query_whose_picture_is_broken_gets_a_filler_and_is_named() {
+    let project = Project::new();
+    let table = fs::read_to_string(project.path("data/sample/test.csv")).unwrap();
+    let (id, name) = table.lines().nth(2).unwrap().split_once(',').unwrap();
+    fs::write(project.path("data/sample/images").join(name), b"no picture").unwrap();
+    let (code, told) = failure(&project.toji(&["submit", "quick", "--rung", "smoke"]));
+    assert!(code == 1 && told.contains(name) && told.contains("test.csv line 3"), "{told}");
+
+    let facts = fs::read_to_string(project.path("toji.toml")).unwrap();
+    project.write("toji.toml", &facts.replace("[data.columns]", "unreadable = \"skip\"\n\n[data.columns]"));
+    let done = project.json(&["submit", "quick", "--rung", "smoke"]);
+    let done = done.last().unwrap();
+    assert_eq!((&done["rows"], &done["filled"][0]["query"]), (&Json::from(76), &Json::from(id)));
+    let list = fs::read_to_string(project.path(".toji/unusable-pictures.txt")).unwrap();
+    assert!(list.starts_with(id) && list.contains("not a picture"), "{list}");
+    let written = fs::read_to_string(project.path("submissions/quick.csv")).unwrap();
+    let row = written.lines().find(|line| line.starts_with(&format!("{id},"))).unwrap();
+    assert_eq!(row.split([',', ' ']).count(), 21);
+    assert!(fs::read_to_string(project.path("ledger.jsonl")).unwrap().contains("\"filled\":1"));
+    let said = project.toji(&["submit", "quick", "--rung", "smoke"]);
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(
+        said.contains("1 row is a filler") && said.contains(&format!("{id} (data/sample/images/{name})")),
+        "{said}"
+    );
+
+    // Ids that went through a number are refused before anything is trained, with both files.
+    let sample = fs::read_to_string(project.path("data/sample/sample_submission.csv")).unwrap();
+    let spelled = sample.lines().map(|line| line.replacen(',', ".0,", 1)).collect::<Vec<_>>().join("\n");
+    project.write("data/sample/sample_submission.csv", &spelled.replacen("gid.0", "gid", 1));
+    let (code, told) = failure(&project.toji(&["submit", "quick"]));
+    assert!(code == 1 && told.contains("sample_submission.csv line 2") && told.contains("test.csv line 2"), "{told}");
+    let (_, told) = failure(&project.toji(&["plan", "quick", "--untimed"]));
+    assert!(told.contains("note:") && told.contains("sample_submission.csv line 2"), "{told}");
+}
+
+#[test]
+fn the_lock_names_the_weights_with_hash_and_licence() {
+    let project = Project::new();
+    let weights = b"not really weights";
+    fs::write(project.path("own.safetensors"), weights).unwrap();
+    project.write("recipes/quick.md", &QUICK.replace("weights = \"none\"", "weights = \"own.safetensors\""));
+    // What is in the file is met by the training; the lock is there from the first moment.
+    let (code, told) = failure(&project.toji(&["run", "quick"]));
+    assert!(code == 1 && told.contains("own.safetensors"), "{told}");
+    let run = fs::read_dir(project.path(".toji/runs")).unwrap().flatten().next().unwrap().path();
+    let lock = fs::read_to_string(run.join("recipe.lock.toml")).unwrap();
+    let lock: toml::Value = toml::from_str(&lock).unwrap();
+    let used = lock["weights"].as_array().unwrap();
+    let text = |key: &str| used[0][key].as_str().unwrap();
+    assert_eq!(used.len(), 1);
+    let hash = toji::base::Key::of_bytes(weights).to_string();
+    assert_eq!((text("file"), text("blake3"), text("licence")), ("own.safetensors", hash.as_str(), "unknown"));
+}
+
+#[test]
 fn mistakes_are_told_with_their_place_and_wrong_use_is_two() {
     let project = Project::new();
     project.write(
@@ -252,6 +308,18 @@ fn without_a_terminal_lines_are_plain_and_the_board_is_printed() {
     assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
     let board = String::from_utf8(project.toji(&[]).stdout).unwrap();
     assert!(board.contains("quick") && board.contains("01-baseline") && !board.contains('\x1b'), "{board}");
+
+    // Another scheme of folds has other queries: no difference, and the reason; so too where the pin comes from.
+    project.write("recipes/other.md", &QUICK.replace("k = 4", "k = 3"));
+    project.write(".toji/pin", "quick");
+    project.json(&["run", "other", "--rung", "smoke"]);
+    let board = String::from_utf8(project.toji(&[]).stdout).unwrap();
+    assert!(
+        board.contains("not paired") && board.contains("note: other: no difference to quick: its queries"),
+        "{board}"
+    );
+    assert!(board.contains("note: quick was pinned here; toji.toml pins 01-baseline"), "{board}");
+
     let curves = project.path("curves.svg");
     project.json(&["plot", "quick", "--out", curves.to_str().unwrap()]);
     assert!(fs::read_to_string(curves).unwrap().contains("MRR@20"));

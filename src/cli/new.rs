@@ -41,8 +41,12 @@ pub fn new(context: &Context, args: &Args) -> Result<(), Failure> {
     files::publish(&facts, guessed.toml().as_bytes()).map_err(|error| Failure::failed(error.to_string()))?;
     let recipe = folder.join("recipes").join("00-first-pour.md");
     let fresh = !recipe.exists();
+    let first = match &guessed.folds {
+        Some(folds) => FIRST.replace("scheme = \"holdout\"", &folds.toml()),
+        None => FIRST.to_owned(),
+    };
     if fresh {
-        files::publish(&recipe, FIRST.as_bytes()).map_err(|error| Failure::failed(error.to_string()))?;
+        files::publish(&recipe, first.as_bytes()).map_err(|error| Failure::failed(error.to_string()))?;
     }
     let fitted = fit_to_the_data(context, &folder, &recipe, fresh)?;
     if context.say.is_json() {

@@ -46,6 +46,7 @@ pub fn plan(context: &Context, args: &Args) -> Result<(), Failure> {
     let cancel = surroundings::stop_on_signals();
     let photos = Photos::read(&project, &context.say, &cancel)?;
     context.say.wipe();
+    photos.notes.iter().for_each(|note| context.say.error(&format!("note: {}", plain(note))));
     let mut board = Board::new();
     board.refresh(&Runs::open(&project.toji));
     let mut history = History::load(&project.store, &context.around.machine);

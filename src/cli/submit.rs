@@ -4,11 +4,15 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use toji::base::text::plain;
+use toji::session::photos::UNUSABLE;
 use toji::session::{Photos, Rung, submit as handing_in};
 
 use super::failure::Failure;
 use super::run::Teller;
 use super::{Context, surroundings};
+
+/// Fillers that are named one by one.
+const LISTED: usize = 10;
 
 /// Arguments.
 #[derive(clap::Args)]
@@ -50,6 +54,22 @@ pub fn submit(context: &Context, args: &Args) -> Result<(), Failure> {
             done.rows,
             done.file_hash.short()
         )));
+        if let [first, rest @ ..] = done.filled.as_slice() {
+            let rows = if rest.is_empty() {
+                "1 row is a filler, since its query's picture".to_owned()
+            } else {
+                format!("{} rows are fillers, since their queries' pictures", rest.len() + 1)
+            };
+            context.say.line(&format!(
+                "{rows} cannot be used (the gallery photos that the others found most often stand there):"
+            ));
+            for filled in std::iter::once(first).chain(rest).take(LISTED) {
+                context.say.line(&plain(&format!("  {} ({}): {}", filled.query, filled.file.display(), filled.why)));
+            }
+            if done.filled.len() > LISTED {
+                context.say.line(&format!("  and {} more; all are in .toji/{UNUSABLE}", done.filled.len() - LISTED));
+            }
+        }
         context.say.line(&format!("local {} {:.4} [{low:.4}, {high:.4}]; noted in ledger.jsonl", done.metric, done.cv));
     }
     Ok(())

@@ -109,6 +109,9 @@ fn watch(mut survey: Survey, feed: &Sender<Feed>, wake: Sender<Wake>, woken: &Re
                 Ok(Wake::Changed) => break,
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
+                    if survey.glance() {
+                        break;
+                    }
                     let (now, busy) = (stamp_of(&watched), survey.is_busy());
                     // Once more when work has ended: the last words are read, and a job that came too late is seen.
                     if busy || was_busy || now != files {

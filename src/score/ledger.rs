@@ -33,6 +33,13 @@ pub struct Entry {
     pub interval: Option<[f64; 2]>,
     /// When it was written, in whole seconds.
     pub date: Time,
+    /// Queries that were answered by a filler, since their pictures cannot be used.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub filled: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The ledger as it stands.
@@ -116,6 +123,7 @@ mod tests {
             cv: Some(0.269047619048),
             interval: Some([0.2, 0.3]),
             date: Time(1_700_000_000.0),
+            filled: 0,
         }
     }
 

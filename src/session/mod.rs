@@ -80,6 +80,14 @@ pub enum SessionError {
     /// Tables and pictures.
     #[error(transparent)]
     Data(#[from] crate::data::DataError),
+    /// Pictures that cannot be used, more than the error names.
+    #[error("{error}; all are listed in {list}")]
+    Unusable {
+        /// The error, which is told whole.
+        error: Box<crate::data::DataError>,
+        /// The file that lists them.
+        list: String,
+    },
     /// Folds.
     #[error(transparent)]
     Fold(#[from] crate::data::folds::FoldError),

@@ -6,10 +6,13 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::project::TOJI;
 use super::{Project, SessionError};
 use crate::base::{Cancel, Key, KeyWriter, Progress, files};
-use crate::data::Manifest;
 use crate::data::batch::Pictures;
+use crate::data::content::Stamp;
+use crate::data::manifest::{Report, Skipped};
+use crate::data::{DataError, Manifest};
 
 /// All photos of the project.
 pub struct Photos {
@@ -21,14 +24,16 @@ pub struct Photos {
     pub columns: Key,
     /// What the reader has to say: an encoding that was guessed, pictures that were skipped.
     pub notes: Vec<String>,
+    /// What the files of the manifest's photos were when they were looked at, then those that were left out.
+    stamps: Vec<Option<Stamp>>,
     pictures: OnceLock<Arc<Pictures>>,
 }
 
 /// The file of pictures' hashes, in `.toji`.
 pub const CACHE: &str = "pictures.cache";
 
-/// The list of pictures that were left out, in `.toji`.
-const SKIPPED: &str = "left-out.txt";
+/// The list of pictures that cannot be used, in `.toji`.
+pub const UNUSABLE: &str = "unusable-pictures.txt";
 /// Pictures that were left out and are named in the notes; the rest is in the list.
 const TOLD: usize = 10;
 
@@ -42,16 +47,30 @@ impl Photos {
     /// The mistakes in the data, each with file and row.
     pub fn read(project: &Project, progress: &dyn Progress, cancel: &Cancel) -> Result<Photos, SessionError> {
         let cache = project.toji.join(CACHE);
-        let (manifest, report) = Manifest::read(&project.competition, &cache, cancel, progress)?;
-        let mut notes = report.notes;
+        let list = |all: &[Skipped]| {
+            let lines: Vec<String> =
+                all.iter().map(|s| format!("{} ({}): {}", s.id, s.path.display(), s.why)).collect();
+            files::publish(&project.toji.join(UNUSABLE), (lines.join("\n") + "\n").as_bytes()).map(|()| lines)
+        };
+        let (manifest, report) = match Manifest::read(&project.competition, &cache, cancel, progress) {
+            Ok(read) => read,
+            Err(DataError::Pictures { all, total, places }) => {
+                list(&all)?;
+                let more = all.len() > places.len();
+                let error = DataError::Pictures { all, total, places };
+                return Err(match more {
+                    true => SessionError::Unusable { error: Box::new(error), list: format!("{TOJI}/{UNUSABLE}") },
+                    false => error.into(),
+                });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Report { mut notes, stamps, .. } = report;
         if !manifest.skipped.is_empty() {
-            let line =
-                |s: &crate::data::manifest::Skipped| format!("left out {} ({}): {}", s.id, s.path.display(), s.why);
-            let all: Vec<String> = manifest.skipped.iter().map(line).collect();
-            files::publish(&project.toji.join(SKIPPED), (all.join("\n") + "\n").as_bytes())?;
-            notes.extend(all.iter().take(TOLD).cloned());
+            let all = list(&manifest.skipped)?;
+            notes.extend(all.iter().take(TOLD).map(|line| format!("left out {line}")));
             if all.len() > TOLD {
-                notes.push(format!("… and {} more; all are in .toji/{SKIPPED}", all.len() - TOLD));
+                notes.push(format!("… and {} more; all are in {TOJI}/{UNUSABLE}", all.len() - TOLD));
             }
         }
         let mut columns = KeyWriter::new("columns 1");
@@ -65,7 +84,7 @@ impl Photos {
             }
         }
         let (key, columns) = (manifest.key(), columns.finish());
-        Ok(Photos { key, columns, manifest, notes, pictures: OnceLock::new() })
+        Ok(Photos { key, columns, manifest, notes, stamps, pictures: OnceLock::new() })
     }
 
     /// The pictures by their place in the manifest; decoded when asked for.
@@ -75,6 +94,21 @@ impl Photos {
             Arc::new(Pictures::new(paths, project.competition.data.limits, ROOM))
         };
         self.pictures.get_or_init(open).clone()
+    }
+
+    /// How many files [`Photos::is_changed`] can look at.
+    pub fn files(&self) -> usize {
+        self.stamps.len()
+    }
+
+    /// Whether a file is another one than when the photos were read: it changed, came or went.
+    pub fn is_changed(&self, project: &Project, file: usize) -> bool {
+        let Manifest { photos, skipped, .. } = &self.manifest;
+        let path = match photos.get(file) {
+            Some(photo) => &photo.path,
+            None => &skipped[file - photos.len()].path,
+        };
+        Stamp::at(&project.root.join(path)) != self.stamps[file]
     }
 
     /// The scored label of each photo, by its place in the manifest.

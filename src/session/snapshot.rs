@@ -23,6 +23,8 @@ pub struct Snapshot {
     pub recipes: Vec<Recipe>,
     /// The name of the recipe that the others are compared with.
     pub pin: Option<String>,
+    /// What is worth knowing and stops nothing: about the pin, about the data.
+    pub notes: Vec<String>,
     /// What the detached worker does.
     pub worker: Worker,
     /// Planning that takes long (hashing pictures for the first time).
@@ -83,6 +85,8 @@ pub struct Recipe {
     pub score: Option<Score>,
     /// Difference to the pinned recipe over the queries that both have.
     pub delta: Option<Delta>,
+    /// Why there is no difference, where both have a score.
+    pub unpaired: Option<String>,
     /// Seconds until the run ends, when known.
     pub seconds_left: Option<f64>,
     /// Why it failed, is stale, or what it does.

@@ -4,9 +4,9 @@
 //! store), runs the recipe's post steps on them, ranks, writes the file in the competition's form and
 //! notes it in the ledger. Several folds' networks answer together: their embeddings, each divided
 //! by its length, stand side by side, since the spaces of two trainings have nothing in common that a
-//! mean could use.
+//! mean could use. A query whose picture was left out as unreadable is answered by a filler, and named.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -16,6 +16,8 @@ use super::stages::{self, Bench, Task, embed};
 use super::{Photos, Project, Recipe, Rung, SessionError};
 use crate::base::{Cancel, Key, files};
 use crate::dag::{Board, Event, History, Runs};
+use crate::data::Role;
+use crate::data::layout::Listing;
 use crate::retrieve::{Embeddings, NONE, index, post};
 use crate::score::ledger::{self, Entry};
 use crate::score::submission::{self, Answer, Layout};
@@ -40,12 +42,26 @@ pub struct Submitted {
     pub cv: f64,
     /// Its 95 % interval.
     pub interval: [f64; 2],
+    /// Queries whose pictures cannot be used, answered by what the other queries found most often.
+    pub filled: Vec<Filled>,
+}
+
+/// A query that was answered without being looked up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Filled {
+    /// The query's id.
+    pub query: String,
+    /// Its picture.
+    pub file: PathBuf,
+    /// Why it cannot be used.
+    pub why: String,
 }
 
 /// Writes the submission of a recipe to `file` and notes it in the ledger.
 ///
 /// # Errors
-/// When brewing fails, the tables name no queries, or the file would not be valid.
+/// When the sample spells ids as other numbers than the tables do (before anything is brewed), when brewing fails,
+/// the tables name no queries, or the file would not be valid.
 pub fn submit(
     project: &Project,
     recipe: &Recipe,
@@ -56,6 +72,10 @@ pub fn submit(
     cancel: &Cancel,
 ) -> Result<Submitted, SessionError> {
     refuse_to_overwrite(project, file)?;
+    // Whether the sample is a table at all is judged when the file is written.
+    if let Ok(Some(spelling)) = Listing::read(&project.competition)?.spelling(&project.competition) {
+        return Err(spelling.into());
+    }
     let manner = Manner { host: true, ..Manner::default() };
     let Brewed { metric, score, interval, .. } = brew::brew(project, recipe, photos, rung, manner, listen, cancel)?;
     let mut board = Board::new();
@@ -64,7 +84,8 @@ pub fn submit(
     graph.add_host(project, recipe, photos)?;
     let tell = |event: Event| listen(&event);
     let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel };
-    let answers = answers(&bench)?;
+    let mut answers = answers(&bench)?;
+    let filled = fill(photos, &mut answers, project.competition.submission.count);
 
     let facts = &project.competition.submission;
     // A sample that the facts name must be there; the one that a layout assumes may be missing.
@@ -87,10 +108,12 @@ pub fn submit(
         cv: Some(score),
         interval: Some(interval),
         date: project.around.clock.now(),
+        filled: filled.len(),
     };
     ledger::append(&project.root.join(LEDGER), &entry)?;
     let (rows, file_hash) = (written.rows, written.hash);
-    Ok(Submitted { recipe: recipe.name.clone(), file: file.to_owned(), file_hash, rows, metric, cv: score, interval })
+    let (recipe, file) = (recipe.name.clone(), file.to_owned());
+    Ok(Submitted { recipe, file, file_hash, rows, metric, cv: score, interval, filled })
 }
 
 /// A file that is there already gives way only when the ledger knows its bytes: it is a submission then.
@@ -132,6 +155,32 @@ fn answers(bench: &Bench<'_>) -> Result<Vec<Answer>, SessionError> {
         Answer { query: id(query), items }
     };
     Ok(ranking.queries.iter().enumerate().map(answer).collect())
+}
+
+/// Answers the queries whose pictures were left out: a host wants a row for each. They get the photos that stand in
+/// most of the other lists, which are the likeliest where nothing is known, then the gallery in its order.
+fn fill(photos: &Photos, answers: &mut Vec<Answer>, count: usize) -> Vec<Filled> {
+    let left_out = photos.manifest.skipped.iter().filter(|photo| matches!(photo.role, Role::Query | Role::Both));
+    let filled: Vec<Filled> = left_out
+        .map(|photo| Filled { query: photo.id.clone(), file: photo.path.clone(), why: photo.why.clone() })
+        .collect();
+    if filled.is_empty() {
+        return filled;
+    }
+    let (_, gallery) = embed::host_places(photos);
+    let mut likely: Vec<(&str, usize)> =
+        gallery.iter().map(|&i| (photos.manifest.photos[i as usize].id.as_str(), 0)).collect();
+    let places: HashMap<&str, usize> = likely.iter().enumerate().map(|(place, (id, _))| (*id, place)).collect();
+    for item in answers.iter().flat_map(|answer| &answer.items) {
+        if let Some(&place) = places.get(item.as_str()) {
+            likely[place].1 += 1;
+        }
+    }
+    // Stable: of equally frequent ones the first in the gallery.
+    likely.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+    let items: Vec<String> = likely.iter().take(count).map(|(id, _)| (*id).to_owned()).collect();
+    answers.extend(filled.iter().map(|filled| Answer { query: filled.query.clone(), items: items.clone() }));
+    filled
 }
 
 /// The embeddings of several networks, each divided by its length, side by side.

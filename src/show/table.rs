@@ -93,7 +93,7 @@ const BOARD: &[Column] = &[
     Column { title: "", align: Align::Left, spare: 7, least: 12 },
 ];
 
-/// The board: one line a recipe, `*` before the pinned one.
+/// The board: one line a recipe, `*` before the pinned one, then notes.
 pub fn board(snapshot: &Snapshot, columns: usize) -> Vec<String> {
     let row = |recipe: &Recipe| {
         let pinned = snapshot.pin.as_ref() == Some(&recipe.name);
@@ -108,7 +108,11 @@ pub fn board(snapshot: &Snapshot, columns: usize) -> Vec<String> {
             // An older text's score is marked, so that nobody hands it in by mistake.
             score.map(|s| format!("{:.4}{}", s.value, if s.stale { "?" } else { "" })).unwrap_or_default(),
             score.map(|s| format!("{:.3}–{:.3}", s.interval[0], s.interval[1])).unwrap_or_default(),
-            delta.map(|d| format!("{:+.4}", d.value)).unwrap_or_default(),
+            match delta {
+                Some(delta) => format!("{:+.4}", delta.value),
+                None if recipe.unpaired.is_some() && !pinned => "not paired".to_owned(),
+                None => String::new(),
+            },
             delta.map(|d| format!("{:+.3}…{:+.3}", d.interval[0], d.interval[1])).unwrap_or_default(),
             recipe.seconds_left.map(duration).unwrap_or_default(),
             recipe.message.clone().unwrap_or_default(),
@@ -118,7 +122,18 @@ pub fn board(snapshot: &Snapshot, columns: usize) -> Vec<String> {
     if rows.is_empty() {
         return vec![fit("no recipe yet; write one in recipes/", columns)];
     }
-    table(BOARD, &rows, columns)
+    let mut lines = table(BOARD, &rows, columns);
+    let pin = snapshot.pin.as_deref().unwrap_or_default();
+    for recipe in snapshot.recipes.iter().filter(|recipe| snapshot.pin.as_ref() != Some(&recipe.name)) {
+        lines.extend(
+            recipe.unpaired.as_ref().map(|why| format!("note: {}: no difference to {pin}: {why}", recipe.name)),
+        );
+    }
+    lines.extend(snapshot.notes.iter().map(|note| format!("note: {note}")));
+    for line in lines.iter_mut().skip(rows.len() + 1) {
+        *line = fit(&plain(line), columns);
+    }
+    lines
 }
 
 const PLAN: &[Column] = &[

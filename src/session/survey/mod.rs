@@ -4,10 +4,14 @@
 //! the data changes) so that another look costs little. A viewer calls [`Survey::look`] when the
 //! watch says so and a few times a second while something runs; it never computes anything dear.
 //!
+//! - [`glance`]: whether pictures changed behind the tables;
+//! - [`pin`]: the recipe that the others are compared with;
 //! - [`state`]: how one recipe stands: state, epoch, time left, plan;
 //! - [`page`]: its prose and cells with what their stages last gave.
 
+mod glance;
 mod page;
+mod pin;
 mod state;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -21,13 +25,10 @@ use super::snapshot::{Counting, Delta, Problem, Snapshot, Worker};
 use super::stages::score;
 use super::watch::{Stamp, stamp};
 use super::{Photos, Project, Recipe, Rung, SessionError, Surroundings, recipe, stopwatch, worker};
-use crate::base::{Cancel, Key, Progress, Value, files};
+use crate::base::{Cancel, Key, Progress, Value};
 use crate::book::Diagnostic;
 use crate::dag::{Board, History, Lane, Queue, RunState, RunView, Runs};
 use crate::score::metric::Score;
-
-/// The file that holds the name of the pinned recipe, if one was pinned in the workbench.
-const PIN: &str = "pin";
 
 /// A process beside the viewer, which itself computes nothing that takes memory or time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,7 @@ pub struct Survey {
     samples: page::Samples,
     history_stamp: Stamp,
     tried: HashSet<Key>,
+    glance: glance::Glance,
     notice: Option<String>,
     began: bool,
 }
@@ -98,6 +100,7 @@ impl Survey {
             samples: page::Samples::default(),
             history_stamp: Stamp::new(),
             tried: HashSet::new(),
+            glance: glance::Glance::default(),
             notice: None,
             began: false,
         }
@@ -241,7 +244,7 @@ impl Survey {
         self.photos_stamp = now;
         self.plans.clear();
         let read = Photos::read(&project, progress, cancel);
-        self.photos = Some(read.map(Arc::new).map_err(|error| brew::chain(&error)));
+        self.photos = Some(read.map(Arc::new).map_err(|error| self.short(&brew::chain(&error))));
     }
 
     /// Reads recipes whose stamps changed; gives the names of those.
@@ -259,7 +262,9 @@ impl Survey {
             let parents = old.get(&file).map(|(_, recipe)| recipe.book.extends.clone()).unwrap_or_default();
             let now = stamp(std::iter::once(file.as_path()).chain(parents.iter().map(PathBuf::as_path)));
             match old.remove(&file) {
-                Some((stamp, recipe)) if stamp == now => self.recipes.push((stamp, recipe)),
+                // A broken one is read again each time: a parent that was not there (in the midst of an editor's
+                // save, say) is in no stamp.
+                Some((stamp, recipe)) if stamp == now && !recipe.is_broken() => self.recipes.push((stamp, recipe)),
                 _ => {
                     let recipe = Recipe::read(&file, schema);
                     let all = std::iter::once(file.as_path()).chain(recipe.book.extends.iter().map(PathBuf::as_path));
@@ -406,24 +411,6 @@ impl Survey {
         }
     }
 
-    fn toggle_pin(&mut self, name: &str) -> Result<String, SessionError> {
-        let taken_away = self.pin().as_deref() == Some(name);
-        let text = if taken_away { "" } else { name };
-        files::publish(&self.root.join(TOJI).join(PIN), text.as_bytes())?;
-        Ok(if taken_away { format!("{name} is no longer pinned") } else { format!("{name} is pinned") })
-    }
-
-    /// The pinned recipe: the workbench's choice, else the one in `toji.toml`.
-    fn pin(&self) -> Option<String> {
-        match files::read_text(&self.root.join(TOJI).join(PIN)) {
-            Ok(name) => Some(name.trim().to_owned()).filter(|name| !name.is_empty()),
-            Err(_) => {
-                let pin = self.project.as_ref().ok()?.competition.workbench.pin.clone()?;
-                Some(recipe::name_of(Path::new(&pin)))
-            }
-        }
-    }
-
     /// The newest run of a recipe that came to a score, and the score; it stays visible while a new run is on.
     fn scored(&mut self, name: &str) -> Option<(RunView, Arc<Scored>)> {
         let overall = |run: &&RunView| run.told.metrics.iter().any(|metric| metric.part.is_empty());
@@ -449,7 +436,7 @@ impl Survey {
         if let Some(Err(text)) = &self.photos {
             problems.extend(text.lines().map(|line| Problem { message: line.to_owned(), ..Problem::default() }));
         }
-        let pin = self.pin();
+        let (pin, pin_note) = self.pin();
         let workers = self.queue.workers();
         let waiting = self.queue.waiting();
         let busy: Vec<String> = workers.iter().flat_map(|w| &w.jobs).map(|job| job.recipe.clone()).collect();
@@ -467,16 +454,27 @@ impl Survey {
             self.recipe(recipe, waits, against.as_deref())
         });
         let recipes = shown.collect();
+        let unscored = pin.as_ref().filter(|name| pinned.is_none() && pin_note.is_none() && self.is_known(name));
+        let unscored = unscored.map(|name| format!("{name}, the pin, has no score yet: no difference is shown"));
+        let read = self.photos.as_ref().and_then(|photos| photos.as_ref().ok());
+        let of_data: Vec<String> =
+            read.map(|photos| photos.notes.iter().map(|note| self.short(note)).collect()).unwrap_or_default();
         Snapshot {
             project: self.name(),
             at: self.around.clock.now(),
             problems,
             recipes,
             pin,
+            notes: pin_note.into_iter().chain(unscored).chain(of_data).collect(),
             worker,
             planning: None,
             notice: self.notice.clone(),
         }
+    }
+
+    /// A message without the project's own folder, which is known and takes half of a narrow screen.
+    fn short(&self, text: &str) -> String {
+        text.replace(&format!("{}/", self.root.display()), "")
     }
 
     fn name(&self) -> String {

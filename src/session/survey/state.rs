@@ -26,8 +26,15 @@ impl Survey {
         let epochs = planned.as_ref().map_or(0, |planned| planned.graph.rung.epochs(planned.graph.epochs));
         let full = planned.as_ref().map_or(epochs, |planned| planned.graph.epochs);
         let at = run.as_ref().and_then(|run| epoch(run, full));
-        let running = run.clone().filter(|_| state == State::Running);
+        // Without a plan (the data has mistakes now) nobody knows how far it goes.
+        let running = run.clone().filter(|_| state == State::Running && plan.is_some());
         let seconds_left = running.as_ref().and_then(|run| self.seconds_left(run, plan, epochs, full));
+        let paired = scored.as_deref().zip(pinned).map(|(scored, pinned)| self.delta(scored, pinned));
+        let (delta, unpaired) = match paired {
+            None => (None, None),
+            Some(Ok(delta)) => (Some(delta), None),
+            Some(Err(why)) => (None, Some(why.to_owned())),
+        };
         Recipe {
             name: text.name.clone(),
             file: text.book.file.clone(),
@@ -37,7 +44,8 @@ impl Survey {
             fold: run.as_ref().filter(|_| state == State::Running).and_then(|run| fold(run, planned.as_deref())),
             epoch: at.map(|at| (at, epochs.max(1) as f64)).filter(|_| epochs > 0),
             score: scored.as_deref().map(|scored| score(scored, !fresh)),
-            delta: scored.as_deref().zip(pinned).and_then(|(scored, pinned)| self.delta(scored, pinned)),
+            delta,
+            unpaired,
             seconds_left,
             message: message(text, state, plan, run.as_ref(), self.unplanned.get(&text.name).cloned()),
             page: self.page(text, planned.as_deref(), run.as_ref(), scored_run.as_ref()),
@@ -47,18 +55,21 @@ impl Survey {
         }
     }
 
-    /// The difference to the pin; remembered, since it is drawn two thousand times.
-    fn delta(&mut self, scored: &Scored, pinned: &Scored) -> Option<Delta> {
-        if scored.fold.is_none() || scored.fold != pinned.fold {
-            return None;
+    /// The difference to the pin, or why there is none; remembered, since it is drawn two thousand times.
+    fn delta(&mut self, scored: &Scored, pinned: &Scored) -> Result<Delta, &'static str> {
+        match (&scored.fold, &pinned.fold) {
+            (Some(own), Some(pins)) if own == pins => {}
+            (Some(_), Some(_)) => return Err("its queries are other ones: [folds], the rung or the photos differ"),
+            _ => return Err("one of the two scores does not say on which folds it was made; run it again"),
         }
-        let photos = self.photos.as_ref()?.as_ref().ok()?.clone();
+        let Some(Ok(photos)) = self.photos.clone() else { return Err("the photos cannot be read") };
         let group = |photo: u32| photos.manifest.photos.get(photo as usize).and_then(|p| p.label).unwrap_or(u32::MAX);
         let draw = || {
             let found = bootstrap::paired(&scored.score, &pinned.score, group, Seed::new(BOOTSTRAP)).ok()?;
             Some(Delta { value: found.value, interval: found.interval, queries: found.queries })
         };
-        self.deltas.entry((scored.key, pinned.key)).or_insert_with(draw).clone()
+        let known = self.deltas.entry((scored.key, pinned.key)).or_insert_with(draw).clone();
+        known.ok_or("the two have no query in common, or other metrics")
     }
 
     /// The rest of the running stage at the pace since it was first seen, and the later ones as history tells;
