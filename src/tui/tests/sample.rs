@@ -16,6 +16,7 @@ pub fn snapshot() -> Snapshot {
         problems: Vec::new(),
         recipes: vec![first_pour(), baseline(), arcface(), sake(), broken(), failed(), new()],
         pin: Some("01-baseline".to_owned()),
+        notes: Vec::new(),
         worker: Worker::Busy { recipes: vec!["02-arcface".to_owned()], queued: 1 },
         planning: None,
         notice: Some("02-arcface: saved, only [post] changed".to_owned()),
@@ -39,6 +40,16 @@ pub fn empty() -> Snapshot {
         ],
         ..Snapshot::default()
     }
+}
+
+/// The same project with an older pin's folds and something to note.
+pub fn unpaired() -> Snapshot {
+    let mut all = snapshot();
+    for recipe in all.recipes.iter_mut().filter(|recipe| recipe.name == "00-first-pour") {
+        (recipe.delta, recipe.unpaired) = (None, Some("its queries are other ones: [folds] differ".to_owned()));
+    }
+    all.notes = vec!["train.csv: read as Shift_JIS".to_owned()];
+    all
 }
 
 /// The same project while it reads pictures for the first time.
@@ -135,6 +146,7 @@ fn arcface() -> Recipe {
         epoch: Some((7.4, 12.0)),
         score: score(0.7321, true),
         delta: Some(Delta { value: 0.0411, interval: [0.0122, 0.0704], queries: 1_412 }),
+        unpaired: None,
         seconds_left: Some(92.0),
         message: Some("training fold 1, 212 images/s".into()),
         page: vec![

@@ -74,7 +74,7 @@ fn status(model: &Model, ink: Ink, columns: u16) -> Option<Line<'static>> {
     }
     // The board shows them itself.
     let problem = snapshot.problems.first().filter(|_| model.view != View::Board)?;
-    Some(line(vec![ink.span(&format!("! {}: {}", words::place(problem), problem.message), Tone::Bad)]))
+    Some(line(vec![ink.span(&format!("! {}", words::mistake(problem)), Tone::Bad)]))
 }
 
 /// "hashing pictures [######----] 12,000/100,000 images".

@@ -180,6 +180,8 @@ fn difference(model: &Model, recipe: &Recipe, long: bool) -> (String, Tone) {
     match (&recipe.delta, model.is_pin(recipe)) {
         (_, true) => ("pin".to_owned(), Tone::Strong),
         (Some(delta), false) => (words::delta(delta, long), words::delta_tone(delta)),
+        // The details say why.
+        (None, false) if recipe.unpaired.is_some() => ("not paired".to_owned(), Tone::Faint),
         (None, false) => (String::new(), Tone::Plain),
     }
 }
@@ -297,7 +299,7 @@ fn detail(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
         say(&words::progress(recipe), Tone::Plain);
     }
     for problem in problems(recipe).take(2) {
-        say(&format!("{}: {}", words::place(problem), problem.message), Tone::Bad);
+        say(&words::mistake(problem), Tone::Bad);
     }
     if let Some(score) = &recipe.score {
         let stale = if score.stale { ", of an older text" } else { "" };
@@ -309,11 +311,17 @@ fn detail(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
         let queries = words::count(delta.queries as u64);
         say(&format!("{} against {pin} over {queries} queries", words::delta(delta, true)), words::delta_tone(delta));
     }
+    if let (Some(why), Some(pin), false) = (&recipe.unpaired, &model.snapshot.pin, model.is_pin(recipe)) {
+        say(&format!("no difference to {pin}: {why}"), Tone::Plain);
+    }
     if !recipe.plan.is_empty() {
         say(&plan::summary(recipe), Tone::Plain);
         for step in recipe.plan.iter().filter(|s| s.action != "reuse").take(3) {
             say(&format!("  {} {}: {}", step.action, step.stage, step.reason), Tone::Faint);
         }
+    }
+    for note in &model.snapshot.notes {
+        say(&format!("note: {note}"), Tone::Faint);
     }
     for (y, row) in (0..area.height).zip(&rows) {
         put(buffer, area, y, row);
@@ -329,7 +337,7 @@ fn detail(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
 fn problem_rows(all: &[Problem], ink: Ink, columns: usize, most: usize) -> Vec<Line<'static>> {
     let mut rows = Vec::new();
     for problem in all {
-        let text = format!("! {}: {}", words::place(problem), problem.message);
+        let text = format!("! {}", words::mistake(problem));
         let indent = line(vec![ink.span("  ", Tone::Plain)]);
         rows.extend(wrap(&line(vec![ink.span(&text, Tone::Bad)]), columns, &indent));
         if let Some(help) = &problem.help {

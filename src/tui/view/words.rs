@@ -156,6 +156,14 @@ pub fn progress(recipe: &Recipe) -> String {
     parts.join(" ")
 }
 
+/// "toji.toml:12:3: unknown key"; a mistake that names its own place has no other.
+pub fn mistake(problem: &Problem) -> String {
+    match place(problem) {
+        place if place.is_empty() => problem.message.clone(),
+        place => format!("{place}: {}", problem.message),
+    }
+}
+
 /// "toji.toml:12:3".
 pub fn place(problem: &Problem) -> String {
     let file = problem.file.display();

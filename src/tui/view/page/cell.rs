@@ -49,7 +49,7 @@ fn problem_rows(problem: &Problem, source: &str, gutter: &Span<'static>, ink: In
     let at = text::width(&text::plain(&before));
     let mut said = Vec::new();
     if source.is_empty() {
-        said.push((0, format!("! {}: {}", words::place(problem), problem.message)));
+        said.push((0, format!("! {}", words::mistake(problem))));
     } else if at < room {
         said.push((at, format!("^ {}", problem.message)));
     } else {

@@ -1,0 +1,172 @@
+//! The plan, the help and the questions.
+
+use super::{NARROW, USUAL, model, screen};
+use crate::tui::tests::sample;
+
+#[test]
+fn plan_narrow() {
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j P")), @r#"
+    Board Page Curves Plan  1 busy, 1 queued
+    02-arcface  3/7  ▸ running  holdout epo…
+    4 steps would run, time not known yet, 1
+    in the store.
+
+    ✓ reuse   data                 1s
+    ▸ run     fit fold 1       3m 20s
+      [loss] margin 17.2 → 22.9
+    ▸ run     embed fold 1         8s
+      its input fit fold 1 runs
+    ▸ run     post                <1s
+      its input embed fold 1 runs (starts by
+      itself)
+    ▸ run     score                 ?
+      its input post runs (starts by itself)
+
+    02-arcface runs already: s stops it
+
+    02-arcface: saved, only [post] changed
+    enter page r run R rung ? help q quit
+    "#);
+}
+
+#[test]
+fn plan_usual() {
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j P")), @r#"
+     Board   Page   Curves   Plan   sake-labels         worker: 02-arcface +1 queued
+     02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
+     4 steps would run, time not known yet, 1 in the store.
+
+     ✓ reuse   data                 1s
+     ▸ run     fit fold 1       3m 20s  43.0 MB  [loss] margin 17.2 → 22.9
+     ▸ run     embed fold 1         8s  43.0 MB  its input fit fold 1 runs
+     ▸ run     post                <1s  43.0 MB  its input embed fold 1 runs
+                                                 (starts by itself)
+     ▸ run     score                 ?  43.0 MB  its input post runs (starts by
+                                                 itself)
+
+     02-arcface runs already: s stops it
+
+
+
+
+
+
+
+
+
+    02-arcface: saved, only [post] changed
+    enter page  r run  R rung  s stop  p pin  c curves  j down  ? help  q quit
+    "#);
+}
+
+#[test]
+fn help_usual() {
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "?")), @r#"
+     Board   Page   Curves   Plan   sake-labels         worker: 02-arcface +1 queued
+    ┌ Keys (j and k move) ─────────────────────────────────────────────────────────┐
+    │ enter           read the recipe with its results                             │
+    │ r               run it, or go on with it                                     │
+    │ R               run it up to a rung of your choice                           │
+    │ s               stop its run, or take it out of the queue (asks first)       │
+    │ p               compare all recipes with this one; again: with none          │
+    │ c               loss and score over epochs                                   │
+    │ P               what would run, why, and for how long                        │
+    │ space           draw its curves (*); marks take the place of pin + selected  │
+    │                 + running                                                    │
+    │ x               forget all marks                                             │
+    │ j down          next recipe                                                  │
+    │ k up            recipe before                                                │
+    │ ctrl+d          half a screen down                                           │
+    │ ctrl+u          half a screen up                                             │
+    │ pgdn ctrl+f     a screen down                                                │
+    │ pgup ctrl+b     a screen up                                                  │
+    │ g home          to the first                                                 │
+    │ G end           to the last                                                  │
+    │ tab             next view                                                    │
+    └──────────────────────────────────────────────────────────────────────────────┘
+    02-arcface: saved, only [post] changed
+    esc close  j down  k up
+    "#);
+}
+
+#[test]
+fn help_narrow() {
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "?")), @r#"
+    Board Page Curves Plan  1 busy, 1 queued
+    ┌ Keys (j and k move) ─────────────────┐
+    │ enter       read the recipe with its │
+    │             results                  │
+    │ r           run it, or go on with it │
+    │ R           run it up to a rung of   │
+    │             your choice              │
+    │ s           stop its run, or take it │
+    │             out of the queue (asks   │
+    │             first)                   │
+    │ p           compare all recipes with │
+    │             this one; again: with    │
+    │             none                     │
+    │ c           loss and score over      │
+    │             epochs                   │
+    │ P           what would run, why, and │
+    │             for how long             │
+    └──────────────────────────────────────┘
+    02-arcface: saved, only [post] changed
+    esc close j down k up
+    "#);
+}
+
+#[test]
+fn stop_usual() {
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j s")), @r#"
+     Board   Page   Curves   Plan   sake-labels         worker: 02-arcface +1 queued
+      recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
+      00-first-pour     ✓ fresh   smoke       3/3 0.412  -.279 [-.310,-.246]
+      01-baseline       ✓ fresh   holdout   12/12 0.691  pin
+    ❯ 02-arcface        ▸ running holdout  7.4/12 0.732~ +.041 [+.012,+.070]  1m 32s
+      03-純米大吟醸-小… ~ stale   full      12/12 0.704~ +.013 [-.010,+.037]
+      04-broken         ✗ broken
+      05-evil·]0;owned… ! failed  holdout  1.2/12
+      06-swin   ┌ Stop ────────────────────────────────────────────────┐
+    ── 02-arcfac│ Stop 02-arcface at its next clean place?             │───── 3/7 ──
+    02 · ArcFace│ It is at holdout epoch 7.4/12; r goes on from there. │
+    training fol│                                                      │
+    MRR@20 0.732│ y     stop it     at the next clean place            │
+    +0.0411 [+0.│ n     let it run  close                              │
+    4 steps woul└──────────────────────────────────────────────────────┘
+      run fit fold 1: [loss] margin 17.2 → 22.9
+      run embed fold 1: its input fit fold 1 runs
+      run post: its input embed fold 1 runs
+
+
+
+
+    02-arcface: saved, only [post] changed
+    y stop it  n let it run
+    "#);
+}
+
+#[test]
+fn rung_narrow() {
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "G R")), @r#"
+    Board Page Curves Plan  1 busy, 1 queued
+    ❯ 06-swin                          - new
+      run fit fold 1: never run
+
+
+    ┌ Run ─────────────────────────────────┐
+    │ Run 06-swin up to which rung?        │
+    │                                      │
+    │ s     smoke       a short try        │
+    │ h     holdout     one fold, all epo… │
+    │ f     full        all folds          │
+    │ esc   not now     close              │
+    └──────────────────────────────────────┘
+    ── 06-swin ────────────────────── 7/7 ──
+    06 · Swin
+    1 step would run, time not known yet.
+      run fit fold 1: never run
+
+    02-arcface: saved, only [post] changed
+    s smoke h holdout f full esc not now
+    "#);
+}
