@@ -233,6 +233,20 @@ fn attention_in_large_and_many_windows() {
 }
 
 #[test]
+fn threads_do_not_change_windows() {
+    let mut draws = Seed::new(12).draws();
+    let case = Case::new([5, 14, 21], 2, 8, Windows { size: [7, 7], shift: [3, 3] }, true, &mut draws);
+    let dy = numbers(5 * 14 * 21 * 16, &mut draws, -1.0, 1.0);
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        let (y, grads) = pool.install(|| case.run(&dy));
+        grads.concat().into_iter().chain(y).map(f32::to_bits).collect::<Vec<_>>()
+    };
+    let one = with(1);
+    assert!(one == with(2) && one == with(8));
+}
+
+#[test]
 fn evaluation_has_the_same_bits_and_counting_the_same_shape() {
     let mut draws = Seed::new(10).draws();
     let case = Case::new([2, 5, 6], 2, 4, Windows { size: [3, 3], shift: [1, 1] }, false, &mut draws);

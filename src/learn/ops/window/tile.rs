@@ -105,12 +105,21 @@ impl Scratch {
 fn gather(to: &mut [f32], shape: Shape, place: Place<'_>, from: usize, offset: &[f32], scale: f32) {
     let tokens = place.layout.places(place.window);
     for (to, token) in to.chunks_exact_mut(padded(shape.d)).zip(tokens) {
-        let to = to[..shape.d].iter_mut().zip(offset);
+        let to = &mut to[..shape.d];
         if *token == PADDING {
-            to.for_each(|(to, offset)| *to = offset * scale);
-        } else {
-            let x = place.qkv.token(*token, 3 * shape.c, from, shape.d);
-            to.zip(x).for_each(|((to, offset), x)| *to = (x + offset) * scale);
+            to.iter_mut().zip(offset).for_each(|(to, offset)| *to = offset * scale);
+            continue;
+        }
+        let x = place.qkv.token(*token, 3 * shape.c, from, shape.d);
+        let whole = shape.d / LANES * LANES;
+        let lanes = to.chunks_exact_mut(LANES).zip(x.chunks_exact(LANES)).zip(offset.chunks_exact(LANES));
+        for ((to, x), offset) in lanes {
+            for i in 0..LANES {
+                to[i] = (x[i] + offset[i]) * scale;
+            }
+        }
+        for i in whole..shape.d {
+            to[i] = (x[i] + offset[i]) * scale;
         }
     }
 }
@@ -237,14 +246,14 @@ impl Scratch {
         for from in (0..n).step_by(head.shape.block()) {
             let rows = head.shape.block().min(n - from);
             let scores = &mut self.scores[..rows * wide];
-            let q = Left { data: &self.q[from * high..], row: high, col: 1 };
+            let q = Left::Rows(&self.q[from * high..], high);
             small(simd, scores, rows, q, &self.turned[0], wide, false);
             add_bias(scores, from, head, place);
             for ((scores, sum), factor) in scores.chunks_exact_mut(wide).zip(&mut sums[from..]).zip(&mut self.factors) {
                 let (most, total) = exponentials(scores);
                 (*sum, *factor) = (most + total.ln(), 1.0 / total);
             }
-            let p = Left { data: scores, row: wide, col: 1 };
+            let p = Left::Rows(scores, wide);
             small(simd, &mut self.out[..rows * high], rows, p, &self.v, high, false);
             let out = self.out.chunks_exact(high).zip(&self.factors);
             for ((out, factor), token) in out.zip(&tokens[from..from + rows]).filter(|(_, token)| **token != PADDING) {
@@ -281,9 +290,9 @@ impl Scratch {
             let rows = head.shape.block().min(n - from);
             let (q, out) = (&self.q[from * high..][..rows * high], &self.out[from * high..][..rows * high]);
             let (p, ds) = (&mut self.scores[..rows * wide], &mut self.slopes[..rows * wide]);
-            small(simd, p, rows, Left { data: q, row: high, col: 1 }, &self.turned[0], wide, false);
+            small(simd, p, rows, Left::Rows(q, high), &self.turned[0], wide, false);
             add_bias(p, from, head, place);
-            small(simd, ds, rows, Left { data: out, row: high, col: 1 }, &self.turned[1], wide, false);
+            small(simd, ds, rows, Left::Rows(out, high), &self.turned[1], wide, false);
             let biases = biases[from * wide..].chunks_exact_mut(wide);
             let each = p.chunks_exact_mut(wide).zip(ds.chunks_exact_mut(wide));
             for (((p, ds), sum), db) in each.zip(&sums[from..]).zip(biases) {
@@ -294,10 +303,9 @@ impl Scratch {
                     *db += *ds;
                 }
             }
-            let turned = |x| Left { data: x, row: 1, col: wide };
-            small(simd, dv, n, turned(p), out, high, from > 0);
-            small(simd, dk, n, turned(ds), q, high, from > 0);
-            small(simd, &mut dq[from * high..], rows, Left { data: ds, row: wide, col: 1 }, &self.k, high, false);
+            small(simd, dv, n, Left::Turned(p, wide), out, high, from > 0);
+            small(simd, dk, n, Left::Turned(ds, wide), q, high, from > 0);
+            small(simd, &mut dq[from * high..], rows, Left::Rows(ds, wide), &self.k, high, false);
         }
         let mut scale = 0.0;
         if head.cosine {
