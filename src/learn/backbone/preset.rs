@@ -1,7 +1,7 @@
 //! The table of the networks: the families' tables, one after the other.
 
 use super::maker::Maker;
-use super::{BackboneError, Trunk, resnet, swin, vit};
+use super::{BackboneError, Trunk, efficientnet, resnet, swin, vit};
 use crate::learn::ops::OpsError;
 
 /// One network and what its published weights expect of a picture (timm's `pretrained_cfg`).
@@ -36,6 +36,8 @@ pub(super) enum Config {
     Swin(swin::Swin),
     /// Vision transformers.
     Vit(vit::Vit),
+    /// EfficientNet and EfficientNet-V2.
+    EfficientNet(efficientnet::EfficientNet),
 }
 
 impl Config {
@@ -45,6 +47,7 @@ impl Config {
             Config::Resnet(config) => resnet::build(config, maker),
             Config::Swin(config) => swin::build(config, maker),
             Config::Vit(config) => vit::build(config, maker),
+            Config::EfficientNet(config) => efficientnet::build(config, maker),
         }
     }
 }
@@ -69,7 +72,7 @@ pub(super) const IMAGENET: Preset = Preset {
     crop: 0.875,
 };
 
-const FAMILIES: &[&[Preset]] = &[resnet::PRESETS, swin::PRESETS, vit::PRESETS];
+const FAMILIES: &[&[Preset]] = &[resnet::PRESETS, efficientnet::PRESETS, swin::PRESETS, vit::PRESETS];
 
 /// All networks' names, for the declared table.
 pub(super) const NAMES: &[&str] = &{

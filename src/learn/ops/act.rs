@@ -22,6 +22,8 @@ pub enum Act {
     QuickGelu,
     /// GELU by its tanh form, as SigLIP.
     GeluTanh,
+    /// `min(max(x, 0), 6)`.
+    Relu6,
 }
 
 impl Act {
@@ -35,6 +37,10 @@ impl Act {
             Act::Gelu => math::gelu(x),
             Act::QuickGelu => math::quick_gelu(x),
             Act::GeluTanh => math::gelu_tanh(x),
+            Act::Relu6 => {
+                let x = rectify(x);
+                if x > 6.0 { 6.0 } else { x }
+            }
         }
     }
 
@@ -54,6 +60,13 @@ impl Act {
             Act::Gelu => g * math::gelu_slope(x),
             Act::QuickGelu => g * math::quick_gelu_slope(x),
             Act::GeluTanh => g * math::gelu_tanh_slope(x),
+            Act::Relu6 => {
+                if x > 0.0 && x < 6.0 {
+                    g
+                } else {
+                    0.0
+                }
+            }
         }
     }
 }
@@ -86,6 +99,10 @@ macro_rules! with_act {
             }
             Act::GeluTanh => {
                 const $name: Act = Act::GeluTanh;
+                $body
+            }
+            Act::Relu6 => {
+                const $name: Act = Act::Relu6;
                 $body
             }
         }

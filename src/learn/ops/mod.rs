@@ -25,15 +25,17 @@ mod norm;
 mod patches;
 mod pool;
 mod simd;
+mod squeeze;
 mod tape;
 mod tokens;
 mod window;
 
 pub use act::Act;
-pub use conv::Conv;
+pub use conv::{Conv, Open};
 pub use norm::{LayerNorm, Norm};
 pub use pool::Window;
 pub(crate) use simd::wide;
+pub use squeeze::Squeeze;
 pub(crate) use tape::hollow;
 pub use tape::{Flow, Grads, Kind, Layer, Network, ParamId, Params, Spent, Tape, Var};
 pub use tokens::Positions;

@@ -10,6 +10,7 @@
 mod backward;
 mod depthwise;
 mod forward;
+mod open;
 mod pack;
 mod pass;
 mod plan;
@@ -20,6 +21,7 @@ use rayon::prelude::*;
 
 use self::backward::{InputGradient, backward};
 use self::forward::forward;
+pub use self::open::Open;
 pub(crate) use self::plan::Plan;
 use super::act::with_act;
 use super::norm::{Norm, Seen, moments, returning};
@@ -57,6 +59,9 @@ impl Tape {
     ) -> Result<Var, OpsError> {
         self.reach(conv.weight);
         let weight = params.get(conv.weight).clone();
+        if act == Act::None && is_depthwise(conv, x.dims(), weight.dims()) {
+            return self.depthwise(params, x, conv, bias);
+        }
         let plan = Plan::new(conv, x.dims(), weight.dims())?;
         let (channels, image) = (plan.out_channels, plan.out_image());
         let kept = plan.batch * (plan.in_image() + if act == Act::None { 0 } else { image });
@@ -140,6 +145,10 @@ impl Tape {
     ) -> Result<Var, OpsError> {
         self.reach(conv.weight);
         let weight = params.get(conv.weight).clone();
+        if residual.is_none() && is_depthwise(conv, x.dims(), weight.dims()) {
+            let y = self.depthwise_open(params, Open::plain(x), conv, false, norm, act)?;
+            return self.finish(y, None);
+        }
         let plan = Plan::new(conv, x.dims(), weight.dims())?;
         let dims = plan.out_dims();
         if let Some(residual) = residual.filter(|r| r.dims() != dims) {
@@ -232,6 +241,11 @@ impl Tape {
         })?;
         Ok(self.record(tensor(y, &plan.out_dims())?, |_| |_: Tensor, _: &mut Flow| Ok(())))
     }
+}
+
+/// Whether each channel has a filter of its own and stays alone.
+fn is_depthwise(conv: &Conv, x: &[usize], weight: &[usize]) -> bool {
+    conv.groups > 1 && x.last() == Some(&conv.groups) && weight.first() == Some(&conv.groups)
 }
 
 /// The sum of each channel of pixels `[n, c]`.

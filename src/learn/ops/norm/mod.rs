@@ -5,6 +5,6 @@ mod layer;
 mod passes;
 
 pub use batch::Norm;
-pub(crate) use batch::returning;
+pub(crate) use batch::{Statistics, returning};
 pub use layer::LayerNorm;
-pub(crate) use passes::{Seen, moments};
+pub(crate) use passes::{Affine, Moments, Return, Seen, moments, piece};

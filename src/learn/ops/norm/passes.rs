@@ -105,10 +105,10 @@ pub(crate) enum Seen<'a> {
 
 /// How a gradient goes back through a norm: `dy = a·g + b·(y − mean) + c` of each channel.
 pub(crate) struct Return {
-    mean: Vec<f32>,
-    a: Vec<f32>,
-    b: Vec<f32>,
-    c: Vec<f32>,
+    pub(crate) mean: Vec<f32>,
+    pub(crate) a: Vec<f32>,
+    pub(crate) b: Vec<f32>,
+    pub(crate) c: Vec<f32>,
     pub(crate) d_weight: Vec<f32>,
     pub(crate) d_bias: Vec<f32>,
 }
@@ -171,6 +171,12 @@ impl Return {
                 total[1] += f64::from(*apart);
             }
         }
+        Return::of_sums(&totals, statistics, weight)
+    }
+
+    /// Out of the sums `Σ g` and `Σ g·(y − mean)` of each channel.
+    pub(crate) fn of_sums(totals: &[[f64; 2]], statistics: &Statistics, weight: &[f32]) -> Return {
+        let channels = weight.len();
         let count = statistics.count as f64;
         let each = |f: &dyn Fn(f64, f64, f64, f64) -> f64| -> Vec<f32> {
             let channel = |c: usize| {

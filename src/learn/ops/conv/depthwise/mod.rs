@@ -6,13 +6,14 @@
 //! closures, so that a fused operation makes no further pass over memory. `lines` has the inner loops.
 
 mod lines;
+mod open;
 mod plain;
 
 use rayon::prelude::*;
 
 use self::lines::{Correlate, Weigh};
 pub(crate) use self::lines::{LANES, Lane, gather, scatter};
-pub(crate) use self::plain::{column_sums, lane};
+pub(crate) use self::plain::lane;
 
 /// Sizes of one depthwise convolution of one batch.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use rayon::prelude::*;
 
 use super::{Back, Depthwise, LANES, Lane, Place, backward, forward, gather, pack};
-use crate::learn::ops::conv::Conv;
+use crate::learn::ops::conv::{Conv, channel_sums};
 use crate::learn::ops::simd::wide;
 use crate::learn::ops::tape::memory::{floats, take, tensor};
 use crate::learn::ops::{Flow, OpsError, ParamId, Params, Tape, Var};
@@ -39,6 +39,15 @@ impl Depthwise {
             dilation,
             padding: [padding; 2],
         })
+    }
+
+    /// TensorFlow's padding: `ceil(size / stride)` pixels come out, the odd zero lies below and right.
+    pub(crate) fn pad_same(&mut self) {
+        let reach = self.kernel.map(|k| self.dilation * (k - 1) + 1);
+        (self.out_height, self.out_width) = (self.height.div_ceil(self.stride), self.width.div_ceil(self.stride));
+        let pad =
+            |size: usize, out: usize, reach: usize| ((out.max(1) - 1) * self.stride + reach).saturating_sub(size) / 2;
+        self.padding = [pad(self.height, self.out_height, reach[0]), pad(self.width, self.out_width, reach[1])];
     }
 
     /// Shape of the output.
@@ -130,7 +139,7 @@ impl Tape {
                 let dy = take(&dy)?;
                 if let Some(bias) = bias {
                     let sums: Vec<Vec<f32>> =
-                        dy.par_chunks(shape.out_image()).map(|dy| column_sums(dy, channels)).collect();
+                        dy.par_chunks(shape.out_image()).map(|dy| channel_sums(dy, channels)).collect();
                     let total = |c: usize| sums.iter().map(|sum| f64::from(sum[c])).sum::<f64>() as f32;
                     flow.add_param(bias, tensor((0..channels).map(total).collect(), &[channels])?)?;
                 }
@@ -147,15 +156,4 @@ impl Tape {
             }
         }))
     }
-}
-
-/// The sum of each column of `[n, channels]`, row after row.
-pub(crate) fn column_sums(rows: &[f32], channels: usize) -> Vec<f32> {
-    let mut sums = vec![0.0; channels];
-    wide(|| {
-        for row in rows.chunks_exact(channels.max(1)) {
-            sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
-        }
-    });
-    sums
 }
