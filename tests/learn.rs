@@ -8,6 +8,8 @@ mod golden;
 mod heads;
 #[path = "learn/keys.rs"]
 mod keys;
+#[path = "learn/mobile.rs"]
+mod mobile;
 #[path = "learn/naive.rs"]
 mod naive;
 #[path = "learn/operations.rs"]

@@ -112,6 +112,7 @@ pub fn act(act: Act, x: &[f64]) -> Vec<f64> {
         Act::Gelu => x * normal(x),
         Act::QuickGelu => x / (1.0 + (-1.702 * x).exp()),
         Act::GeluTanh => x / (1.0 + (-(8.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).exp()),
+        Act::Relu6 => x.clamp(0.0, 6.0),
     };
     x.iter().map(|x| each(*x)).collect()
 }
