@@ -59,7 +59,6 @@ networks! {
     vit_tiny_patch16_224
     vit_wee_patch16_reg1_gap_256
     vit_xsmall_patch16_clip_224
-    tf_efficientnetv2_b0
 }
 
 /// timm: `sum(p.numel() for p in create_model(name).parameters())`, and multiply-adds at 224 pixels

@@ -7,10 +7,9 @@
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-
 use super::{Open, totals};
-use crate::learn::ops::conv::{Conv, with_optional};
 use crate::learn::ops::act::with_act;
+use crate::learn::ops::conv::{Conv, with_optional};
 use crate::learn::ops::norm::{Moments, Norm, moments, returning};
 use crate::learn::ops::simd::{Matrix, matmul, wide};
 use crate::learn::ops::squeeze::{Gated, Squeeze, SqueezeWeights};
