@@ -2,6 +2,8 @@
 
 #[path = "learn/depthwise.rs"]
 mod depthwise;
+#[path = "learn/gates.rs"]
+mod gates;
 #[path = "learn/golden.rs"]
 mod golden;
 #[path = "learn/heads.rs"]

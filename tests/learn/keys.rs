@@ -20,7 +20,7 @@ fn line(preset: &Preset, word: &str) -> Vec<String> {
         params.count().to_string(),
         format!("{:016x}", fnv(text.as_bytes())),
         word.to_owned(),
-        preset.tag.to_owned(),
+        if preset.tag.is_empty() { "-" } else { preset.tag }.to_owned(),
         spaced(preset.mean),
         spaced(preset.std),
         preset.interpolation.to_owned(),

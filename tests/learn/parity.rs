@@ -46,13 +46,18 @@ macro_rules! networks {
 }
 
 networks! {
+    dm_nfnet_f0
+    eca_nfnet_l0
+    ecaresnet26t
     efficientnet_b0
+    nfnet_l0
     resnet10t
     resnet18
     resnet26d
     resnet34
     resnet50
     resnext50_32x4d
+    seresnet18
     swin_tiny_patch4_window7_224
     swinv2_tiny_window8_256
     vit_small_patch14_reg4_dinov2

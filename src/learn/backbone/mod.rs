@@ -10,9 +10,11 @@
 //! the published weights of a name expect of a picture.
 
 mod efficientnet;
+mod gate;
 mod layers;
 mod maker;
 mod neck;
+mod nfnet;
 mod pool;
 mod preset;
 mod resnet;

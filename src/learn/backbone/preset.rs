@@ -1,7 +1,7 @@
 //! The table of the networks: the families' tables, one after the other.
 
 use super::maker::Maker;
-use super::{BackboneError, Trunk, efficientnet, resnet, swin, vit};
+use super::{BackboneError, Trunk, efficientnet, nfnet, resnet, swin, vit};
 use crate::learn::ops::OpsError;
 
 /// One network and what its published weights expect of a picture (timm's `pretrained_cfg`).
@@ -32,6 +32,8 @@ pub struct Preset {
 pub(super) enum Config {
     /// Residual networks.
     Resnet(resnet::Resnet),
+    /// Networks without norms.
+    Nfnet(nfnet::Nfnet),
     /// Transformers whose attention looks into windows.
     Swin(swin::Swin),
     /// Vision transformers.
@@ -45,6 +47,7 @@ impl Config {
     pub(super) fn build(&self, maker: &mut Maker<'_>) -> Result<Box<dyn Trunk>, OpsError> {
         match self {
             Config::Resnet(config) => resnet::build(config, maker),
+            Config::Nfnet(config) => nfnet::build(config, maker),
             Config::Swin(config) => swin::build(config, maker),
             Config::Vit(config) => vit::build(config, maker),
             Config::EfficientNet(config) => efficientnet::build(config, maker),
@@ -72,7 +75,7 @@ pub(super) const IMAGENET: Preset = Preset {
     crop: 0.875,
 };
 
-const FAMILIES: &[&[Preset]] = &[resnet::PRESETS, efficientnet::PRESETS, swin::PRESETS, vit::PRESETS];
+const FAMILIES: &[&[Preset]] = &[resnet::PRESETS, efficientnet::PRESETS, swin::PRESETS, vit::PRESETS, nfnet::PRESETS];
 
 /// All networks' names, for the declared table.
 pub(super) const NAMES: &[&str] = &{

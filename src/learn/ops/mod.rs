@@ -18,6 +18,7 @@ mod act;
 mod attention;
 mod blend;
 mod conv;
+mod gate;
 mod head;
 mod linear;
 mod neck;
@@ -31,7 +32,7 @@ mod tokens;
 mod window;
 
 pub use act::Act;
-pub use conv::{Conv, Open};
+pub use conv::{Conv, Open, Standard};
 pub use norm::{LayerNorm, Norm};
 pub use pool::Window;
 pub(crate) use simd::wide;

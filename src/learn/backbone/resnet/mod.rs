@@ -1,5 +1,6 @@
 //! Residual networks, exactly as timm's `ResNet` builds them, names and all: He, Zhang, Ren and Sun 2015; the stems and
-//! shortcuts of "Bag of Tricks" (He et al. 2018); ResNeXt (Xie et al. 2016); Wide ResNet (Zagoruyko and Komodakis 2016).
+//! shortcuts of "Bag of Tricks" (He et al. 2018); ResNeXt (Xie et al. 2016); Wide ResNet (Zagoruyko and Komodakis 2016);
+//! channel attention (SENet, Hu et al. 2017; ECA, Wang et al. 2020); ResNet-RS (Bello et al. 2021).
 //!
 //! A block is two or three fused operations: `convolution → norm → ReLU`, once or twice, then
 //! `convolution → norm → + shortcut → ReLU`.
@@ -9,6 +10,7 @@ mod presets;
 use candle_core::Tensor;
 
 pub(super) use self::presets::PRESETS;
+use super::gate::{Attention, Gate};
 use super::maker::{Init, Maker, Shape};
 use super::{Config, Features, Trunk};
 use crate::learn::ops::{Act, Conv, Kind, Norm, OpsError, Params, Tape, Var, Window};
@@ -30,6 +32,10 @@ pub struct Resnet {
     groups: usize,
     /// Channels of a group in the first stage, of 64 where there is one group.
     base_width: usize,
+    /// Channel attention behind a block's last convolution.
+    attention: Attention,
+    /// Whether the first convolutions of bottlenecks have half the width, and the way past a block that halves is 3×3 (SENet-154).
+    senet: bool,
     /// Whether a block halves by averaging after its 3×3 convolution instead of by the convolution's stride.
     averaged: bool,
 }
@@ -73,6 +79,8 @@ impl Resnet {
             avg_down: false,
             groups: 1,
             base_width: 64,
+            attention: Attention::Without,
+            senet: false,
             averaged: false,
         }
     }
@@ -88,6 +96,23 @@ impl Resnet {
 
     const fn groups(self, groups: usize, base_width: usize) -> Resnet {
         Resnet { groups, base_width, ..self }
+    }
+
+    /// Squeeze-and-excite with one in `part` of the channels inside.
+    const fn se(self, part: usize) -> Resnet {
+        Resnet { attention: Attention::Squeeze(1.0 / part as f64), ..self }
+    }
+
+    const fn eca(self) -> Resnet {
+        Resnet { attention: Attention::Efficient, ..self }
+    }
+
+    const fn senet(self) -> Resnet {
+        Resnet { senet: true, ..self }
+    }
+
+    const fn conv_pool(self) -> Resnet {
+        Resnet { stem_pool: StemPool::Conv, ..self }
     }
 
     const fn averaged(self) -> Resnet {
@@ -120,6 +145,7 @@ struct Block {
     /// Whether their result is averaged to half its size.
     average: bool,
     last: ConvNorm,
+    gate: Option<Gate>,
     shortcut: Option<Shortcut>,
 }
 
@@ -209,7 +235,8 @@ fn block(
         Form::Basic => (vec![wide(channels, planes, 1)], Shape::new(planes, planes, 3, 1)),
         Form::Bottleneck => {
             let width = planes * config.base_width / 64 * config.groups;
-            let inner = vec![Shape::new(channels, width, 1, 1), wide(width, width, config.groups)];
+            let first = if config.senet { width / 2 } else { width };
+            let inner = vec![Shape::new(channels, first, 1, 1), wide(first, width, config.groups)];
             (inner, Shape::new(width, 4 * planes, 1, 1))
         }
     };
@@ -222,9 +249,11 @@ fn block(
     // timm's zero_init_last: at first each block passes its input on unchanged.
     let out = last.out;
     let last = next(maker, last, 0.0)?;
+    let gate = Gate::new(config.attention, &format!("{name}.se"), out, |dims| Init::fan_out(dims, 1), false, maker)?;
+    let kernel = if config.senet && stride != 1 { 3 } else { 1 };
     let mut past = |at: usize, stride, average| {
         let names = [format!("{name}.downsample.{at}"), format!("{name}.downsample.{}", at + 1)];
-        let conv = conv_norm(maker, names, Shape::new(channels, out, 1, stride), 1.0)?;
+        let conv = conv_norm(maker, names, Shape::new(channels, out, kernel, stride), 1.0)?;
         Ok::<_, OpsError>(Some(Shortcut { average, conv }))
     };
     let shortcut = match (stride != 1 || channels != out, config.avg_down) {
@@ -233,7 +262,7 @@ fn block(
         // Place 0 of timm's sequence is the pooling, or nothing where the picture keeps its size.
         (true, true) => past(1, 1, stride != 1)?,
     };
-    Ok((Block { inner, average, last, shortcut }, out))
+    Ok((Block { inner, average, last, gate, shortcut }, out))
 }
 
 impl ConvNorm {
@@ -265,7 +294,12 @@ impl Block {
         if self.average {
             inner = tape.avg_pool(&inner, HALF)?;
         }
-        self.last.forward(params, tape, &inner, Some(&shortcut), Act::Relu)
+        let Some(gate) = &self.gate else {
+            return self.last.forward(params, tape, &inner, Some(&shortcut), Act::Relu);
+        };
+        let last = self.last.forward(params, tape, &inner, None, Act::None)?;
+        let last = gate.forward(params, tape, &last)?;
+        tape.add_relu(&last, &shortcut)
     }
 }
 

@@ -14,6 +14,7 @@ mod open;
 mod pack;
 mod pass;
 mod plan;
+mod standard;
 mod tile;
 
 use candle_core::Tensor;
@@ -23,6 +24,7 @@ use self::backward::{InputGradient, backward};
 use self::forward::forward;
 pub use self::open::Open;
 pub(crate) use self::plan::Plan;
+pub use self::standard::Standard;
 use super::act::with_act;
 use super::norm::{Norm, Seen, moments, returning};
 use super::simd::wide;
@@ -57,17 +59,53 @@ impl Tape {
         bias: Option<ParamId>,
         act: Act,
     ) -> Result<Var, OpsError> {
+        self.convolve(params, x, conv, None, bias, act)
+    }
+
+    /// [`Tape::conv2d`] with its weights standardised first; they learn through that.
+    ///
+    /// # Errors
+    /// As there, and when the gain does not fit.
+    pub fn conv2d_standard(
+        &mut self,
+        params: &Params,
+        x: &Var,
+        conv: &Conv,
+        standard: &Standard,
+        bias: Option<ParamId>,
+        act: Act,
+    ) -> Result<Var, OpsError> {
+        self.convolve(params, x, conv, Some(*standard), bias, act)
+    }
+
+    fn convolve(
+        &mut self,
+        params: &Params,
+        x: &Var,
+        conv: &Conv,
+        standard: Option<Standard>,
+        bias: Option<ParamId>,
+        act: Act,
+    ) -> Result<Var, OpsError> {
         self.reach(conv.weight);
-        let weight = params.get(conv.weight).clone();
-        if act == Act::None && is_depthwise(conv, x.dims(), weight.dims()) {
+        let raw = params.get(conv.weight).clone();
+        if standard.is_none() && act == Act::None && is_depthwise(conv, x.dims(), raw.dims()) {
             return self.depthwise(params, x, conv, bias);
         }
-        let plan = Plan::new(conv, x.dims(), weight.dims())?;
+        let plan = Plan::new(conv, x.dims(), raw.dims())?;
         let (channels, image) = (plan.out_channels, plan.out_image());
         let kept = plan.batch * (plan.in_image() + if act == Act::None { 0 } else { image });
         if let Some(y) = self.dry(plan.multiply_adds(), kept, &plan.out_dims())? {
             return Ok(y);
         }
+        let standard = match standard {
+            None => None,
+            Some(standard) => Some((standard, standard.gain(params, &raw)?)),
+        };
+        let weight = match &standard {
+            None => raw.clone(),
+            Some((standard, gain)) => standard.of(gain, &raw)?,
+        };
         let shift = match bias {
             None => vec![0.0; channels],
             Some(id) => floats("conv2d", params.get(id), |b| Ok(b.to_vec()))?,
@@ -125,7 +163,10 @@ impl Tape {
                     out.copy_from_slice(&dy[at * image + row * out.len()..][..out.len()]);
                 })?;
                 flow.memory.give(dy);
-                Ok(())
+                match standard {
+                    None => Ok(()),
+                    Some((standard, gain)) => standard.back(flow, id, &gain, &raw),
+                }
             }
         }))
     }

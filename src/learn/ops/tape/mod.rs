@@ -336,6 +336,11 @@ impl Flow {
         Ok(())
     }
 
+    /// What has flowed into a parameter so far, taken out.
+    pub(crate) fn take_param(&mut self, id: ParamId) -> Option<Tensor> {
+        self.params.remove(&id)
+    }
+
     fn sum(&self, first: Tensor, second: Tensor) -> Result<Tensor, OpsError> {
         let total = sum(first, &second)?;
         self.memory.reclaim(&second);

@@ -1,0 +1,149 @@
+//! What networks without norms and with channel attention are made of equals its definition in f64, forward and back.
+
+use candle_core::{Device, Tensor};
+use toji::base::Seed;
+use toji::learn::ops::{Act, Conv, Grads, Kind, OpsError, ParamId, Params, Standard, Tape, Var};
+
+use super::naive::{Geometry, Grid, close, conv, differences, dot};
+
+fn tensor(values: &[f64], dims: &[usize]) -> Tensor {
+    let values: Vec<f32> = values.iter().map(|x| *x as f32).collect();
+    Tensor::from_vec(values, dims, &Device::Cpu).expect("a tensor")
+}
+
+fn floats(x: &Tensor) -> Vec<f32> {
+    x.flatten_all().expect("flat").to_vec1().expect("floats")
+}
+
+fn numbers(count: usize, seed: u64, low: f64, high: f64) -> Vec<f64> {
+    let mut draws = Seed::new(seed).draws();
+    (0..count).map(|_| f64::from(draws.uniform(low, high) as f32)).collect()
+}
+
+fn add(params: &mut Params, name: &str, values: &[f64], dims: &[usize]) -> ParamId {
+    params.add(name, tensor(values, dims), Kind::Weight).expect("a new name")
+}
+
+fn run(
+    x: &Tensor,
+    dy: &[f64],
+    f: impl FnOnce(&mut Tape, &Var) -> Result<Var, OpsError>,
+) -> (Vec<f32>, Grads, Vec<f32>) {
+    let mut tape = Tape::train();
+    let x = tape.watch(x);
+    let y = f(&mut tape, &x).expect("forward");
+    let grads = tape.backward(&y, &tensor(dy, y.dims())).expect("backward");
+    let dx = floats(grads.of(&x).expect("dx"));
+    (floats(&y.tensor()), grads, dx)
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+#[test]
+fn an_activation_with_a_factor() {
+    let (x, dy) = (numbers(60, 1, -2.0, 2.0), numbers(60, 2, -1.0, 1.0));
+    let of = |x: &[f64]| x.iter().map(|x| 0.7 * x * sigmoid(*x)).collect::<Vec<_>>();
+    let (y, _, dx) = run(&tensor(&x, &[1, 4, 3, 5]), &dy, |tape, x| tape.activate(x, Act::Silu, 0.7));
+    close("y", &y, &of(&x), 1e-5);
+    close("dx", &dx, &differences(&x, |v| dot(&of(v), &dy)), 1e-4);
+}
+
+#[test]
+fn a_branch_with_a_gain() {
+    let (x, branch, dy) = (numbers(60, 3, -1.0, 1.0), numbers(60, 4, -1.0, 1.0), numbers(60, 5, -1.0, 1.0));
+    let of = |x: &[f64], b: &[f64], gain: f64| x.iter().zip(b).map(|(x, b)| x + 0.2 * gain * b).collect::<Vec<_>>();
+    for gain in [None, Some(0.6)] {
+        let mut params = Params::new();
+        let id = gain.map(|gain| add(&mut params, "gain", &[gain], &[]));
+        let mut tape = Tape::train();
+        let (a, b) = (tape.watch(&tensor(&x, &[3, 4, 5])), tape.watch(&tensor(&branch, &[3, 4, 5])));
+        let y = tape.join(&params, &a, &b, 0.2, id).expect("forward");
+        let grads = tape.backward(&y, &tensor(&dy, y.dims())).expect("backward");
+        let by = gain.unwrap_or(1.0);
+        close("y", &floats(&y.tensor()), &of(&x, &branch, by), 1e-6);
+        close("dx", &floats(grads.of(&a).expect("dx")), &dy, 1e-6);
+        close("db", &floats(grads.of(&b).expect("db")), &differences(&branch, |b| dot(&of(&x, b, by), &dy)), 1e-4);
+        if let Some(id) = id {
+            let reference = differences(&[by], |g| dot(&of(&x, &branch, g[0]), &dy));
+            close("dgain", &floats(grads.get(id).expect("dgain")), &reference, 1e-4);
+        }
+    }
+}
+
+#[test]
+fn attention_along_the_channels() {
+    let [b, n, c] = [2, 6, 7];
+    let (x, dy) = (numbers(b * n * c, 6, -1.0, 1.0), numbers(b * n * c, 7, -1.0, 1.0));
+    for k in [3, 5] {
+        let filter = numbers(k, 8, -2.0, 2.0);
+        let of = |x: &[f64], filter: &[f64]| {
+            let mut y = x.to_vec();
+            for image in 0..b {
+                let mean = |at: usize| (0..n).map(|i| x[(image * n + i) * c + at]).sum::<f64>() / n as f64;
+                for at in 0..c {
+                    let seen = (0..k).filter_map(|j| Some((j, (at + j).checked_sub(k / 2).filter(|from| *from < c)?)));
+                    let gate = sigmoid(seen.map(|(j, from)| filter[j] * mean(from)).sum());
+                    (0..n).for_each(|i| y[(image * n + i) * c + at] *= gate);
+                }
+            }
+            y
+        };
+        let mut params = Params::new();
+        let weight = add(&mut params, "w", &filter, &[1, 1, k]);
+        let (y, grads, dx) = run(&tensor(&x, &[b, 2, 3, c]), &dy, |tape, x| tape.channel_attention(&params, x, weight));
+        close("y", &y, &of(&x, &filter), 1e-5);
+        close("dx", &dx, &differences(&x, |v| dot(&of(v, &filter), &dy)), 1e-4);
+        let reference = differences(&filter, |f| dot(&of(&x, f), &dy));
+        close("dw", &floats(grads.get(weight).expect("dw")), &reference, 1e-4);
+    }
+}
+
+/// Weights `[o, ..]` at mean 0 and variance `gain² · scale²`.
+fn standardized(w: &[f64], gain: &[f64], scale: f64) -> Vec<f64> {
+    let n = w.len() / gain.len();
+    let row = |(w, gain): (&[f64], &f64)| {
+        let mean = w.iter().sum::<f64>() / n as f64;
+        let variance = w.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / n as f64;
+        w.iter().map(|w| gain * scale * (w - mean) / (variance + 1e-5).sqrt()).collect::<Vec<_>>()
+    };
+    w.chunks(n).zip(gain).flat_map(row).collect()
+}
+
+#[test]
+fn a_convolution_with_standardized_weights() {
+    let mut draws = Seed::new(9).draws();
+    for (groups, stride) in [(1, 1), (2, 2)] {
+        let x = Grid::random([2, 4, 5, 6], &mut draws);
+        let w = Grid::random([6, 4 / groups, 3, 3], &mut draws);
+        let g = Geometry { stride, padding: 1, dilation: 1, groups };
+        let (gain, bias) = (numbers(6, 10, 0.5, 1.5), numbers(6, 11, -1.0, 1.0));
+        let of = |w_raw: &[f64], gain: &[f64]| {
+            let weight = Grid { values: standardized(w_raw, gain, 0.3), ..w.clone() };
+            let mut y = conv(&x, &weight, g);
+            let plane = y.dims[2] * y.dims[3];
+            y.values.iter_mut().enumerate().for_each(|(i, y)| *y += bias[i / plane % 6]);
+            y
+        };
+        let reference = of(&w.values, &gain);
+        let dy = numbers(reference.values.len(), 12, -1.0, 1.0);
+        let mut params = Params::new();
+        let weight = add(&mut params, "w", &w.values, &w.dims);
+        let (gain_id, bias_id) =
+            (add(&mut params, "gain", &gain, &[6, 1, 1, 1]), add(&mut params, "bias", &bias, &[6]));
+        let layer = Conv { weight, stride, padding: 1, dilation: 1, groups };
+        let standard = Standard { gain: gain_id, scale: 0.3, eps: 1e-5 };
+        let turned =
+            |x: &[f64], d: [usize; 4]| tensor(x, &d).permute((0, 2, 3, 1)).expect("four").contiguous().expect("copy");
+        let mut tape = Tape::train();
+        let input = tape.watch(&turned(&x.values, x.dims));
+        let y = tape.conv2d_standard(&params, &input, &layer, &standard, Some(bias_id), Act::None).expect("forward");
+        let grads = tape.backward(&y, &turned(&dy, reference.dims)).expect("backward");
+        close("y", &floats(&y.tensor().permute((0, 3, 1, 2)).expect("four")), &reference.values, 1e-4);
+        let by_weight = differences(&w.values, |w| dot(&of(w, &gain).values, &dy));
+        close("dw", &floats(grads.get(weight).expect("dw")), &by_weight, 1e-3);
+        let by_gain = differences(&gain, |gain| dot(&of(&w.values, gain).values, &dy));
+        close("dgain", &floats(grads.get(gain_id).expect("dgain")), &by_gain, 1e-3);
+    }
+}
