@@ -2,12 +2,13 @@
 //!
 //! usage: `benches/versus/run [NAME…] [--rounds N] [--json | --markdown]`. For each pair it gives the medians and
 //! `ratio`, above 1 where Toji is ahead. A pair that cannot run says `skipped: …`. `versus ours NAME` is
-//! our side alone, which prints one measurement as JSON.
+//! our side alone, which prints one measurement as JSON. `versus parity [NAME…]` prints how far networks' numbers are from PyTorch's.
 #![expect(clippy::disallowed_methods, reason = "a program of its own: TOJI_PEERS is its setting")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measuring program's output is its purpose")]
 
 mod ours;
 mod pairs;
+mod parity;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -20,13 +21,17 @@ use serde_json::Value;
 /// How often each side is measured, in turn, unless `--rounds` says otherwise.
 const ROUNDS: usize = 7;
 
-const USAGE: &str = "usage: benches/versus/run [NAME...] [--rounds N] [--json | --markdown]";
+const USAGE: &str = "usage: benches/versus/run [NAME...] [--rounds N] [--json | --markdown] | parity [NAME...]";
 
 fn main() -> ExitCode {
     // `cargo bench` adds `--bench` for its own harness.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let done = match arguments.as_slice() {
         [first, name] if first == "ours" => one_side(name),
+        [first, names @ ..] if first == "parity" => {
+            parity::table(names);
+            Ok(())
+        }
         _ => compare(&arguments),
     };
     match done {
