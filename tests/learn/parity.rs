@@ -64,6 +64,9 @@ networks! {
     vit_tiny_patch16_224
     vit_wee_patch16_reg1_gap_256
     vit_xsmall_patch16_clip_224
+    convnext_atto
+    convnext_tiny_hnf
+    convnextv2_atto
 }
 
 /// timm: `sum(p.numel() for p in create_model(name).parameters())`, and multiply-adds at 224 pixels

@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 use proptest::prelude::*;
 use toji::base::Seed;
 use toji::base::seed::Draws;
-use toji::learn::ops::{Act, Grads, Kind, LayerNorm, OpsError, ParamId, Params, Tape, Var};
+use toji::learn::ops::{Act, Grads, Kind, LayerNorm, OpsError, ParamId, Params, ResponseNorm, Tape, Var};
 
 use super::naive::{self, close, differences, dot};
 
@@ -94,6 +94,17 @@ fn layer_norm(x: &[f64], w: &[f64], b: &[f64]) -> Vec<f64> {
     x.chunks(c).flat_map(row).collect()
 }
 
+fn response_norm(x: &[f64], w: &[f64], b: &[f64], pixels: usize) -> Vec<f64> {
+    let c = w.len();
+    let picture = |x: &[f64]| {
+        let lengths: Vec<f64> = (0..c).map(|i| (0..pixels).map(|p| x[p * c + i].powi(2)).sum::<f64>().sqrt()).collect();
+        let mean = lengths.iter().sum::<f64>() / c as f64;
+        let one = |(at, x): (usize, &f64)| x + x * lengths[at % c] / (mean + 1e-6) * w[at % c] + b[at % c];
+        x.iter().enumerate().map(one).collect::<Vec<_>>()
+    };
+    x.chunks(c * pixels).flat_map(picture).collect()
+}
+
 fn attention(qkv: &[f64], n: usize, heads: usize, dim: usize) -> Vec<f64> {
     let d = heads * dim;
     let picture = |qkv: &[f64]| {
@@ -142,6 +153,26 @@ proptest! {
         close("dw", &floats(grads.get(norm.weight).expect("dw")), &dw, 1e-4);
         let db = differences(&b, |b| dot(&layer_norm(&x, &w, b), &dy));
         close("db", &floats(grads.get(norm.bias.expect("a bias")).expect("db")), &db, 1e-4);
+    }
+
+    #[test]
+    fn response_norm_at_any_size((b, h, w, c) in (1usize..4, 1usize..6, 1usize..6, 1usize..40), seed in any::<u64>()) {
+        let mut draws = Seed::new(seed).draws();
+        let (x, scale, shift) = (numbers(b * h * w * c, &mut draws), numbers(c, &mut draws), numbers(c, &mut draws));
+        let dy = numbers(x.len(), &mut draws);
+        let mut params = Params::new();
+        let norm = ResponseNorm {
+            weight: add(&mut params, "w", &scale, &[c]),
+            bias: add(&mut params, "b", &shift, &[c]),
+            eps: 1e-6,
+        };
+        let (y, grads, dx) = run(&x, &[b, h, w, c], &dy, |tape, x| tape.response_norm(&params, x, &norm));
+        close("y", &y, &response_norm(&x, &scale, &shift, h * w), 1e-4);
+        close("dx", &dx, &differences(&x, |x| dot(&response_norm(x, &scale, &shift, h * w), &dy)), 2e-3);
+        let dw = differences(&scale, |scale| dot(&response_norm(&x, scale, &shift, h * w), &dy));
+        close("dw", &floats(grads.get(norm.weight).expect("dw")), &dw, 1e-3);
+        let db = differences(&shift, |shift| dot(&response_norm(&x, &scale, shift, h * w), &dy));
+        close("db", &floats(grads.get(norm.bias).expect("db")), &db, 1e-4);
     }
 
     #[test]

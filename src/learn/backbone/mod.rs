@@ -9,6 +9,7 @@
 //! follows is the same for all: pooling, then the neck. `maker` creates tensors with timm's first values; `preset` is what
 //! the published weights of a name expect of a picture.
 
+mod convnext;
 mod efficientnet;
 mod gate;
 mod layers;

@@ -1,7 +1,7 @@
 //! The table of the networks: the families' tables, one after the other.
 
 use super::maker::Maker;
-use super::{BackboneError, Trunk, efficientnet, nfnet, resnet, swin, vit};
+use super::{BackboneError, Trunk, convnext, efficientnet, nfnet, resnet, swin, vit};
 use crate::learn::ops::OpsError;
 
 /// One network and what its published weights expect of a picture (timm's `pretrained_cfg`).
@@ -30,6 +30,8 @@ pub struct Preset {
 /// A family with the numbers of one size.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Config {
+    /// ConvNeXt and ConvNeXt V2.
+    Convnext(convnext::Convnext),
     /// Residual networks.
     Resnet(resnet::Resnet),
     /// Networks without norms.
@@ -46,6 +48,7 @@ impl Config {
     /// The network of this size.
     pub(super) fn build(&self, maker: &mut Maker<'_>) -> Result<Box<dyn Trunk>, OpsError> {
         match self {
+            Config::Convnext(config) => convnext::build(config, maker),
             Config::Resnet(config) => resnet::build(config, maker),
             Config::Nfnet(config) => nfnet::build(config, maker),
             Config::Swin(config) => swin::build(config, maker),
@@ -75,7 +78,8 @@ pub(super) const IMAGENET: Preset = Preset {
     crop: 0.875,
 };
 
-const FAMILIES: &[&[Preset]] = &[resnet::PRESETS, efficientnet::PRESETS, swin::PRESETS, vit::PRESETS, nfnet::PRESETS];
+const FAMILIES: &[&[Preset]] =
+    &[resnet::PRESETS, efficientnet::PRESETS, swin::PRESETS, vit::PRESETS, nfnet::PRESETS, convnext::PRESETS];
 
 /// All networks' names, for the declared table.
 pub(super) const NAMES: &[&str] = &{

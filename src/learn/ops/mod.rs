@@ -33,7 +33,7 @@ mod window;
 
 pub use act::Act;
 pub use conv::{Conv, Open, Standard};
-pub use norm::{LayerNorm, Norm};
+pub use norm::{LayerNorm, Norm, ResponseNorm};
 pub use pool::Window;
 pub(crate) use simd::wide;
 pub use squeeze::Squeeze;

@@ -3,8 +3,10 @@
 mod batch;
 mod layer;
 mod passes;
+mod response;
 
 pub use batch::Norm;
 pub(crate) use batch::{Statistics, returning};
 pub use layer::LayerNorm;
 pub(crate) use passes::{Affine, Moments, Return, Seen, moments, piece};
+pub use response::ResponseNorm;
