@@ -169,7 +169,7 @@ fn the_new_plan_is_seen_soon_after_a_save() {
     for i in 0..RECIPES {
         project.write(&format!("recipes/r{i:03}.md"), &QUICK.replace("seed = 3", &format!("seed = {i}")));
     }
-    project.write("recipes/r000-child.md", "# Child\n\n```toml\n[recipe]\nextends = \"r000.md\"\n```\n");
+    project.write("recipes/r000a.md", "# Child\n\n```toml\n[recipe]\nextends = \"r000.md\"\n```\n");
     // Its history lets the plan say what changed, and tells how long the others take.
     project.json(&["run", "r000"]);
     let mut terminal = Terminal::open(&project);
