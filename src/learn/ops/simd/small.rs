@@ -4,7 +4,7 @@
 //! of 32 or 64 floats, already laid out for this loop: blocks of the output stay in vector registers while it walks once
 //! along the inner size. It is called inside a `pulp` dispatch, so that a whole head is one piece of vector code.
 
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 
 /// Floats that the rows of a right factor and of an output are padded to: a multiple of every vector.
 pub(crate) const LANES: usize = 16;
@@ -29,13 +29,11 @@ pub(crate) enum Left<'a> {
 pub(crate) fn small<S: Simd>(simd: S, dst: &mut [f32], m: usize, a: Left<'_>, b: &[f32], n: usize, add: bool) {
     debug_assert!(n.is_multiple_of(LANES) && b.len().is_multiple_of(n));
     let inner = b.len() / n;
-    let (dst, b) = (S::as_mut_simd_f32s(dst).0, S::as_simd_f32s(b).0);
-    let n = n / S::F32_LANES;
     // Six rows of four vectors, or of two where there are but 16 registers.
     let widest = if S::REGISTER_COUNT >= 32 { 4 } else { 2 };
     let mut col = 0;
     while col < n {
-        let width = match n - col {
+        let width = match (n - col) / S::F32_LANES {
             left if left >= widest => widest,
             1 => 1,
             _ => 2,
@@ -43,90 +41,95 @@ pub(crate) fn small<S: Simd>(simd: S, dst: &mut [f32], m: usize, a: Left<'_>, b:
         let mut row = 0;
         while row < m {
             let height = (m - row).min(6);
-            let dst = &mut dst[row * n + col..];
-            let a = match a {
-                Left::Rows(a, step) => Left::Rows(&a[row * step..], step),
-                Left::Turned(a, step) => Left::Turned(&a[row..], step),
+            let job = Job {
+                dst: &mut dst[row * n + col..],
+                a: match a {
+                    Left::Rows(a, step) => Left::Rows(&a[row * step..], step),
+                    Left::Turned(a, step) => Left::Turned(&a[row..], step),
+                },
+                b: &b[col..],
+                n,
+                inner,
+                add,
             };
-            let b = Right { b: &b[col..], n, inner };
             match width {
-                4 => rows::<S, 4>(simd, dst, height, a, b, add),
-                2 => rows::<S, 2>(simd, dst, height, a, b, add),
-                _ => rows::<S, 1>(simd, dst, height, a, b, add),
+                4 => rows::<S, 4>(simd, height, job),
+                2 => rows::<S, 2>(simd, height, job),
+                _ => rows::<S, 1>(simd, height, job),
             }
             row += height;
         }
-        col += width;
+        col += width * S::F32_LANES;
     }
 }
 
-/// Some columns of the right factor, from the first on; `n` counts vectors.
-#[derive(Clone, Copy)]
-struct Right<'a, V> {
-    b: &'a [V],
+/// A block of a product: its places in output and factors.
+struct Job<'a> {
+    dst: &'a mut [f32],
+    a: Left<'a>,
+    b: &'a [f32],
     n: usize,
     inner: usize,
+    add: bool,
 }
 
 #[inline(always)]
-fn rows<S: Simd, const W: usize>(
-    simd: S,
-    dst: &mut [S::f32s],
-    height: usize,
-    a: Left<'_>,
-    b: Right<'_, S::f32s>,
-    add: bool,
-) {
+fn rows<S: Simd, const W: usize>(simd: S, height: usize, job: Job<'_>) {
     // A function of its own for each size of block, or the code of a whole head would be repeated for all of them.
     match height {
-        6 => simd.vectorize(|| block::<S, 6, W>(simd, dst, a, b, add)),
-        5 => simd.vectorize(|| block::<S, 5, W>(simd, dst, a, b, add)),
-        4 => simd.vectorize(|| block::<S, 4, W>(simd, dst, a, b, add)),
-        3 => simd.vectorize(|| block::<S, 3, W>(simd, dst, a, b, add)),
-        2 => simd.vectorize(|| block::<S, 2, W>(simd, dst, a, b, add)),
-        _ => simd.vectorize(|| block::<S, 1, W>(simd, dst, a, b, add)),
+        6 => simd.vectorize(Block::<6, W>(job)),
+        5 => simd.vectorize(Block::<5, W>(job)),
+        4 => simd.vectorize(Block::<4, W>(job)),
+        3 => simd.vectorize(Block::<3, W>(job)),
+        2 => simd.vectorize(Block::<2, W>(job)),
+        _ => simd.vectorize(Block::<1, W>(job)),
     }
 }
 
-/// `H` rows of `W` vectors of the output.
-#[inline(always)]
-fn block<S: Simd, const H: usize, const W: usize>(
-    simd: S,
-    dst: &mut [S::f32s],
-    a: Left<'_>,
-    b: Right<'_, S::f32s>,
-    add: bool,
-) {
-    let Right { b, n, inner } = b;
-    let mut sums = [[simd.splat_f32s(0.0); W]; H];
-    match a {
-        Left::Rows(a, from) => {
-            let lines: [&[f32]; H] = std::array::from_fn(|i| &a[i * from..][..inner]);
-            for k in 0..inner {
-                let b = &b[k * n..][..W];
+/// `H` rows of `W` vectors of the output. A type and not a closure: only so is it sure to be inlined where the vectors are.
+struct Block<'a, const H: usize, const W: usize>(Job<'a>);
+
+impl<const H: usize, const W: usize> WithSimd for Block<'_, H, W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Job { dst, a, b, n, inner, add } = self.0;
+        let mut sums = [[simd.splat_f32s(0.0); W]; H];
+        // One check for a step's vectors and one for its floats, and none for each row: those would cost the registers.
+        match a {
+            Left::Rows(a, from) => {
+                let mut lines = [&a[..0]; H];
                 for i in 0..H {
-                    let x = simd.splat_f32s(lines[i][k]);
-                    for j in 0..W {
-                        sums[i][j] = simd.mul_add_e_f32s(x, b[j], sums[i][j]);
+                    lines[i] = &a[i * from..][..inner];
+                }
+                for k in 0..inner {
+                    let b = &S::as_simd_f32s(&b[k * n..][..W * S::F32_LANES]).0[..W];
+                    for i in 0..H {
+                        let x = simd.splat_f32s(lines[i][k]);
+                        for j in 0..W {
+                            sums[i][j] = simd.mul_add_e_f32s(x, b[j], sums[i][j]);
+                        }
+                    }
+                }
+            }
+            Left::Turned(a, from) => {
+                for k in 0..inner {
+                    let (a, b) = (&a[k * from..][..H], &S::as_simd_f32s(&b[k * n..][..W * S::F32_LANES]).0[..W]);
+                    for i in 0..H {
+                        let x = simd.splat_f32s(a[i]);
+                        for j in 0..W {
+                            sums[i][j] = simd.mul_add_e_f32s(x, b[j], sums[i][j]);
+                        }
                     }
                 }
             }
         }
-        Left::Turned(a, from) => {
-            for k in 0..inner {
-                let (a, b) = (&a[k * from..][..H], &b[k * n..][..W]);
-                for i in 0..H {
-                    let x = simd.splat_f32s(a[i]);
-                    for j in 0..W {
-                        sums[i][j] = simd.mul_add_e_f32s(x, b[j], sums[i][j]);
-                    }
-                }
+        for i in 0..H {
+            let dst = &mut S::as_mut_simd_f32s(&mut dst[i * n..][..W * S::F32_LANES]).0[..W];
+            for j in 0..W {
+                dst[j] = if add { simd.add_f32s(dst[j], sums[i][j]) } else { sums[i][j] };
             }
-        }
-    }
-    for (i, sums) in sums.iter().enumerate() {
-        for (dst, sum) in dst[i * n..][..W].iter_mut().zip(sums) {
-            *dst = if add { simd.add_f32s(*dst, *sum) } else { *sum };
         }
     }
 }
