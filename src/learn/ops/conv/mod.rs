@@ -15,7 +15,7 @@ mod pack;
 mod pass;
 mod plan;
 mod standard;
-mod tile;
+pub(super) mod tile;
 
 use candle_core::Tensor;
 use rayon::prelude::*;

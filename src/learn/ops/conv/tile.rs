@@ -8,17 +8,17 @@
 use pulp::{Simd, WithSimd};
 
 /// Output channels of a panel.
-pub(super) const WIDTH: usize = 32;
+pub(in crate::learn::ops) const WIDTH: usize = 32;
 
 /// The most pixels of a segment, and of a tile, that the registers of this CPU hold the sums of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Room {
-    pub(super) segment: usize,
-    pub(super) tile: usize,
+pub(in crate::learn::ops) struct Room {
+    pub(in crate::learn::ops) segment: usize,
+    pub(in crate::learn::ops) tile: usize,
 }
 
 /// The room of this CPU.
-pub(super) fn room() -> Room {
+pub(in crate::learn::ops) fn room() -> Room {
     struct Ask;
     impl WithSimd for Ask {
         type Output = Room;
@@ -32,22 +32,22 @@ pub(super) fn room() -> Room {
 
 /// One tile of output pixels: segments of equally many pixels, each at its place in the source and in the output.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tile {
+pub(in crate::learn::ops) struct Tile {
     /// Pixels of each segment.
-    pub(super) len: usize,
+    pub(in crate::learn::ops) len: usize,
     /// How many segments.
-    pub(super) segments: usize,
+    pub(in crate::learn::ops) segments: usize,
     /// First float of each segment's first pixel in the source.
-    pub(super) from: [usize; MOST_SEGMENTS],
+    pub(in crate::learn::ops) from: [usize; MOST_SEGMENTS],
     /// The same in the output.
-    pub(super) to: [usize; MOST_SEGMENTS],
+    pub(in crate::learn::ops) to: [usize; MOST_SEGMENTS],
 }
 
 /// Most segments of a tile.
-pub(super) const MOST_SEGMENTS: usize = 6;
+pub(in crate::learn::ops) const MOST_SEGMENTS: usize = 6;
 
 /// How many segments of `len` pixels make a tile; the instances of [`Sums`] below are these and single segments.
-pub(super) fn segments(len: usize, room: Room) -> usize {
+pub(in crate::learn::ops) fn segments(len: usize, room: Room) -> usize {
     match room.tile / len.max(1) {
         6.. => 6,
         3.. => 3,
@@ -58,21 +58,28 @@ pub(super) fn segments(len: usize, room: Room) -> usize {
 
 /// A job of [`Sums`]: what all its tiles share.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Job<'a> {
+pub(in crate::learn::ops) struct Job<'a> {
     /// Where each run starts, from a pixel's place in the source.
-    pub(super) runs: &'a [usize],
+    pub(in crate::learn::ops) runs: &'a [usize],
     /// Floats of a run.
-    pub(super) run: usize,
+    pub(in crate::learn::ops) run: usize,
     /// Floats from one pixel of a segment to the next, in the source and in the output.
-    pub(super) steps: [usize; 2],
+    pub(in crate::learn::ops) steps: [usize; 2],
     /// Output channels that exist of the panel, from 1 to [`WIDTH`].
-    pub(super) width: usize,
+    pub(in crate::learn::ops) width: usize,
     /// Whether the sums are added to what the output holds.
-    pub(super) add: bool,
+    pub(in crate::learn::ops) add: bool,
 }
 
 /// Computes `tiles`, whose places are moved on by `at` (in the source and in the output), with one panel `[runs · run, WIDTH]`.
-pub(super) fn sums(job: Job<'_>, tiles: &[Tile], at: [usize; 2], source: &[f32], panel: &[f32], out: &mut [f32]) {
+pub(in crate::learn::ops) fn sums(
+    job: Job<'_>,
+    tiles: &[Tile],
+    at: [usize; 2],
+    source: &[f32],
+    panel: &[f32],
+    out: &mut [f32],
+) {
     assert!(panel.len() >= job.runs.len() * job.run * WIDTH, "a panel holds all weights");
     assert!((1..=WIDTH).contains(&job.width), "a panel has from 1 to {WIDTH} channels");
     let reach = job.runs.iter().max().map_or(0, |run| run + job.run);
@@ -202,16 +209,16 @@ impl<const SEGMENTS: usize, const LEN: usize> WithSimd for Sums<'_, SEGMENTS, LE
 
 /// A row of pixels for [`products`]: places in the source and in the output's gradient, and how many pixels.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Row {
-    pub(super) from: usize,
-    pub(super) to: usize,
-    pub(super) len: usize,
+pub(in crate::learn::ops) struct Row {
+    pub(in crate::learn::ops) from: usize,
+    pub(in crate::learn::ops) to: usize,
+    pub(in crate::learn::ops) len: usize,
 }
 
 /// Adds to `sums` `[values, WIDTH]` the products of `values` floats of the source, which start `run` floats after each pixel's
 /// place, with [`WIDTH`] floats of the output's gradient `dy`, over the pixels of `rows`, moved on by `at`. `steps` are the
 /// floats from one pixel to the next in source and gradient.
-pub(super) fn products(
+pub(in crate::learn::ops) fn products(
     rows: &[Row],
     at: [usize; 2],
     steps: [usize; 2],
