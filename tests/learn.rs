@@ -8,6 +8,8 @@ mod gates;
 mod golden;
 #[path = "learn/heads.rs"]
 mod heads;
+#[path = "learn/hub.rs"]
+mod hub;
 #[path = "learn/keys.rs"]
 mod keys;
 #[path = "learn/mobile.rs"]

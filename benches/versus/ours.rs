@@ -23,7 +23,9 @@ const CLASSES: usize = 100;
 /// One measurement: images per second by wall time (the median step) and by processor time, the process's peak
 /// memory and what of it the steps needed, both in MiB.
 pub fn measure(pair: &Pair) -> anyhow::Result<Value> {
-    let (network, mut params) = build(&Settings::new(pair.network, Pool::Avg {}, CLASSES), Seed::new(1))?;
+    // As timm pools: a ViT by its class token.
+    let pool = if pair.network.starts_with("vit") { Pool::Token {} } else { Pool::Avg {} };
+    let (network, mut params) = build(&Settings::new(pair.network, pool, CLASSES), Seed::new(1))?;
     let mut draws = Seed::new(2).draws();
     let (batch, size) = (pair.batch, pair.size);
     let pixels: Vec<f32> = (0..batch * 3 * size * size).map(|_| draws.normal() as f32).collect();

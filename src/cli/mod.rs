@@ -6,6 +6,7 @@
 //!        ─▶ 0 done, 1 failed, 2 wrong use
 //! ```
 
+mod backbone;
 mod explain;
 mod failure;
 mod new;
@@ -59,6 +60,8 @@ enum Command {
     Worker(worker::Args),
     /// Explain a table, a key or a technique.
     Explain(explain::Args),
+    /// List the networks, or say what one costs and measure it here.
+    Backbone(backbone::Args),
     /// Draw the curves of recipes as SVG or PNG.
     Plot(plot::Args),
     /// Write a recipe's submission and note it in ledger.jsonl.
@@ -131,6 +134,7 @@ pub fn run() -> ExitCode {
             Some(Command::Plan(args)) => plan::plan(&context, &args),
             Some(Command::Worker(args)) => worker::work(&context, &args),
             Some(Command::Explain(args)) => explain::explain(&context, &args),
+            Some(Command::Backbone(args)) => backbone::backbone(&context, &args),
             Some(Command::Plot(args)) => plot::plot(&context, &args),
             Some(Command::Submit(args)) => submit::submit(&context, &args),
             Some(Command::New(args)) => new::new(&context, &args),

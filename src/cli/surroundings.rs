@@ -2,13 +2,15 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the one place that asks the surroundings")]
 
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use toji::base::{Cancel, Clock, Key, Time, Value};
+use toji::learn::backbone::hub::Hub;
 use toji::session::Surroundings;
 
 use super::failure::Failure;
@@ -34,7 +36,9 @@ pub fn here() -> Result<(Surroundings, PathBuf), Failure> {
     let command: Vec<String> = std::env::args().collect();
     let machine = format!("{cpu}, {threads} threads");
     let facts = Arc::new(move |root: &Path| facts(root, &cpu, threads));
-    let around = Surroundings { clock: Arc::new(System), machine, threads, pid: std::process::id(), command, facts };
+    let hub = Hub::from_environment(&|name| std::env::var_os(name));
+    let around =
+        Surroundings { clock: Arc::new(System), machine, threads, pid: std::process::id(), command, hub, facts };
     Ok((around, here))
 }
 
@@ -76,6 +80,28 @@ fn git(here: &Path, facts: &mut Value) {
         }
         facts.set("dirty_diff", Value::Text(diff));
     }
+}
+
+/// What this process holds.
+#[derive(Clone, Copy)]
+pub struct Memory {
+    /// Bytes now.
+    pub now: u64,
+    /// The most bytes since the last call.
+    pub peak: u64,
+}
+
+/// The process's memory, where the system tells; the record of the peak begins anew.
+pub fn memory() -> Option<Memory> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let bytes = |field: &str| -> Option<u64> {
+        let line = status.lines().find(|line| line.starts_with(field))?;
+        Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
+    };
+    let told = Memory { now: bytes("VmRSS:")?, peak: bytes("VmHWM:")? };
+    // Where this is refused the peak is the process's.
+    let _ = File::options().write(true).open("/proc/self/clear_refs").and_then(|mut refs| refs.write_all(b"5"));
+    Some(told)
 }
 
 /// Whether output may have colours: the terminal has them and nobody said no.

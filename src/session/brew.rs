@@ -74,7 +74,12 @@ pub fn plan(
     let previous = board.previous(&recipe.name);
     describe_data(project, photos, &mut graph, previous.as_ref());
     let auto = project.competition.workbench.auto_seconds;
-    let plan = dag::plan(&graph.nodes, &project.store, previous.as_ref(), history, auto);
+    let mut plan = dag::plan(&graph.nodes, &project.store, previous.as_ref(), history, auto);
+    if let Some(name) = project.unfetched(recipe) {
+        for step in plan.steps.iter_mut().filter(|s| s.stage.name == "fit" && s.action == Action::Run) {
+            step.reason = format!("{}; {name} is fetched first", step.reason);
+        }
+    }
     Ok(Planned { graph, plan })
 }
 
@@ -107,6 +112,15 @@ pub fn brew(
     if recipe.is_broken() {
         let count = recipe.diagnostics.iter().filter(|d| d.is_error()).count();
         return Err(SessionError::Mistakes(format!("{} has {count} mistake(s)", recipe.book.file.display())));
+    }
+    if let Some(name) = project.unfetched(recipe) {
+        // Before the plan: the stages' keys are made of what comes.
+        let progress = |what: &str, done: u64, total: u64, unit: &str| {
+            let (stage, part, what, unit) = ("fit".to_owned(), String::new(), what.to_owned(), unit.to_owned());
+            listen(&Event::Progress { stage, part, what, done, total, unit });
+        };
+        project.fetch(&name, &progress, cancel)?;
+        listen(&Event::Note { text: format!("{name} is in {}", project.around.hub.cache.display()) });
     }
     let runs = Runs::open(&project.toji);
     let mut board = Board::new();

@@ -8,7 +8,7 @@ use super::graph::decode;
 use super::{Project, Recipe, SessionError};
 use crate::base::Value;
 use crate::data::augment::Pipeline;
-use crate::learn::backbone::{self, Settings};
+use crate::learn::backbone::{self, Settings, Source};
 use crate::retrieve::post::{self, Step};
 
 /// Checks a recipe without mistakes.
@@ -20,10 +20,14 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
     Pipeline::train(&augment).map_err(|error| at(recipe, "augment.train", &error.to_string()))?;
     Pipeline::eval(&augment).map_err(|error| at(recipe, "augment.eval", &error.to_string()))?;
     let settings: Settings = decode(recipe, "backbone")?;
-    let file = backbone::weights_file(&settings.weights).map_err(|e| at(recipe, "backbone.weights", &e.to_string()))?;
-    if let Some(file) = file.map(|file| project.root.join(file)).filter(|file| !file.is_file()) {
-        return Err(at(recipe, "backbone.weights", &format!("there is no file {}", file.display())));
+    let source = backbone::source(&settings.weights).map_err(|e| at(recipe, "backbone.weights", &e.to_string()))?;
+    if let Source::File(file) = source {
+        let file = project.root.join(file);
+        if !file.is_file() {
+            return Err(at(recipe, "backbone.weights", &format!("there is no file {}", file.display())));
+        }
     }
+    project.weights(&settings).map_err(|e| at(recipe, "backbone.weights", &e.to_string()))?;
     let table = recipe.settings().get("post").cloned().unwrap_or_else(Value::table);
     let mut dim = backbone::length(&settings)?;
     for (i, step) in post::read(&table)?.iter().enumerate() {

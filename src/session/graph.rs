@@ -44,6 +44,7 @@ impl Graph {
         let until = rung.epochs(train.epochs);
         // Work in multiply-adds, so that one network's history tells of another's: 10⁹ of them a unit.
         let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
+        let unfetched = project.unfetched(recipe);
         let mut rankings = Vec::new();
         for i in 0..rung.folds(graph.folds.len()) {
             let fold_here = &graph.folds[i];
@@ -51,6 +52,10 @@ impl Graph {
             let (queries, gallery) = (fold_here.query.len() as f64, fold_here.gallery.len() as f64);
             let stage = stages::fit::stage(project, recipe, i, divided.train[i], until, train.epochs)?;
             let fit = graph.add(Task::Fit { fold: i, until }, stage, images * train.epochs as f64 * giga);
+            if let (Some(name), true, Some(node)) = (&unfetched, project.around.hub.offline, graph.nodes.last_mut()) {
+                node.blocked =
+                    Some(format!("{name} is not in the hub's cache, and HF_HUB_OFFLINE forbids fetching it"));
+            }
             let stage = stages::embed::stage(recipe, i, fit, fold);
             let embed = graph.add(Task::Embed { fold: i }, stage, embedded * giga);
             let mut last = embed;

@@ -5,32 +5,12 @@
 //! stages' keys, the data's hash, the weights that training began with (file, hash, licence), commit and dirty
 //! diff, toolchain, machine, seed, command line.
 
+use super::graph::decode;
+use super::weights::in_words;
 use super::{Graph, Photos, Project, Recipe, Rung};
-use crate::base::{Key, Value};
+use crate::base::Value;
 use crate::book;
-use crate::learn::backbone;
-
-/// What stands for a licence that nothing tells.
-const UNKNOWN: &str = "unknown";
-
-/// Weights that a training begins with.
-struct Weights {
-    /// As the recipe names them.
-    file: String,
-    /// BLAKE3 of the file's bytes.
-    hash: Key,
-    /// The licence in the source's words, when it tells one.
-    licence: Option<String>,
-}
-
-/// All weights that a recipe names; empty when it trains from nothing.
-fn weights(project: &Project, recipe: &Recipe) -> Vec<Weights> {
-    let named = recipe.settings().get("backbone.weights").and_then(Value::as_text).unwrap_or("none");
-    // What cannot be read has stopped the plan already.
-    let Ok(Some(file)) = backbone::weights_file(named) else { return Vec::new() };
-    let Ok(hash) = project.weights_key(&project.root.join(file)) else { return Vec::new() };
-    vec![Weights { file: named.to_owned(), hash, licence: None }]
-}
+use crate::learn::backbone::Settings;
 
 /// Raised when fields change their meaning.
 const VERSION: i64 = 1;
@@ -58,14 +38,7 @@ pub fn text(project: &Project, recipe: &Recipe, photos: &Photos, graph: &Graph, 
         entry
     });
     lock.set("stages", Value::List(stages.collect()));
-    let weights = weights(project, recipe).into_iter().map(|used| {
-        let mut entry = Value::table();
-        entry.set("file", text(&used.file));
-        entry.set("blake3", Value::Text(used.hash.to_string()));
-        entry.set("licence", text(used.licence.as_deref().unwrap_or(UNKNOWN)));
-        entry
-    });
-    lock.set("weights", Value::List(weights.collect()));
+    lock.set("weights", Value::List(weights(project, recipe).into_iter().collect()));
     let texts = recipe.book.texts.iter().map(|(file, content)| {
         let mut entry = Value::table();
         let file = file.strip_prefix(&project.root).unwrap_or(file);
@@ -75,4 +48,27 @@ pub fn text(project: &Project, recipe: &Recipe, photos: &Photos, graph: &Graph, 
     });
     lock.set("texts", Value::List(texts.collect()));
     book::print(&lock)
+}
+
+/// The weights that training begins with; nothing when they are drawn. What cannot be read has stopped the plan already.
+fn weights(project: &Project, recipe: &Recipe) -> Option<Value> {
+    let weights = project.weights(&decode::<Settings>(recipe, "backbone").ok()?).ok()??;
+    let mut entry = Value::table();
+    let mut set = |name: &str, text: String| entry.set(name, Value::Text(text));
+    set("file", weights.name);
+    match (weights.commit, weights.sha256, weights.file) {
+        (Some(commit), Some(hash), _) => {
+            set("commit", commit);
+            set("sha256", hash);
+        }
+        (commit, _, Some(file)) => {
+            commit.into_iter().for_each(|commit| set("commit", commit));
+            set("blake3", project.weights_key(&file).ok()?.to_string());
+        }
+        _ => {}
+    }
+    // Only a hub's repository names one.
+    set("licence", weights.licence.unwrap_or_else(|| "unknown".to_owned()));
+    set("expects", in_words(&weights.expected));
+    Some(entry)
 }

@@ -37,6 +37,7 @@ pub mod stopwatch;
 pub mod submit;
 pub mod survey;
 pub mod watch;
+pub mod weights;
 pub mod worker;
 
 pub use graph::Graph;
@@ -124,10 +125,12 @@ impl SessionError {
     /// Whether the work stopped because it was asked to.
     pub fn is_cancelled(&self) -> bool {
         use crate::data::batch::LoadError;
+        use crate::learn::backbone::{BackboneError, hub::HubError};
         use crate::learn::train::TrainError;
         match self {
             SessionError::Cancelled(_) | SessionError::Load(LoadError::Cancelled(_)) => true,
             SessionError::Train(e) => matches!(e, TrainError::Cancelled(_)),
+            SessionError::Backbone(BackboneError::Hub(e)) => matches!(e, HubError::Cancelled(_)),
             SessionError::Retrieve(e) => matches!(e, crate::retrieve::RetrieveError::Cancelled(_)),
             SessionError::Data(e) => matches!(e, crate::data::DataError::Cancelled(_)),
             _ => false,

@@ -15,6 +15,7 @@ use crate::dag::Store;
 use crate::data::Competition;
 use crate::data::augment::Pipeline;
 use crate::data::folds::{self, Fold};
+use crate::learn::backbone::hub::Hub;
 use crate::learn::backbone::{self, Cost};
 
 /// What the library may not ask for by itself.
@@ -30,6 +31,8 @@ pub struct Surroundings {
     pub pid: u32,
     /// Its command line.
     pub command: Vec<String>,
+    /// Where hub weights come from.
+    pub hub: Hub,
     /// Facts for `recipe.lock.toml` about a project's folder: commit, dirty diff, toolchain, crates' hash, CPU.
     pub facts: Arc<dyn Fn(&Path) -> Value + Send + Sync>,
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use toji::base::Seed;
-use toji::learn::backbone::{self, BackboneError, Pool, Settings, build, load, weights_file};
+use toji::learn::backbone::{self, BackboneError, Pool, Settings, Source, build, load, source};
 use toji::learn::ops::Params;
 
 use super::golden::{cases, floats, measure, plain};
@@ -149,10 +149,12 @@ fn pickles_and_damage_are_refused() {
     assert!(matches!(refuse(b""), BackboneError::Damaged { .. }));
     let gone = load(&folder.path().join("gone.safetensors"), &mut params).expect_err("no file");
     assert!(matches!(gone, BackboneError::Read { .. }));
-    assert!(matches!(weights_file("none"), Ok(None)));
-    assert!(matches!(weights_file("hf:timm/resnet18.a1_in1k"), Err(BackboneError::NotBuilt(_))));
-    assert!(matches!(weights_file("imagenet"), Err(BackboneError::UnknownWeights(_))));
-    assert_eq!(weights_file("a/b.safetensors").expect("a path"), Some("a/b.safetensors".into()));
+    assert_eq!(source("none").expect("no weights"), Source::Drawn);
+    let Ok(Source::Hub(name)) = source("hf:timm/resnet18.a1_in1k") else { panic!("a hub's name") };
+    assert_eq!(name.repository, "timm/resnet18.a1_in1k");
+    assert!(matches!(source("hf:resnet18"), Err(BackboneError::Hub(_))));
+    assert!(matches!(source("imagenet"), Err(BackboneError::UnknownWeights(_))));
+    assert_eq!(source("a/b.safetensors").expect("a path"), Source::File("a/b.safetensors".into()));
     let unknown = build(&Settings::new("resnet19", Pool::Avg {}, 8), Seed::new(1)).err().expect("no such network");
     let unknown = unknown.to_string();
     assert!(unknown.starts_with("no backbone is named resnet19; there are resnet10t, "), "{unknown}");

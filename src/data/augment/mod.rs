@@ -35,5 +35,5 @@ pub mod table;
 pub const VERSION: u32 = 1;
 
 pub use pipeline::{Normalization, Pipeline};
-pub use settings::AugmentError;
+pub use settings::{AugmentError, Interpolation};
 pub use table::{SECTIONS, TECHNIQUES};

@@ -94,6 +94,13 @@ impl Pipeline {
         Pipeline { ops: vec![Op { name: "Resize", p: 1.0, action }], size }
     }
 
+    /// The evaluation of published weights, as timm does it: the shorter side becomes `size / crop`, and the middle is
+    /// kept. `crop` is above 0 and at most 1.
+    pub fn of_weights(size: Size, interpolation: Interpolation, crop: f64) -> Pipeline {
+        let action = Action::Middle { size, part: crop, interpolation };
+        Pipeline { ops: vec![Op { name: "CenterCrop", p: 1.0, action }], size }
+    }
+
     /// Rows and columns of what comes out.
     pub fn size(&self) -> Size {
         self.size
@@ -154,7 +161,7 @@ impl Op {
     /// The output size, when all that comes in has size `before` (`None`: any size).
     fn size_after(&self, before: Option<Size>) -> Option<Size> {
         match &self.action {
-            Action::RandomResizedCrop { size, .. } | Action::Resize { size, .. } => {
+            Action::RandomResizedCrop { size, .. } | Action::Resize { size, .. } | Action::Middle { size, .. } => {
                 // One that is skipped now and then fixes the size only if it changes nothing when it is skipped.
                 if self.p >= 1.0 || before == Some(*size) { Some(*size) } else { None }
             }
@@ -169,7 +176,7 @@ impl Op {
             || self.p > 0.0
                 && match &self.action {
                     Action::RandomResizedCrop { .. } => true,
-                    Action::HorizontalFlip | Action::Resize { .. } => false,
+                    Action::HorizontalFlip | Action::Resize { .. } | Action::Middle { .. } => false,
                     Action::Affine(a) => {
                         !(a.scale.iter().chain(&a.translate).chain(&a.shear).all(fixed) && fixed(&a.rotate))
                     }
@@ -191,6 +198,10 @@ impl Action {
             Action::RandomResizedCrop { size, scale, ratio, interpolation, area } => {
                 let rect = random_rect(picture.width, picture.height, *scale, *ratio, draws);
                 Cow::Owned(resize(&picture, rect, *size, *interpolation, *area))
+            }
+            Action::Middle { size, part, interpolation } => {
+                let rect = middle(picture.width, picture.height, *size, *part);
+                Cow::Owned(resize(&picture, rect, *size, *interpolation, false))
             }
             Action::HorizontalFlip => {
                 let mut flipped = picture.into_owned();
@@ -220,6 +231,15 @@ fn mirror(picture: &mut Picture) {
             }
         }
     }
+}
+
+/// The central rectangle in the shape of `size` whose sides are `part` of the largest one's.
+fn middle(width: u32, height: u32, size: Size, part: f64) -> Rect {
+    let (w, h) = (f64::from(width), f64::from(height));
+    let scale = (w / size.width as f64).min(h / size.height as f64) * part;
+    let side = |of: usize, most: u32| ((of as f64 * scale).round() as usize).clamp(1, most as usize);
+    let (crop_w, crop_h) = (side(size.width, width), side(size.height, height));
+    Rect { x: (width as usize - crop_w) / 2, y: (height as usize - crop_h) / 2, width: crop_w, height: crop_h }
 }
 
 /// RandomResizedCrop's rectangle: up to 10 tries, then the largest central one whose ratio is allowed.
@@ -301,6 +321,21 @@ mod tests {
         assert_eq!(Pipeline::eval(&augment).unwrap(), Pipeline::to_size(Size { height: 24, width: 16 }));
         augment.set("eval", list(r#"[{"op": "Resize", "size": [8, 8]}, {"op": "HorizontalFlip"}]"#));
         assert!(Pipeline::eval(&augment).unwrap_err().to_string().contains("HorizontalFlip"));
+    }
+
+    #[test]
+    fn the_evaluation_of_weights_keeps_the_middle() {
+        // timm, 224 pixels and crop 0.875 of a picture of 320 × 400: the shorter side becomes 256, and 224 are kept,
+        // which are 280 of the 320.
+        let size = Size { height: 224, width: 224 };
+        assert_eq!(middle(320, 400, size, 0.875), Rect { x: 20, y: 60, width: 280, height: 280 });
+        let wide = Size { height: 10, width: 30 };
+        assert_eq!(middle(90, 90, wide, 1.0), Rect { x: 0, y: 30, width: 90, height: 30 });
+        assert_eq!(middle(1, 1, wide, 0.1), Rect { x: 0, y: 0, width: 1, height: 1 });
+        let pipeline = Pipeline::of_weights(size, Interpolation::Bicubic, 0.875);
+        assert_eq!((pipeline.size(), pipeline.is_random()), (size, false));
+        let out = pipeline.picture(&noise(320, 400), Seed::new(1));
+        assert_eq!((out.width, out.height), (224, 224));
     }
 
     #[test]

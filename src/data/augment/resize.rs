@@ -1,7 +1,7 @@
 //! A rectangle of a picture → a picture of another size, in one resampling.
 //!
 //! Takes source, rectangle and output size; each axis by itself is averaged over its area (OpenCV's
-//! INTER_AREA), interpolated (INTER_LINEAR) or picked (INTER_NEAREST). Rows are combined first: that
+//! INTER_AREA), interpolated (INTER_LINEAR, Pillow's BILINEAR and BICUBIC) or picked (INTER_NEAREST). Rows are combined first: that
 //! is the long loop, it runs along memory, and the compiler turns it into vector code whose sums
 //! keep their order, so every machine and thread gives the same bits.
 
@@ -42,7 +42,9 @@ impl Taps {
         let step = source as f64 / target as f64;
         let shrinks = step > 1.0;
         for i in 0..target {
-            if shrinks && (area_when_smaller || interpolation == Interpolation::Area) {
+            if let Interpolation::Bilinear | Interpolation::Bicubic = interpolation {
+                taps.filter((i as f64 + 0.5) * step, step.max(1.0), source, interpolation);
+            } else if shrinks && (area_when_smaller || interpolation == Interpolation::Area) {
                 taps.area(i as f64 * step, (i + 1) as f64 * step, source);
             } else if interpolation == Interpolation::Nearest {
                 taps.push(((i as f64 * step) as usize).min(source - 1), &[1.0]);
@@ -74,6 +76,25 @@ impl Taps {
         for weight in &mut self.weights[start..] {
             *weight /= sum as f32;
         }
+        self.spans.push((first, last - first));
+    }
+
+    /// Pillow's filters around `centre`, as wide as the scale where a picture shrinks: a triangle, or Keys's cubic with a = -0.5.
+    fn filter(&mut self, centre: f64, scale: f64, source: usize, interpolation: Interpolation) {
+        let support = if interpolation == Interpolation::Bilinear { scale } else { 2.0 * scale };
+        let first = ((centre - support + 0.5).max(0.0) as usize).min(source - 1);
+        let last = ((centre + support + 0.5) as usize).clamp(first + 1, source);
+        let height = |pixel: usize| {
+            let x = ((pixel as f64 + 0.5 - centre) / scale).abs();
+            match interpolation {
+                Interpolation::Bilinear => (1.0 - x).max(0.0),
+                _ if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
+                _ if x < 2.0 => ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0,
+                _ => 0.0,
+            }
+        };
+        let sum: f64 = (first..last).map(height).sum();
+        self.weights.extend((first..last).map(|pixel| (height(pixel) / sum) as f32));
         self.spans.push((first, last - first));
     }
 
@@ -141,6 +162,26 @@ mod tests {
         // INTER_LINEAR to 8: 0, 25, 75, 125, 175, 160, 80, 40
         assert_eq!(resized(&row, 1, 8, Interpolation::Linear, true), [0, 25, 75, 125, 175, 160, 80, 40]);
         assert_eq!(resized(&row, 1, 2, Interpolation::Nearest, false), [0, 200]);
+    }
+
+    #[test]
+    fn filters_are_pillows() {
+        let row = grey(8, &[0, 100, 200, 40, 90, 255, 10, 60]);
+        // PIL.Image.fromarray(…).resize((n, 1), BICUBIC or BILINEAR), Pillow 13.0.0.
+        assert_eq!(resized(&row, 1, 3, Interpolation::Bicubic, true), [87, 123, 90]);
+        assert_eq!(resized(&row, 1, 3, Interpolation::Bilinear, true), [90, 119, 89]);
+        assert_eq!(resized(&row, 1, 5, Interpolation::Bicubic, true), [38, 153, 74, 170, 34]);
+        assert_eq!(resized(&row, 1, 5, Interpolation::Bilinear, true), [41, 144, 79, 161, 40]);
+        assert_eq!(resized(&row, 1, 8, Interpolation::Bicubic, true), [0, 100, 200, 40, 90, 255, 10, 60]);
+        assert_eq!(resized(&row, 1, 8, Interpolation::Bilinear, true), [0, 100, 200, 40, 90, 255, 10, 60]);
+        assert_eq!(
+            resized(&row, 1, 12, Interpolation::Bicubic, true),
+            [0, 41, 120, 198, 123, 35, 73, 191, 234, 39, 22, 63]
+        );
+        assert_eq!(
+            resized(&row, 1, 12, Interpolation::Bilinear, true),
+            [0, 50, 117, 183, 120, 48, 82, 173, 214, 51, 35, 60]
+        );
     }
 
     #[test]

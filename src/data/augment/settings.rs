@@ -87,6 +87,23 @@ pub enum Interpolation {
     Linear,
     /// OpenCV's INTER_AREA.
     Area,
+    /// Pillow's BILINEAR, which widens where a picture shrinks: timm's, for published weights.
+    #[serde(skip)]
+    Bilinear,
+    /// Pillow's BICUBIC, likewise.
+    #[serde(skip)]
+    Bicubic,
+}
+
+impl Interpolation {
+    /// The one of a name as timm's configurations have it; bicubic for others.
+    pub fn of_weights(name: &str) -> Interpolation {
+        match name {
+            "bilinear" => Interpolation::Bilinear,
+            "nearest" => Interpolation::Nearest,
+            _ => Interpolation::Bicubic,
+        }
+    }
 }
 
 /// What stands outside the picture.
@@ -152,6 +169,15 @@ pub enum Action {
         interpolation: Interpolation,
         /// Average over the area on an axis that shrinks.
         area: bool,
+    },
+    /// Cut out the middle, in the shape of what comes out, and resize it.
+    Middle {
+        /// Output size.
+        size: Size,
+        /// Part of the largest such rectangle's side that is kept, above 0 and at most 1.
+        part: f64,
+        /// How pixels are made.
+        interpolation: Interpolation,
     },
 }
 

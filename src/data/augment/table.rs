@@ -72,7 +72,8 @@ pub const SECTIONS: &[&Section] = &[&Section {
             "eval",
             Kind::List { of: &Kind::OneOf { tag: "op", slot: "augment" }, min: 1, max: 32 },
             Default::Absent,
-            "Operations before an embedding is made; when not written, Resize to the size of training.",
+            "Operations before an embedding is made; when not written, Resize to the size of training, or, where [backbone] names \
+             weights, the crop and interpolation that they were made for, at that size.",
         ),
     ]),
     status: Status::Built,

@@ -12,12 +12,14 @@
 mod convnext;
 mod efficientnet;
 mod gate;
+pub mod hub;
 mod layers;
 mod maker;
 mod neck;
 mod nfnet;
 mod pool;
 mod preset;
+mod profile;
 mod resnet;
 mod swin;
 mod table;
@@ -35,8 +37,9 @@ use self::pool::Pooling;
 pub use self::pool::{Each, Pool};
 use self::preset::{Config, IMAGENET};
 pub use preset::{Preset, preset, presets};
+pub use profile::{Profile, profile};
 pub use table::{SECTIONS, TECHNIQUES};
-pub use weights::{Loaded, load, weights_file};
+pub use weights::{Loaded, Source, load, load_for, source};
 
 use super::ops::{Layer, Network, OpsError, Params, Tape, Var, hollow};
 use crate::base::Seed;
@@ -114,7 +117,7 @@ impl Network for Backbone {
 pub struct Settings {
     /// timm's name.
     pub name: String,
-    /// `none`, or a safetensors file.
+    /// `none`, a safetensors file, or a hub's repository; see [`source`].
     pub weights: String,
     /// The pooling.
     pub pool: Pool,
@@ -146,11 +149,8 @@ pub enum BackboneError {
     /// The pooling asks for a class token, which this network lacks.
     #[error("{0} has no class token; pool = {{ kind = \"avg\" }} and \"gem\" take what it has")]
     NoToken(String),
-    /// The `weights` key is of a kind that comes later.
-    #[error("weights = {0:?} is not built yet; download the file and give its path, ending in .safetensors")]
-    NotBuilt(String),
     /// The `weights` key is neither `none` nor a safetensors file.
-    #[error("weights = {0:?} is neither \"none\" nor a file ending in .safetensors")]
+    #[error("weights = {0:?} is neither \"none\", nor \"hf:OWNER/NAME\", nor a file ending in .safetensors")]
     UnknownWeights(String),
     /// A file of weights cannot be read.
     #[error("cannot read the weights {}: {source}", path.display())]
@@ -191,6 +191,9 @@ pub enum BackboneError {
         /// Names with the two shapes, where they differ, or with what is wrong with the numbers.
         wrong: Vec<String>,
     },
+    /// Weights cannot be had from the hub.
+    #[error(transparent)]
+    Hub(#[from] hub::HubError),
     /// An operation refused.
     #[error(transparent)]
     Ops(#[from] OpsError),

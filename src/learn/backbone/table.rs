@@ -17,8 +17,10 @@ pub const SECTIONS: &[&Section] = &[&Section {
             "weights",
             Kind::Text,
             Default::Is(Literal::Text("none")),
-            "where its first weights come from: \"none\" (drawn from the seed) or a .safetensors file with timm's \
-             keys; \"hf:...\" is not built yet",
+            "where its first weights come from: \"none\" (drawn from the seed), \"hf:OWNER/NAME\" such as \
+             \"hf:timm/resnet18.a1_in1k\" (fetched once into the hub's cache; @REVISION pins it), or a .safetensors file with \
+             timm's keys. Mean, std, crop and interpolation come with them: from the hub's config.json, from NAME.json or \
+             config.json beside a file, else from timm's defaults for the name",
         ),
         Param::new(
             "pool",

@@ -30,6 +30,7 @@ mod error;
 mod fit;
 pub mod optimizer;
 pub mod schedule;
+pub mod speed;
 pub mod technique;
 
 use candle_core::Tensor;

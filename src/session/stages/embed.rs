@@ -1,22 +1,22 @@
 //! Embeddings of one fold's queries and gallery by the network that was trained on it.
 //!
-//! Evaluation draws nothing: `[augment] eval`, or a resize to the size of training, and the
+//! Evaluation draws nothing: `[augment] eval`, or what [`Sight`] makes of the weights, and the
 //! running statistics of batch norm.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::fit::{Model, model};
+use super::fit::{Model, Purpose, model};
 use super::{Bench, Made, Task, part};
 use crate::base::{Key, Value};
 use crate::dag::Stage;
 use crate::data::Role;
-use crate::data::augment::{Normalization, Pipeline};
 use crate::data::batch::{Ahead, Epoch, Loader, Order};
 use crate::learn::Device;
 use crate::learn::ops::{Network, Params, Tape};
 use crate::learn::train::{self, Checkpoint};
 use crate::retrieve::{self, Embeddings};
+use crate::session::weights::Sight;
 use crate::session::{Photos, Recipe, SessionError};
 
 /// The artefact's file.
@@ -34,6 +34,8 @@ pub fn stage(recipe: &Recipe, fold: usize, fit: Key, folds: Key) -> Stage {
     stage.tables.push("augment".to_owned());
     if let Some(list) = recipe.settings().get("augment.eval") {
         stage = stage.setting("augment.eval", list.clone());
+    } else if recipe.settings().get("backbone.weights").and_then(Value::as_text).is_some_and(|name| name != "none") {
+        stage = stage.setting("augment.eval", Value::Text("as the weights expect".to_owned()));
     }
     stage
 }
@@ -56,7 +58,7 @@ pub fn host_stage(recipe: &Recipe, photos: &Photos, fold: usize, fit: Key) -> St
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>, fold_number: usize) -> Result<Made<'a>, SessionError> {
     let (model, name) = (trained(bench, fold_number)?, part(fold_number));
-    let found = fold(bench, fold_number, model.network.as_ref(), &model.params, model.normalization, &name, "embed")?;
+    let found = fold(bench, fold_number, model.network.as_ref(), &model.params, &model.sight, &name, "embed")?;
     Ok(Made::new(move |folder: &Path| Ok(found.save(&folder.join(FILE))?)))
 }
 
@@ -66,25 +68,25 @@ pub(super) fn make_host<'a>(bench: &'a Bench<'a>, fold: usize) -> Result<Made<'a
     let mut places = [queries, gallery].concat();
     places.sort_unstable();
     places.dedup();
-    let found = photos(bench, places, model.network.as_ref(), &model.params, model.normalization, &name, "embed")?;
+    let found = photos(bench, places, model.network.as_ref(), &model.params, &model.sight, &name, "embed")?;
     Ok(Made::new(move |folder: &Path| Ok(found.save(&folder.join(FILE))?)))
 }
 
 /// Embeds one batch by the untrained network: seconds, and its work in the measure of the graph.
 pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), SessionError> {
-    let model = model(bench, fold)?;
+    let model = model(bench, fold, Purpose::Trial)?;
     let places: Vec<u32> = bench.graph.folds[fold].gallery.iter().take(BATCH).copied().collect();
     let count = places.len() as f64;
     let clock = bench.project.around.clock.as_ref();
     let began = clock.now();
-    photos(bench, places, model.network.as_ref(), &model.params, model.normalization, "a trial", "embed")?;
+    photos(bench, places, model.network.as_ref(), &model.params, &model.sight, "a trial", "embed")?;
     let giga = bench.project.cost(bench.recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
     Ok((clock.now().since(began), count * giga))
 }
 
 /// A fold's network with the weights of its fit.
 fn trained(bench: &Bench<'_>, fold_number: usize) -> Result<Model, SessionError> {
-    let mut model = model(bench, fold_number)?;
+    let mut model = model(bench, fold_number, Purpose::Artefact)?;
     let fit = bench.graph.tasks.iter().copied().find(|t| matches!(t, Task::Fit { fold, .. } if *fold == fold_number));
     let fit =
         fit.ok_or_else(|| SessionError::Unfit("an embedding without a fit; this is a fault of Toji".to_owned()))?;
@@ -98,7 +100,7 @@ pub(super) fn fold(
     fold: usize,
     network: &dyn Network,
     params: &Params,
-    normalization: Normalization,
+    sight: &Sight,
     name: &str,
     stage: &str,
 ) -> Result<Embeddings, SessionError> {
@@ -106,7 +108,7 @@ pub(super) fn fold(
     let mut places: Vec<u32> = fold.query.iter().chain(&fold.gallery).copied().collect();
     places.sort_unstable();
     places.dedup();
-    photos(bench, places, network, params, normalization, name, stage)
+    photos(bench, places, network, params, sight, name, stage)
 }
 
 /// Embeds photos by their places in the manifest.
@@ -115,17 +117,16 @@ pub(crate) fn photos(
     places: Vec<u32>,
     network: &dyn Network,
     params: &Params,
-    normalization: Normalization,
+    sight: &Sight,
     name: &str,
     stage: &str,
 ) -> Result<Embeddings, SessionError> {
-    let augment = bench.recipe.settings().get("augment").cloned().unwrap_or_else(Value::table);
-    let pipeline = Arc::new(Pipeline::eval(&augment)?);
+    let pipeline = Arc::new(sight.evaluation.clone());
     let total = places.len();
     let walk = Epoch::new(places, Order::Given, BATCH, false, bench.recipe.seed().named("embed"), 0);
     let ahead = Ahead { threads: bench.project.around.threads, ..Ahead::default() };
     let pictures = bench.photos.pictures(bench.project);
-    let loader = Loader::start(walk, 0, pictures, pipeline, normalization, ahead, bench.cancel)?;
+    let loader = Loader::start(walk, 0, pictures, pipeline, sight.normalization, ahead, bench.cancel)?;
     let batches = loader.map(|batch| -> Result<_, SessionError> {
         let batch = batch?;
         Ok((batch.photos.clone(), batch))

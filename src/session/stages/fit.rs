@@ -14,6 +14,7 @@ use crate::data::augment::{Normalization, Pipeline};
 use crate::data::batch::{Ahead, Epoch, Loader, Order, Pictures};
 use crate::data::folds::Fold;
 use crate::data::{self};
+use crate::learn::backbone::hub::Expected;
 use crate::learn::backbone::{self, Settings};
 use crate::learn::ops::{Network, Params};
 use crate::learn::train::checkpoint::Lesson;
@@ -22,6 +23,7 @@ use crate::learn::train::{
 };
 use crate::learn::{Device, loss};
 use crate::session::graph::decode;
+use crate::session::weights::{self, Sight};
 use crate::session::{Project, Recipe, SessionError};
 
 /// Save within an epoch after so many seconds.
@@ -64,42 +66,54 @@ pub fn stage(
     {
         train.remove("eval");
     }
-    if let Some(file) = weights(project, &decode(recipe, "backbone")?)? {
-        // The file's content counts, not its name.
-        stage = stage.setting("backbone.weights", Value::Text("file".to_owned())).input("weights", file.1);
+    if let Some(weights) = project.weights(&decode(recipe, "backbone")?)? {
+        // The content counts, not its name or place.
+        stage = stage.setting("backbone.weights", Value::Text("file".to_owned())).input("weights", weights.key);
     }
     Ok(stage)
-}
-
-/// The file of weights and the key of its content.
-fn weights(project: &Project, settings: &Settings) -> Result<Option<(std::path::PathBuf, Key)>, SessionError> {
-    let Some(file) = backbone::weights_file(&settings.weights)? else { return Ok(None) };
-    let file = project.root.join(file);
-    let key = project.weights_key(&file)?;
-    Ok(Some((file, key)))
 }
 
 /// The network of a recipe, untrained or with the weights it names.
 pub(super) struct Model {
     pub network: Box<dyn Network>,
     pub params: Params,
-    pub normalization: Normalization,
+    pub sight: Sight,
     pub notes: Vec<String>,
 }
 
-pub(super) fn model(bench: &Bench<'_>, fold: usize) -> Result<Model, SessionError> {
+/// What a network is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// An artefact: the weights must be there.
+    Artefact,
+    /// A trial of its speed, which does without weights that are not fetched.
+    Trial,
+}
+
+pub(super) fn model(bench: &Bench<'_>, fold: usize, purpose: Purpose) -> Result<Model, SessionError> {
     let settings: Settings = decode(bench.recipe, "backbone")?;
     let preset = backbone::preset(&settings.name)?;
     let seed = seed(bench.recipe, fold);
     let (network, mut params) = backbone::build(&settings, seed)?;
     let mut notes = Vec::new();
-    if let Some((file, _)) = weights(bench.project, &settings)? {
-        let loaded = backbone::load(&file, &mut params)?;
-        notes.push(format!("{}: {} tensors taken", file.display(), loaded.taken));
-        notes.extend(loaded.left_out);
+    let weights = bench.project.weights(&settings)?;
+    if let Some(weights) = &weights {
+        let name = weights::shown(weights, &bench.project.root);
+        match &weights.file {
+            Some(file) => {
+                let loaded = backbone::load_for(preset, file, &mut params)?;
+                let whose = if weights.described { "their own" } else { "timm's defaults" };
+                notes.push(format!("{name}: {} tensors taken", loaded.taken));
+                notes.extend(loaded.left_out);
+                notes.push(format!("pictures by {whose}: {}", weights::in_words(&weights.expected)));
+            }
+            None if purpose == Purpose::Trial => {}
+            None => return Err(SessionError::Unfit(format!("{name} is not in the hub's cache any more"))),
+        }
     }
-    let normalization = Normalization { mean: preset.mean, std: preset.std };
-    Ok(Model { network, params, normalization, notes })
+    let expected = weights.as_ref().map_or_else(|| Expected::of(preset), |weights| weights.expected.clone());
+    let sight = Sight::of(bench.recipe, &expected, weights.is_some())?;
+    Ok(Model { network, params, sight, notes })
 }
 
 /// The root of a fold's draws.
@@ -121,11 +135,11 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &S
         files::publish(&checkpoint, &files::read(&from)?)?;
     }
     let this = &bench.graph.folds[fold];
-    let Model { network, mut params, normalization, notes } = model(bench, fold)?;
+    let Model { network, mut params, sight, notes } = model(bench, fold, Purpose::Artefact)?;
     for text in notes {
         (bench.tell)(Event::Note { text });
     }
-    let mut batches = FoldBatches::new(bench, this, fold, &settings, normalization)?;
+    let mut batches = FoldBatches::new(bench, this, fold, &settings, sight.normalization)?;
     let loss = loss::build(
         bench.recipe.settings().get("loss").unwrap_or(&Value::table()),
         network.embedding(),
@@ -133,7 +147,7 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &S
     )?;
     let name = part(fold);
     let mut examine = |now: &Evaluate<'_>| -> Result<f64, train::OtherError> {
-        let found = embed::fold(bench, fold, now.network, now.params, normalization, &name, "fit")?;
+        let found = embed::fold(bench, fold, now.network, now.params, &sight, &name, "fit")?;
         let ranking = super::rank::search(bench, fold, &found, "fit")?;
         Ok(super::score::of_fold(bench, &ranking)?.value)
     };
@@ -257,8 +271,8 @@ pub(super) fn recall(bench: &Bench<'_>, fold: usize, task: Task) -> Result<(), S
 pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), SessionError> {
     let settings: TrainSettings = decode(bench.recipe, "train")?;
     let settings = TrainSettings { epochs: 1, ..settings };
-    let Model { network, mut params, normalization, .. } = model(bench, fold)?;
-    let mut batches = Few(FoldBatches::new(bench, &bench.graph.folds[fold], fold, &settings, normalization)?);
+    let Model { network, mut params, sight, .. } = model(bench, fold, Purpose::Trial)?;
+    let mut batches = Few(FoldBatches::new(bench, &bench.graph.folds[fold], fold, &settings, sight.normalization)?);
     let table = bench.recipe.settings().get("loss").cloned().unwrap_or_else(Value::table);
     let loss = loss::build(&table, network.embedding(), batches.0.classes.len())?;
     let key = KeyWriter::new("stopwatch").number(u64::from(bench.project.around.pid)).finish();

@@ -15,9 +15,11 @@ use crate::dag::{Action, RunView, StageState, Step};
 use crate::data::augment::Pipeline;
 use crate::data::augment::settings::Size;
 use crate::data::decode::decode;
+use crate::learn::backbone::Settings;
 use crate::session::Recipe;
 use crate::session::brew::Planned;
 use crate::session::snapshot::{Block, Output, OutputState, Picture, Problem};
+use crate::session::weights::{self, in_words};
 
 /// How many sample pictures are shown.
 const SAMPLES: usize = 8;
@@ -182,11 +184,19 @@ impl Survey {
 
     /// The network's size, for the pictures that evaluation gives it.
     fn backbone_lines(&self, recipe: &Recipe) -> Option<Vec<String>> {
-        let (cost, side) = self.project.as_ref().ok()?.cost(recipe)?;
+        let project = self.project.as_ref().ok()?;
+        let (cost, side) = project.cost(recipe)?;
         let (parameters, multiply_adds) = (cost.parameters as f64 / 1e6, cost.multiply_adds as f64 / 1e9);
-        Some(vec![format!(
+        let mut lines = vec![format!(
             "{parameters:.1} M parameters, {multiply_adds:.2} G multiply-adds for {side} × {side} pixels"
-        )])
+        )];
+        let settings = recipe.settings().get("backbone").and_then(|table| table.decode::<Settings>().ok());
+        let weights = settings.and_then(|settings| project.weights(&settings).ok()?);
+        lines.extend(weights.map(|weights| match &weights.file {
+            Some(_) => format!("weights: {}, {}", weights::shown(&weights, &project.root), in_words(&weights.expected)),
+            None => format!("weights: {} are fetched when it runs", weights.name),
+        }));
+        Some(lines)
     }
 }
 
