@@ -12,6 +12,8 @@ mod heads;
 mod hub;
 #[path = "learn/keys.rs"]
 mod keys;
+#[path = "learn/layers.rs"]
+mod layers;
 #[path = "learn/mobile.rs"]
 mod mobile;
 #[path = "learn/naive.rs"]

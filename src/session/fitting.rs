@@ -1,7 +1,8 @@
 //! Mistakes that no single key shows: what the recipe's tables mean together.
 //!
 //! Takes a recipe that was read without mistakes; tells, with file and line, a list of augmentations
-//! that fixes no size, a projection wider than the embedding, weights that are not there. It asks
+//! that fixes no size, a projection wider than the embedding, weights that are not there, a part to freeze that the
+//! network lacks. It asks
 //! before anything runs, so that nobody learns it after an hour.
 
 use super::graph::decode;
@@ -9,6 +10,7 @@ use super::{Project, Recipe, SessionError};
 use crate::base::Value;
 use crate::data::augment::Pipeline;
 use crate::learn::backbone::{self, Settings, Source};
+use crate::learn::train::{Frozen, TrainSettings};
 use crate::retrieve::post::{self, Step};
 
 /// Checks a recipe without mistakes.
@@ -26,6 +28,12 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
         if !file.is_file() {
             return Err(at(recipe, "backbone.weights", &format!("there is no file {}", file.display())));
         }
+    }
+    let train: TrainSettings = decode(recipe, "train")?;
+    if train.freeze.is_some() || train.unfreeze_at.is_some() {
+        let (network, params) = backbone::outline(&settings)?;
+        let key = if train.freeze.is_some() { "train.freeze" } else { "train.unfreeze_at" };
+        Frozen::of(&train, network.as_ref(), &params, 1).map_err(|error| at(recipe, key, &error.to_string()))?;
     }
     project.weights(&settings).map_err(|e| at(recipe, "backbone.weights", &e.to_string()))?;
     let table = recipe.settings().get("post").cloned().unwrap_or_else(Value::table);

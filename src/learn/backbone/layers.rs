@@ -9,6 +9,7 @@ use crate::learn::ops::Layer;
 const STEM: &[&str] = &[
     "conv1",
     "bn1",
+    "maxpool",
     "conv_stem",
     "stem",
     "patch_embed",

@@ -63,12 +63,23 @@ impl Shape {
 pub(super) struct Maker<'a> {
     params: &'a mut Params,
     seed: Option<Seed>,
+    drop_path: f64,
 }
 
-impl Maker<'_> {
+impl<'a> Maker<'a> {
     /// Adds to `params`; hollow tensors without a seed.
-    pub(super) fn new(params: &mut Params, seed: Option<Seed>) -> Maker<'_> {
-        Maker { params, seed }
+    pub(super) fn new(params: &'a mut Params, seed: Option<Seed>) -> Maker<'a> {
+        Maker { params, seed, drop_path: 0.0 }
+    }
+
+    /// The same with a rate of stochastic depth for the last block.
+    pub(super) fn with_drop_path(self, drop_path: f64) -> Self {
+        Maker { drop_path, ..self }
+    }
+
+    /// Rate of stochastic depth of block `at` when block `last` would have the recipe's: a straight line from 0 (timm).
+    pub(super) fn drop_path(&self, at: usize, last: usize) -> f32 {
+        (self.drop_path * at as f64 / last.max(1) as f64) as f32
     }
 
     /// One tensor.

@@ -77,6 +77,7 @@ impl Features {
 struct Backbone {
     trunk: Box<dyn Trunk>,
     pool: Pooling,
+    drop: f32,
     neck: neck::Layers,
 }
 
@@ -86,12 +87,12 @@ impl Backbone {
         if settings.pool == (Pool::Token {}) && !preset.config.has_token() {
             return Err(BackboneError::NoToken(settings.name.clone()));
         }
-        let mut maker = Maker::new(params, seed);
+        let mut maker = Maker::new(params, seed).with_drop_path(settings.drop_path);
         let trunk = preset.config.build(&mut maker)?;
         let pool = Pooling::new(settings.pool, &mut maker)?;
         let channels = pool.width(&trunk.channels());
         let neck = neck::Layers::new(settings.neck, preset.classifier, channels, settings.embedding, &mut maker)?;
-        Ok(Backbone { trunk, pool, neck })
+        Ok(Backbone { trunk, pool, drop: settings.drop as f32, neck })
     }
 }
 
@@ -99,6 +100,8 @@ impl Network for Backbone {
     fn forward(&self, params: &Params, tape: &mut Tape, x: &Tensor) -> Result<Var, OpsError> {
         let features = self.trunk.features(params, tape, x)?;
         let pooled = self.pool.forward(params, tape, &*self.trunk, features)?; // [b, c]
+        self.neck.reach(tape);
+        let pooled = tape.dropout(&pooled, self.drop)?;
         self.neck.forward(params, tape, pooled) // [b, d]
     }
 
@@ -126,12 +129,19 @@ pub struct Settings {
     pub neck: Neck,
     /// Length of an embedding, where the neck has a choice.
     pub embedding: usize,
+    /// Rate of dropout before the neck.
+    #[serde(default)]
+    pub drop: f64,
+    /// Rate of stochastic depth of the last block.
+    #[serde(default)]
+    pub drop_path: f64,
 }
 
 impl Settings {
     /// A network with random weights and a linear neck.
     pub fn new(name: &str, pool: Pool, embedding: usize) -> Settings {
-        Settings { name: name.to_owned(), weights: "none".to_owned(), pool, neck: Neck::Linear, embedding }
+        let (name, weights) = (name.to_owned(), "none".to_owned());
+        Settings { name, weights, pool, neck: Neck::Linear, embedding, drop: 0.0, drop_path: 0.0 }
     }
 }
 
@@ -247,9 +257,17 @@ pub fn length(settings: &Settings) -> Result<usize, BackboneError> {
 /// # Errors
 /// When no network has this name.
 pub fn skeleton(settings: &Settings) -> Result<Params, BackboneError> {
+    Ok(outline(settings)?.1)
+}
+
+/// [`skeleton`], with the network that can say where its tensors stand.
+///
+/// # Errors
+/// When no network has this name.
+pub fn outline(settings: &Settings) -> Result<(Box<dyn Network>, Params), BackboneError> {
     let mut params = Params::new();
-    Backbone::new(settings, &mut params, None)?;
-    Ok(params)
+    let network = Backbone::new(settings, &mut params, None)?;
+    Ok((Box::new(network), params))
 }
 
 /// The network of a recipe, with random weights as timm draws them, from the seed.

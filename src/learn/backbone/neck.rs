@@ -71,6 +71,14 @@ impl Layers {
         self.length
     }
 
+    /// Lets the tape know that the neck's parameters come next, for what is drawn before them.
+    pub(super) fn reach(&self, tape: &mut Tape) {
+        let first = self.linear.map(|linear| linear.weight).or(self.norm.as_ref().map(|norm| norm.weight));
+        if let Some(first) = first {
+            tape.reach(first);
+        }
+    }
+
     /// `[b, c]` → `[b, d]`.
     pub(super) fn forward(&self, params: &Params, tape: &mut Tape, pooled: Var) -> Result<Var, OpsError> {
         let mut x = pooled;

@@ -41,6 +41,21 @@ pub const SECTIONS: &[&Section] = &[&Section {
             "length of an embedding; the necks bn and none keep the pooled vector's",
         )
         .unit("numbers"),
+        Param::new(
+            "drop",
+            Kind::Float { min: 0.0, max: 0.95 },
+            Default::Is(Literal::Float(0.0)),
+            "dropout before the neck: in training each number of the pooled vector is 0 with this probability and the others \
+             are scaled up (timm's drop_rate; Srivastava et al. 2014). Rarely worth it under a margin loss",
+        ),
+        Param::new(
+            "drop_path",
+            Kind::Float { min: 0.0, max: 0.95 },
+            Default::Is(Literal::Float(0.0)),
+            "stochastic depth: in training a photo skips the last block with this probability, earlier ones less, in a \
+             straight line down to 0 at the first (timm's drop_path_rate; Huang et al. 2016, arXiv 1603.09382). The \
+             regulariser of transformers and ConvNeXt: 0.1 for tiny ones, 0.2 to 0.5 for large ones",
+        ),
     ]),
     status: Status::Built,
 }];

@@ -91,6 +91,12 @@ pub enum TrainError {
     /// A tensor has a gradient that nobody uses.
     #[error("{0} has a gradient and is in no optimiser group, so it would never change")]
     NotInOptimizer(String),
+    /// A frozen weight has a gradient.
+    #[error("{0} is frozen and got a gradient: the network meets it behind weights that learn")]
+    Thawed(String),
+    /// `[train] freeze` does not fit the network or the training.
+    #[error("{0}")]
+    Freeze(String),
     /// The evaluation failed.
     #[error("evaluation after epoch {epoch}: {source}")]
     Evaluate {

@@ -5,18 +5,19 @@
 //! [`Surroundings`]. Shape after nanoGPT's train.py: forward, loss, backward, step, note, repeat.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::average::Average;
 use super::checkpoint::{self, Checkpoint, Exact, Lesson, Place, Rest};
 use super::optimizer::{self, Optimizer, clip_factor, gradient_norm};
 use super::{
-    Batch, Batches, Evaluate, Evaluator, FitEvent, Observer, Schedule, Step, TrainError, TrainSettings,
+    Batch, Batches, Evaluate, Evaluator, FitEvent, Frozen, Observer, Schedule, Step, TrainError, TrainSettings,
     updates_per_epoch,
 };
 use crate::base::cancel::Cancelled;
 use crate::base::{Cancel, Clock, Key, Seed};
 use crate::learn::loss::{self, Head, Loss, Moment, Targets};
-use crate::learn::ops::{Grads, Network, Params, Tape};
+use crate::learn::ops::{Grads, Network, ParamId, Params, Tape};
 
 /// Name of the checkpoint in its folder.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
@@ -142,6 +143,9 @@ struct Trainer<'a> {
     average: Option<Average>,
     schedule: Schedule,
     tape: Tape,
+    /// Which parameters are frozen, by their order, and the step from which they learn.
+    mask: Arc<[bool]>,
+    thaw: usize,
     at: Place,
     /// Steps of an epoch, and batches of a step.
     updates: usize,
@@ -172,7 +176,8 @@ impl<'a> Trainer<'a> {
         let (updates, each) = updates_per_epoch(batches, settings.accumulate);
         let schedule = Schedule::new(&settings.schedule, settings.epochs, updates);
         let head = Head::add(task.loss, params, task.seed)?;
-        let groups = optimizer::groups(params, task.network, settings, None);
+        let frozen = Frozen::of(settings, task.network, params, updates)?;
+        let groups = optimizer::groups(params, task.network, settings, frozen);
         let mut optimizer = Optimizer::new(&settings.optimizer, groups, params);
         let mut average = settings.ema.map(|ema| Average::new(ema, params)).transpose()?;
         let path = around.folder.join(CHECKPOINT);
@@ -192,6 +197,10 @@ impl<'a> Trainer<'a> {
         if until > settings.epochs || until < at.epoch {
             return Err(TrainError::Until { until, epochs: settings.epochs, done: at.epoch });
         }
+        let mask = |frozen: &Frozen| params.iter().map(|(_, name, ..)| frozen.holds(task.network, name)).collect();
+        let (mask, thaw) = frozen.as_ref().map_or((Arc::default(), 0), |frozen| (mask(frozen), frozen.steps));
+        let mut tape = Tape::train();
+        tape.compute_again(settings.checkpoint);
         Ok(Trainer {
             task,
             params,
@@ -199,7 +208,9 @@ impl<'a> Trainer<'a> {
             optimizer,
             average,
             schedule,
-            tape: Tape::train(),
+            tape,
+            mask,
+            thaw,
             at,
             updates,
             each,
@@ -229,6 +240,7 @@ impl<'a> Trainer<'a> {
         let Task { network, loss, settings, seed, .. } = *self.task;
         check_batch(batch, self.at.epoch, self.batch())?;
         let moment = Moment { epoch: self.done(), epochs: settings.epochs as f64 };
+        self.tape.freeze(self.frozen());
         self.tape.seed(seed.named("draws").at(self.at.epoch as u64).at(self.batch() as u64));
 
         let embeddings = network.forward(self.params, &mut self.tape, &batch.images)?; // [b, d]
@@ -237,7 +249,11 @@ impl<'a> Trainer<'a> {
         if !fall.value.is_finite() {
             return Err(not_finite("the loss", fall.value, &self.at, &batch.photos));
         }
-        let mut grads = self.tape.backward(&embeddings, &fall.embeddings)?;
+        let mut grads = match self.tape.is_recording() {
+            true => self.tape.backward(&embeddings, &fall.embeddings)?,
+            // Nothing but the loss learns: the whole network is frozen, and its neck has no weights.
+            false => Grads::default(),
+        };
         self.head.insert(&mut grads, fall.head);
         self.gathered.losses.push(fall.value);
         self.gathered.photos.extend(&batch.photos);
@@ -246,6 +262,11 @@ impl<'a> Trainer<'a> {
             Some(sum) => sum.add(grads)?,
         }
         Ok(())
+    }
+
+    /// What is frozen in the present step.
+    fn frozen(&self) -> Arc<[bool]> {
+        if self.at.step < self.thaw { self.mask.clone() } else { Arc::default() }
     }
 
     /// Whether the present step has all its batches.
@@ -258,8 +279,8 @@ impl<'a> Trainer<'a> {
         let settings = self.task.settings;
         let Gathered { grads, losses, photos } = std::mem::take(&mut self.gathered);
         let grads = grads.unwrap_or_default();
-        if !self.checked {
-            check_gradients(self.params, &grads, &self.optimizer)?;
+        if !self.checked || self.at.step == self.thaw {
+            check_gradients(self.params, &grads, &self.optimizer, &self.frozen())?;
             self.checked = true;
         }
         // The mean over all photos of the step, as of one large batch.
@@ -354,10 +375,14 @@ fn check_batch(batch: &Batch, epoch: usize, at: usize) -> Result<(), TrainError>
     if images < 2 { Err(TrainError::TooFewPhotos(images)) } else { Ok(()) }
 }
 
-/// Every weight has a gradient, and every gradient an optimiser group that uses it.
-fn check_gradients(params: &Params, grads: &Grads, optimizer: &Optimizer) -> Result<(), TrainError> {
-    if let Some(id) = params.weights().find(|id| grads.get(*id).is_none()) {
+/// Every weight has a gradient unless it is frozen, and every gradient an optimiser group that uses it.
+fn check_gradients(params: &Params, grads: &Grads, optimizer: &Optimizer, frozen: &[bool]) -> Result<(), TrainError> {
+    let frozen = |id: ParamId| frozen.get(id.index()).copied().unwrap_or(false);
+    if let Some(id) = params.weights().find(|id| grads.get(*id).is_none() && !frozen(*id)) {
         return Err(TrainError::NoGradient(params.name(id).to_owned()));
+    }
+    if let Some((id, _)) = grads.iter().find(|(id, _)| frozen(*id)) {
+        return Err(TrainError::Thawed(params.name(id).to_owned()));
     }
     match grads.iter().find(|(id, _)| !optimizer.holds(*id)) {
         Some((id, _)) => Err(TrainError::NotInOptimizer(params.name(id).to_owned())),

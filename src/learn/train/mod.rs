@@ -28,6 +28,7 @@ pub mod average;
 pub mod checkpoint;
 mod error;
 mod fit;
+mod freeze;
 pub mod optimizer;
 pub mod schedule;
 pub mod speed;
@@ -38,6 +39,7 @@ use candle_core::Tensor;
 pub use checkpoint::Checkpoint;
 pub use error::TrainError;
 pub use fit::{CHECKPOINT, Fitted, SAVE_SECONDS, Surroundings, Task, fit};
+pub use freeze::Frozen;
 pub use schedule::Schedule;
 pub use technique::{SECTIONS, TECHNIQUES, TrainSettings};
 

@@ -38,6 +38,15 @@ pub struct TrainSettings {
     /// The average of weights that is evaluated and kept.
     #[serde(default)]
     pub ema: Option<EmaSettings>,
+    /// The last part that does not learn.
+    #[serde(default)]
+    pub freeze: Option<String>,
+    /// Epochs after which it learns.
+    #[serde(default)]
+    pub unfreeze_at: Option<usize>,
+    /// Whether blocks are computed again on the way back.
+    #[serde(default)]
+    pub checkpoint: bool,
 }
 
 /// The decoded `ema`.
@@ -215,11 +224,28 @@ pub const TRAIN: Section = Section {
         ),
         Param::new(
             "freeze",
-            Kind::List { of: &Kind::Text, min: 0, max: 1000 },
+            Kind::Text,
             Default::Absent,
-            "Starts of the names of weights that do not learn.",
+            "The last part that does not learn, from the pictures on: \"stem\" (all before the first block), a stage or block \
+             by timm's name (\"layer2\", \"stages.1\", \"blocks.5\"), or \"backbone\" (all but neck and loss). What is \
+             frozen has no gradient and no weight decay, its batch norms keep their statistics, and no time is spent on its \
+             way back. Good for a pretrained network and few photos.",
+        ),
+        Param::new(
+            "unfreeze_at",
+            Kind::Int { min: 1, max: 100_000 },
+            Default::Absent,
+            "Epochs after which everything learns; without it what is frozen stays so. A head that starts from noise then no \
+             longer sends noise into pretrained weights (Google Universal Image Embedding 2022 1st: head alone first).",
         )
-        .later(),
+        .unit("epochs"),
+        Param::new(
+            "checkpoint",
+            Kind::Bool,
+            Default::Is(Literal::Bool(false)),
+            "Keeps only each block's input for the way back and computes the rest again there: the same weights to the bit, \
+             for much less memory and about a third more time (timm's set_grad_checkpointing).",
+        ),
     ]),
     status: Status::Built,
 };

@@ -1,8 +1,8 @@
 //! Training on one fold: `[backbone]`, `[loss]`, `[train]` and `[augment] train` become weights.
 //!
 //! The full training has one key; a rung that ends early makes a prefix of it, under a key that is
-//! derived from it, and the next rung goes on from there. How often it is evaluated changes no
-//! weight and is in no key.
+//! derived from it, and the next rung goes on from there. How often it is evaluated, and what is
+//! computed again to save memory, changes no weight and is in no key.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -65,6 +65,7 @@ pub fn stage(
         && let Some(Value::Table(train)) = tables.get_mut("train")
     {
         train.remove("eval");
+        train.remove("checkpoint");
     }
     if let Some(weights) = project.weights(&decode(recipe, "backbone")?)? {
         // The content counts, not its name or place.

@@ -7,6 +7,8 @@
 
 mod presets;
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 
 pub(super) use self::presets::PRESETS;
@@ -128,7 +130,7 @@ pub(super) const NONE: Resnet = Resnet::new(Form::Basic, [0; 4]);
 struct ResNet {
     stem: Vec<ConvNorm>,
     stem_pool: StemPool,
-    stages: Vec<Vec<Block>>,
+    stages: Vec<Vec<Arc<Block>>>,
     channels: Vec<usize>,
 }
 
@@ -147,6 +149,7 @@ struct Block {
     last: ConvNorm,
     gate: Option<Gate>,
     shortcut: Option<Shortcut>,
+    drop_path: f32,
 }
 
 #[derive(Debug)]
@@ -168,14 +171,16 @@ const CHANNELS: [usize; 4] = [64, 128, 256, 512];
 pub(super) fn build(config: &Resnet, maker: &mut Maker<'_>) -> Result<Box<dyn Trunk>, OpsError> {
     let (stem, mut channels) = stem(maker, config)?;
     let mut network = ResNet { stem, stem_pool: config.stem_pool, stages: Vec::new(), channels: Vec::new() };
+    let (mut number, last) = (0, config.layers.iter().sum::<usize>().saturating_sub(1));
     for (stage, (&count, planes)) in config.layers.iter().zip(CHANNELS).enumerate() {
         let mut blocks = Vec::new();
         for at in 0..count {
             let stride = if at == 0 && stage > 0 { 2 } else { 1 };
             let name = format!("layer{}.{at}", stage + 1);
-            let (block, out) = block(maker, config, &name, channels, planes, stride)?;
-            blocks.push(block);
-            channels = out;
+            let (mut block, out) = block(maker, config, &name, channels, planes, stride)?;
+            block.drop_path = maker.drop_path(number, last);
+            blocks.push(Arc::new(block));
+            (channels, number) = (out, number + 1);
         }
         network.stages.push(blocks);
         network.channels.push(channels);
@@ -262,7 +267,7 @@ fn block(
         // Place 0 of timm's sequence is the pooling, or nothing where the picture keeps its size.
         (true, true) => past(1, 1, stride != 1)?,
     };
-    Ok((Block { inner, average, last, gate, shortcut }, out))
+    Ok((Block { inner, average, last, gate, shortcut, drop_path: 0.0 }, out))
 }
 
 impl ConvNorm {
@@ -294,12 +299,19 @@ impl Block {
         if self.average {
             inner = tape.avg_pool(&inner, HALF)?;
         }
-        let Some(gate) = &self.gate else {
+        let drops = self.drop_path > 0.0 && tape.is_training();
+        if self.gate.is_none() && !drops {
             return self.last.forward(params, tape, &inner, Some(&shortcut), Act::Relu);
-        };
-        let last = self.last.forward(params, tape, &inner, None, Act::None)?;
-        let last = gate.forward(params, tape, &last)?;
-        tape.add_relu(&last, &shortcut)
+        }
+        let mut last = self.last.forward(params, tape, &inner, None, Act::None)?;
+        if let Some(gate) = &self.gate {
+            last = gate.forward(params, tape, &last)?;
+        }
+        if !drops {
+            return tape.add_relu(&last, &shortcut);
+        }
+        let sum = tape.residual(params, &shortcut, &last, None, self.drop_path)?;
+        tape.relu(&sum)
     }
 }
 
@@ -317,7 +329,8 @@ impl Trunk for ResNet {
         let mut maps = Vec::new();
         for blocks in &self.stages {
             for block in blocks {
-                x = block.forward(params, tape, &x)?; // last: [b, h/32, w/32, 512 or 2048]
+                let block = block.clone();
+                x = tape.checkpoint(params, &x, move |params, tape, x| block.forward(params, tape, x))?; // last: [b, h/32, w/32, 512 or 2048]
             }
             maps.push(x.clone());
         }

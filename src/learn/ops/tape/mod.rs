@@ -150,6 +150,11 @@ impl Tape {
         self.mode != Mode::Evaluating
     }
 
+    /// Whether the next operation is kept for the way back.
+    pub fn is_recording(&self) -> bool {
+        self.mode == Mode::Recording
+    }
+
     /// Sets the place of a step's random draws (dropout, stochastic depth): a function of (recipe, fold, step).
     pub fn seed(&mut self, step: Seed) {
         self.seed = (step, 0);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::learn::loss::HEAD;
 use crate::learn::ops::{Layer, Network, ParamId, Params};
-use crate::learn::train::TrainSettings;
+use crate::learn::train::{Frozen, TrainSettings};
 
 /// Weights that are treated alike.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,22 +20,6 @@ pub struct Group {
     pub since: usize,
     /// The weights, in the order of the parameters.
     pub weights: Vec<ParamId>,
-}
-
-/// Which layers do not learn, and for how many optimiser steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frozen {
-    /// This layer and all before it.
-    pub up_to: Layer,
-    /// Steps for which it holds; `usize::MAX` for ever.
-    pub steps: usize,
-}
-
-impl Frozen {
-    /// Whether a weight of the network is among them; the loss's never is.
-    pub fn holds(&self, network: &dyn Network, name: &str) -> bool {
-        !name.starts_with(HEAD) && network.layer(name) <= self.up_to
-    }
 }
 
 /// The groups of all weights of a network and its loss.
@@ -59,12 +43,14 @@ pub fn groups(params: &Params, network: &dyn Network, settings: &TrainSettings, 
     groups.into_values().collect()
 }
 
-/// `decay^(last - i)` for the layers in order, numbered from 0; what stands behind the pooling is the last.
+/// `decay^(last - i)` for stem and blocks in order, numbered from 0. What stands behind the pooling is the last; what stands
+/// between counts with the last block (timm's `MATCH_PREV_GROUP`).
 fn layer_scales(params: &Params, network: &dyn Network, decay: f64) -> BTreeMap<Layer, f64> {
     let layers = params.weights().map(|id| params.name(id)).filter(|name| !name.starts_with(HEAD));
-    let layers: BTreeSet<Layer> = layers.map(|name| network.layer(name)).filter(|l| *l < Layer::Pooled).collect();
+    let layers: BTreeSet<Layer> = layers.map(|name| network.layer(name)).filter(|l| *l < Layer::Tail).collect();
     let last = layers.len() as i32;
-    layers.into_iter().enumerate().map(|(i, layer)| (layer, decay.powi(last - i as i32))).collect()
+    let scales = layers.into_iter().enumerate().map(|(i, layer)| (layer, decay.powi(last - i as i32)));
+    scales.chain([(Layer::Tail, decay)]).collect()
 }
 
 /// What timm spares from weight decay: vectors and biases, and what its networks list as `no_weight_decay`.
@@ -130,12 +116,11 @@ mod tests {
     fn layers_and_head_have_their_rates() {
         let params = params();
         let settings = TrainSettings { head_lr: 10.0, layer_decay: Some(0.5), ..settings(1) };
-        // Layers 0 to 3 and the last, which the norm behind the pooling shares with the neck.
+        // Layers 0 to 2 and the last, which the norm behind the pooling shares with the neck.
         insta::assert_snapshot!(described(&groups(&params, &Named, &settings, None), &params).join("\n"), @"
-        0.062 true 0: stem.weight stem.gain
-        0.125 true 0: b1.weight
-        0.250 true 0: b3.weight
-        0.500 true 0: tail.weight
+        0.125 true 0: stem.weight stem.gain
+        0.250 true 0: b1.weight
+        0.500 true 0: b3.weight tail.weight
         1.000 true 0: pooled.weight
         10.000 true 0: fc.weight loss.weight fc.bias loss.bias
         ");

@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use candle_core::{CpuStorage, InplaceOp2, Layout, Result as CandleResult, bail};
 use rayon::prelude::*;
 
-pub use groups::{Frozen, Group, groups};
+pub use groups::{Group, groups};
 pub use norm::{clip_factor, gradient_norm};
 
 use super::TrainError;
@@ -62,7 +62,7 @@ impl Optimizer {
         self.steps
     }
 
-    /// Whether the next step would change a tensor that has a gradient.
+    /// Whether the next step changes a tensor that has a gradient.
     pub fn holds(&self, id: ParamId) -> bool {
         self.groups.iter().any(|g| g.since <= self.steps && g.weights.contains(&id))
     }

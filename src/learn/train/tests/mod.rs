@@ -24,6 +24,7 @@ struct Tiny {
     weight: ParamId,
     bias: ParamId,
     embedding: usize,
+    drop: f32,
 }
 
 impl Tiny {
@@ -62,7 +63,7 @@ impl Tiny {
         });
         let last = weight(&mut params, "fc.weight", &[embedding, second]);
         let bias = constant(&mut params, "fc.bias".to_owned(), embedding, 0.0, Kind::Weight);
-        (Tiny { convolutions: convolutions.into(), weight: last, bias, embedding }, params)
+        (Tiny { convolutions: convolutions.into(), weight: last, bias, embedding, drop: 0.0 }, params)
     }
 }
 
@@ -70,7 +71,11 @@ impl Network for Tiny {
     fn forward(&self, params: &Params, tape: &mut Tape, x: &Tensor) -> Result<Var, OpsError> {
         let mut x = tape.pictures(x)?; // [b, 4, 4, 3]
         for (conv, norm) in &self.convolutions {
-            x = tape.conv_norm(params, &x, conv, norm, None, Act::Relu)?;
+            let (conv, norm, drop) = (conv.clone(), norm.clone(), self.drop);
+            x = tape.checkpoint(params, &x, move |params, tape, x| {
+                let x = tape.conv_norm(params, x, &conv, &norm, None, Act::Relu)?;
+                tape.dropout(&x, drop)
+            })?;
         }
         let x = tape.global_avg(&x)?; // [b, 24]
         tape.linear(params, &x, self.weight, Some(self.bias), Act::None)
@@ -146,6 +151,9 @@ pub(super) fn settings(epochs: usize) -> TrainSettings {
         clip_grad_norm: Some(50.0),
         accumulate: None,
         ema: None,
+        freeze: None,
+        unfreeze_at: None,
+        checkpoint: false,
     }
 }
 
@@ -184,7 +192,9 @@ fn train_with(
     mut batches: Patterns,
     cancel: &Cancel,
 ) -> Trained {
-    let (network, mut params) = Tiny::new();
+    let (mut network, mut params) = Tiny::new();
+    // The trainings that freeze a part drop some values as well.
+    network.drop = if settings.freeze.is_some() { 0.2 } else { 0.0 };
     let loss = arcface();
     let mut events = Vec::new();
     let task = Task {
@@ -240,16 +250,78 @@ fn stopping_and_going_on_changes_no_bit() {
 
 #[test]
 fn nor_does_it_with_every_key_at_work() {
-    // Two batches a step, so that the stop comes in the midst of one, whose first batch is done again.
-    let settings = TrainSettings {
+    // Two batches a step, so that the stop comes in the midst of one, whose first batch is done again; the rung of two
+    // epochs ends where the stem begins to learn.
+    let settings = every_key();
+    unchanged_by_stops(&settings, (1, 2), (1, 2));
+    unchanged_by_stops(&TrainSettings { unfreeze_at: None, checkpoint: true, ..settings }, (2, 2), (2, 2));
+}
+
+fn every_key() -> TrainSettings {
+    TrainSettings {
         optimizer: OptimizerSettings::Sgd { lr: 1e-2, momentum: 0.9, weight_decay: 1e-3, nesterov: true },
         layer_decay: Some(0.7),
         weight_decay_exclude_1d: true,
         accumulate: Some(2),
         ema: Some(EmaSettings { decay: 0.9, warmup: true }),
+        freeze: Some("stem".to_owned()),
+        unfreeze_at: Some(2),
         ..settings(4)
+    }
+}
+
+#[test]
+fn what_is_computed_again_trains_to_the_same_bits() {
+    let [plain, again] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    for (folder, checkpoint) in [(&plain, false), (&again, true)] {
+        let settings = TrainSettings { checkpoint, ..every_key() };
+        train_with(folder.path(), &settings, 4, Patterns::plain(), &Cancel::new()).result.unwrap();
+    }
+    assert_eq!(bytes(plain.path()), bytes(again.path()));
+}
+
+#[test]
+fn what_is_frozen_stays_until_its_epoch() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = TrainSettings {
+        optimizer: OptimizerSettings::AdamW { lr: 1e-2, weight_decay: 0.1, betas: [0.9, 0.999], eps: 1e-8 },
+        freeze: Some("conv2".to_owned()),
+        unfreeze_at: Some(2),
+        ..settings(3)
     };
-    unchanged_by_stops(&settings, (1, 2), (1, 2));
+    let moved = |until| {
+        let (_, before) = Tiny::new();
+        let after = train_with(folder.path(), &settings, until, Patterns::plain(), &Cancel::new());
+        after.result.unwrap();
+        let all = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let moved = |(id, name, tensor, _): (ParamId, &str, &Tensor, Kind)| {
+            (all(tensor) != all(after.params.get(id))).then(|| name.to_owned())
+        };
+        before.iter().filter_map(moved).collect::<Vec<_>>().join(" ")
+    };
+    // Weights by name and running statistics alike.
+    assert_eq!(moved(2), "fc.weight fc.bias");
+    assert_eq!(
+        moved(3),
+        "conv1.weight bn1.weight bn1.bias bn1.running_mean bn1.running_var conv2.weight bn2.weight bn2.bias \
+         bn2.running_mean bn2.running_var fc.weight fc.bias"
+    );
+}
+
+#[test]
+fn a_part_that_cannot_be_frozen_is_named() {
+    let (network, params) = Tiny::new();
+    let of = |freeze: Option<&str>, unfreeze_at| {
+        let settings = TrainSettings { freeze: freeze.map(str::to_owned), unfreeze_at, ..settings(4) };
+        Frozen::of(&settings, &network, &params, 3)
+    };
+    assert_eq!(of(None, None).unwrap(), None);
+    assert_eq!(of(Some("bn1"), None).unwrap(), Some(Frozen { up_to: Layer::Stem, steps: usize::MAX }));
+    assert_eq!(of(Some("backbone"), Some(3)).unwrap(), Some(Frozen { up_to: Layer::Pooled, steps: 9 }));
+    insta::assert_snapshot!(of(Some("layer9"), None).unwrap_err(), @r#"this network has no part "layer9" to freeze up to; it has "stem", bn2, conv2, "backbone""#);
+    insta::assert_snapshot!(of(Some("fc"), None).unwrap_err(), @r#"freeze = "fc" would leave nothing that learns; "backbone" is the most"#);
+    insta::assert_snapshot!(of(None, Some(2)).unwrap_err(), @"unfreeze_at without freeze: name what is frozen until then, or leave it out");
+    insta::assert_snapshot!(of(Some("stem"), Some(4)).unwrap_err(), @"unfreeze_at = 4, but the training has 4 epochs: leave it out to keep everything frozen");
 }
 
 /// Trains in one go, in rungs, with a stop asked for while batch `stop` is made and heard after batch `heard`, and
