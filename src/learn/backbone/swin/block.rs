@@ -24,6 +24,8 @@ pub(super) struct Block {
     fc2: Linear,
     /// Side of a window, and whether it is moved.
     window: (usize, bool),
+    /// Rate of stochastic depth, drawn for each of the two branches.
+    pub(super) drop_path: f32,
 }
 
 /// Where the biases of relative places come from.
@@ -78,6 +80,7 @@ impl Block {
             fc1: maker.linear(&format!("{name}.mlp.fc1"), channels, 4 * channels, WEIGHT, ZERO)?,
             fc2: maker.linear(&format!("{name}.mlp.fc2"), 4 * channels, channels, WEIGHT, ZERO)?,
             window: (swin.windows[stage], moved),
+            drop_path: 0.0,
         })
     }
 
@@ -92,12 +95,12 @@ impl Block {
         let y = norm(tape, &self.norm1, x, before)?;
         let y = self.attention(params, tape, &y)?;
         let y = norm(tape, &self.norm1, &y, !before)?;
-        let x = tape.residual(params, x, &y, None, 0.0)?;
+        let x = tape.residual(params, x, &y, None, self.drop_path)?;
         let y = norm(tape, &self.norm2, &x, before)?;
         let y = tape.linear(params, &y, self.fc1.weight, self.fc1.bias, Act::Gelu)?; // [b, h, w, 4c]
         let y = tape.linear(params, &y, self.fc2.weight, self.fc2.bias, Act::None)?;
         let y = norm(tape, &self.norm2, &y, !before)?;
-        tape.residual(params, &x, &y, None, 0.0)
+        tape.residual(params, &x, &y, None, self.drop_path)
     }
 
     fn attention(&self, params: &Params, tape: &mut Tape, x: &Var) -> Result<Var, OpsError> {

@@ -9,6 +9,8 @@
 mod block;
 mod presets;
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 
 use self::block::Block;
@@ -61,7 +63,7 @@ struct Network {
 #[derive(Debug)]
 struct Stage {
     merging: Option<Merging>,
-    blocks: Vec<Block>,
+    blocks: Vec<Arc<Block>>,
 }
 
 /// 2 × 2 tokens into one.
@@ -83,15 +85,20 @@ pub(super) fn build(swin: &Swin, maker: &mut Maker<'_>) -> Result<Box<dyn Trunk>
     };
     let patch_norm = maker.layer_norm("patch_embed.norm", swin.channels, 1.0, EPS)?;
     let mut stages = Vec::new();
+    let (mut number, last) = (0, swin.depths.iter().sum::<usize>().saturating_sub(1));
     for stage in 0..4 {
         let (name, channels) = (format!("layers.{stage}"), swin.channels << stage);
         let merging = match stage {
             0 => None,
             _ => Some(Merging::new(maker, &format!("{name}.downsample"), channels / 2, swin.version)?),
         };
-        let blocks = (0..swin.depths[stage])
-            .map(|at| Block::new(maker, &format!("{name}.blocks.{at}"), swin, stage, at % 2 == 1))
-            .collect::<Result<_, OpsError>>()?;
+        let mut blocks = Vec::new();
+        for at in 0..swin.depths[stage] {
+            let mut block = Block::new(maker, &format!("{name}.blocks.{at}"), swin, stage, at % 2 == 1)?;
+            block.drop_path = maker.drop_path(number, last);
+            number += 1;
+            blocks.push(Arc::new(block));
+        }
         stages.push(Stage { merging, blocks });
     }
     let norm = maker.layer_norm("norm", swin.channels << 3, 1.0, EPS)?;
@@ -130,7 +137,8 @@ impl Trunk for Network {
                 x = merging.forward(params, tape, &x)?;
             }
             for block in &stage.blocks {
-                x = block.forward(params, tape, &x)?; // last: [b, h/32, w/32, 8c]
+                let block = block.clone();
+                x = tape.checkpoint(params, &x, move |params, tape, x| block.forward(params, tape, x))?; // last: [b, h/32, w/32, 8c]
             }
             maps.push(x.clone());
         }

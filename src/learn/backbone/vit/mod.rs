@@ -152,7 +152,7 @@ fn block(size: &Vit, maker: &mut Maker<'_>, at: usize) -> Result<Block, OpsError
         scale2: scale(maker, "ls2.gamma")?,
         heads: size.heads,
         act: size.act,
-        drop_path: 0.0,
+        drop_path: maker.drop_path(at, size.depth.saturating_sub(1)),
     })
 }
 
