@@ -9,8 +9,8 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use super::maker::{Init, Linear, Maker};
-use super::{Config, Features, IMAGENET, Preset, Trunk};
-use crate::learn::ops::{Act, Conv, Kind, LayerNorm, OpsError, ParamId, Params, ResponseNorm, Tape, Var};
+use super::{Config, Features, IMAGENET, Preset, Trunk, layers};
+use crate::learn::ops::{Act, Conv, Kind, Layer, LayerNorm, OpsError, ParamId, Params, ResponseNorm, Tape, Var};
 
 /// One size of the family.
 #[derive(Clone, Copy, Debug)]
@@ -187,6 +187,7 @@ pub(super) fn build(config: &Convnext, maker: &mut Maker<'_>) -> Result<Box<dyn 
     };
     let norm = layer_norm(maker, &format!("stem.{}", stem.len()), first, config.eps)?;
     let (mut stages, mut channels) = (Vec::new(), first);
+    let (mut number, deepest) = (0, config.depths.iter().sum::<usize>().saturating_sub(1));
     for (at, (&depth, out)) in config.depths.iter().zip(config.dims).enumerate() {
         let name = format!("stages.{at}");
         let halving = match at {
@@ -196,8 +197,14 @@ pub(super) fn build(config: &Convnext, maker: &mut Maker<'_>) -> Result<Box<dyn 
                 Some((norm, biased(maker, &format!("{name}.downsample.1"), [channels, out, 2], 2, 0, 1)?))
             }
         };
-        let blocks = (0..depth).map(|i| block(maker, config, &format!("{name}.blocks.{i}"), out).map(Arc::new));
-        stages.push(Stage { halving, blocks: blocks.collect::<Result<_, _>>()? });
+        let mut blocks = Vec::new();
+        for i in 0..depth {
+            let mut block = block(maker, config, &format!("{name}.blocks.{i}"), out)?;
+            block.drop_path = maker.drop_path(number, deepest);
+            number += 1;
+            blocks.push(Arc::new(block));
+        }
+        stages.push(Stage { halving, blocks });
         channels = out;
     }
     let (mut before_pool, mut after_pool) = (None, None);
@@ -327,6 +334,11 @@ impl Trunk for ConvNext {
 
     fn channels(&self) -> Vec<usize> {
         self.channels.clone()
+    }
+
+    fn layer(&self, name: &str) -> Layer {
+        // Elsewhere a norm of this name stands before the blocks.
+        if name.starts_with("norm_pre.") { Layer::Tail } else { layers::of(name) }
     }
 
     fn after_pool(&self, params: &Params, tape: &mut Tape, pooled: Var) -> Result<Var, OpsError> {

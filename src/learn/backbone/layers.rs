@@ -21,7 +21,7 @@ const STEM: &[&str] = &[
     "norm_pre",
 ];
 const TAIL: &[&str] = &["conv_head", "bn2", "norm", "final_conv"];
-const POOLED: &[&str] = &["fc_norm", "head.norm"];
+const POOLED: &[&str] = &["fc_norm", "head.norm", "head.pre_logits"];
 
 /// The layer of a tensor.
 pub(super) fn of(name: &str) -> Layer {

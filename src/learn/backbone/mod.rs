@@ -52,6 +52,11 @@ trait Trunk: Send + Sync {
     /// Channels of each of the feature maps.
     fn channels(&self) -> Vec<usize>;
 
+    /// Where a tensor stands.
+    fn layer(&self, name: &str) -> Layer {
+        layers::of(name)
+    }
+
     /// What timm's head does between pooling and classifier (a norm): `[b, c]` → `[b, c]`.
     fn after_pool(&self, _params: &Params, _tape: &mut Tape, pooled: Var) -> Result<Var, OpsError> {
         Ok(pooled)
@@ -110,7 +115,7 @@ impl Network for Backbone {
     }
 
     fn layer(&self, name: &str) -> Layer {
-        layers::of(name)
+        self.trunk.layer(name)
     }
 }
 

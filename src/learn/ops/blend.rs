@@ -111,6 +111,44 @@ impl Tape {
         }))
     }
 
+    /// The branch `[b, ..]` of a residual stream alone, as [`Tape::residual`] drops it.
+    ///
+    /// # Errors
+    /// When `drop_path` is not in `0..1`.
+    pub fn drop_path(&mut self, branch: &Var, drop_path: f32) -> Result<Var, OpsError> {
+        let (op, dims) = ("drop_path", branch.dims().to_vec());
+        let (len, b) = (branch.peek().elem_count(), dims.first().copied().unwrap_or(0));
+        let keeps = self.keeps(op, b, drop_path)?;
+        if len == 0 || keeps.iter().all(|keep| *keep == 1.0) {
+            return Ok(branch.clone());
+        }
+        if let Some(y) = self.dry(0, 0, &dims)? {
+            return Ok(y);
+        }
+        let each = len / b;
+        let scaled = move |x: &[f32], y: &mut [f32], keeps: &[f32]| {
+            let pairs = y.par_chunks_mut(each).zip(x.par_chunks(each)).zip(keeps);
+            pairs.for_each(|((y, x), keep)| wide(|| y.iter_mut().zip(x).for_each(|(y, x)| *y = x * keep)));
+        };
+        let mut y = self.memory().dirty(len);
+        floats(op, branch.peek(), |x| {
+            scaled(x, &mut y, &keeps);
+            Ok(())
+        })?;
+        let branch = branch.target();
+        Ok(self.record(tensor(y, &dims)?, |_| {
+            move |dy: Tensor, flow: &mut Flow| {
+                let mut dx = flow.memory.dirty(len);
+                floats(op, &dy, |dy| {
+                    scaled(dy, &mut dx, &keeps);
+                    Ok(())
+                })?;
+                flow.memory.reclaim(&dy);
+                flow.add(branch, tensor(dx, &dims)?)
+            }
+        }))
+    }
+
     /// Sets each number to 0 with probability `p` and scales the others by `1 / (1 - p)`, while training.
     ///
     /// # Errors

@@ -7,6 +7,8 @@
 
 mod presets;
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 
 pub(super) use self::presets::PRESETS;
@@ -76,6 +78,7 @@ struct Block {
     /// Factor of the branch.
     alpha: f32,
     skip_gain: Option<ParamId>,
+    drop_path: f32,
 }
 
 /// A network without norms up to its last feature map.
@@ -83,7 +86,7 @@ struct Block {
 struct NfNet {
     stem: Vec<Layer>,
     pool: bool,
-    stages: Vec<Vec<Block>>,
+    stages: Vec<Vec<Arc<Block>>>,
     end: Option<Layer>,
     act: Act,
     /// Factor of the last activation.
@@ -179,7 +182,7 @@ impl Plan<'_, '_> {
             false => None,
         };
         let alpha = if gate.is_some() { ALPHA * ATTENTION_GAIN } else { ALPHA } as f32;
-        Ok(Block { beta: beta as f32, shortcut, inner, gate, alpha, skip_gain })
+        Ok(Block { beta: beta as f32, shortcut, inner, gate, alpha, skip_gain, drop_path: 0.0 })
     }
 }
 
@@ -188,11 +191,15 @@ pub(super) fn build(config: &Nfnet, maker: &mut Maker<'_>) -> Result<Box<dyn Tru
     let mut plan = Plan { config, maker };
     let (stem, mut from) = plan.stem()?;
     let (mut stages, mut channels, mut variance) = (Vec::new(), Vec::new(), 1.0f64);
+    let (mut number, deepest) = (0, config.depths.iter().sum::<usize>().saturating_sub(1));
     for (stage, (&depth, &to)) in config.depths.iter().zip(&config.channels).enumerate() {
         let mut blocks = Vec::new();
         for at in 0..depth {
             let stride = if at == 0 && stage > 0 { 2 } else { 1 };
-            blocks.push(plan.block(&format!("stages.{stage}.{at}"), from, to, stride, 1.0 / variance.sqrt())?);
+            let mut block = plan.block(&format!("stages.{stage}.{at}"), from, to, stride, 1.0 / variance.sqrt())?;
+            block.drop_path = plan.maker.drop_path(number, deepest);
+            number += 1;
+            blocks.push(Arc::new(block));
             // A convolution on the way past a block brings the variance back to 1.
             variance = if at == 0 { 1.0 } else { variance } + ALPHA * ALPHA;
             from = to;
@@ -247,6 +254,7 @@ impl Block {
         if let Some(gate) = &self.gate {
             branch = gate.forward(params, tape, &branch)?;
         }
+        let branch = tape.drop_path(&branch, self.drop_path)?;
         tape.join(params, &shortcut, &branch, self.alpha, self.skip_gain)
     }
 }
@@ -263,7 +271,8 @@ impl Trunk for NfNet {
         let mut maps = Vec::new();
         for blocks in &self.stages {
             for block in blocks {
-                x = block.forward(params, tape, &x, self.act)?; // last: [b, h/32, w/32, 1536 or 2048]
+                let (block, act) = (block.clone(), self.act);
+                x = tape.checkpoint(params, &x, move |params, tape, x| block.forward(params, tape, x, act))?; // last: [b, h/32, w/32, 1536 or 2048]
             }
             maps.push(x.clone());
         }
