@@ -24,6 +24,8 @@ pub(super) struct Block {
     project: Option<ConvNorm>,
     /// Whether the input is added.
     skip: bool,
+    /// Rate of stochastic depth, where the input is added.
+    pub(super) drop_path: f32,
 }
 
 /// A convolution `names[0]` without a bias, and its norm `names[1]`.
@@ -86,7 +88,7 @@ pub(super) fn build(
     };
     let project = project.map(|[conv, norm]| conv_norm(maker, size, named(conv, norm), Shape::new(inner, out, 1, 1)));
     let skip = stride == 1 && channels == out && stage.counted == 0;
-    Ok(Block { first, depthwise, squeeze, project: project.transpose()?, skip })
+    Ok(Block { first, depthwise, squeeze, project: project.transpose()?, skip, drop_path: 0.0 })
 }
 
 fn squeeze(maker: &mut Maker<'_>, name: &str, channels: usize, hidden: f64) -> Result<Squeeze, OpsError> {
@@ -121,7 +123,7 @@ impl ConvNorm {
 impl Block {
     /// `x` `[b, h, w, c]` → `[b, ho, wo, o]`.
     pub(super) fn forward(&self, params: &Params, tape: &mut Tape, x: Open, act: Act) -> Result<Open, OpsError> {
-        let Block { first, depthwise, squeeze, project, skip } = self;
+        let Block { first, depthwise, squeeze, project, skip, drop_path } = self;
         let (mut open, shortcut) = match first {
             None if !skip => (x, None),
             None => {
@@ -136,12 +138,15 @@ impl Block {
         if let Some(ConvNorm { conv, norm, same, .. }) = depthwise {
             open = tape.depthwise_open(params, open, conv, *same, norm, act)?;
         }
-        let y = match project {
-            Some(ConvNorm { conv, norm, .. }) => {
-                tape.conv_close(params, open, squeeze.as_ref(), conv, norm, shortcut.as_ref())?
-            }
-            None => tape.finish(open, shortcut.as_ref())?,
+        let drops = *drop_path > 0.0 && tape.is_training();
+        let added = shortcut.as_ref().filter(|_| !drops);
+        let mut y = match project {
+            Some(ConvNorm { conv, norm, .. }) => tape.conv_close(params, open, squeeze.as_ref(), conv, norm, added)?,
+            None => tape.finish(open, added)?,
         };
+        if let Some(shortcut) = shortcut.filter(|_| drops) {
+            y = tape.residual(params, &shortcut, &y, None, *drop_path)?;
+        }
         Ok(Open::plain(&y))
     }
 }

@@ -10,13 +10,15 @@
 mod block;
 mod sizes;
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 
 use self::block::{Block, ConvNorm, conv_norm};
 pub(super) use self::sizes::PRESETS;
 use super::maker::{Maker, Shape};
 use super::{Features, Trunk};
-use crate::learn::ops::{Act, OpsError, Params, Tape, Var};
+use crate::learn::ops::{Act, Open, OpsError, Params, Tape, Var};
 
 /// One size of the family.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +96,7 @@ impl EfficientNet {
 #[derive(Debug)]
 struct Network {
     stem: ConvNorm,
-    stages: Vec<Vec<Block>>,
+    stages: Vec<Vec<Arc<Block>>>,
     head: ConvNorm,
     act: Act,
     /// For each stage whether its map is the last of its size, and its channels.
@@ -108,11 +110,17 @@ pub(super) fn build(size: &EfficientNet, maker: &mut Maker<'_>) -> Result<Box<dy
     let mut channels = stem;
     let stem = conv_norm(maker, size, ["conv_stem", "bn1"].map(str::to_owned), Shape::new(3, stem, 3, 2))?;
     let (mut stages, mut maps) = (Vec::new(), Vec::new());
+    let count: usize = size.stages.iter().enumerate().map(|(at, stage)| size.repeats(at, stage)).sum();
+    let mut number = 0;
     for (at, stage) in size.stages.iter().enumerate() {
         let mut blocks = Vec::new();
         for repeat in 0..size.repeats(at, stage) {
             let stage = Stage { stride: if repeat == 0 { stage.stride } else { 1 }, ..*stage };
-            blocks.push(block::build(maker, size, &format!("blocks.{at}.{repeat}"), &stage, channels)?);
+            let mut block = block::build(maker, size, &format!("blocks.{at}.{repeat}"), &stage, channels)?;
+            // Here timm's line would reach the rate one block behind the last.
+            block.drop_path = maker.drop_path(number, count);
+            number += 1;
+            blocks.push(Arc::new(block));
             channels = size.scaled(stage.channels);
         }
         stages.push(blocks);
@@ -132,12 +140,22 @@ impl Trunk for Network {
         let mut maps = Vec::new();
         for (blocks, (last, _)) in self.stages.iter().zip(&self.maps) {
             for block in blocks {
-                x = block.forward(params, tape, x, self.act)?;
+                if !x.is_plain() {
+                    // The stem's output, which this block finishes.
+                    x = block.forward(params, tape, x, self.act)?;
+                    continue;
+                }
+                let (block, act, input) = (block.clone(), self.act, tape.finish(x, None)?);
+                let y = tape.checkpoint(params, &input, move |params, tape, x| {
+                    let y = block.forward(params, tape, Open::plain(x), act)?;
+                    tape.finish(y, None)
+                })?;
+                x = Open::plain(&y);
             }
             if *last {
                 let map: Var = tape.finish(x, None)?;
                 maps.push(map.clone());
-                x = crate::learn::ops::Open::plain(&map);
+                x = Open::plain(&map);
             }
         }
         let x = tape.finish(x, None)?;
