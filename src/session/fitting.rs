@@ -1,9 +1,8 @@
 //! Mistakes that no single key shows: what the recipe's tables mean together.
 //!
 //! Takes a recipe that was read without mistakes; tells, with file and line, a list of augmentations
-//! that fixes no size, a projection wider than the embedding, weights that are not there, a part to freeze that the
-//! network lacks. It asks
-//! before anything runs, so that nobody learns it after an hour.
+//! that fixes no size, a projection wider than the embedding, weights that are not there, a part to freeze
+//! that the network lacks. It asks before anything runs, so that nobody learns it after an hour.
 
 use super::graph::decode;
 use super::{Project, Recipe, SessionError};
