@@ -134,8 +134,8 @@ proptest! {
     }
 }
 
-/// Sizes that are cut: rows of one picture into tiles, several pictures into one unit, several units
-/// into one sum, with rests; the stem's 7×7; a pointwise shortcut.
+/// Sizes that are cut: rows of one picture into units, several pictures into one unit or one sum, with rests; the stem's
+/// 7×7; a pointwise shortcut; weights so large that they have one accumulator.
 #[test]
 fn convolution_across_the_cuts() {
     let mut draws = Seed::new(2).draws();
@@ -148,6 +148,8 @@ fn convolution_across_the_cuts() {
         ([9, 12, 13, 11], [10, 12, 1, 1], 2, 0),
         ([2, 12, 33, 35], [10, 12, 1, 1], 1, 0),
         ([9, 12, 5, 4], [10, 12, 1, 1], 1, 0),
+        ([1, 64, 50, 52], [3, 64, 3, 3], 1, 1),
+        ([3, 192, 3, 2], [160, 192, 3, 3], 1, 1),
     ];
     for (x, w, stride, padding) in cases {
         let (x, w) = (Grid::random(x, &mut draws), Grid::random(w, &mut draws));

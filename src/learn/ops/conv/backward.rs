@@ -10,7 +10,7 @@ use super::forward::{Source, line, padded_len, source};
 use super::pack;
 use super::pass::{Back, Pass, Phase, tiles};
 use super::plan::{Plan, Unit, even};
-use super::tile::{Job, Room, Row, WIDTH, products, room, sums};
+use super::tile::{Job, Over, Room, Row, WIDTH, products, room, sums};
 use crate::learn::ops::tape::memory::Memory;
 
 /// Where the input's gradient goes.
@@ -116,14 +116,22 @@ impl<G: Fn(usize, usize, &mut [f32]) + Sync> Common<'_, G> {
         (0..images * plan.out_height).map(row).collect()
     }
 
-    /// Adds to one panel's sums for one run of the source.
-    fn weigh(&self, rows: &[Row], source: &Source<'_>, dy: &[f32], panel: usize, run: usize, sums: &mut [f32]) {
+    /// One panel's sums for one run of the source, over some rows.
+    fn weigh(
+        &self,
+        rows: &[Row],
+        add: bool,
+        source: &Source<'_>,
+        dy: &[f32],
+        [panel, run]: [usize; 2],
+        sums: &mut [f32],
+    ) {
         let plan = self.plan;
         let panels = plan.out_group().div_ceil(WIDTH);
         let (group, first) = (panel / panels, panel % panels * WIDTH);
         let at = [self.forward.runs[run] + group * plan.in_group(), group * plan.out_group() + first];
         let steps = [plan.stride * plan.channels, plan.out_channels];
-        products(rows, at, steps, source.floats, self.forward.run, dy, sums);
+        products(Over { rows, at, steps, values: self.forward.run, add }, source.floats, dy, sums);
     }
 
     /// The input's gradient of some pictures.
@@ -169,7 +177,6 @@ impl<G: Fn(usize, usize, &mut [f32]) + Sync> Common<'_, G> {
         };
         let task = |(first, mut dx): (usize, Option<&mut [f32]>)| {
             let mut total = memory.dirty(pack::forward_len(plan, self.forward.taps.len()));
-            total.fill(0.0);
             let here = images.min(plan.batch - first);
             let each = even(here, PIXELS.div_ceil(plan.out_pixels()));
             let whole = Unit { image: 0, images: each, row: 0, rows: plan.out_height };
@@ -181,10 +188,12 @@ impl<G: Fn(usize, usize, &mut [f32]) + Sync> Common<'_, G> {
                 dy[end..].fill(0.0);
                 self.write(unit.image, &mut dy[..end]);
                 let source = source(plan, unit, self.x, &mut copy[..padded_len(plan, unit)]);
-                for rows in self.rows(unit.images, &source).chunks(PIXELS.div_ceil(plan.out_width)) {
+                let blocks = self.rows(unit.images, &source);
+                for (block, rows) in blocks.chunks(PIXELS.div_ceil(plan.out_width)).enumerate() {
+                    let add = start + block > 0;
                     for (panel, total) in total.chunks_exact_mut(self.forward.depth() * WIDTH).enumerate() {
                         for (run, total) in total.chunks_exact_mut(self.forward.run * WIDTH).enumerate() {
-                            self.weigh(rows, &source, dy, panel, run, total);
+                            self.weigh(rows, add, &source, dy, [panel, run], total);
                         }
                     }
                 }
@@ -204,7 +213,6 @@ impl<G: Fn(usize, usize, &mut [f32]) + Sync> Common<'_, G> {
     fn by_panels(&self, mut dx: Option<&mut [f32]>) -> Vec<f32> {
         let (plan, memory) = (self.plan, self.memory);
         let mut total = memory.dirty(pack::forward_len(plan, self.forward.taps.len()));
-        total.fill(0.0);
         let image = self.dy_len(1) - WIDTH;
         let each = even(plan.batch, (KEPT / image.max(1)).max(1));
         let whole = Unit { image: 0, images: each, row: 0, rows: plan.out_height };
@@ -229,8 +237,8 @@ impl<G: Fn(usize, usize, &mut [f32]) + Sync> Common<'_, G> {
             let (rows, runs) = (self.rows(unit.images, &source), self.forward.runs.len());
             let tasks = total.par_chunks_exact_mut(self.forward.run * WIDTH).with_max_len(1).enumerate();
             tasks.for_each(|(at, total)| {
-                for rows in rows.chunks(MANY_PIXELS.div_ceil(plan.out_width)) {
-                    self.weigh(rows, &source, dy, at / runs, at % runs, total);
+                for (block, rows) in rows.chunks(MANY_PIXELS.div_ceil(plan.out_width)).enumerate() {
+                    self.weigh(rows, first + block > 0, &source, dy, [at / runs, at % runs], total);
                 }
             });
             if let Some(dx) = dx.as_mut() {

@@ -7,9 +7,10 @@ use rayon::prelude::*;
 
 use super::plan::Plan;
 use super::tile::WIDTH;
+use crate::learn::ops::simd::wide;
 use crate::learn::ops::tape::memory::Memory;
 
-/// Input channels that are moved together: with their taps about half a first-level cache.
+/// Values of a filter that are moved together: a cache line.
 const BLOCK: usize = 16;
 
 /// Floats of the panels of [`forward`] for a number of taps.
@@ -21,23 +22,23 @@ pub(super) fn forward_len(plan: &Plan, taps: usize) -> usize {
 pub(super) fn forward(plan: &Plan, memory: &Memory, w: &[f32], taps: &[usize]) -> Vec<f32> {
     let (channels, filter, panels) = (plan.in_group(), plan.in_group() * plan.taps(), plan.out_group().div_ceil(WIDTH));
     let mut packed = memory.dirty(forward_len(plan, taps.len()));
+    let places = places(channels, plan.taps(), taps);
     packed.par_chunks_mut(taps.len() * channels * WIDTH).enumerate().for_each(|(at, packed)| {
         let (first, width) = panel(at, panels, plan.out_group());
-        if width < WIDTH {
-            packed.fill(0.0);
-        }
-        for block in (0..channels).step_by(BLOCK) {
-            let block = block..(block + BLOCK).min(channels);
-            for lane in 0..width {
-                let w = &w[(first + lane) * filter..][..filter];
-                for c in block.clone() {
-                    let w = &w[c * plan.taps()..][..plan.taps()];
-                    for (t, tap) in taps.iter().enumerate() {
-                        packed[(t * channels + c) * WIDTH + lane] = w[*tap];
-                    }
+        let w = &w[first * filter..][..width * filter];
+        wide(|| {
+            // Transposes a square of lines at a time: lines of single output channels become lines of all of them.
+            let mut square = [[0.0f32; BLOCK]; WIDTH];
+            for (at, places) in places.chunks(BLOCK).enumerate() {
+                for (line, w) in square.iter_mut().zip(w.chunks_exact(filter)) {
+                    line[..places.len()].copy_from_slice(&w[at * BLOCK..][..places.len()]);
+                }
+                for (i, place) in places.iter().enumerate() {
+                    let line: [f32; WIDTH] = std::array::from_fn(|lane| square[lane][i]);
+                    packed[*place * WIDTH..][..WIDTH].copy_from_slice(&line);
                 }
             }
-        }
+        });
     });
     packed
 }
@@ -56,13 +57,15 @@ pub(super) fn backward(plan: &Plan, memory: &Memory, w: &[f32], taps: &[usize]) 
             packed.fill(0.0);
         }
         let (group, first) = (first / plan.in_group(), first % plan.in_group());
-        for o in 0..outs {
-            let w = &w[(group * outs + o) * filter + first * plan.taps()..][..width * plan.taps()];
-            for (t, tap) in taps.iter().enumerate() {
-                let line = &mut packed[(t * outs + o) * WIDTH..][..width];
-                line.iter_mut().zip(w.iter().skip(*tap).step_by(plan.taps())).for_each(|(p, w)| *p = *w);
+        wide(|| {
+            for o in 0..outs {
+                let w = &w[(group * outs + o) * filter + first * plan.taps()..][..width * plan.taps()];
+                for (t, tap) in taps.iter().enumerate() {
+                    let line = &mut packed[(t * outs + o) * WIDTH..][..width];
+                    line.iter_mut().zip(w.chunks_exact(plan.taps())).for_each(|(p, w)| *p = w[*tap]);
+                }
             }
-        }
+        });
     });
     packed
 }
@@ -71,24 +74,34 @@ pub(super) fn backward(plan: &Plan, memory: &Memory, w: &[f32], taps: &[usize]) 
 pub(super) fn unpack(plan: &Plan, packed: &[f32], taps: &[usize]) -> Vec<f32> {
     let (channels, filter, panels) = (plan.in_group(), plan.in_group() * plan.taps(), plan.out_group().div_ceil(WIDTH));
     let mut w = vec![0.0; plan.out_channels * filter];
-    let depth = taps.len() * channels;
+    let (depth, places) = (taps.len() * channels, places(channels, plan.taps(), taps));
     w.par_chunks_mut(plan.out_group() * filter).enumerate().for_each(|(group, w)| {
         w.par_chunks_mut(WIDTH * filter).enumerate().for_each(|(at, w)| {
             let packed = &packed[(group * panels + at) * depth * WIDTH..][..depth * WIDTH];
-            for block in (0..channels).step_by(BLOCK) {
-                let block = block..(block + BLOCK).min(channels);
-                for (lane, w) in w.chunks_exact_mut(filter).enumerate() {
-                    for c in block.clone() {
-                        let w = &mut w[c * plan.taps()..][..plan.taps()];
-                        for (t, tap) in taps.iter().enumerate() {
-                            w[*tap] = packed[(t * channels + c) * WIDTH + lane];
-                        }
+            wide(|| {
+                let mut square = [[0.0f32; WIDTH]; BLOCK];
+                for (at, places) in places.chunks(BLOCK).enumerate() {
+                    for (line, place) in square.iter_mut().zip(places) {
+                        line.copy_from_slice(&packed[*place * WIDTH..][..WIDTH]);
+                    }
+                    for (lane, w) in w.chunks_exact_mut(filter).enumerate() {
+                        let line: [f32; BLOCK] = std::array::from_fn(|i| square[i][lane]);
+                        w[at * BLOCK..][..places.len()].copy_from_slice(&line[..places.len()]);
                     }
                 }
-            }
+            });
         });
     });
     w
+}
+
+/// The line of a panel to which each value of a filter `[c, kh·kw]` belongs; all taps are in a forward pass.
+fn places(channels: usize, all: usize, taps: &[usize]) -> Vec<usize> {
+    let mut places = vec![0; channels * all];
+    for (t, tap) in taps.iter().enumerate() {
+        (0..channels).for_each(|c| places[c * all + tap] = t * channels + c);
+    }
+    places
 }
 
 /// The first channel of panel `at` and how many it has, where a group has `panels` for `channels`.

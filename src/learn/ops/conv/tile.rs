@@ -141,6 +141,7 @@ impl<const SEGMENTS: usize, const LEN: usize> WithSimd for Sums<'_, SEGMENTS, LE
     type Output = ();
 
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "constant indices keep the sums in registers")]
     #[expect(unsafe_code, reason = "loads without bounds checks; `Tiles` has checked every segment of the tile")]
     fn with_simd<S: Simd>(self, simd: S) {
         let Sums { job, tile, at, source, panel, out } = self;
@@ -215,32 +216,35 @@ pub(in crate::learn::ops) struct Row {
     pub(in crate::learn::ops) len: usize,
 }
 
-/// Adds to `sums` `[values, WIDTH]` the products of `values` floats of the source, which start `run` floats after each pixel's
-/// place, with [`WIDTH`] floats of the output's gradient `dy`, over the pixels of `rows`, moved on by `at`. `steps` are the
-/// floats from one pixel to the next in source and gradient.
-pub(in crate::learn::ops) fn products(
-    rows: &[Row],
-    at: [usize; 2],
-    steps: [usize; 2],
-    source: &[f32],
-    values: usize,
-    dy: &[f32],
-    sums: &mut [f32],
-) {
+/// A job of [`products`].
+#[derive(Clone, Copy, Debug)]
+pub(in crate::learn::ops) struct Over<'a> {
+    /// The pixels, whose places are moved on by `at` in source and gradient.
+    pub(in crate::learn::ops) rows: &'a [Row],
+    pub(in crate::learn::ops) at: [usize; 2],
+    /// Floats from one pixel to the next, in the source and in the gradient.
+    pub(in crate::learn::ops) steps: [usize; 2],
+    /// Floats of the source that are multiplied, from each pixel's place on.
+    pub(in crate::learn::ops) values: usize,
+    /// Whether the products are added to what is there.
+    pub(in crate::learn::ops) add: bool,
+}
+
+/// Sums over pixels the products of some values of the source with [`WIDTH`] floats of the output's gradient `dy`, into `sums`
+/// `[values, WIDTH]`.
+pub(in crate::learn::ops) fn products(over: Over<'_>, source: &[f32], dy: &[f32], sums: &mut [f32]) {
+    let Over { rows, at, steps, values, .. } = over;
     assert!(sums.len() >= values * WIDTH, "the sums have a line for each value");
     for row in rows.iter().filter(|row| row.len > 0) {
         assert!(at[0] + row.from + (row.len - 1) * steps[0] + values <= source.len(), "a row's source fits");
         assert!(at[1] + row.to + (row.len - 1) * steps[1] + WIDTH <= dy.len(), "a row's gradient fits");
     }
-    pulp::Arch::new().dispatch(AllProducts { rows, at, steps, source, values, dy, sums });
+    pulp::Arch::new().dispatch(AllProducts { over, source, dy, sums });
 }
 
 struct AllProducts<'a> {
-    rows: &'a [Row],
-    at: [usize; 2],
-    steps: [usize; 2],
+    over: Over<'a>,
     source: &'a [f32],
-    values: usize,
     dy: &'a [f32],
     sums: &'a mut [f32],
 }
@@ -250,9 +254,9 @@ impl WithSimd for AllProducts<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let AllProducts { rows, mut at, steps, source, values, dy, sums } = self;
-        let most = if S::REGISTER_COUNT >= 32 { 14 } else { 6 };
-        let parts = values.div_ceil(most);
+        let AllProducts { mut over, source, dy, sums } = self;
+        let values = over.values;
+        let parts = values.div_ceil(if S::REGISTER_COUNT >= 32 { 14 } else { 6 });
         let mut sums = &mut sums[..values * WIDTH];
         for part in 0..parts {
             let len = values * (part + 1) / parts - values * part / parts;
@@ -260,22 +264,20 @@ impl WithSimd for AllProducts<'_> {
             macro_rules! instances {
                 ($($len:literal)*) => {
                     match len {
-                        $($len => simd.vectorize(Products::<$len> { rows, at, steps, source, dy, sums: here }),)*
+                        $($len => simd.vectorize(Products::<$len> { over: &over, source, dy, sums: here }),)*
                         other => unreachable!("no tile of {other} values"),
                     }
                 };
             }
             instances!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
             sums = rest;
-            at[0] += len;
+            over.at[0] += len;
         }
     }
 }
 
 struct Products<'a, const LEN: usize> {
-    rows: &'a [Row],
-    at: [usize; 2],
-    steps: [usize; 2],
+    over: &'a Over<'a>,
     source: &'a [f32],
     dy: &'a [f32],
     sums: &'a mut [f32],
@@ -285,9 +287,11 @@ impl<const LEN: usize> WithSimd for Products<'_, LEN> {
     type Output = ();
 
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "constant indices keep the sums in registers")]
     #[expect(unsafe_code, reason = "loads without bounds checks; `products` has checked every row")]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Products { rows, at, steps, source, dy, sums } = self;
+        let Products { over, source, dy, sums } = self;
+        let Over { rows, at, steps, add, .. } = *over;
         let lanes = S::F32_LANES;
         let mut part = 0;
         while part < WIDTH {
@@ -296,7 +300,7 @@ impl<const LEN: usize> WithSimd for Products<'_, LEN> {
             unsafe {
                 let to = sums.as_mut_ptr().add(part);
                 let mut total = [[simd.splat_f32s(0.0); 2]; LEN];
-                for l in 0..LEN {
+                for l in 0..if add { LEN } else { 0 } {
                     for v in 0..2 {
                         total[l][v] = to.add(l * WIDTH + v * lanes).cast::<S::f32s>().read_unaligned();
                     }

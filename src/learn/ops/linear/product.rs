@@ -4,7 +4,7 @@
 
 use rayon::prelude::*;
 
-use crate::learn::ops::conv::tile::{self, Job, Row, Tile, WIDTH};
+use crate::learn::ops::conv::tile::{self, Job, Over, Row, Tile, WIDTH};
 use crate::learn::ops::tape::memory::Memory;
 
 /// Rows that are read again from the second-level cache while one panel after another goes by.
@@ -82,7 +82,8 @@ pub(super) fn outer(dy: &[f32], d: usize, x: &[f32], c: usize, [top, left]: [usi
     for (dy, x) in dy.chunks(ROWS * d).zip(x.chunks(ROWS * c)) {
         let row = [Row { from: 0, to: 0, len: x.len() / c }];
         for (panel, sums) in sums.chunks_exact_mut(high * WIDTH).enumerate() {
-            tile::products(&row, [top, left + panel * WIDTH], [d, c], dy, high, x, sums);
+            let at = [top, left + panel * WIDTH];
+            tile::products(Over { rows: &row, at, steps: [d, c], values: high, add: true }, dy, x, sums);
         }
     }
 }
