@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::batch::Statistics;
 use crate::learn::ops::Act;
 use crate::learn::ops::act::with_act;
-use crate::learn::ops::simd::wide;
+use crate::learn::ops::simd::wide_call;
 
 /// Floats of one piece of a batch, by the number of channels alone: whole pixels, about an eighth of a second-level cache.
 pub(crate) fn piece(channels: usize) -> usize {
@@ -27,19 +27,23 @@ pub(crate) struct Moments {
 pub(crate) fn moments(pixels: &[f32], channels: usize) -> Moments {
     let count = pixels.len() / channels;
     let (mut mean, mut squares) = (vec![0.0f32; channels], vec![0.0f32; channels]);
-    wide(|| {
-        for pixel in pixels.chunks_exact(channels) {
-            mean.iter_mut().zip(pixel).for_each(|(m, x)| *m += *x);
-        }
-        let each = 1.0 / count as f32;
-        mean.iter_mut().for_each(|m| *m *= each);
-        for pixel in pixels.chunks_exact(channels) {
-            for ((s, m), x) in squares.iter_mut().zip(&mean).zip(pixel) {
-                *s += (x - m) * (x - m);
-            }
-        }
-    });
+    wide_call(sum_up, (pixels, channels, count, &mut mean[..], &mut squares[..]));
     Moments { count, mean, squares }
+}
+
+#[inline(always)]
+fn sum_up((pixels, channels, count, mean, squares): (&[f32], usize, usize, &mut [f32], &mut [f32])) {
+    for pixel in pixels.chunks_exact(channels) {
+        mean.iter_mut().zip(pixel).for_each(|(m, x)| *m += *x);
+    }
+    let each = 1.0 / count as f32;
+    mean.iter_mut().for_each(|m| *m *= each);
+    for pixel in pixels.chunks_exact(channels) {
+        for i in 0..channels {
+            let apart = pixel[i] - mean[i];
+            squares[i] += apart * apart;
+        }
+    }
 }
 
 /// `y·scale + shift` of each channel.
@@ -52,46 +56,62 @@ pub(crate) struct Affine {
 impl Affine {
     /// `y = act(y·scale + shift + residual)` in place, over pixels `[n, c]`.
     pub(crate) fn apply(&self, y: &mut [f32], residual: Option<&[f32]>, act: Act) {
-        let channels = self.scale.len();
-        let affine = || self.scale.iter().zip(&self.shift);
-        wide(|| {
-            with_act!(act, ACT => match residual {
-                None => {
-                    for y in y.chunks_exact_mut(channels) {
-                        y.iter_mut().zip(affine()).for_each(|(y, (a, b))| *y = ACT.at(a * *y + b));
-                    }
-                }
-                Some(r) => {
-                    for (y, r) in y.chunks_exact_mut(channels).zip(r.chunks_exact(channels)) {
-                        let each = y.iter_mut().zip(r).zip(affine());
-                        each.for_each(|((y, r), (a, b))| *y = ACT.at(a * *y + b + r));
-                    }
-                }
-            });
-        });
+        wide_call(apply, (&self.scale[..], &self.shift[..], y, residual, act));
     }
 
     /// The same into another buffer.
     pub(crate) fn apply_to(&self, y: &[f32], residual: Option<&[f32]>, act: Act, z: &mut [f32]) {
-        let channels = self.scale.len();
-        let affine = || self.scale.iter().zip(&self.shift);
-        wide(|| {
-            let pixels = z.chunks_exact_mut(channels).zip(y.chunks_exact(channels));
-            with_act!(act, ACT => match residual {
-                None => {
-                    for (z, y) in pixels {
-                        z.iter_mut().zip(y).zip(affine()).for_each(|((z, y), (a, b))| *z = ACT.at(a * *y + b));
-                    }
-                }
-                Some(r) => {
-                    for ((z, y), r) in pixels.zip(r.chunks_exact(channels)) {
-                        let each = z.iter_mut().zip(y).zip(r).zip(affine());
-                        each.for_each(|(((z, y), r), (a, b))| *z = ACT.at(a * *y + b + r));
-                    }
-                }
-            });
-        });
+        wide_call(apply_to, (&self.scale[..], &self.shift[..], y, residual, act, z));
     }
+}
+
+type Apply<'a> = (&'a [f32], &'a [f32], &'a mut [f32], Option<&'a [f32]>, Act);
+
+#[inline(always)]
+fn apply((scale, shift, y, residual, act): Apply<'_>) {
+    let channels = scale.len();
+    let shift = &shift[..channels];
+    with_act!(act, ACT => match residual {
+        None => {
+            for y in y.chunks_exact_mut(channels) {
+                for i in 0..channels {
+                    y[i] = ACT.at(scale[i] * y[i] + shift[i]);
+                }
+            }
+        }
+        Some(r) => {
+            for (y, r) in y.chunks_exact_mut(channels).zip(r.chunks_exact(channels)) {
+                for i in 0..channels {
+                    y[i] = ACT.at(scale[i] * y[i] + shift[i] + r[i]);
+                }
+            }
+        }
+    });
+}
+
+type ApplyTo<'a> = (&'a [f32], &'a [f32], &'a [f32], Option<&'a [f32]>, Act, &'a mut [f32]);
+
+#[inline(always)]
+fn apply_to((scale, shift, y, residual, act, z): ApplyTo<'_>) {
+    let channels = scale.len();
+    let shift = &shift[..channels];
+    let pixels = z.chunks_exact_mut(channels).zip(y.chunks_exact(channels));
+    with_act!(act, ACT => match residual {
+        None => {
+            for (z, y) in pixels {
+                for i in 0..channels {
+                    z[i] = ACT.at(scale[i] * y[i] + shift[i]);
+                }
+            }
+        }
+        Some(r) => {
+            for ((z, y), r) in pixels.zip(r.chunks_exact(channels)) {
+                for i in 0..channels {
+                    z[i] = ACT.at(scale[i] * y[i] + shift[i] + r[i]);
+                }
+            }
+        }
+    });
 }
 
 /// What the way back through an activation needs beside the norm's own input.
@@ -127,40 +147,16 @@ impl Return {
     ) -> Return {
         let channels = weight.len();
         let piece = piece(channels);
-        let (scale, shift) = (&affine.scale, &affine.shift);
         let mean = &statistics.mean;
         let of_piece = |at: usize, g: &mut [f32]| {
-            let (here, channels) = (at * piece..at * piece + g.len(), channels);
+            let here = at * piece..at * piece + g.len();
             let y = &y[here.clone()];
             let (mut sums, mut apart) = (vec![0.0f32; channels], vec![0.0f32; channels]);
-            let pixels = g.chunks_exact_mut(channels).zip(y.chunks_exact(channels));
-            wide(|| {
-                let (sums, apart, mean) = (&mut sums[..channels], &mut apart[..channels], &mean[..channels]);
-                let (scale, shift) = (&scale[..channels], &shift[..channels]);
-                macro_rules! pass {
-                    ($pixels:expr, $pattern:pat, $i:ident, $g:ident, $y:ident, $back:expr) => {
-                        for $pattern in $pixels {
-                            for $i in 0..channels {
-                                let back = $back;
-                                $g[$i] = back;
-                                sums[$i] += back;
-                                apart[$i] += back * ($y[$i] - mean[$i]);
-                            }
-                        }
-                    };
-                }
-                with_act!(act, ACT => match seen {
-                    None => pass!(pixels, (g, y), i, g, y, ACT.back(g[i], scale[i] * y[i] + shift[i])),
-                    Some(Seen::Residual(r)) => {
-                        let pixels = pixels.zip(r[here].chunks_exact(channels));
-                        pass!(pixels, ((g, y), r), i, g, y, ACT.back(g[i], scale[i] * y[i] + shift[i] + r[i]));
-                    }
-                    Some(Seen::Output(z)) => {
-                        let pixels = pixels.zip(z[here].chunks_exact(channels));
-                        pass!(pixels, ((g, y), z), i, g, y, ACT.back(g[i], z[i]));
-                    }
-                });
+            let seen = seen.map(|seen| match seen {
+                Seen::Residual(r) => Seen::Residual(&r[here.clone()]),
+                Seen::Output(z) => Seen::Output(&z[here.clone()]),
             });
+            wide_call(through, (g, y, seen, affine, act, &mean[..], &mut sums[..], &mut apart[..]));
             (sums, apart)
         };
         let sums: Vec<_> = g.par_chunks_mut(piece).enumerate().map(|(at, g)| of_piece(at, g)).collect();
@@ -197,30 +193,71 @@ impl Return {
 
     /// The gradient of the norm's input, for pixels `[n, c]`, in place of `g`.
     pub(crate) fn apply(&self, g: &mut [f32], y: &[f32]) {
-        let channels = self.mean.len();
-        wide(|| {
-            let (a, b) = (&self.a[..channels], &self.b[..channels]);
-            let (c, mean) = (&self.c[..channels], &self.mean[..channels]);
-            for (g, y) in g.chunks_exact_mut(channels).zip(y.chunks_exact(channels)) {
-                for i in 0..channels {
-                    g[i] = a[i] * g[i] + b[i] * (y[i] - mean[i]) + c[i];
-                }
-            }
-        });
+        wide_call(back, (self, g, y));
     }
 
     /// The same into another buffer.
     pub(crate) fn apply_to(&self, g: &[f32], y: &[f32], dy: &mut [f32]) {
-        let channels = self.mean.len();
-        wide(|| {
-            let (a, b) = (&self.a[..channels], &self.b[..channels]);
-            let (c, mean) = (&self.c[..channels], &self.mean[..channels]);
-            let pixels = dy.chunks_exact_mut(channels).zip(g.chunks_exact(channels));
-            for ((d, g), y) in pixels.zip(y.chunks_exact(channels)) {
-                for i in 0..channels {
-                    d[i] = a[i] * g[i] + b[i] * (y[i] - mean[i]) + c[i];
+        wide_call(back_to, (self, g, y, dy));
+    }
+}
+
+#[inline(always)]
+fn back((through, g, y): (&Return, &mut [f32], &[f32])) {
+    let channels = through.mean.len();
+    let (a, b) = (&through.a[..channels], &through.b[..channels]);
+    let (c, mean) = (&through.c[..channels], &through.mean[..channels]);
+    for (g, y) in g.chunks_exact_mut(channels).zip(y.chunks_exact(channels)) {
+        for i in 0..channels {
+            g[i] = a[i] * g[i] + b[i] * (y[i] - mean[i]) + c[i];
+        }
+    }
+}
+
+#[inline(always)]
+fn back_to((through, g, y, dy): (&Return, &[f32], &[f32], &mut [f32])) {
+    let channels = through.mean.len();
+    let (a, b) = (&through.a[..channels], &through.b[..channels]);
+    let (c, mean) = (&through.c[..channels], &through.mean[..channels]);
+    let pixels = dy.chunks_exact_mut(channels).zip(g.chunks_exact(channels));
+    for ((d, g), y) in pixels.zip(y.chunks_exact(channels)) {
+        for i in 0..channels {
+            d[i] = a[i] * g[i] + b[i] * (y[i] - mean[i]) + c[i];
+        }
+    }
+}
+
+type Through<'a> =
+    (&'a mut [f32], &'a [f32], Option<Seen<'a>>, &'a Affine, Act, &'a [f32], &'a mut [f32], &'a mut [f32]);
+
+/// Takes a piece's gradient back through the activation, and sums it.
+#[inline(always)]
+fn through((g, y, seen, affine, act, mean, sums, apart): Through<'_>) {
+    let channels = sums.len();
+    let (scale, shift) = (&affine.scale[..channels], &affine.shift[..channels]);
+    let (apart, mean) = (&mut apart[..channels], &mean[..channels]);
+    let pixels = g.chunks_exact_mut(channels).zip(y.chunks_exact(channels));
+    macro_rules! pass {
+        ($pixels:expr, $pattern:pat, $i:ident, $g:ident, $y:ident, $back:expr) => {
+            for $pattern in $pixels {
+                for $i in 0..channels {
+                    let back = $back;
+                    $g[$i] = back;
+                    sums[$i] += back;
+                    apart[$i] += back * ($y[$i] - mean[$i]);
                 }
             }
-        });
+        };
     }
+    with_act!(act, ACT => match seen {
+        None => pass!(pixels, (g, y), i, g, y, ACT.back(g[i], scale[i] * y[i] + shift[i])),
+        Some(Seen::Residual(r)) => {
+            let pixels = pixels.zip(r.chunks_exact(channels));
+            pass!(pixels, ((g, y), r), i, g, y, ACT.back(g[i], scale[i] * y[i] + shift[i] + r[i]));
+        }
+        Some(Seen::Output(z)) => {
+            let pixels = pixels.zip(z.chunks_exact(channels));
+            pass!(pixels, ((g, y), z), i, g, y, ACT.back(g[i], z[i]));
+        }
+    });
 }

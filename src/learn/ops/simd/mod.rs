@@ -18,3 +18,22 @@ pub(crate) use small::{LANES, Left, padded, small};
 pub(crate) fn wide<R>(f: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(f)
 }
+
+/// [`wide`] for a function item with `#[inline(always)]` and its arguments. The compiler leaves a large closure alone, compiled
+/// without the wider instructions (each `mul_add` is then a call); a function item that must be inlined is not. For every loop
+/// with an activation or more than a line or two.
+#[inline(always)]
+pub(crate) fn wide_call<A, R>(f: impl FnOnce(A) -> R, arguments: A) -> R {
+    struct Call<A, F>(F, A);
+
+    impl<A, R, F: FnOnce(A) -> R> pulp::WithSimd for Call<A, F> {
+        type Output = R;
+
+        #[inline(always)]
+        fn with_simd<S: pulp::Simd>(self, _: S) -> R {
+            (self.0)(self.1)
+        }
+    }
+
+    pulp::Arch::new().dispatch(Call(f, arguments))
+}

@@ -11,7 +11,7 @@ use crate::learn::ops::act::with_act;
 use crate::learn::ops::conv::Conv;
 use crate::learn::ops::conv::open::{Open, OpenNorm, Sums, totals};
 use crate::learn::ops::norm::{Affine, Moments, Norm, Return};
-use crate::learn::ops::simd::wide;
+use crate::learn::ops::simd::wide_call;
 use crate::learn::ops::tape::memory::{floats, take, tensor};
 use crate::learn::ops::{Act, Flow, OpsError, Params, Tape};
 
@@ -36,20 +36,7 @@ impl Spread {
         self.count += if channel == 0 { line.len() } else { 0 };
         let first = *self.first[block].get_or_insert(line[0]);
         let (sum, square) = (&mut self.sum[block], &mut self.square[block]);
-        wide(|| {
-            let (mut s, mut q) = ([0.0f32; LANES], [0.0f32; LANES]);
-            for x in line {
-                for i in 0..LANES {
-                    let apart = x[i] - first[i];
-                    s[i] += apart;
-                    q[i] = apart.mul_add(apart, q[i]);
-                }
-            }
-            for i in 0..LANES {
-                sum[i] += s[i];
-                square[i] += q[i];
-            }
-        });
+        wide_call(spread, (first, line, sum, square));
     }
 
     fn moments(&self, channels: usize) -> Moments {
@@ -65,6 +52,53 @@ impl Spread {
     }
 }
 
+#[inline(always)]
+fn spread((first, line, sum, square): (Lane, &[Lane], &mut Lane, &mut Lane)) {
+    let (mut s, mut q) = ([0.0f32; LANES], [0.0f32; LANES]);
+    for x in line {
+        for i in 0..LANES {
+            let apart = x[i] - first[i];
+            s[i] += apart;
+            q[i] = apart.mul_add(apart, q[i]);
+        }
+    }
+    for i in 0..LANES {
+        sum[i] += s[i];
+        square[i] += q[i];
+    }
+}
+
+/// A row of a map as a line of one block of channels, finished on the way.
+#[inline(always)]
+fn read((row, channels, channel, line, finish): (&[f32], usize, usize, &mut [Lane], Option<(&Block, Act)>)) {
+    gather(row, channels, channel, line);
+    if let Some((block, act)) = finish {
+        block.finish((act, line));
+    }
+}
+
+#[inline(always)]
+fn finish_line((block, act, line): (&Block, Act, &mut [Lane])) {
+    block.finish((act, line));
+}
+
+/// The same as [`read`] with the slopes of the activation.
+#[inline(always)]
+fn read_both((row, channels, channel, line, slope, block, act): Both<'_>) {
+    gather(row, channels, channel, line);
+    with_act!(act, ACT => {
+        for (y, slope) in line.iter_mut().zip(slope) {
+            for i in 0..LANES {
+                let u = block.scale[i] * y[i] + block.shift[i];
+                slope[i] = ACT.back(1.0, u);
+                y[i] = ACT.at(u);
+            }
+        }
+    });
+}
+
+type Both<'a> = (&'a [f32], usize, usize, &'a mut [Lane], &'a mut [Lane], &'a Block, Act);
+
 /// Numbers of one block of channels.
 struct Block {
     scale: Lane,
@@ -78,7 +112,7 @@ impl Block {
 
     /// `act(y·scale + shift)`, in place.
     #[inline(always)]
-    fn finish(&self, act: Act, line: &mut [Lane]) {
+    fn finish(&self, (act, line): (Act, &mut [Lane])) {
         with_act!(act, ACT => {
             for y in line {
                 for i in 0..LANES {
@@ -113,70 +147,56 @@ impl Back<Found> for Between<'_> {
 
     fn input(&self, place: Place, line: &mut [Lane], slope: &mut [Lane]) {
         let block = Block::of(self.affine, place.channel);
-        wide(|| {
-            gather(self.shape.in_row(self.x, place), self.shape.channels, place.channel, line);
-            with_act!(self.act, ACT => {
-                for (y, slope) in line.iter_mut().zip(slope) {
-                    for i in 0..LANES {
-                        let u = block.scale[i] * y[i] + block.shift[i];
-                        slope[i] = ACT.back(1.0, u);
-                        y[i] = ACT.at(u);
-                    }
-                }
-            });
-        });
+        let row = self.shape.in_row(self.x, place);
+        wide_call(read_both, (row, self.shape.channels, place.channel, line, slope, &block, self.act));
     }
 
     fn gradient(&self, place: Place, line: &mut [Lane]) {
         let (channels, back) = (self.shape.channels, self.back);
         let [a, b, c, mean] = [&back.a, &back.b, &back.c, &back.mean].map(|of| lane(of, place.channel));
         let (g, y) = (self.shape.out_row(self.g, place), self.shape.out_row(self.y, place));
-        let width = (channels - place.channel).min(LANES);
-        wide(|| {
-            let rows = g.chunks_exact(channels).zip(y.chunks_exact(channels));
-            let rows = rows.map(|(g, y)| (&g[place.channel..], &y[place.channel..]));
-            if width == LANES {
-                for (line, (g, y)) in line.iter_mut().zip(rows) {
-                    let (g, y) = (&g[..LANES], &y[..LANES]);
-                    for i in 0..LANES {
-                        line[i] = a[i] * g[i] + b[i] * (y[i] - mean[i]) + c[i];
-                    }
-                }
-            } else {
-                for (line, (g, y)) in line.iter_mut().zip(rows) {
-                    for i in 0..width {
-                        line[i] = a[i] * g[i] + b[i] * (y[i] - mean[i]) + c[i];
-                    }
-                }
-            }
-        });
+        wide_call(through, (channels, place.channel, g, y, [a, b, c, mean], line));
     }
 
     fn finish(&self, found: &mut Found, place: Place, line: &mut [Lane], slope: &[Lane]) {
         let channels = self.shape.channels;
-        let width = (channels - place.channel).min(LANES);
         let mean = lane(self.mean, place.channel);
         let row = self.shape.in_row(self.x, place);
-        wide(|| {
-            let (mut sums, mut apart) = ([0.0f32; LANES], [0.0f32; LANES]);
-            for ((g, slope), x) in line.iter_mut().zip(slope).zip(row.chunks_exact(channels)) {
-                let mut here = [0.0; LANES];
-                if width == LANES {
-                    here.copy_from_slice(&x[place.channel..place.channel + LANES]);
-                } else {
-                    here[..width].copy_from_slice(&x[place.channel..place.channel + width]);
-                }
-                for i in 0..LANES {
-                    g[i] *= slope[i];
-                    sums[i] += g[i];
-                    apart[i] = g[i].mul_add(here[i] - mean[i], apart[i]);
-                }
-            }
-            let range = place.channel..place.channel + width;
-            found.sums[range.clone()].iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
-            found.apart[range].iter_mut().zip(apart).for_each(|(total, sum)| *total += sum);
-        });
+        let [sums, apart] = wide_call(leave, (channels, place.channel, line, slope, row, mean));
+        let range = place.channel..(place.channel + LANES).min(channels);
+        found.sums[range.clone()].iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+        found.apart[range].iter_mut().zip(apart).for_each(|(total, sum)| *total += sum);
     }
+}
+
+/// A line of the output's gradient, taken back through the norm: `a·g + b·(y − mean) + c`.
+#[inline(always)]
+fn through((channels, channel, g, y, [a, b, c, mean], line): (usize, usize, &[f32], &[f32], [Lane; 4], &mut [Lane])) {
+    let width = (channels - channel).min(LANES);
+    let rows = g.chunks_exact(channels).zip(y.chunks_exact(channels));
+    let rows = rows.map(|(g, y)| (&g[channel..channel + width], &y[channel..channel + width]));
+    for (line, (g, y)) in line.iter_mut().zip(rows) {
+        let (g, y) = (lane(g, 0), lane(y, 0));
+        for i in 0..LANES {
+            line[i] = a[i] * g[i] + b[i] * (y[i] - mean[i]) + c[i];
+        }
+    }
+}
+
+/// Takes a line of the input's gradient through the activation, in place; gives its sums.
+#[inline(always)]
+fn leave((channels, channel, line, slope, row, mean): (usize, usize, &mut [Lane], &[Lane], &[f32], Lane)) -> [Lane; 2] {
+    let width = (channels - channel).min(LANES);
+    let (mut sums, mut apart) = ([0.0f32; LANES], [0.0f32; LANES]);
+    for ((g, slope), x) in line.iter_mut().zip(slope).zip(row.chunks_exact(channels)) {
+        let x = lane(&x[channel..channel + width], 0);
+        for i in 0..LANES {
+            g[i] *= slope[i];
+            sums[i] += g[i];
+            apart[i] = g[i].mul_add(x[i] - mean[i], apart[i]);
+        }
+    }
+    [sums, apart]
 }
 
 impl Tape {
@@ -210,12 +230,8 @@ impl Tape {
         let spreads = floats("depthwise", x.y.peek(), |floats| {
             let read = |place: Place, line: &mut [Lane]| {
                 let block = Block::of(&x.affine, place.channel);
-                wide(|| {
-                    gather(shape.in_row(floats, place), channels, place.channel, line);
-                    if !x.is_plain() {
-                        block.finish(x.act, line);
-                    }
-                });
+                let finish = (!x.is_plain()).then_some((&block, x.act));
+                wide_call(read, (shape.in_row(floats, place), channels, place.channel, line, finish));
             };
             Ok(match &folded {
                 None => {
@@ -227,7 +243,7 @@ impl Tape {
                 Some(folded) => {
                     let finish = |_: &mut (), place: Place, line: &mut [Lane]| {
                         let block = Block::of(folded, place.channel);
-                        wide(|| block.finish(act, line));
+                        wide_call(finish_line, (&block, act, line));
                     };
                     forward(&shape, &packed, &mut y, read, || (), finish);
                     Vec::new()

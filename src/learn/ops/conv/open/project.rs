@@ -10,8 +10,8 @@ use rayon::prelude::*;
 use super::{Open, totals};
 use crate::learn::ops::act::with_act;
 use crate::learn::ops::conv::{Conv, with_optional};
-use crate::learn::ops::norm::{Moments, Norm, moments, returning};
-use crate::learn::ops::simd::{Matrix, matmul, wide};
+use crate::learn::ops::norm::{Affine, Moments, Norm, moments, returning};
+use crate::learn::ops::simd::{Matrix, matmul, wide_call};
 use crate::learn::ops::squeeze::{Gated, Squeeze, SqueezeWeights};
 use crate::learn::ops::tape::memory::{Memory, floats, take, tensor};
 use crate::learn::ops::{Act, Flow, OpsError, Params, Tape, Var};
@@ -262,33 +262,12 @@ impl Part {
         let mean = &x.mean[..wide_channels];
         for (image, g) in g.chunks_exact_mut(sizes.plane * wide_channels).enumerate() {
             let range = image * sizes.plane * wide_channels..(image + 1) * sizes.plane * wide_channels;
-            let pixels = slope[range.clone()].chunks_exact(wide_channels).zip(from[range].chunks_exact(wide_channels));
-            let pixels = g.chunks_exact_mut(wide_channels).zip(pixels);
             let scale = gate.zip(outer.as_ref()).map(|((_, gated), outer)| {
                 let range = image * wide_channels..(image + 1) * wide_channels;
                 (&gated.gate[range.clone()], &outer.mean[range])
             });
-            wide(|| match scale {
-                None => {
-                    for (g, (slope, y)) in pixels {
-                        for i in 0..wide_channels {
-                            g[i] *= slope[i];
-                            sums[i] += g[i];
-                            apart[i] += g[i] * (y[i] - mean[i]);
-                        }
-                    }
-                }
-                Some((scale, shift)) => {
-                    let (scale, shift) = (&scale[..wide_channels], &shift[..wide_channels]);
-                    for (g, (slope, y)) in pixels {
-                        for i in 0..wide_channels {
-                            g[i] = (g[i] * scale[i] + shift[i]) * slope[i];
-                            sums[i] += g[i];
-                            apart[i] += g[i] * (y[i] - mean[i]);
-                        }
-                    }
-                }
-            });
+            let [sums, apart] = [&mut *sums, &mut *apart];
+            wide_call(leave, (g, &slope[range.clone()], &from[range], scale, mean, sums, apart));
         }
         self.gates.extend(outer);
         memory.give(value);
@@ -298,18 +277,54 @@ impl Part {
 
 /// The finished numbers of an open map, and the slopes of its activation.
 fn finish(x: &Open, from: &[f32], value: &mut [f32], slope: &mut [f32]) {
-    let channels = x.affine.scale.len();
-    let (scale, shift) = (&x.affine.scale[..channels], &x.affine.shift[..channels]);
-    wide(|| {
-        let out = value.chunks_exact_mut(channels).zip(slope.chunks_exact_mut(channels));
-        with_act!(x.act, ACT => {
-            for (y, (value, slope)) in from.chunks_exact(channels).zip(out) {
+    wide_call(finish_in, (&x.affine, x.act, from, value, slope));
+}
+
+#[inline(always)]
+fn finish_in((affine, act, from, value, slope): (&Affine, Act, &[f32], &mut [f32], &mut [f32])) {
+    let channels = affine.scale.len();
+    let (scale, shift) = (&affine.scale[..channels], &affine.shift[..channels]);
+    let out = value.chunks_exact_mut(channels).zip(slope.chunks_exact_mut(channels));
+    with_act!(act, ACT => {
+        for (y, (value, slope)) in from.chunks_exact(channels).zip(out) {
+            for i in 0..channels {
+                let u = scale[i] * y[i] + shift[i];
+                value[i] = ACT.at(u);
+                slope[i] = ACT.back(1.0, u);
+            }
+        }
+    });
+}
+
+type Leave<'a> =
+    (&'a mut [f32], &'a [f32], &'a [f32], Option<(&'a [f32], &'a [f32])>, &'a [f32], &'a mut [f32], &'a mut [f32]);
+
+/// Takes one picture's gradient through gate and activation, in place, and sums it.
+#[inline(always)]
+fn leave((g, slope, from, scale, mean, sums, apart): Leave<'_>) {
+    let channels = mean.len();
+    let (sums, apart) = (&mut sums[..channels], &mut apart[..channels]);
+    let pixels = slope.chunks_exact(channels).zip(from.chunks_exact(channels));
+    let pixels = g.chunks_exact_mut(channels).zip(pixels);
+    match scale {
+        None => {
+            for (g, (slope, y)) in pixels {
                 for i in 0..channels {
-                    let u = scale[i] * y[i] + shift[i];
-                    value[i] = ACT.at(u);
-                    slope[i] = ACT.back(1.0, u);
+                    g[i] *= slope[i];
+                    sums[i] += g[i];
+                    apart[i] += g[i] * (y[i] - mean[i]);
                 }
             }
-        });
-    });
+        }
+        Some((scale, shift)) => {
+            let (scale, shift) = (&scale[..channels], &shift[..channels]);
+            for (g, (slope, y)) in pixels {
+                for i in 0..channels {
+                    g[i] = (g[i] * scale[i] + shift[i]) * slope[i];
+                    sums[i] += g[i];
+                    apart[i] += g[i] * (y[i] - mean[i]);
+                }
+            }
+        }
+    }
 }
