@@ -186,7 +186,7 @@ proptest! {
         close("y", &y, &expected, 1e-4);
         for (which, (name, grad)) in ["dqkv", "dtable", "doffsets", "dlogs"].iter().zip(&grads).enumerate() {
             // With one float a head, the cosine's slope is zero but for rounding at lengths near zero.
-            if !grad.is_empty() && !(cosine && d == 1) {
+            if !(grad.is_empty() || cosine && d == 1) {
                 let still = vec![0.0; grad.len()];
                 let mut slopes = differences(&still, |by| dot(&case.moved(which, by).output(), &dy));
                 if which == 2 && cosine {

@@ -82,11 +82,7 @@ const fn row(name: &'static str, tag: &'static str, input: usize, crop: f32, siz
 
 /// With CLIP's mean and std.
 const fn clip(preset: Preset) -> Preset {
-    Preset {
-        mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-        std: [0.268_629_54, 0.261_302_58, 0.275_777_11],
-        ..preset
-    }
+    Preset { mean: [0.481_454_66, 0.457_827_5, 0.408_210_73], std: [0.268_629_54, 0.261_302_6, 0.275_777_1], ..preset }
 }
 
 const TINY: [usize; 4] = [3, 3, 9, 3];

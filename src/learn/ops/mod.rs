@@ -14,6 +14,12 @@
 //! shape alone and every sum has a fixed order, so the bits are the same for any number of threads.
 //! An operation given a tensor of a device that it has no kernel for says so ([`OpsError::Device`]).
 
+#![allow(
+    clippy::needless_range_loop,
+    clippy::type_complexity,
+    reason = "kernels count lanes and channels, so that the compiler sees vectors, and hand each other tuples of slices"
+)]
+
 mod act;
 mod attention;
 mod blend;

@@ -95,6 +95,7 @@ pub struct Rest<'a> {
 
 impl<'a> Rest<'a> {
     /// The tensors of one name: part, shape and floats.
+    #[expect(clippy::type_complexity, reason = "names and their floats, used once")]
     fn of(&self, id: ParamId) -> Result<Vec<(&'static str, Cow<'a, [f32]>)>, candle_core::Error> {
         let mut all: Vec<_> =
             self.optimizer.memory(id).into_iter().map(|(part, floats)| (part, Cow::Borrowed(floats))).collect();

@@ -173,8 +173,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let of = |card: &str, config: &str| {
             let (a, b) = (folder.path().join("README.md"), folder.path().join("config.json"));
-            std::fs::write(&a, card).expect("written");
-            std::fs::write(&b, config).expect("written");
+            crate::base::files::publish(&a, card.as_bytes()).expect("written");
+            crate::base::files::publish(&b, config.as_bytes()).expect("written");
             licence(Some(&a), Some(&b))
         };
         assert_eq!(of("---\ntags:\n- timm\nlicense: apache-2.0\n---\n# Card\n", "{}").as_deref(), Some("apache-2.0"));

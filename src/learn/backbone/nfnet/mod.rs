@@ -153,8 +153,8 @@ impl Plan<'_, '_> {
     fn block(&mut self, name: &str, from: usize, to: usize, stride: usize, beta: f64) -> Result<Block, OpsError> {
         let config = *self.config;
         let mut inside = by_eight(to as f64 * config.inside, 0.9);
-        let groups = if config.group == 0 { 1 } else { inside / config.group };
-        if config.group > 0 && config.group % 8 == 0 {
+        let groups = inside.checked_div(config.group).unwrap_or(1);
+        if config.group > 0 && config.group.is_multiple_of(8) {
             inside = config.group * groups;
         }
         let shortcut = if from != to || stride != 1 {

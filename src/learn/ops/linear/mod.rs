@@ -51,7 +51,7 @@ impl Plan {
 
     /// Whether the weight's gradient is summed in register tiles, which take whole panels of inputs.
     fn sums_panels(&self) -> bool {
-        self.rows > FEW && self.c % WIDTH == 0
+        self.rows > FEW && self.c.is_multiple_of(WIDTH)
     }
 
     /// Rows of a group of blocks, where the weight's gradient is summed by groups.
@@ -115,9 +115,13 @@ impl Tape {
         let mut before = memory.dirty(if keeps { y.len() } else { 0 });
         floats("linear", x.peek(), |x| {
             floats("linear", &w, |w| match &bias {
-                None => Ok(forward(&plan, &memory, x, w, None, act, &mut y, &mut before)),
+                None => {
+                    forward(&plan, &memory, x, w, None, act, &mut y, &mut before);
+                    Ok(())
+                }
                 Some((_, bias)) => floats("linear", bias, |bias| {
-                    Ok(forward(&plan, &memory, x, w, Some(bias), act, &mut y, &mut before))
+                    forward(&plan, &memory, x, w, Some(bias), act, &mut y, &mut before);
+                    Ok(())
                 }),
             })
         })?;
@@ -135,10 +139,14 @@ impl Tape {
                 let mut back = Back { plan, memory, act, add, dw: Vec::new(), db: Vec::new() };
                 floats("linear", x.peek(), |x| {
                     floats("linear", &w, |w| match &before {
-                        None => Ok(back.run(x, w, &[], &mut dy, &mut dx)),
-                        Some(before) => {
-                            floats("linear", before.peek(), |before| Ok(back.run(x, w, before, &mut dy, &mut dx)))
+                        None => {
+                            back.run(x, w, &[], &mut dy, &mut dx);
+                            Ok(())
                         }
+                        Some(before) => floats("linear", before.peek(), |before| {
+                            back.run(x, w, before, &mut dy, &mut dx);
+                            Ok(())
+                        }),
                     })
                 })?;
                 flow.memory.give(dy);

@@ -48,8 +48,7 @@ fn exp_parts(x: f32) -> (f32, i32) {
     let whole = shifted - ROUNDER;
     let rest = whole.mul_add(-LN_2[1], whole.mul_add(-LN_2[0], x)); // within ±0.347
     // Cephes' expf (Moshier 1992).
-    let fifth =
-        polynomial(rest, [5.000_000_1e-1, 1.666_666_5e-1, 4.166_579_6e-2, 8.333_452e-3, 1.398_2e-3, 1.987_569_1e-4]);
+    let fifth = polynomial(rest, [5e-1, 1.666_666_5e-1, 4.166_579_6e-2, 8.333_452e-3, 1.398_2e-3, 1.987_569_1e-4]);
     let power = fifth.mul_add(rest * rest, rest) + 1.0;
     (power, (shifted.to_bits() as i32).wrapping_sub(ROUNDER.to_bits() as i32))
 }
@@ -84,7 +83,7 @@ pub(crate) fn tanh(x: f32) -> f32 {
     // Far from 0 by the exponential, near 0 (where 1 - 2/(e²ˣ+1) cancels) by Cephes' polynomial.
     let far = 1.0 - 2.0 / (exp_small(at_most(2.0 * size, 40.0)) + 1.0);
     let square = x * x;
-    let near = polynomial(square, [-3.333_328_2e-1, 1.333_144_2e-1, -5.373_971_5e-2, 2.063_908_9e-2, -5.704_988_6e-3]);
+    let near = polynomial(square, [-3.333_328e-1, 1.333_144_2e-1, -5.373_971_5e-2, 2.063_909e-2, -5.704_988_6e-3]);
     let near = near.mul_add(square * size, size);
     (if size < 0.625 { near } else { far }).copysign(x)
 }
@@ -157,7 +156,7 @@ pub(crate) fn gelu_tanh_slope(x: f32) -> f32 {
 /// The gate `(1 + tanh u) / 2 = sigmoid(2u)` of [`gelu_tanh`], and the derivative of `2u`.
 #[inline(always)]
 fn tanh_gate(x: f32) -> (f32, f32) {
-    const TWICE_ROOT: f32 = 1.595_769_1;
+    const TWICE_ROOT: f32 = 1.595_769;
     let x = at_most(at_least(x, -20.0), 20.0);
     let square = x * x;
     let gate = sigmoid(TWICE_ROOT * x * square.mul_add(0.044_715, 1.0));
