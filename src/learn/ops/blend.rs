@@ -4,6 +4,7 @@
 //! the kept ones scaled up, as timm's `DropPath`) are factors of the branch, so they cost no pass of their own. Draws are a
 //! function of the tape's place, and nothing of them is kept but one float a picture; dropout draws its mask again on the way back.
 
+use super::simd::math::TimesPlus;
 use candle_core::Tensor;
 use rayon::prelude::*;
 
@@ -209,7 +210,7 @@ fn join(x: &[f32], branch: &[f32], y: &mut [f32], scale: &[f32], keep: f32) {
     }
     for ((x, branch), y) in x.chunks_exact(c).zip(branch.chunks_exact(c)).zip(y.chunks_exact_mut(c)) {
         for i in 0..c {
-            y[i] = (branch[i] * keep).mul_add(scale[i], x[i]);
+            y[i] = (branch[i] * keep).times_plus(scale[i], x[i]);
         }
     }
 }
@@ -226,7 +227,7 @@ fn part(out: &mut [f32], dy: &[f32], branch: &[f32], scale: &[f32], keep: f32, s
         for i in 0..c {
             let dy = dy[i] * keep;
             out[i] = dy * scale[i];
-            sums[i] = dy.mul_add(branch[i], sums[i]);
+            sums[i] = dy.times_plus(branch[i], sums[i]);
         }
     }
 }

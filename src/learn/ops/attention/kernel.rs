@@ -1,5 +1,6 @@
 //! The attention of one picture over slices: head after head, some rows of scores after others.
 
+use crate::learn::ops::simd::math::TimesPlus;
 use crate::learn::ops::simd::{Matrix, math, matmul, wide};
 use crate::learn::ops::tape::memory::Memory;
 
@@ -75,7 +76,7 @@ fn softmax(plan: &Plan, scores: &mut [f32], logarithms: &mut [f32]) {
     for (scores, logarithm) in scores.chunks_exact_mut(plan.line).zip(logarithms) {
         scores[plan.n..].fill(f32::NEG_INFINITY);
         let most = factor * fold(scores, f32::NEG_INFINITY, |a, b| if a > b { a } else { b });
-        scores.iter_mut().for_each(|s| *s = math::exp_small(s.mul_add(factor, -most)));
+        scores.iter_mut().for_each(|s| *s = math::exp_small(s.times_plus(factor, -most)));
         scores[plan.n..].fill(0.0);
         let sum = fold(scores, 0.0, |a, b| a + b);
         let inverse = 1.0 / sum;
@@ -150,7 +151,7 @@ fn turn_back(plan: &Plan, logarithms: &[f32], along: &[f32], scores: &mut [f32],
     let lines = scores.chunks_exact_mut(plan.line).zip(slopes.chunks_exact_mut(plan.line));
     for ((scores, slopes), (logarithm, along)) in lines.zip(logarithms.iter().zip(along)) {
         for (score, slope) in scores.iter_mut().zip(slopes) {
-            let probability = math::exp_small(score.mul_add(factor, -*logarithm));
+            let probability = math::exp_small(score.times_plus(factor, -*logarithm));
             *score = probability;
             *slope = probability * factor * (*slope - along);
         }

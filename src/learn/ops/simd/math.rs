@@ -2,8 +2,8 @@
 //!
 //! Each takes and gives one f32, has no branch and no table, and is `#[inline(always)]`, so that a loop over a slice
 //! becomes 8 or 16 lanes wide. NaN stays NaN. The stated errors are the largest found against f64 over dense grids (the tests
-//! repeat them); "relative" counts where the result is a normal number. Outside `wide` on x86, or on a CPU without fused
-//! multiply-add, results are the same but slow: each `mul_add` is then a call.
+//! repeat them); "relative" counts where the result is a normal number. Multiply-adds round twice
+//! ([`TimesPlus`]).
 //!
 //! Gaussian and its integral share one exponential: with `t = 1 / (1 + 0.3·|x|)`, `1 - Φ(|x|) = exp(-x²/2) · t · P(t)`, a
 //! form of Hastings (1955), here with a polynomial of degree 7 fitted by Lawson's algorithm to 1.5e-7.
@@ -16,9 +16,23 @@ const ROUNDER: f32 = 12_582_912.0;
 fn polynomial<const N: usize>(x: f32, c: [f32; N]) -> f32 {
     let mut sum = c[N - 1];
     for i in (0..N - 1).rev() {
-        sum = sum.mul_add(x, c[i]);
+        sum = sum.times_plus(x, c[i]);
     }
     sum
+}
+
+/// `a · b + c`, rounded twice. `f32::mul_add` rounds once, but where a loop is not compiled for the wide vectors it is a
+/// call of the C library for each number, which took half of a training step of an EfficientNet.
+pub(crate) trait TimesPlus {
+    /// `self · by + plus`.
+    fn times_plus(self, by: f32, plus: f32) -> f32;
+}
+
+impl TimesPlus for f32 {
+    #[inline(always)]
+    fn times_plus(self, by: f32, plus: f32) -> f32 {
+        self * by + plus
+    }
 }
 
 /// `x`, but at least `low`; NaN stays (`f32::max` would drop it).
@@ -44,12 +58,12 @@ fn power_of_two(n: i32) -> f32 {
 fn exp_parts(x: f32) -> (f32, i32) {
     // ln 2 in two parts, the first with few bits, so that n·ln 2 is taken off exactly.
     const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
-    let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUNDER);
+    let shifted = x.times_plus(std::f32::consts::LOG2_E, ROUNDER);
     let whole = shifted - ROUNDER;
-    let rest = whole.mul_add(-LN_2[1], whole.mul_add(-LN_2[0], x)); // within ±0.347
+    let rest = whole.times_plus(-LN_2[1], whole.mul_add(-LN_2[0], x)); // within ±0.347
     // Cephes' expf (Moshier 1992).
     let fifth = polynomial(rest, [5e-1, 1.666_666_5e-1, 4.166_579_6e-2, 8.333_452e-3, 1.398_2e-3, 1.987_569_1e-4]);
-    let power = fifth.mul_add(rest * rest, rest) + 1.0;
+    let power = fifth.times_plus(rest * rest, rest) + 1.0;
     (power, (shifted.to_bits() as i32).wrapping_sub(ROUNDER.to_bits() as i32))
 }
 
@@ -84,7 +98,7 @@ pub(crate) fn tanh(x: f32) -> f32 {
     let far = 1.0 - 2.0 / (exp_small(at_most(2.0 * size, 40.0)) + 1.0);
     let square = x * x;
     let near = polynomial(square, [-3.333_328e-1, 1.333_144_2e-1, -5.373_971_5e-2, 2.063_909e-2, -5.704_988_6e-3]);
-    let near = near.mul_add(square * size, size);
+    let near = near.times_plus(square * size, size);
     (if size < 0.625 { near } else { far }).copysign(x)
 }
 
@@ -93,7 +107,7 @@ pub(crate) fn tanh(x: f32) -> f32 {
 fn normal(x: f32) -> (f32, f32) {
     let size = x.abs();
     let bell = exp_small(-0.5 * at_most(x * x, 170.0));
-    let t = 1.0 / size.mul_add(0.3, 1.0);
+    let t = 1.0 / size.times_plus(0.3, 1.0);
     let tail = polynomial(
         t,
         [
@@ -122,7 +136,7 @@ pub(crate) fn silu(x: f32) -> f32 {
 pub(crate) fn silu_slope(x: f32) -> f32 {
     let s = sigmoid(x);
     // 1 - s is 0 from 17 on, and an infinite x would make NaN of it.
-    (at_most(at_least(x, -88.0), 88.0) * (1.0 - s)).mul_add(s, s)
+    (at_most(at_least(x, -88.0), 88.0) * (1.0 - s)).times_plus(s, s)
 }
 
 /// GELU with the error function, `x · Φ(x)`; absolute error at most 5e-7, or 3e-7 of the result above 1.
@@ -135,7 +149,7 @@ pub(crate) fn gelu(x: f32) -> f32 {
 #[inline(always)]
 pub(crate) fn gelu_slope(x: f32) -> f32 {
     let (integral, density) = normal(x);
-    at_most(at_least(x, -20.0), 20.0).mul_add(density, integral)
+    at_most(at_least(x, -20.0), 20.0).times_plus(density, integral)
 }
 
 /// GELU by its tanh form, `x · (1 + tanh(√(2/π) · (x + 0.044715·x³))) / 2`; absolute error at most 1e-6, or 3e-7 of the
@@ -150,7 +164,7 @@ pub(crate) fn gelu_tanh(x: f32) -> f32 {
 pub(crate) fn gelu_tanh_slope(x: f32) -> f32 {
     let (gate, inner) = tanh_gate(x);
     let x = at_most(at_least(x, -20.0), 20.0);
-    (x * inner * gate).mul_add(1.0 - gate, gate)
+    (x * inner * gate).times_plus(1.0 - gate, gate)
 }
 
 /// The gate `(1 + tanh u) / 2 = sigmoid(2u)` of [`gelu_tanh`], and the derivative of `2u`.
@@ -159,8 +173,8 @@ fn tanh_gate(x: f32) -> (f32, f32) {
     const TWICE_ROOT: f32 = 1.595_769;
     let x = at_most(at_least(x, -20.0), 20.0);
     let square = x * x;
-    let gate = sigmoid(TWICE_ROOT * x * square.mul_add(0.044_715, 1.0));
-    (gate, TWICE_ROOT * square.mul_add(3.0 * 0.044_715, 1.0))
+    let gate = sigmoid(TWICE_ROOT * x * square.times_plus(0.044_715, 1.0));
+    (gate, TWICE_ROOT * square.times_plus(3.0 * 0.044_715, 1.0))
 }
 
 /// CLIP's quick GELU, `x · sigmoid(1.702·x)`; absolute error at most 5e-7, or 3e-7 of the result above 1.
@@ -173,7 +187,7 @@ pub(crate) fn quick_gelu(x: f32) -> f32 {
 #[inline(always)]
 pub(crate) fn quick_gelu_slope(x: f32) -> f32 {
     let s = sigmoid(1.702 * x);
-    (1.702 * at_most(at_least(x, -88.0), 88.0) * (1.0 - s)).mul_add(s, s)
+    (1.702 * at_most(at_least(x, -88.0), 88.0) * (1.0 - s)).times_plus(s, s)
 }
 
 #[cfg(test)]

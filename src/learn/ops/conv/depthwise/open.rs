@@ -4,6 +4,7 @@
 //! line by line. Back, the output's gradient comes through the norm on its way into the ring, and the input's gradient
 //! leaves through the activation, with the sums for the norm before.
 
+use crate::learn::ops::simd::math::TimesPlus;
 use candle_core::Tensor;
 
 use super::{Back, Depthwise, LANES, Lane, Place, backward, forward, gather, lane, pack};
@@ -59,7 +60,7 @@ fn spread((first, line, sum, square): (Lane, &[Lane], &mut Lane, &mut Lane)) {
         for i in 0..LANES {
             let apart = x[i] - first[i];
             s[i] += apart;
-            q[i] = apart.mul_add(apart, q[i]);
+            q[i] = apart.times_plus(apart, q[i]);
         }
     }
     for i in 0..LANES {
@@ -193,7 +194,7 @@ fn leave((channels, channel, line, slope, row, mean): (usize, usize, &mut [Lane]
         for i in 0..LANES {
             g[i] *= slope[i];
             sums[i] += g[i];
-            apart[i] = g[i].mul_add(x[i] - mean[i], apart[i]);
+            apart[i] = g[i].times_plus(x[i] - mean[i], apart[i]);
         }
     }
     [sums, apart]
