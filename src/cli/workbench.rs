@@ -93,6 +93,8 @@ fn watch(mut survey: Survey, feed: &Sender<Feed>, wake: Sender<Wake>, woken: &Re
             }
             watcher = Some(started);
             watched = folders;
+            // What changed after the look and before the watch is seen by another look.
+            continue;
         }
         // Waits until there is a reason to look again.
         loop {

@@ -100,6 +100,8 @@ pub struct Model {
     pub popup: Option<Popup>,
     /// The recipe that actions are about; empty when there is none.
     pub selected: String,
+    /// The selected recipe that vanished and whose neighbour is selected until it is back, or until the user selects.
+    lost: Option<String>,
     /// Recipes whose curves the user chose.
     pub marked: BTreeSet<String>,
     /// First row shown, for each view and recipe that was scrolled.
@@ -144,16 +146,21 @@ impl Model {
         if self.loaded && *self.snapshot == *snapshot {
             return false;
         }
-        // Where the selected recipe is gone, its neighbour takes its place.
+        // Where the selected recipe is gone, its neighbour takes its place: for good, or for the moment in which an
+        // editor has moved the old file away and not yet written the new one.
         let index = self.index();
         self.snapshot = snapshot;
         self.loaded = true;
-        if self.recipe().is_none() {
+        if let Some(back) = self.lost.take_if(|name| self.snapshot.recipes.iter().any(|r| r.name == *name)) {
+            self.selected = back;
+        } else if self.recipe().is_none() {
+            let lost = self.lost.take().unwrap_or_else(|| self.selected.clone());
             self.select(index);
+            self.lost = Some(lost).filter(|name| !name.is_empty());
         }
         let names: BTreeSet<&str> = self.snapshot.recipes.iter().map(|r| r.name.as_str()).collect();
         self.marked.retain(|name| names.contains(name.as_str()));
-        self.scroll.retain(|(_, name), _| names.contains(name.as_str()));
+        self.scroll.retain(|(_, name), _| names.contains(name.as_str()) || self.lost.as_ref() == Some(name));
         let gone = match &self.popup {
             Some(Popup::AskStop { recipe }) => self.named(recipe).is_none_or(|r| !is_active(r.state)),
             Some(Popup::ChooseRung { recipe }) => self.named(recipe).is_none(),
@@ -193,6 +200,7 @@ impl Model {
     /// Selects by place, the last one where there are fewer.
     pub fn select(&mut self, index: usize) {
         let last = self.snapshot.recipes.len().saturating_sub(1);
+        self.lost = None;
         self.selected = self.snapshot.recipes.get(index.min(last)).map(|r| r.name.clone()).unwrap_or_default();
     }
 

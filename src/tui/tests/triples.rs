@@ -163,6 +163,9 @@ fn the_selection_holds_when_recipes_come_and_go() {
     next.recipes.remove(1);
     model.take(crate::tui::Feed::Snapshot(std::sync::Arc::new(next.clone())));
     assert_eq!(model.selected, next.recipes[1].name);
+    // An editor had moved it away for a moment.
+    model.take(crate::tui::Feed::Snapshot(std::sync::Arc::new(sample::snapshot())));
+    assert_eq!(said(&model), "Board 02-arcface");
     next.recipes.clear();
     model.take(crate::tui::Feed::Snapshot(std::sync::Arc::new(next)));
     assert_eq!(model.selected, "");
