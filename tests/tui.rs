@@ -204,8 +204,6 @@ fn the_new_plan_is_seen_soon_after_a_save() {
     std::fs::rename(project.path("recipes/r000.md~"), project.path("recipes/r000.md")).unwrap();
     terminal.until("the sound child", |screen| screen.contains("r000 ") && !screen.contains("broken"));
 
-    // The choice went to the child while its parent was away.
-    terminal.press("k");
     // A picture that changes behind its table is seen as well.
     let image = |n: u32| project.path(&format!("data/sample/images/100000{n}.jpg"));
     std::fs::copy(image(1), image(2)).unwrap();
