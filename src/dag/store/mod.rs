@@ -3,7 +3,7 @@
 //! Takes a stage and a function that fills a folder; publishes the folder by sync and rename, so two
 //! workers may make the same artefact and both succeed. `meta.json` lists every file with its size and
 //! hash: a folder that a copy between machines has not finished yet fails that list and counts as
-//! absent. Beside it, `.toji/work/<key>/` holds the checkpoints of unfinished work, under a lock.
+//! absent. Beside it, `work/<key>/` in `.toji` holds the checkpoints of unfinished work, under a lock.
 //! Deleting all of it loses time only.
 
 mod meta;

@@ -1,4 +1,4 @@
-//! Unfinished work: `.toji/work/<key>/`, the checkpoints of an artefact that is still being made.
+//! Unfinished work: `work/<key>/` in `.toji`, the checkpoints of an artefact that is still being made.
 //!
 //! It is held by a lock beside the folder, so that two workers never write the same checkpoints; it survives
 //! a kill, tells the plan how far it came, and is removed when its artefact is published.
