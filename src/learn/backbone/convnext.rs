@@ -181,7 +181,7 @@ pub(super) fn build(config: &Convnext, maker: &mut Maker<'_>) -> Result<Box<dyn 
             vec![biased(maker, "stem.0", [3, half, 3], 2, 1, 1)?, biased(maker, "stem.1", [half, first, 3], 2, 1, 1)?]
         }
     };
-    let norm = layer_norm(maker, &format!("stem.{}", stem.len()), first, config.eps)?;
+    let norm = maker.layer_norm(&format!("stem.{}", stem.len()), first, 1.0, config.eps)?;
     let (mut stages, mut channels) = (Vec::new(), first);
     let (mut number, deepest) = (0, config.depths.iter().sum::<usize>().saturating_sub(1));
     for (at, (&depth, out)) in config.depths.iter().zip(config.dims).enumerate() {
@@ -189,7 +189,7 @@ pub(super) fn build(config: &Convnext, maker: &mut Maker<'_>) -> Result<Box<dyn 
         let halving = match at {
             0 => None,
             _ => {
-                let norm = layer_norm(maker, &format!("{name}.downsample.0"), channels, config.eps)?;
+                let norm = maker.layer_norm(&format!("{name}.downsample.0"), channels, 1.0, config.eps)?;
                 Some((norm, biased(maker, &format!("{name}.downsample.1"), [channels, out, 2], 2, 0, 1)?))
             }
         };
@@ -205,10 +205,10 @@ pub(super) fn build(config: &Convnext, maker: &mut Maker<'_>) -> Result<Box<dyn 
     }
     let (mut before_pool, mut after_pool) = (None, None);
     match config.head {
-        Head::NormPool => before_pool = Some(layer_norm(maker, "norm_pre", last, config.eps)?),
-        Head::PoolNorm => after_pool = Some((layer_norm(maker, "head.norm", last, config.eps)?, None)),
+        Head::NormPool => before_pool = Some(maker.layer_norm("norm_pre", last, 1.0, config.eps)?),
+        Head::PoolNorm => after_pool = Some((maker.layer_norm("head.norm", last, 1.0, config.eps)?, None)),
         Head::Mlp => {
-            let norm = layer_norm(maker, "head.norm", last, config.eps)?;
+            let norm = maker.layer_norm("head.norm", last, 1.0, config.eps)?;
             let layer = maker.linear("head.pre_logits.fc", last, last, DRAWN, Some(Init::Is(0.0)))?;
             after_pool = Some((norm, Some(layer)));
         }
@@ -236,12 +236,6 @@ fn biased(
     Ok(Biased { conv: Conv { weight, stride, padding, dilation: 1, groups }, bias })
 }
 
-fn layer_norm(maker: &mut Maker<'_>, name: &str, channels: usize, eps: f64) -> Result<LayerNorm, OpsError> {
-    let mut each =
-        |part: &str, value| maker.tensor(&format!("{name}.{part}"), &[channels], Kind::Weight, Init::Is(value));
-    Ok(LayerNorm { weight: each("weight", 1.0)?, bias: Some(each("bias", 0.0)?), eps })
-}
-
 fn block(maker: &mut Maker<'_>, config: &Convnext, name: &str, channels: usize) -> Result<Block, OpsError> {
     let dense = |maker: &mut Maker<'_>, part: &str, inner, out| {
         let name = format!("{name}.mlp.{part}");
@@ -266,7 +260,7 @@ fn block(maker: &mut Maker<'_>, config: &Convnext, name: &str, channels: usize) 
     };
     Ok(Block {
         depthwise: biased(maker, &format!("{name}.conv_dw"), [channels, channels, 7], 1, 3, channels)?,
-        norm: layer_norm(maker, &format!("{name}.norm"), channels, config.eps)?,
+        norm: maker.layer_norm(&format!("{name}.norm"), channels, 1.0, config.eps)?,
         wide,
         response,
         narrow,
