@@ -4,7 +4,6 @@
 //! the kept ones scaled up, as timm's `DropPath`) are factors of the branch, so they cost no pass of their own. Draws are a
 //! function of the tape's place, and nothing of them is kept but one float a picture; dropout draws its mask again on the way back.
 
-use super::simd::math::TimesPlus;
 use candle_core::Tensor;
 use rayon::prelude::*;
 
@@ -66,7 +65,7 @@ impl Tape {
                 let pictures = x.par_chunks(rows * c).zip(branch.par_chunks(rows * c)).zip(y.par_chunks_mut(rows * c));
                 pictures.zip(&keeps).for_each(|(((x, branch), y), keep)| {
                     let blocks = x.par_chunks(block).zip(branch.par_chunks(block)).zip(y.par_chunks_mut(block));
-                    blocks.for_each(|((x, branch), y)| wide(|| join(x, branch, y, &scale, *keep)));
+                    blocks.for_each(|((x, branch), y)| wide!(|| join(x, branch, y, &scale, *keep)));
                 });
                 Ok(())
             })
@@ -87,7 +86,7 @@ impl Tape {
                     let pictures = out.par_chunks_mut(rows * c).zip(dy.par_chunks(rows * c)).zip(&keeps);
                     let Some(branch) = &branch else {
                         pictures.for_each(|((out, dy), keep)| {
-                            wide(|| out.iter_mut().zip(dy).for_each(|(o, dy)| *o = dy * keep));
+                            wide!(|| out.iter_mut().zip(dy).for_each(|(o, dy)| *o = dy * keep));
                         });
                         return Ok(());
                     };
@@ -97,7 +96,7 @@ impl Tape {
                             let blocks = out.par_chunks_mut(block).zip(dy.par_chunks(block));
                             let blocks = blocks.zip(branch.par_chunks(block)).zip(sums.par_chunks_mut(c));
                             blocks.for_each(|(((out, dy), branch), sums)| {
-                                wide(|| part(out, dy, branch, &scale, *keep, sums));
+                                wide!(|| part(out, dy, branch, &scale, *keep, sums));
                             });
                         });
                         Ok(())
@@ -129,7 +128,7 @@ impl Tape {
         let each = len / b;
         let scaled = move |x: &[f32], y: &mut [f32], keeps: &[f32]| {
             let pairs = y.par_chunks_mut(each).zip(x.par_chunks(each)).zip(keeps);
-            pairs.for_each(|((y, x), keep)| wide(|| y.iter_mut().zip(x).for_each(|(y, x)| *y = x * keep)));
+            pairs.for_each(|((y, x), keep)| wide!(|| y.iter_mut().zip(x).for_each(|(y, x)| *y = x * keep)));
         };
         let mut y = self.memory().dirty(len);
         floats(op, branch.peek(), |x| {
@@ -210,7 +209,7 @@ fn join(x: &[f32], branch: &[f32], y: &mut [f32], scale: &[f32], keep: f32) {
     }
     for ((x, branch), y) in x.chunks_exact(c).zip(branch.chunks_exact(c)).zip(y.chunks_exact_mut(c)) {
         for i in 0..c {
-            y[i] = (branch[i] * keep).times_plus(scale[i], x[i]);
+            y[i] = branch[i] * keep * scale[i] + x[i];
         }
     }
 }
@@ -227,7 +226,7 @@ fn part(out: &mut [f32], dy: &[f32], branch: &[f32], scale: &[f32], keep: f32, s
         for i in 0..c {
             let dy = dy[i] * keep;
             out[i] = dy * scale[i];
-            sums[i] = dy.times_plus(branch[i], sums[i]);
+            sums[i] += dy * branch[i];
         }
     }
 }

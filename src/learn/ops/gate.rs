@@ -22,7 +22,7 @@ impl Tape {
         let mut y = self.memory().dirty(len);
         floats("activate", x.peek(), |x| {
             y.par_chunks_mut(BLOCK).zip(x.par_chunks(BLOCK)).for_each(|(y, x)| {
-                wide(|| with_act!(act, ACT => y.iter_mut().zip(x).for_each(|(y, x)| *y = factor * ACT.at(*x))));
+                wide!(|| with_act!(act, ACT => y.iter_mut().zip(x).for_each(|(y, x)| *y = factor * ACT.at(*x))));
             });
             Ok(())
         })?;
@@ -33,7 +33,7 @@ impl Tape {
                 floats("activate", x.peek(), |x| {
                     g.par_chunks_mut(BLOCK).zip(x.par_chunks(BLOCK)).for_each(|(g, x)| {
                         let pairs = g.iter_mut().zip(x);
-                        wide(|| with_act!(act, ACT => pairs.for_each(|(g, x)| *g = ACT.back(factor * *g, *x))));
+                        wide!(|| with_act!(act, ACT => pairs.for_each(|(g, x)| *g = ACT.back(factor * *g, *x))));
                     });
                     Ok(())
                 })?;
@@ -77,7 +77,7 @@ impl Tape {
             floats("join", branch.peek(), |branch| {
                 let pairs = x.par_chunks(BLOCK).zip(branch.par_chunks(BLOCK));
                 y.par_chunks_mut(BLOCK).zip(pairs).for_each(|(y, (x, branch))| {
-                    wide(|| y.iter_mut().zip(x).zip(branch).for_each(|((y, x), branch)| *y = x + scale * branch));
+                    wide!(|| y.iter_mut().zip(x).zip(branch).for_each(|((y, x), branch)| *y = x + scale * branch));
                 });
                 Ok(())
             })
@@ -98,7 +98,7 @@ impl Tape {
                 }
                 let mut g = flow.memory.dirty(len);
                 g.par_chunks_mut(BLOCK).zip(dy.par_chunks(BLOCK)).for_each(|(g, dy)| {
-                    wide(|| g.iter_mut().zip(dy).for_each(|(g, dy)| *g = scale * dy));
+                    wide!(|| g.iter_mut().zip(dy).for_each(|(g, dy)| *g = scale * dy));
                 });
                 flow.add(target, tensor(g, &dims)?)?;
                 flow.add(x, tensor(dy, &dims)?)
@@ -129,7 +129,7 @@ impl Tape {
         floats(op, x.peek(), |x| {
             let images = means.par_chunks_mut(c).zip(gates.par_chunks_mut(c));
             images.zip(y.par_chunks_mut(image).zip(x.par_chunks(image))).for_each(|((mean, gate), (y, x))| {
-                wide(|| {
+                wide!(|| {
                     x.chunks_exact(c).for_each(|x| mean.iter_mut().zip(x).for_each(|(m, x)| *m += *x));
                     mean.iter_mut().for_each(|m| *m /= plane as f32);
                     for (at, gate) in gate.iter_mut().enumerate() {
@@ -151,7 +151,7 @@ impl Tape {
                     let pictures = means.par_chunks(c).zip(gates.par_chunks(c));
                     let pictures = g.par_chunks_mut(image).zip(x.par_chunks(image)).zip(pictures);
                     let of_picture = |((g, x), (mean, gate)): ((&mut [f32], &[f32]), (&[f32], &[f32]))| {
-                        wide(|| {
+                        wide!(|| {
                             // Of the gate's argument, then of the mean.
                             let (mut outer, mut inner) = (vec![0.0f32; c], vec![0.0f32; c]);
                             for (g, x) in g.chunks_exact(c).zip(x.chunks_exact(c)) {

@@ -76,7 +76,7 @@ impl SqueezeWeights {
         let images = map.len() / (plane * c);
         let mut mean = vec![0.0; images * c];
         for (mean, map) in mean.chunks_exact_mut(c).zip(map.chunks_exact(plane * c)) {
-            wide(|| {
+            wide!(|| {
                 for pixel in map.chunks_exact(c) {
                     mean.iter_mut().zip(pixel).for_each(|(m, x)| *m += *x);
                 }
@@ -92,7 +92,7 @@ impl SqueezeWeights {
         let mut gate = self.expand[1].repeat(images);
         let expand = Matrix::new(&self.expand[0], c, r, r).turned();
         matmul(&mut gate, c, Matrix::new(&active, images, r, r), expand, true);
-        wide(|| gate.iter_mut().for_each(|x| *x = math::sigmoid(*x)));
+        wide!(|| gate.iter_mut().for_each(|x| *x = math::sigmoid(*x)));
         Gated { channels: c, mean, inner, gate }
     }
 
@@ -103,7 +103,7 @@ impl SqueezeWeights {
         let mut outer = vec![0.0; images * c];
         let pictures = map.chunks_exact(plane * c).zip(dy.chunks_exact(plane * c));
         for ((outer, gate), (map, dy)) in outer.chunks_exact_mut(c).zip(gated.gate.chunks_exact(c)).zip(pictures) {
-            wide(|| {
+            wide!(|| {
                 for (x, dy) in map.chunks_exact(c).zip(dy.chunks_exact(c)) {
                     for i in 0..c {
                         outer[i] += x[i] * dy[i];
@@ -161,7 +161,7 @@ impl Gated {
     pub(crate) fn scale(&self, map: &mut [f32], plane: usize) {
         let channels = self.channels;
         for (gate, map) in self.gate.chunks_exact(channels).zip(map.chunks_exact_mut(plane * channels)) {
-            wide(|| {
+            wide!(|| {
                 for pixel in map.chunks_exact_mut(channels) {
                     pixel.iter_mut().zip(gate).for_each(|(x, s)| *x *= s);
                 }
@@ -207,7 +207,7 @@ impl Tape {
                     let pictures = g.par_chunks_mut(image).zip(x.par_chunks(image)).zip(&gated);
                     let one = |((g, x), gated): ((&mut [f32], &[f32]), &Gated)| {
                         let outer = weights.backward(gated, x, g, plane);
-                        wide(|| {
+                        wide!(|| {
                             for g in g.chunks_exact_mut(c) {
                                 let each = g.iter_mut().zip(&gated.gate).zip(&outer.mean);
                                 each.for_each(|((g, s), m)| *g = *g * s + m);

@@ -57,7 +57,7 @@ impl Follow {
         if self.0 == 1.0 {
             return e.copy_from_slice(w);
         }
-        wide(|| e.iter_mut().zip(w).for_each(|(e, w)| *e += self.0 * (w - *e)));
+        wide!(|| e.iter_mut().zip(w).for_each(|(e, w)| *e += self.0 * (w - *e)));
     }
 }
 

@@ -1,6 +1,5 @@
 //! The attention of one picture over slices: head after head, some rows of scores after others.
 
-use crate::learn::ops::simd::math::TimesPlus;
 use crate::learn::ops::simd::{Matrix, math, matmul, wide};
 use crate::learn::ops::tape::memory::Memory;
 
@@ -61,7 +60,7 @@ pub(super) fn forward(plan: &Plan, memory: &Memory, qkv: &[f32], y: &mut [f32], 
             let rows = rows.min(n - top);
             matmul(&mut scores, line, queries.rows(top, rows), keys.turned(), false);
             let logarithms = &mut logarithms[head * n + top..][..rows];
-            wide(|| softmax(plan, &mut scores, logarithms));
+            wide!(|| softmax(plan, &mut scores, logarithms));
             let probabilities = Matrix::new(&scores, rows, n, line);
             matmul(&mut y[top * plan.d() + head * dim..], plan.d(), probabilities, values, false);
         }
@@ -76,7 +75,7 @@ fn softmax(plan: &Plan, scores: &mut [f32], logarithms: &mut [f32]) {
     for (scores, logarithm) in scores.chunks_exact_mut(plan.line).zip(logarithms) {
         scores[plan.n..].fill(f32::NEG_INFINITY);
         let most = factor * fold(scores, f32::NEG_INFINITY, |a, b| if a > b { a } else { b });
-        scores.iter_mut().for_each(|s| *s = math::exp_small(s.times_plus(factor, -most)));
+        scores.iter_mut().for_each(|s| *s = math::exp_small(*s * factor - most));
         scores[plan.n..].fill(0.0);
         let sum = fold(scores, 0.0, |a, b| a + b);
         let inverse = 1.0 / sum;
@@ -129,9 +128,9 @@ pub(super) fn backward(
             matmul(&mut slopes, line, gradient, values.turned(), false);
             for (row, along) in along[..rows].iter_mut().enumerate() {
                 let at = (top + row) * d + head * dim;
-                *along = wide(|| y[at..][..dim].iter().zip(&dy[at..][..dim]).map(|(y, dy)| y * dy).sum());
+                *along = wide!(|| y[at..][..dim].iter().zip(&dy[at..][..dim]).map(|(y, dy)| y * dy).sum());
             }
-            wide(|| turn_back(plan, &logarithms[head * n + top..][..rows], &along, &mut scores, &mut slopes));
+            wide!(|| turn_back(plan, &logarithms[head * n + top..][..rows], &along, &mut scores, &mut slopes));
             let probabilities = Matrix::new(&scores, rows, n, line);
             let step = Matrix::new(&slopes, rows, n, line);
             matmul(&mut dqkv[plan.at(2, head)..], 3 * d, probabilities.turned(), gradient, add);
@@ -151,7 +150,7 @@ fn turn_back(plan: &Plan, logarithms: &[f32], along: &[f32], scores: &mut [f32],
     let lines = scores.chunks_exact_mut(plan.line).zip(slopes.chunks_exact_mut(plan.line));
     for ((scores, slopes), (logarithm, along)) in lines.zip(logarithms.iter().zip(along)) {
         for (score, slope) in scores.iter_mut().zip(slopes) {
-            let probability = math::exp_small(score.times_plus(factor, -*logarithm));
+            let probability = math::exp_small(*score * factor - *logarithm);
             *score = probability;
             *slope = probability * factor * (*slope - along);
         }

@@ -120,7 +120,7 @@ impl Tape {
                 forward(&plan, &memory, x, w, &mut y, |_, unit| {
                     if bias.is_some() {
                         let pixels = unit.chunks_exact_mut(channels);
-                        wide(|| pixels.for_each(|y| y.iter_mut().zip(&shift).for_each(|(y, shift)| *y += shift)));
+                        wide!(|| pixels.for_each(|y| y.iter_mut().zip(&shift).for_each(|(y, shift)| *y += shift)));
                     }
                 });
                 Ok(())
@@ -134,7 +134,7 @@ impl Tape {
             floats("conv2d", &y, |y| {
                 let pairs = z.par_chunks_mut(image).zip(y.par_chunks(image));
                 pairs.for_each(|(z, y)| {
-                    wide(|| with_act!(act, ACT => z.iter_mut().zip(y).for_each(|(z, y)| *z = ACT.at(*y))));
+                    wide!(|| with_act!(act, ACT => z.iter_mut().zip(y).for_each(|(z, y)| *z = ACT.at(*y))));
                 });
                 Ok(())
             })?;
@@ -149,7 +149,7 @@ impl Tape {
                         let pairs = dy.par_chunks_mut(image).zip(before.par_chunks(image));
                         pairs.for_each(|(dy, y)| {
                             let pairs = dy.iter_mut().zip(y);
-                            wide(|| with_act!(act, ACT => pairs.for_each(|(dy, y)| *dy = ACT.back(*dy, *y))));
+                            wide!(|| with_act!(act, ACT => pairs.for_each(|(dy, y)| *dy = ACT.back(*dy, *y))));
                         });
                         Ok(())
                     })?;
@@ -292,7 +292,7 @@ fn is_depthwise(conv: &Conv, x: &[usize], weight: &[usize]) -> bool {
 /// The sum of each channel of pixels `[n, c]`.
 fn channel_sums(pixels: &[f32], channels: usize) -> Vec<f32> {
     let mut sums = vec![0.0; channels];
-    wide(|| {
+    wide!(|| {
         let pixels = pixels.chunks_exact(channels);
         pixels.for_each(|x| sums.iter_mut().zip(x).for_each(|(s, x)| *s += *x));
     });

@@ -26,7 +26,7 @@ pub(super) fn forward(plan: &Plan, memory: &Memory, w: &[f32], taps: &[usize]) -
     packed.par_chunks_mut(taps.len() * channels * WIDTH).enumerate().for_each(|(at, packed)| {
         let (first, width) = panel(at, panels, plan.out_group());
         let w = &w[first * filter..][..width * filter];
-        wide(|| {
+        wide!(|| {
             // Transposes a square of lines at a time: lines of single output channels become lines of all of them.
             let mut square = [[0.0f32; BLOCK]; WIDTH];
             for (at, places) in places.chunks(BLOCK).enumerate() {
@@ -57,7 +57,7 @@ pub(super) fn backward(plan: &Plan, memory: &Memory, w: &[f32], taps: &[usize]) 
             packed.fill(0.0);
         }
         let (group, first) = (first / plan.in_group(), first % plan.in_group());
-        wide(|| {
+        wide!(|| {
             for o in 0..outs {
                 let w = &w[(group * outs + o) * filter + first * plan.taps()..][..width * plan.taps()];
                 for (t, tap) in taps.iter().enumerate() {
@@ -78,7 +78,7 @@ pub(super) fn unpack(plan: &Plan, packed: &[f32], taps: &[usize]) -> Vec<f32> {
     w.par_chunks_mut(plan.out_group() * filter).enumerate().for_each(|(group, w)| {
         w.par_chunks_mut(WIDTH * filter).enumerate().for_each(|(at, w)| {
             let packed = &packed[(group * panels + at) * depth * WIDTH..][..depth * WIDTH];
-            wide(|| {
+            wide!(|| {
                 let mut square = [[0.0f32; WIDTH]; BLOCK];
                 for (at, places) in places.chunks(BLOCK).enumerate() {
                     for (line, place) in square.iter_mut().zip(places) {

@@ -52,7 +52,7 @@ impl Standard {
         floats("conv2d", raw, |raw| {
             let rows = out.par_chunks_mut(n).zip(raw.par_chunks(n)).zip(gain);
             rows.for_each(|((out, w), gain)| {
-                wide(|| {
+                wide!(|| {
                     let (mean, inverse) = moments(w, self.eps);
                     let a = gain * self.scale * inverse;
                     out.iter_mut().zip(w).for_each(|(out, w)| *out = a * (w - mean));
@@ -73,7 +73,7 @@ impl Standard {
             floats("conv2d", &standardized, |dy| {
                 let rows = dw.par_chunks_mut(n).zip(raw.par_chunks(n).zip(dy.par_chunks(n)));
                 rows.zip(d_gain.par_iter_mut().zip(gain)).for_each(|((dw, (w, dy)), (d_gain, gain))| {
-                    wide(|| {
+                    wide!(|| {
                         let (mean, inverse) = moments(w, self.eps);
                         let total = sum(n, |i| dy[i]) / n as f32;
                         let along = sum(n, |i| dy[i] * (w[i] - mean)) * inverse;

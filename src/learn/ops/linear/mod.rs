@@ -194,13 +194,13 @@ fn forward(
 /// `y = act(y + bias)`, row by row; `keep` gets the activation's argument.
 fn finish(act: Act, y: &mut [f32], bias: Option<&[f32]>, keep: Option<&mut [f32]>) {
     if let Some(bias) = bias {
-        wide(|| y.chunks_exact_mut(bias.len()).for_each(|y| y.iter_mut().zip(bias).for_each(|(y, b)| *y += *b)));
+        wide!(|| y.chunks_exact_mut(bias.len()).for_each(|y| y.iter_mut().zip(bias).for_each(|(y, b)| *y += *b)));
     }
     if let Some(keep) = keep {
         keep.copy_from_slice(y);
     }
     if act != Act::None {
-        with_act!(act, ACT => wide(|| y.iter_mut().for_each(|y| *y = ACT.at(*y))));
+        with_act!(act, ACT => wide!(|| y.iter_mut().for_each(|y| *y = ACT.at(*y))));
     }
 }
 
@@ -279,10 +279,10 @@ impl Back {
             if self.act != Act::None {
                 let before = &before[first * d..][..dy.len()];
                 with_act!(self.act, ACT => {
-                    wide(|| dy.iter_mut().zip(before).for_each(|(dy, x)| *dy = ACT.back(*dy, *x)));
+                    wide!(|| dy.iter_mut().zip(before).for_each(|(dy, x)| *dy = ACT.back(*dy, *x)));
                 });
             }
-            wide(|| dy.chunks_exact(d).for_each(|dy| sums.iter_mut().zip(dy).for_each(|(s, dy)| *s += *dy)));
+            wide!(|| dy.chunks_exact(d).for_each(|dy| sums.iter_mut().zip(dy).for_each(|(s, dy)| *s += *dy)));
             let matrix = Matrix::new(dy, rows, d, d);
             match dx.as_mut().map(|dx| &mut dx[first * c..][..rows * c]) {
                 None => {}
@@ -345,7 +345,7 @@ pub(crate) fn add_up(parts: &[f32], len: usize) -> Vec<f32> {
     total.par_chunks_mut(STRIP).enumerate().for_each(|(strip, total)| {
         for part in parts.chunks_exact(len).skip(1) {
             let part = &part[strip * STRIP..][..total.len()];
-            wide(|| total.iter_mut().zip(part).for_each(|(t, p)| *t += *p));
+            wide!(|| total.iter_mut().zip(part).for_each(|(t, p)| *t += *p));
         }
     });
     total

@@ -92,7 +92,7 @@ impl Tape {
             floats("layer_norm", &weight, |weight| {
                 let blocks = x.par_chunks(block * c).zip(y.par_chunks_mut(block * c));
                 blocks.zip(moments.par_chunks_mut(block)).for_each(|((x, y), moments)| {
-                    wide(|| forward(x, weight, &shift, eps, y, moments));
+                    wide!(|| forward(x, weight, &shift, eps, y, moments));
                 });
                 Ok(())
             })
@@ -113,11 +113,11 @@ impl Tape {
                         let blocks = blocks.zip(dy.par_chunks_mut(block * c));
                         if dx.is_empty() {
                             blocks.for_each(|(((x, part), moments), dy)| {
-                                wide(|| backward(x, weight, moments, dy, part, |_, _| {}));
+                                wide!(|| backward(x, weight, moments, dy, part, |_, _| {}));
                             });
                         } else {
                             blocks.zip(dx.par_chunks_mut(block * c)).for_each(|((((x, part), moments), dy), dx)| {
-                                wide(|| {
+                                wide!(|| {
                                     backward(x, weight, moments, dy, part, |row, dy| {
                                         dx[row * c..][..c].iter_mut().zip(dy).for_each(|(dx, dy)| *dx += *dy);
                                     });

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::batch::Statistics;
 use crate::learn::ops::Act;
 use crate::learn::ops::act::with_act;
-use crate::learn::ops::simd::wide_call;
+use crate::learn::ops::simd::wide;
 
 /// Floats of one piece of a batch, by the number of channels alone: whole pixels, about an eighth of a second-level cache.
 pub(crate) fn piece(channels: usize) -> usize {
@@ -27,16 +27,16 @@ pub(crate) struct Moments {
 pub(crate) fn moments(pixels: &[f32], channels: usize) -> Moments {
     let count = pixels.len() / channels;
     let (mut mean, mut squares) = (vec![0.0f32; channels], vec![0.0f32; channels]);
-    wide_call(sum_up, (pixels, channels, count, &mut mean[..], &mut squares[..]));
+    wide!(|| sum_up(pixels, channels, &mut mean, &mut squares));
     Moments { count, mean, squares }
 }
 
 #[inline(always)]
-fn sum_up((pixels, channels, count, mean, squares): (&[f32], usize, usize, &mut [f32], &mut [f32])) {
+fn sum_up(pixels: &[f32], channels: usize, mean: &mut [f32], squares: &mut [f32]) {
     for pixel in pixels.chunks_exact(channels) {
         mean.iter_mut().zip(pixel).for_each(|(m, x)| *m += *x);
     }
-    let each = 1.0 / count as f32;
+    let each = channels as f32 / pixels.len() as f32;
     mean.iter_mut().for_each(|m| *m *= each);
     for pixel in pixels.chunks_exact(channels) {
         for i in 0..channels {
@@ -56,19 +56,17 @@ pub(crate) struct Affine {
 impl Affine {
     /// `y = act(y·scale + shift + residual)` in place, over pixels `[n, c]`.
     pub(crate) fn apply(&self, y: &mut [f32], residual: Option<&[f32]>, act: Act) {
-        wide_call(apply, (&self.scale[..], &self.shift[..], y, residual, act));
+        wide!(|| apply(&self.scale, &self.shift, y, residual, act));
     }
 
     /// The same into another buffer.
     pub(crate) fn apply_to(&self, y: &[f32], residual: Option<&[f32]>, act: Act, z: &mut [f32]) {
-        wide_call(apply_to, (&self.scale[..], &self.shift[..], y, residual, act, z));
+        wide!(|| apply_to(&self.scale, &self.shift, y, residual, act, z));
     }
 }
 
-type Apply<'a> = (&'a [f32], &'a [f32], &'a mut [f32], Option<&'a [f32]>, Act);
-
 #[inline(always)]
-fn apply((scale, shift, y, residual, act): Apply<'_>) {
+fn apply(scale: &[f32], shift: &[f32], y: &mut [f32], residual: Option<&[f32]>, act: Act) {
     let channels = scale.len();
     let shift = &shift[..channels];
     with_act!(act, ACT => match residual {
@@ -89,10 +87,8 @@ fn apply((scale, shift, y, residual, act): Apply<'_>) {
     });
 }
 
-type ApplyTo<'a> = (&'a [f32], &'a [f32], &'a [f32], Option<&'a [f32]>, Act, &'a mut [f32]);
-
 #[inline(always)]
-fn apply_to((scale, shift, y, residual, act, z): ApplyTo<'_>) {
+fn apply_to(scale: &[f32], shift: &[f32], y: &[f32], residual: Option<&[f32]>, act: Act, z: &mut [f32]) {
     let channels = scale.len();
     let shift = &shift[..channels];
     let pixels = z.chunks_exact_mut(channels).zip(y.chunks_exact(channels));
@@ -156,7 +152,7 @@ impl Return {
                 Seen::Residual(r) => Seen::Residual(&r[here.clone()]),
                 Seen::Output(z) => Seen::Output(&z[here.clone()]),
             });
-            wide_call(through, (g, y, seen, affine, act, &mean[..], &mut sums[..], &mut apart[..]));
+            wide!(|| through(g, y, seen, affine, act, mean, &mut sums, &mut apart));
             (sums, apart)
         };
         let sums: Vec<_> = g.par_chunks_mut(piece).enumerate().map(|(at, g)| of_piece(at, g)).collect();
@@ -193,17 +189,17 @@ impl Return {
 
     /// The gradient of the norm's input, for pixels `[n, c]`, in place of `g`.
     pub(crate) fn apply(&self, g: &mut [f32], y: &[f32]) {
-        wide_call(back, (self, g, y));
+        wide!(|| back(self, g, y));
     }
 
     /// The same into another buffer.
     pub(crate) fn apply_to(&self, g: &[f32], y: &[f32], dy: &mut [f32]) {
-        wide_call(back_to, (self, g, y, dy));
+        wide!(|| back_to(self, g, y, dy));
     }
 }
 
 #[inline(always)]
-fn back((through, g, y): (&Return, &mut [f32], &[f32])) {
+fn back(through: &Return, g: &mut [f32], y: &[f32]) {
     let channels = through.mean.len();
     let (a, b) = (&through.a[..channels], &through.b[..channels]);
     let (c, mean) = (&through.c[..channels], &through.mean[..channels]);
@@ -215,7 +211,7 @@ fn back((through, g, y): (&Return, &mut [f32], &[f32])) {
 }
 
 #[inline(always)]
-fn back_to((through, g, y, dy): (&Return, &[f32], &[f32], &mut [f32])) {
+fn back_to(through: &Return, g: &[f32], y: &[f32], dy: &mut [f32]) {
     let channels = through.mean.len();
     let (a, b) = (&through.a[..channels], &through.b[..channels]);
     let (c, mean) = (&through.c[..channels], &through.mean[..channels]);
@@ -227,12 +223,19 @@ fn back_to((through, g, y, dy): (&Return, &[f32], &[f32], &mut [f32])) {
     }
 }
 
-type Through<'a> =
-    (&'a mut [f32], &'a [f32], Option<Seen<'a>>, &'a Affine, Act, &'a [f32], &'a mut [f32], &'a mut [f32]);
-
 /// Takes a piece's gradient back through the activation, and sums it.
 #[inline(always)]
-fn through((g, y, seen, affine, act, mean, sums, apart): Through<'_>) {
+#[expect(clippy::too_many_arguments, reason = "one call site; a struct would only rename them")]
+fn through(
+    g: &mut [f32],
+    y: &[f32],
+    seen: Option<Seen<'_>>,
+    affine: &Affine,
+    act: Act,
+    mean: &[f32],
+    sums: &mut [f32],
+    apart: &mut [f32],
+) {
     let channels = sums.len();
     let (scale, shift) = (&affine.scale[..channels], &affine.shift[..channels]);
     let (apart, mean) = (&mut apart[..channels], &mean[..channels]);

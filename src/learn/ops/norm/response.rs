@@ -49,7 +49,7 @@ impl Tape {
         floats("response_norm", x.peek(), |x| {
             let pictures = x.par_chunks(picture).zip(y.par_chunks_mut(picture));
             pictures.zip(lengths.par_chunks_mut(c)).for_each(|((x, y), lengths)| {
-                wide(|| forward(x, &scale, &shift, eps, y, lengths));
+                wide!(|| forward(x, &scale, &shift, eps, y, lengths));
             });
             Ok(())
         })?;
@@ -63,7 +63,7 @@ impl Tape {
                     let pictures = x.par_chunks(picture).zip(dy.par_chunks_mut(picture));
                     let pictures = pictures.zip(lengths.par_chunks(c)).zip(parts.par_chunks_mut(2 * c));
                     pictures.for_each(|(((x, dy), lengths), part)| {
-                        wide(|| backward(x, &scale, lengths, eps, dy, part));
+                        wide!(|| backward(x, &scale, lengths, eps, dy, part));
                     });
                     Ok(())
                 })?;

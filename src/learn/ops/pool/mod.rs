@@ -98,7 +98,7 @@ impl Tape {
                 dx.par_chunks_mut(c * h * w).zip(images).for_each(|(dx, (dy, places))| {
                     dx.fill(0.0);
                     let pixels = dy.chunks_exact(c).zip(places.chunks_exact(c)).enumerate();
-                    wide(|| {
+                    wide!(|| {
                         for (at, (dy, places)) in pixels {
                             for (place, from) in window.pixels([at / wo, at % wo], [h, w]) {
                                 let dx = &mut dx[from * c..][..c];
@@ -125,7 +125,7 @@ impl Tape {
         let mut y = self.memory().dirty(b * c * ho * wo);
         floats("avg_pool", x.peek(), |x| {
             x.par_chunks(c * h * w).zip(y.par_chunks_mut(c * ho * wo)).for_each(|(x, y)| {
-                wide(|| {
+                wide!(|| {
                     for (at, y) in y.chunks_exact_mut(c).enumerate() {
                         let at = [at / wo, at % wo];
                         y.fill(0.0);
@@ -146,7 +146,7 @@ impl Tape {
                 let mut dx = memory.dirty(b * c * h * w);
                 dx.par_chunks_mut(c * h * w).zip(dy.par_chunks(c * ho * wo)).for_each(|(dx, dy)| {
                     dx.fill(0.0);
-                    wide(|| {
+                    wide!(|| {
                         for (at, dy) in dy.chunks_exact(c).enumerate() {
                             let at = [at / wo, at % wo];
                             let each = 1.0 / window.count(at, [h, w]) as f32;
@@ -173,7 +173,7 @@ fn max_rows(
     wo: usize,
     mut places: Option<&mut [u8]>,
 ) {
-    wide(|| {
+    wide!(|| {
         for (at, y) in y.chunks_exact_mut(c).enumerate() {
             y.fill(f32::NEG_INFINITY);
             let mut places = places.as_mut().map(|places| &mut places[at * c..][..c]);

@@ -24,7 +24,7 @@ impl Tape {
         let mut pooled = vec![0.0; b * c];
         floats("global_avg", x.peek(), |x| {
             pooled.par_chunks_mut(c).zip(x.par_chunks(c * plane)).for_each(|(y, x)| {
-                wide(|| {
+                wide!(|| {
                     x.chunks_exact(c).for_each(|x| y.iter_mut().zip(x).for_each(|(y, x)| *y += *x));
                     y.iter_mut().for_each(|y| *y *= each);
                 });
@@ -37,7 +37,7 @@ impl Tape {
                 let (dy, mut dx) = (take(&dy)?, memory.dirty(b * c * plane));
                 dx.par_chunks_mut(c * plane).zip(dy.par_chunks(c)).for_each(|(dx, dy)| {
                     let pixels = dx.chunks_exact_mut(c);
-                    wide(|| pixels.for_each(|dx| dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx = each * dy)));
+                    wide!(|| pixels.for_each(|dx| dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx = each * dy)));
                 });
                 flow.add(x, tensor(dx, &dims)?)
             }

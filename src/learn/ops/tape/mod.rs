@@ -358,7 +358,7 @@ fn sum(first: Tensor, second: &Tensor) -> Result<Tensor, OpsError> {
     let mut total = memory::take(&first)?;
     memory::floats("add gradients", second, |second| {
         let add = |total: &mut [f32], second: &[f32]| {
-            wide(|| total.iter_mut().zip(second).for_each(|(t, s)| *t += s));
+            wide!(|| total.iter_mut().zip(second).for_each(|(t, s)| *t += s));
         };
         match total.len() <= BLOCK {
             true => add(&mut total, second),

@@ -76,7 +76,7 @@ impl Tape {
                 let (first, rest) = y.split_at_mut(before * d);
                 let (tokens, positions) = base.split_at(before * d);
                 first.copy_from_slice(tokens);
-                wide(|| rest.iter_mut().zip(map).zip(positions).for_each(|((y, m), p)| *y = m + p));
+                wide!(|| rest.iter_mut().zip(map).zip(positions).for_each(|((y, m), p)| *y = m + p));
             });
             Ok(())
         })?;
@@ -89,7 +89,7 @@ impl Tape {
                 sum.par_chunks_mut(d).enumerate().for_each(|(token, sum)| {
                     for dy in dy.chunks_exact(n * d) {
                         let dy = &dy[token * d..][..d];
-                        wide(|| sum.iter_mut().zip(dy).for_each(|(s, dy)| *s += *dy));
+                        wide!(|| sum.iter_mut().zip(dy).for_each(|(s, dy)| *s += *dy));
                     }
                 });
                 let (tokens, patches) = sum.split_at(before * d);

@@ -174,7 +174,7 @@ impl Rule {
 
     fn piece(self, w: &mut [f32], g: &[f32], a: &mut [f32], b: &mut [f32]) {
         match self {
-            Rule::AdamW { scale, keep, toward1, beta2, toward2, root2, eps, step } => wide(|| {
+            Rule::AdamW { scale, keep, toward1, beta2, toward2, root2, eps, step } => wide!(|| {
                 for (((w, g), m), v) in w.iter_mut().zip(g).zip(a).zip(b) {
                     let g = g * scale;
                     *m += toward1 * (g - *m);
@@ -182,7 +182,7 @@ impl Rule {
                     *w = *w * keep + step * *m / (v.sqrt() / root2 + eps);
                 }
             }),
-            Rule::Sgd { scale, decay, momentum: 0.0, step, .. } => wide(|| {
+            Rule::Sgd { scale, decay, momentum: 0.0, step, .. } => wide!(|| {
                 for (w, g) in w.iter_mut().zip(g) {
                     *w += step * (g * scale + decay * *w);
                 }
@@ -190,7 +190,7 @@ impl Rule {
             Rule::Sgd { scale, decay, momentum, nesterov, step } => {
                 // Nesterov's looks one step ahead: the gradient joins the momentum once more.
                 let [ahead, follow] = if nesterov { [1.0, momentum] } else { [0.0, 1.0] };
-                wide(|| {
+                wide!(|| {
                     for ((w, g), m) in w.iter_mut().zip(g).zip(a) {
                         let g = g * scale + decay * *w;
                         *m = *m * momentum + g;

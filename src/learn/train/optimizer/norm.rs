@@ -44,7 +44,7 @@ fn sum_of_squares(tensor: &Tensor) -> CandleResult<f64> {
 const LANES: usize = 32;
 
 fn piece(data: &[f32]) -> f64 {
-    wide(|| {
+    wide!(|| {
         let mut sums = [0.0f64; LANES];
         let (rows, rest) = data.as_chunks::<LANES>();
         for row in rows {

@@ -4,7 +4,6 @@
 //! line by line. Back, the output's gradient comes through the norm on its way into the ring, and the input's gradient
 //! leaves through the activation, with the sums for the norm before.
 
-use crate::learn::ops::simd::math::TimesPlus;
 use candle_core::Tensor;
 
 use super::{Back, Depthwise, LANES, Lane, Place, backward, forward, gather, lane, pack};
@@ -12,7 +11,7 @@ use crate::learn::ops::act::with_act;
 use crate::learn::ops::conv::Conv;
 use crate::learn::ops::conv::open::{Open, OpenNorm, Sums, totals};
 use crate::learn::ops::norm::{Affine, Moments, Norm, Return};
-use crate::learn::ops::simd::wide_call;
+use crate::learn::ops::simd::wide;
 use crate::learn::ops::tape::memory::{floats, take, tensor};
 use crate::learn::ops::{Act, Flow, OpsError, Params, Tape};
 
@@ -37,7 +36,7 @@ impl Spread {
         self.count += if channel == 0 { line.len() } else { 0 };
         let first = *self.first[block].get_or_insert(line[0]);
         let (sum, square) = (&mut self.sum[block], &mut self.square[block]);
-        wide_call(spread, (first, line, sum, square));
+        wide!(|| spread(first, line, sum, square));
     }
 
     fn moments(&self, channels: usize) -> Moments {
@@ -54,13 +53,13 @@ impl Spread {
 }
 
 #[inline(always)]
-fn spread((first, line, sum, square): (Lane, &[Lane], &mut Lane, &mut Lane)) {
+fn spread(first: Lane, line: &[Lane], sum: &mut Lane, square: &mut Lane) {
     let (mut s, mut q) = ([0.0f32; LANES], [0.0f32; LANES]);
     for x in line {
         for i in 0..LANES {
             let apart = x[i] - first[i];
             s[i] += apart;
-            q[i] = apart.times_plus(apart, q[i]);
+            q[i] += apart * apart;
         }
     }
     for i in 0..LANES {
@@ -71,21 +70,24 @@ fn spread((first, line, sum, square): (Lane, &[Lane], &mut Lane, &mut Lane)) {
 
 /// A row of a map as a line of one block of channels, finished on the way.
 #[inline(always)]
-fn read((row, channels, channel, line, finish): (&[f32], usize, usize, &mut [Lane], Option<(&Block, Act)>)) {
+fn read(row: &[f32], channels: usize, channel: usize, line: &mut [Lane], finish: Option<(&Block, Act)>) {
     gather(row, channels, channel, line);
     if let Some((block, act)) = finish {
-        block.finish((act, line));
+        block.finish(act, line);
     }
-}
-
-#[inline(always)]
-fn finish_line((block, act, line): (&Block, Act, &mut [Lane])) {
-    block.finish((act, line));
 }
 
 /// The same as [`read`] with the slopes of the activation.
 #[inline(always)]
-fn read_both((row, channels, channel, line, slope, block, act): Both<'_>) {
+fn read_both(
+    row: &[f32],
+    channels: usize,
+    channel: usize,
+    line: &mut [Lane],
+    slope: &mut [Lane],
+    block: &Block,
+    act: Act,
+) {
     gather(row, channels, channel, line);
     with_act!(act, ACT => {
         for (y, slope) in line.iter_mut().zip(slope) {
@@ -97,8 +99,6 @@ fn read_both((row, channels, channel, line, slope, block, act): Both<'_>) {
         }
     });
 }
-
-type Both<'a> = (&'a [f32], usize, usize, &'a mut [Lane], &'a mut [Lane], &'a Block, Act);
 
 /// Numbers of one block of channels.
 struct Block {
@@ -113,7 +113,7 @@ impl Block {
 
     /// `act(y·scale + shift)`, in place.
     #[inline(always)]
-    fn finish(&self, (act, line): (Act, &mut [Lane])) {
+    fn finish(&self, act: Act, line: &mut [Lane]) {
         with_act!(act, ACT => {
             for y in line {
                 for i in 0..LANES {
@@ -149,21 +149,21 @@ impl Back<Found> for Between<'_> {
     fn input(&self, place: Place, line: &mut [Lane], slope: &mut [Lane]) {
         let block = Block::of(self.affine, place.channel);
         let row = self.shape.in_row(self.x, place);
-        wide_call(read_both, (row, self.shape.channels, place.channel, line, slope, &block, self.act));
+        wide!(|| read_both(row, self.shape.channels, place.channel, line, slope, &block, self.act));
     }
 
     fn gradient(&self, place: Place, line: &mut [Lane]) {
         let (channels, back) = (self.shape.channels, self.back);
         let [a, b, c, mean] = [&back.a, &back.b, &back.c, &back.mean].map(|of| lane(of, place.channel));
         let (g, y) = (self.shape.out_row(self.g, place), self.shape.out_row(self.y, place));
-        wide_call(through, (channels, place.channel, g, y, [a, b, c, mean], line));
+        wide!(|| through(channels, place.channel, g, y, [a, b, c, mean], line));
     }
 
     fn finish(&self, found: &mut Found, place: Place, line: &mut [Lane], slope: &[Lane]) {
         let channels = self.shape.channels;
         let mean = lane(self.mean, place.channel);
         let row = self.shape.in_row(self.x, place);
-        let [sums, apart] = wide_call(leave, (channels, place.channel, line, slope, row, mean));
+        let [sums, apart] = wide!(|| leave(channels, place.channel, line, slope, row, mean));
         let range = place.channel..(place.channel + LANES).min(channels);
         found.sums[range.clone()].iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
         found.apart[range].iter_mut().zip(apart).for_each(|(total, sum)| *total += sum);
@@ -172,7 +172,7 @@ impl Back<Found> for Between<'_> {
 
 /// A line of the output's gradient, taken back through the norm: `a·g + b·(y − mean) + c`.
 #[inline(always)]
-fn through((channels, channel, g, y, [a, b, c, mean], line): (usize, usize, &[f32], &[f32], [Lane; 4], &mut [Lane])) {
+fn through(channels: usize, channel: usize, g: &[f32], y: &[f32], [a, b, c, mean]: [Lane; 4], line: &mut [Lane]) {
     let width = (channels - channel).min(LANES);
     let rows = g.chunks_exact(channels).zip(y.chunks_exact(channels));
     let rows = rows.map(|(g, y)| (&g[channel..channel + width], &y[channel..channel + width]));
@@ -186,7 +186,7 @@ fn through((channels, channel, g, y, [a, b, c, mean], line): (usize, usize, &[f3
 
 /// Takes a line of the input's gradient through the activation, in place; gives its sums.
 #[inline(always)]
-fn leave((channels, channel, line, slope, row, mean): (usize, usize, &mut [Lane], &[Lane], &[f32], Lane)) -> [Lane; 2] {
+fn leave(channels: usize, channel: usize, line: &mut [Lane], slope: &[Lane], row: &[f32], mean: Lane) -> [Lane; 2] {
     let width = (channels - channel).min(LANES);
     let (mut sums, mut apart) = ([0.0f32; LANES], [0.0f32; LANES]);
     for ((g, slope), x) in line.iter_mut().zip(slope).zip(row.chunks_exact(channels)) {
@@ -194,7 +194,7 @@ fn leave((channels, channel, line, slope, row, mean): (usize, usize, &mut [Lane]
         for i in 0..LANES {
             g[i] *= slope[i];
             sums[i] += g[i];
-            apart[i] = g[i].times_plus(x[i] - mean[i], apart[i]);
+            apart[i] += g[i] * (x[i] - mean[i]);
         }
     }
     [sums, apart]
@@ -232,7 +232,8 @@ impl Tape {
             let read = |place: Place, line: &mut [Lane]| {
                 let block = Block::of(&x.affine, place.channel);
                 let finish = (!x.is_plain()).then_some((&block, x.act));
-                wide_call(read, (shape.in_row(floats, place), channels, place.channel, line, finish));
+                let row = shape.in_row(floats, place);
+                wide!(|| self::read(row, channels, place.channel, line, finish));
             };
             Ok(match &folded {
                 None => {
@@ -244,7 +245,7 @@ impl Tape {
                 Some(folded) => {
                     let finish = |_: &mut (), place: Place, line: &mut [Lane]| {
                         let block = Block::of(folded, place.channel);
-                        wide_call(finish_line, (&block, act, line));
+                        wide!(|| block.finish(act, line));
                     };
                     forward(&shape, &packed, &mut y, read, || (), finish);
                     Vec::new()

@@ -87,11 +87,11 @@ impl Back<()> for Plain<'_> {
     const SLOPES: bool = false;
 
     fn input(&self, place: Place, line: &mut [Lane], _slope: &mut [Lane]) {
-        wide(|| gather(self.shape.in_row(self.x, place), self.shape.channels, place.channel, line));
+        wide!(|| gather(self.shape.in_row(self.x, place), self.shape.channels, place.channel, line));
     }
 
     fn gradient(&self, place: Place, line: &mut [Lane]) {
-        wide(|| gather(self.shape.out_row(self.dy, place), self.shape.channels, place.channel, line));
+        wide!(|| gather(self.shape.out_row(self.dy, place), self.shape.channels, place.channel, line));
     }
 
     fn finish(&self, _state: &mut (), _place: Place, _line: &mut [Lane], _slope: &[Lane]) {}
@@ -121,11 +121,11 @@ impl Tape {
         let mut y = self.memory().dirty(shape.batch * shape.out_image());
         floats("depthwise", x.peek(), |x| {
             let read = |place: Place, line: &mut [Lane]| {
-                wide(|| gather(shape.in_row(x, place), channels, place.channel, line));
+                wide!(|| gather(shape.in_row(x, place), channels, place.channel, line));
             };
             let finish = |_: &mut (), place: Place, line: &mut [Lane]| {
                 let Some(shift) = &shift else { return };
-                wide(|| {
+                wide!(|| {
                     let shift = lane(shift, place.channel);
                     line.iter_mut().for_each(|y| y.iter_mut().zip(shift).for_each(|(y, shift)| *y += shift));
                 });

@@ -177,7 +177,7 @@ impl Tape {
             let Some(residual) = residual else { return Ok(()) };
             floats("finish", residual.peek(), |r| {
                 let pieces = z.par_chunks_mut(piece).zip(r.par_chunks(piece));
-                pieces.for_each(|(z, r)| wide(|| z.iter_mut().zip(r).for_each(|(z, r)| *z += r)));
+                pieces.for_each(|(z, r)| wide!(|| z.iter_mut().zip(r).for_each(|(z, r)| *z += r)));
                 Ok(())
             })
         })?;
@@ -196,7 +196,7 @@ impl Tape {
                     let one = |(g, y): (&mut [f32], &[f32])| {
                         let [mut sums, mut apart] = [vec![0.0f32; channels], vec![0.0f32; channels]];
                         let pixels = g.chunks_exact_mut(channels).zip(y.chunks_exact(channels));
-                        wide(|| {
+                        wide!(|| {
                             let (sums, apart) = (&mut sums[..channels], &mut apart[..channels]);
                             with_act!(x.act, ACT => for (g, y) in pixels {
                                 for i in 0..channels {

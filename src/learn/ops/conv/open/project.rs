@@ -11,7 +11,7 @@ use super::{Open, totals};
 use crate::learn::ops::act::with_act;
 use crate::learn::ops::conv::{Conv, with_optional};
 use crate::learn::ops::norm::{Affine, Moments, Norm, moments, returning};
-use crate::learn::ops::simd::{Matrix, matmul, wide_call};
+use crate::learn::ops::simd::{Matrix, matmul, wide};
 use crate::learn::ops::squeeze::{Gated, Squeeze, SqueezeWeights};
 use crate::learn::ops::tape::memory::{Memory, floats, take, tensor};
 use crate::learn::ops::{Act, Flow, OpsError, Params, Tape, Var};
@@ -267,7 +267,7 @@ impl Part {
                 (&gated.gate[range.clone()], &outer.mean[range])
             });
             let [sums, apart] = [&mut *sums, &mut *apart];
-            wide_call(leave, (g, &slope[range.clone()], &from[range], scale, mean, sums, apart));
+            wide!(|| leave(g, &slope[range.clone()], &from[range], scale, mean, sums, apart));
         }
         self.gates.extend(outer);
         memory.give(value);
@@ -277,11 +277,11 @@ impl Part {
 
 /// The finished numbers of an open map, and the slopes of its activation.
 fn finish(x: &Open, from: &[f32], value: &mut [f32], slope: &mut [f32]) {
-    wide_call(finish_in, (&x.affine, x.act, from, value, slope));
+    wide!(|| finish_in(&x.affine, x.act, from, value, slope));
 }
 
 #[inline(always)]
-fn finish_in((affine, act, from, value, slope): (&Affine, Act, &[f32], &mut [f32], &mut [f32])) {
+fn finish_in(affine: &Affine, act: Act, from: &[f32], value: &mut [f32], slope: &mut [f32]) {
     let channels = affine.scale.len();
     let (scale, shift) = (&affine.scale[..channels], &affine.shift[..channels]);
     let out = value.chunks_exact_mut(channels).zip(slope.chunks_exact_mut(channels));
@@ -296,12 +296,17 @@ fn finish_in((affine, act, from, value, slope): (&Affine, Act, &[f32], &mut [f32
     });
 }
 
-type Leave<'a> =
-    (&'a mut [f32], &'a [f32], &'a [f32], Option<(&'a [f32], &'a [f32])>, &'a [f32], &'a mut [f32], &'a mut [f32]);
-
 /// Takes one picture's gradient through gate and activation, in place, and sums it.
 #[inline(always)]
-fn leave((g, slope, from, scale, mean, sums, apart): Leave<'_>) {
+fn leave(
+    g: &mut [f32],
+    slope: &[f32],
+    from: &[f32],
+    scale: Option<(&[f32], &[f32])>,
+    mean: &[f32],
+    sums: &mut [f32],
+    apart: &mut [f32],
+) {
     let channels = mean.len();
     let (sums, apart) = (&mut sums[..channels], &mut apart[..channels]);
     let pixels = slope.chunks_exact(channels).zip(from.chunks_exact(channels));
