@@ -1,40 +1,12 @@
 //! What networks without norms and with channel attention are made of equals its definition in f64, forward and back.
 
-use candle_core::{Device, Tensor};
 use toji::base::Seed;
-use toji::learn::ops::{Act, Conv, Grads, Kind, OpsError, ParamId, Params, Standard, Tape, Var};
+use toji::learn::ops::{Act, Conv, Params, Standard, Tape};
 
-use super::naive::{Geometry, Grid, close, conv, differences, dot};
-
-fn tensor(values: &[f64], dims: &[usize]) -> Tensor {
-    let values: Vec<f32> = values.iter().map(|x| *x as f32).collect();
-    Tensor::from_vec(values, dims, &Device::Cpu).expect("a tensor")
-}
-
-fn floats(x: &Tensor) -> Vec<f32> {
-    x.flatten_all().expect("flat").to_vec1().expect("floats")
-}
+use super::naive::{self, Geometry, Grid, add, close, conv, differences, dot, floats, run, tensor};
 
 fn numbers(count: usize, seed: u64, low: f64, high: f64) -> Vec<f64> {
-    let mut draws = Seed::new(seed).draws();
-    (0..count).map(|_| f64::from(draws.uniform(low, high) as f32)).collect()
-}
-
-fn add(params: &mut Params, name: &str, values: &[f64], dims: &[usize]) -> ParamId {
-    params.add(name, tensor(values, dims), Kind::Weight).expect("a new name")
-}
-
-fn run(
-    x: &Tensor,
-    dy: &[f64],
-    f: impl FnOnce(&mut Tape, &Var) -> Result<Var, OpsError>,
-) -> (Vec<f32>, Grads, Vec<f32>) {
-    let mut tape = Tape::train();
-    let x = tape.watch(x);
-    let y = f(&mut tape, &x).expect("forward");
-    let grads = tape.backward(&y, &tensor(dy, y.dims())).expect("backward");
-    let dx = floats(grads.of(&x).expect("dx"));
-    (floats(&y.tensor()), grads, dx)
+    naive::numbers(count, &mut Seed::new(seed).draws(), low, high)
 }
 
 fn sigmoid(x: f64) -> f64 {

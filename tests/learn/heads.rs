@@ -1,37 +1,13 @@
 //! A network's end: pooling of whole pictures, PReLU, vectors side by side, and each pool and neck as part of a network.
 
-use candle_core::{Device, Tensor};
 use toji::base::{Seed, Value};
 use toji::learn::backbone::{Each, Neck, Pool, Settings, build, length};
-use toji::learn::ops::{Grads, Kind, OpsError, ParamId, Params, Tape, Var};
+use toji::learn::ops::{Kind, ParamId, Params, Tape};
 
-use super::naive::{close, differences, dot};
-
-fn tensor(values: &[f64], dims: &[usize]) -> Tensor {
-    let values: Vec<f32> = values.iter().map(|x| *x as f32).collect();
-    Tensor::from_vec(values, dims, &Device::Cpu).expect("a tensor")
-}
-
-fn floats(x: &Tensor) -> Vec<f32> {
-    x.flatten_all().expect("flat").to_vec1().expect("floats")
-}
+use super::naive::{self, close, differences, dot, floats, run, tensor};
 
 fn numbers(count: usize, seed: u64, low: f64, high: f64) -> Vec<f64> {
-    let mut draws = Seed::new(seed).draws();
-    (0..count).map(|_| f64::from(draws.uniform(low, high) as f32)).collect()
-}
-
-fn run(
-    x: &Tensor,
-    dy: &[f64],
-    f: impl FnOnce(&mut Tape, &Var) -> Result<Var, OpsError>,
-) -> (Vec<f32>, Grads, Vec<f32>) {
-    let mut tape = Tape::train();
-    let x = tape.watch(x);
-    let y = f(&mut tape, &x).expect("forward");
-    let grads = tape.backward(&y, &tensor(dy, y.dims())).expect("backward");
-    let dx = floats(grads.of(&x).expect("dx"));
-    (floats(&y.tensor()), grads, dx)
+    naive::numbers(count, &mut Seed::new(seed).draws(), low, high)
 }
 
 fn one(params: &mut Params, value: f64) -> ParamId {

@@ -5,7 +5,7 @@ use toji::base::Seed;
 use toji::base::seed::Draws;
 use toji::learn::ops::{Act, Conv, Grads, Kind, Norm, Open, ParamId, Params, Squeeze, Tape, Var};
 
-use super::naive::{close, differences, dot};
+use super::naive::{close, differences, dot, floats};
 
 /// Sizes of a block: pictures, height, width, channels in, inside and out, hidden channels of the gate.
 #[derive(Clone, Copy, Debug)]
@@ -160,10 +160,6 @@ impl Sizes {
         let y = tape.conv_close(&params, open, Some(&squeeze), &conv(pl), &n3, residual).expect("project");
         (x, y, ids)
     }
-}
-
-fn floats(x: &Tensor) -> Vec<f32> {
-    x.flatten_all().expect("flat").to_vec1().expect("floats")
 }
 
 /// The input's gradient first, then those of the parameters.

@@ -1,6 +1,41 @@
-//! The operations once more, in f64 and as plainly as their definitions, and central differences.
+//! The operations once more, in f64 and as plainly as their definitions, central differences, and what tests of operations
+//! share.
 
-use toji::learn::ops::Act;
+use candle_core::{Device, Tensor};
+use toji::base::seed::Draws;
+use toji::learn::ops::{Act, Grads, Kind, OpsError, ParamId, Params, Tape, Var};
+
+pub fn tensor(values: &[f64], dims: &[usize]) -> Tensor {
+    let values: Vec<f32> = values.iter().map(|x| *x as f32).collect();
+    Tensor::from_vec(values, dims, &Device::Cpu).expect("a tensor")
+}
+
+pub fn floats(x: &Tensor) -> Vec<f32> {
+    x.flatten_all().expect("flat").to_vec1().expect("floats")
+}
+
+pub fn add(params: &mut Params, name: &str, values: &[f64], dims: &[usize]) -> ParamId {
+    params.add(name, tensor(values, dims), Kind::Weight).expect("a new name")
+}
+
+/// Values exact in f32, so that both sides see the same numbers.
+pub fn numbers(count: usize, draws: &mut Draws, low: f64, high: f64) -> Vec<f64> {
+    (0..count).map(|_| f64::from(draws.uniform(low, high) as f32)).collect()
+}
+
+/// Runs an operation on one watched input; gives output, gradients and the input's gradient.
+pub fn run(
+    x: &Tensor,
+    dy: &[f64],
+    f: impl FnOnce(&mut Tape, &Var) -> Result<Var, OpsError>,
+) -> (Vec<f32>, Grads, Vec<f32>) {
+    let mut tape = Tape::train();
+    let x = tape.watch(x);
+    let y = f(&mut tape, &x).expect("forward");
+    let grads = tape.backward(&y, &tensor(dy, y.dims())).expect("backward");
+    let dx = floats(grads.of(&x).expect("dx"));
+    (floats(&y.tensor()), grads, dx)
+}
 
 /// A tensor `[b, c, h, w]`.
 #[derive(Clone, Debug)]
@@ -15,7 +50,7 @@ impl Grid {
     }
 
     /// Values exact in f32, so that both sides see the same numbers.
-    pub fn random(dims: [usize; 4], draws: &mut toji::base::seed::Draws) -> Grid {
+    pub fn random(dims: [usize; 4], draws: &mut Draws) -> Grid {
         Grid::new(dims, || f64::from(draws.uniform(-1.0, 1.0) as f32))
     }
 

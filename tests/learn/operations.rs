@@ -1,21 +1,12 @@
 //! Every operation equals its definition in f64, forward and back, at odd sizes and across the cuts.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use proptest::prelude::*;
 use toji::base::Seed;
 use toji::base::seed::Draws;
-use toji::learn::ops::{Act, Conv, Grads, Kind, Norm, OpsError, ParamId, Params, Tape, Var, Window};
+use toji::learn::ops::{Act, Conv, Grads, Norm, OpsError, Params, Tape, Var, Window};
 
-use super::naive::{self, Geometry, Grid, close, conv, conv_back, differences, dot};
-
-fn tensor(values: &[f64], dims: &[usize]) -> Tensor {
-    let values: Vec<f32> = values.iter().map(|x| *x as f32).collect();
-    Tensor::from_vec(values, dims, &Device::Cpu).expect("a tensor")
-}
-
-fn floats(x: &Tensor) -> Vec<f32> {
-    x.flatten_all().expect("flat").to_vec1().expect("floats")
-}
+use super::naive::{self, Geometry, Grid, add, close, conv, conv_back, differences, dot, floats, numbers, tensor};
 
 /// A map `[b, c, h, w]` as the operations take it, `[b, h, w, c]`.
 fn map(values: &[f64], dims: &[usize]) -> Tensor {
@@ -33,14 +24,6 @@ fn gradient(dy: &[f64], y: &Var) -> Tensor {
         [b, h, w, c] => map(dy, &[b, c, h, w]),
         _ => tensor(dy, y.dims()),
     }
-}
-
-fn add(params: &mut Params, name: &str, values: &[f64], dims: &[usize]) -> ParamId {
-    params.add(name, tensor(values, dims), Kind::Weight).expect("a new name")
-}
-
-fn numbers(count: usize, draws: &mut Draws, low: f64, high: f64) -> Vec<f64> {
-    (0..count).map(|_| f64::from(draws.uniform(low, high) as f32)).collect()
 }
 
 /// Runs an operation on one watched input; gives output, gradients and the input's gradient.

@@ -1,29 +1,14 @@
 //! Operations over tokens equal their definitions in f64, forward and back, at odd sizes and across the cuts.
 
-use candle_core::{Device, Tensor};
 use proptest::prelude::*;
 use toji::base::Seed;
 use toji::base::seed::Draws;
-use toji::learn::ops::{Act, Grads, Kind, LayerNorm, OpsError, ParamId, Params, ResponseNorm, Tape, Var};
+use toji::learn::ops::{Act, Grads, LayerNorm, OpsError, Params, ResponseNorm, Tape, Var};
 
-use super::naive::{self, close, differences, dot};
+use super::naive::{self, add, close, differences, dot, floats, tensor};
 
-fn tensor(values: &[f64], dims: &[usize]) -> Tensor {
-    let values: Vec<f32> = values.iter().map(|x| *x as f32).collect();
-    Tensor::from_vec(values, dims, &Device::Cpu).expect("a tensor")
-}
-
-fn floats(x: &Tensor) -> Vec<f32> {
-    x.flatten_all().expect("flat").to_vec1().expect("floats")
-}
-
-fn add(params: &mut Params, name: &str, values: &[f64], dims: &[usize]) -> ParamId {
-    params.add(name, tensor(values, dims), Kind::Weight).expect("a new name")
-}
-
-/// Values exact in f32, so that both sides see the same numbers.
 fn numbers(count: usize, draws: &mut Draws) -> Vec<f64> {
-    (0..count).map(|_| f64::from(draws.uniform(-1.0, 1.0) as f32)).collect()
+    naive::numbers(count, draws, -1.0, 1.0)
 }
 
 /// Runs an operation on one watched input; gives output, gradients and the input's gradient, and holds that evaluation has

@@ -1,25 +1,11 @@
 //! Attention in windows equals its definition in f64, forward and back, at any shift and padding; patches are merged.
 
-use candle_core::{Device, Tensor};
 use proptest::prelude::*;
 use toji::base::Seed;
 use toji::base::seed::Draws;
 use toji::learn::ops::{Kind, Likeness, Offsets, ParamId, Params, Tape, WindowAttention, Windows, log_places};
 
-use super::naive::{close, differences, dot};
-
-fn tensor(values: &[f64], dims: &[usize]) -> Tensor {
-    let values: Vec<f32> = values.iter().map(|x| *x as f32).collect();
-    Tensor::from_vec(values, dims, &Device::Cpu).expect("a tensor")
-}
-
-fn floats(x: &Tensor) -> Vec<f32> {
-    x.flatten_all().expect("flat").to_vec1().expect("floats")
-}
-
-fn numbers(count: usize, draws: &mut Draws, low: f64, high: f64) -> Vec<f64> {
-    (0..count).map(|_| f64::from(draws.uniform(low, high) as f32)).collect()
-}
+use super::naive::{close, differences, dot, floats, numbers, tensor};
 
 /// One call: sizes, and all that is learned or flows in.
 #[derive(Clone)]
