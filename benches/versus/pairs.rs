@@ -55,13 +55,14 @@ impl Pair {
 /// All pairs, in the order in which they run.
 pub fn all() -> Vec<Pair> {
     // Short name, timm's name, size, batch, whether both layouts are tried.
-    const NETWORKS: [(&str, &str, usize, usize, bool); 8] = [
+    const NETWORKS: [(&str, &str, usize, usize, bool); 9] = [
         ("resnet18", "resnet18", 96, 64, true),
         ("resnet18-64", "resnet18", 64, 64, true),
         ("resnet18-128", "resnet18", 128, 16, true),
         ("resnet50", "resnet50", 128, 16, true),
         ("efficientnet_b0", "efficientnet_b0", 128, 16, true),
         ("convnext_tiny", "convnext_tiny", 128, 16, true),
+        ("caformer_s18", "caformer_s18", 128, 16, true),
         ("swin_tiny", "swin_tiny_patch4_window7_224", 224, 16, false),
         ("vit_small", "vit_small_patch16_224", 224, 16, false),
     ];

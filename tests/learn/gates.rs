@@ -1,7 +1,7 @@
 //! What networks without norms and with channel attention are made of equals its definition in f64, forward and back.
 
 use toji::base::Seed;
-use toji::learn::ops::{Act, Conv, Params, Standard, Tape};
+use toji::learn::ops::{Act, Conv, Params, Standard, StarRelu, Tape};
 
 use super::naive::{self, Geometry, Grid, add, close, conv, differences, dot, floats, run, tensor};
 
@@ -20,6 +20,46 @@ fn an_activation_with_a_factor() {
     let (y, _, dx) = run(&tensor(&x, &[1, 4, 3, 5]), &dy, |tape, x| tape.activate(x, Act::Silu, 0.7));
     close("y", &y, &of(&x), 1e-5);
     close("dx", &dx, &differences(&x, |v| dot(&of(v), &dy)), 1e-4);
+}
+
+#[test]
+fn star_relu_with_and_without_its_two_numbers() {
+    // Once more than a task's floats, and no whole number of vectors.
+    for count in [60, 33_001] {
+        let (x, dy) = (numbers(count, 21, -1.0, 1.0), numbers(count, 22, -1.0, 1.0));
+        let of = |x: f64, s: f64, b: f64| s * x.max(0.0).powi(2) + b;
+        for star in [None, Some([0.8, -0.3])] {
+            let [s, b] = star.unwrap_or([1.0, 0.0]);
+            let mut params = Params::new();
+            let ids = StarRelu { scale: add(&mut params, "s", &[s], &[1]), bias: add(&mut params, "b", &[b], &[1]) };
+            let given = star.is_some().then_some(&ids);
+            let (y, grads, dx) = run(&tensor(&x, &[1, count]), &dy, |tape, x| tape.star_relu(&params, x, given));
+            close("y", &y, &x.iter().map(|x| of(*x, s, b)).collect::<Vec<_>>(), 1e-6);
+            let slope: Vec<f64> = x.iter().zip(&dy).map(|(x, dy)| 2.0 * s * x.max(0.0) * dy).collect();
+            close("dx", &dx, &slope, 1e-6);
+            let value = |s: f64, b: f64| x.iter().zip(&dy).map(|(x, dy)| of(*x, s, b) * dy).sum::<f64>();
+            let shares =
+                [(ids.scale, differences(&[s], |v| value(v[0], b))), (ids.bias, differences(&[b], |v| value(s, v[0])))];
+            for (id, reference) in shares {
+                match star {
+                    None => assert!(grads.get(id).is_none()),
+                    Some(_) => {
+                        close("a number's gradient", &floats(grads.get(id).expect("a gradient")), &reference, 1e-4)
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_star_relus_numbers_are_single() {
+    let mut params = Params::new();
+    let (scale, bias) = (add(&mut params, "s", &[1.0, 1.0], &[2]), add(&mut params, "b", &[0.0], &[1]));
+    let mut tape = Tape::train();
+    let x = tape.watch(&tensor(&[1.0, 2.0], &[1, 2]));
+    let refused = tape.star_relu(&params, &x, Some(&StarRelu { scale, bias })).expect_err("two scales");
+    assert!(refused.to_string().contains("a scale and a bias [1]"), "{refused}");
 }
 
 #[test]

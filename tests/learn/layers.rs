@@ -22,6 +22,7 @@ const NETWORKS: &[(&str, usize)] = &[
     ("swinv2_tiny_window8_256", 64),
     ("vit_tiny_patch16_224", 224),
     ("nfnet_l0", 64),
+    ("caformer_s18", 64),
 ];
 
 fn networks() -> impl Iterator<Item = (Settings, usize)> {
@@ -56,6 +57,15 @@ fn layers_are_numbered_as_timm_does() {
         }
         let ours = runs.iter().map(|(layer, count)| format!("{layer}×{count}")).collect::<Vec<_>>().join(" ");
         assert_eq!(ours, line[1], "{}", line[0]);
+    }
+}
+
+#[test]
+fn a_profile_leaves_out_the_neck_alone() {
+    for (settings, side) in networks() {
+        let profile = backbone::profile(&settings.name, Some(side)).expect("a profile");
+        let (_, params) = backbone::outline(&Settings::new(&settings.name, Pool::Avg {}, 1000)).expect("a network");
+        assert_eq!(profile.parameters + 1000 * (profile.features + 1), params.count(), "{}", settings.name);
     }
 }
 

@@ -46,6 +46,8 @@ macro_rules! networks {
 }
 
 networks! {
+    caformer_s18
+    convformer_s18
     dm_nfnet_f0
     eca_nfnet_l0
     ecaresnet26t

@@ -281,7 +281,7 @@ fn wrong_shapes_are_named() {
     let error = tape.linear(&params, &x, weight, None, Act::None).expect_err("a shape");
     insta::assert_snapshot!(error, @"linear: expected [.., 3] of at least one number, got a tensor of shape [2, 4]");
     let error = tape.attention(&x, 2).expect_err("a shape");
-    insta::assert_snapshot!(error, @"attention: expected an input [b, n, 3·d], got a tensor of shape [2, 4]");
+    insta::assert_snapshot!(error, @"attention: expected [b, .., 3·d] with d a multiple of 2, got a tensor of shape [2, 4]");
     let error = tape.residual(&params, &x, &x, Some(weight), 0.0).expect_err("a shape");
     insta::assert_snapshot!(error, @"residual: expected a scale [4], got a tensor of shape [2, 3]");
     let error = tape.dropout(&x, 1.0).expect_err("a probability");

@@ -15,6 +15,7 @@ mod gate;
 pub mod hub;
 mod layers;
 mod maker;
+mod metaformer;
 mod neck;
 mod nfnet;
 mod pool;
@@ -52,12 +53,17 @@ trait Trunk: Send + Sync {
     /// Channels of each of the feature maps.
     fn channels(&self) -> Vec<usize>;
 
+    /// Length of what [`Trunk::after_pool`] gives.
+    fn pooled(&self) -> usize {
+        self.channels().last().copied().unwrap_or(0)
+    }
+
     /// Where a tensor stands.
     fn layer(&self, name: &str) -> Layer {
         layers::of(name)
     }
 
-    /// What timm's head does between pooling and classifier (a norm): `[b, c]` → `[b, c]`.
+    /// What timm's head does between pooling and classifier (a norm): `[b, c]` → `[b, pooled]`.
     fn after_pool(&self, _params: &Params, _tape: &mut Tape, pooled: Var) -> Result<Var, OpsError> {
         Ok(pooled)
     }
@@ -95,7 +101,7 @@ impl Backbone {
         let mut maker = Maker::new(params, seed).with_drop_path(settings.drop_path);
         let trunk = preset.config.build(&mut maker)?;
         let pool = Pooling::new(settings.pool, &mut maker)?;
-        let channels = pool.width(&trunk.channels());
+        let channels = pool.width(&*trunk);
         let neck = neck::Layers::new(settings.neck, preset.classifier, channels, settings.embedding, &mut maker)?;
         Ok(Backbone { trunk, pool, drop: settings.drop as f32, neck })
     }

@@ -64,10 +64,13 @@ impl Pooling {
         Ok(Pooling { pool, power })
     }
 
-    /// The vector's length, for maps of these channels.
-    pub(super) fn width(&self, channels: &[usize]) -> usize {
-        let maps = if matches!(self.pool, Pool::Cat { .. }) { 2 } else { 1 };
-        channels.iter().rev().take(maps).sum()
+    /// The vector's length.
+    pub(super) fn width(&self, trunk: &dyn Trunk) -> usize {
+        let before = match self.pool {
+            Pool::Cat { .. } => trunk.channels().iter().rev().nth(1).copied().unwrap_or(0),
+            _ => 0,
+        };
+        trunk.pooled() + before
     }
 
     /// What a trunk found → `[b, c]`.

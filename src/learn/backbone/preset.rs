@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 
 use super::maker::Maker;
-use super::{BackboneError, Trunk, convnext, efficientnet, nfnet, resnet, swin, vit};
+use super::{BackboneError, Trunk, convnext, efficientnet, metaformer, nfnet, resnet, swin, vit};
 use crate::learn::ops::OpsError;
 
 /// One network and what its published weights expect of a picture (timm's `pretrained_cfg`).
@@ -34,6 +34,8 @@ pub struct Preset {
 pub(super) enum Config {
     /// ConvNeXt and ConvNeXt V2.
     Convnext(convnext::Convnext),
+    /// ConvFormer and CAFormer.
+    Metaformer(metaformer::Metaformer),
     /// Residual networks.
     Resnet(resnet::Resnet),
     /// Networks without norms.
@@ -51,6 +53,7 @@ impl Config {
     pub(super) fn build(&self, maker: &mut Maker<'_>) -> Result<Box<dyn Trunk>, OpsError> {
         match self {
             Config::Convnext(config) => convnext::build(config, maker),
+            Config::Metaformer(config) => metaformer::build(config, maker),
             Config::Resnet(config) => resnet::build(config, maker),
             Config::Nfnet(config) => nfnet::build(config, maker),
             Config::Swin(config) => swin::build(config, maker),
@@ -86,8 +89,15 @@ pub(super) const IMAGENET: Preset = Preset {
     crop: 0.875,
 };
 
-const FAMILIES: &[&[Preset]] =
-    &[resnet::PRESETS, efficientnet::PRESETS, swin::PRESETS, vit::PRESETS, nfnet::PRESETS, convnext::PRESETS];
+const FAMILIES: &[&[Preset]] = &[
+    resnet::PRESETS,
+    efficientnet::PRESETS,
+    swin::PRESETS,
+    vit::PRESETS,
+    nfnet::PRESETS,
+    convnext::PRESETS,
+    metaformer::PRESETS,
+];
 
 /// All networks' names, for the declared table.
 pub(super) const NAMES: &[&str] = &{

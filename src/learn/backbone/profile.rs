@@ -53,7 +53,7 @@ pub fn profile(name: &str, size: Option<usize>) -> Result<Profile, BackboneError
     let network = Backbone::new(&Settings::new(name, Pool::Avg {}, 1), &mut params, None)?;
     let mut tape = Tape::counting();
     network.forward(&params, &mut tape, &hollow(&[1, 3, size, size])?)?;
-    let features = network.trunk.channels().last().copied().unwrap_or(0);
+    let features = network.trunk.pooled();
     // A neck for one number: its weights and its bias.
     let parameters = params.count().saturating_sub(features + 1);
     let spent = tape.spent();

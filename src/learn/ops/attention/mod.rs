@@ -15,17 +15,22 @@ use super::tape::memory::{floats, take, tensor};
 use super::{Flow, OpsError, Tape, Var};
 
 impl Tape {
-    /// `softmax(q·kᵀ / √(d/heads)) · v` of each head: `[b, n, 3·d]` → `[b, n, d]`.
+    /// `softmax(q·kᵀ / √(d/heads)) · v` of each head: `[b, .., 3·d]` → `[b, .., d]` over all places of a picture.
     ///
     /// # Errors
     /// When heads do not divide `d`, or the input is empty.
     pub fn attention(&mut self, qkv: &Var, heads: usize) -> Result<Var, OpsError> {
         let op = "attention";
-        let &[b, n, packed] = qkv.dims() else { return Err(OpsError::shape(op, "an input [b, n, 3·d]", qkv.dims())) };
+        let whole = qkv.dims().to_vec();
+        let &[b, ref places @ .., packed] = whole.as_slice() else {
+            return Err(OpsError::shape(op, "an input [b, .., 3·d]", &whole));
+        };
+        let n: usize = places.iter().product();
         if heads == 0 || packed % (3 * heads) != 0 || b * n * packed == 0 {
-            return Err(OpsError::shape(op, format!("[b, n, 3·d] with d a multiple of {heads}"), qkv.dims()));
+            return Err(OpsError::shape(op, format!("[b, .., 3·d] with d a multiple of {heads}"), qkv.dims()));
         }
-        let (d, dims) = (packed / 3, [b, n, packed / 3]);
+        let d = packed / 3;
+        let dims: Vec<usize> = whole.iter().take(whole.len() - 1).copied().chain([d]).collect();
         if let Some(y) = self.dry(2 * b * n * n * d, b * n * (d + heads), &dims)? {
             return Ok(y);
         }
@@ -59,7 +64,7 @@ impl Tape {
                     })
                 })?;
                 memory.give(dy);
-                flow.add(qkv.target(), tensor(dqkv, &[b, n, packed])?)
+                flow.add(qkv.target(), tensor(dqkv, &whole)?)
             }
         }))
     }
