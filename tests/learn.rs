@@ -1,5 +1,7 @@
 //! Tests of learn through the public interface.
 
+#[path = "learn/composed.rs"]
+mod composed;
 #[path = "learn/depthwise.rs"]
 mod depthwise;
 #[path = "learn/gates.rs"]

@@ -135,7 +135,8 @@ fn one(context: &Context, args: &Args, name: &str) -> Result<(), Failure> {
         let mut memory = Vec::new();
         let mut observe = || memory.push(surroundings::memory());
         let clock = context.around.clock.as_ref();
-        let found = speed(name, told.size, args.batch as usize, clock, &mut observe, &cancel);
+        let found =
+            speed(name, told.size, args.batch as usize, &context.around.processor, clock, &mut observe, &cancel);
         context.say.wipe();
         measured = Some(found.map_err(|error| failed(error.as_ref()))?);
         // Without the weights, which were there before; they are added so that both numbers mean the same.

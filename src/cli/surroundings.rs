@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use toji::base::{Cancel, Clock, Key, Time, Value};
 use toji::learn::backbone::hub::Hub;
+use toji::learn::ops::Processor;
 use toji::session::Surroundings;
 
 use super::failure::Failure;
@@ -34,23 +35,29 @@ pub fn here() -> Result<(Surroundings, PathBuf), Failure> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let cpu = cpu();
     let command: Vec<String> = std::env::args().collect();
-    let machine = format!("{cpu}, {threads} threads");
-    let facts = Arc::new(move |root: &Path| facts(root, &cpu, threads));
+    let wish = std::env::var("TOJI_DEVICE").unwrap_or_else(|_| "auto".to_owned());
+    let (processor, displaced) =
+        Processor::choose(&wish).map_err(|error| Failure::usage(format!("TOJI_DEVICE: {error}")))?;
+    let mut machine = format!("{cpu}, {threads} threads");
+    if !processor.is_cpu() {
+        machine = format!("{machine}, {}", processor.name());
+    }
+    let gpu = if processor.is_cpu() { "none used".to_owned() } else { processor.name().to_owned() };
+    let facts = Arc::new(move |root: &Path| facts(root, &cpu, threads, &gpu));
     let hub = Hub::from_environment(&|name| std::env::var_os(name));
-    let around =
-        Surroundings { clock: Arc::new(System), machine, threads, pid: std::process::id(), command, hub, facts };
-    Ok((around, here))
+    let (clock, pid) = (Arc::new(System), std::process::id());
+    Ok((Surroundings { clock, machine, processor, displaced, threads, pid, command, hub, facts }, here))
 }
 
 /// What `recipe.lock.toml` keeps of this machine and of the project's repository.
-fn facts(root: &Path, cpu: &str, threads: usize) -> Value {
+fn facts(root: &Path, cpu: &str, threads: usize, gpu: &str) -> Value {
     let mut facts = Value::table();
     facts.set("toji", Value::Text(env!("CARGO_PKG_VERSION").to_owned()));
     facts.set("rustc", Value::Text(env!("TOJI_RUSTC").to_owned()));
     facts.set("crates", Value::Text(Key::of_bytes(include_bytes!("../../Cargo.lock")).to_string()));
     facts.set("cpu", Value::Text(cpu.to_owned()));
     facts.set("threads", Value::Int(threads as i64));
-    facts.set("gpu", Value::Text("none used".to_owned()));
+    facts.set("gpu", Value::Text(gpu.to_owned()));
     facts.set("os", Value::Text(format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)));
     git(root, &mut facts);
     facts

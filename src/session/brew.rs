@@ -167,7 +167,7 @@ pub fn brew(
         // A full disk is met by the next artefact, whose error names the file.
         let _ = run.emit(event);
     };
-    for text in &photos.notes {
+    for text in project.around.displaced.iter().chain(&photos.notes) {
         tell(Event::Note { text: text.clone() });
     }
     let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel };

@@ -17,6 +17,7 @@ use crate::data::augment::Pipeline;
 use crate::data::folds::{self, Fold};
 use crate::learn::backbone::hub::Hub;
 use crate::learn::backbone::{self, Cost};
+use crate::learn::ops::Processor;
 
 /// What the library may not ask for by itself.
 #[derive(Clone)]
@@ -25,6 +26,10 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// This machine and its device, as histories tell machines apart.
     pub machine: String,
+    /// Where networks run.
+    pub processor: Processor,
+    /// Why they do not run where the user wished, if so.
+    pub displaced: Option<String>,
     /// Threads for decoding and augmenting.
     pub threads: usize,
     /// This process.

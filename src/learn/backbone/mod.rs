@@ -113,7 +113,8 @@ impl Network for Backbone {
         let pooled = self.pool.forward(params, tape, &*self.trunk, features)?; // [b, c]
         self.neck.reach(tape);
         let pooled = tape.dropout(&pooled, self.drop)?;
-        self.neck.forward(params, tape, pooled) // [b, d]
+        let y = self.neck.forward(params, tape, pooled)?; // [b, d]
+        tape.leave(&y)
     }
 
     fn embedding(&self) -> usize {

@@ -52,6 +52,9 @@ impl Tape {
         if let Some(y) = self.dry(0, len, &dims)? {
             return Ok(y);
         }
+        if self.is_composed() {
+            return self.composed_residual(params, x, branch, gamma.map(|(id, _)| id), keeps);
+        }
         let scale = match &gamma {
             None => vec![1.0; c],
             Some((_, gamma)) => gamma.to_vec1::<f32>()?,
@@ -125,6 +128,9 @@ impl Tape {
         if let Some(y) = self.dry(0, 0, &dims)? {
             return Ok(y);
         }
+        if self.is_composed() {
+            return self.composed_factors(branch, keeps);
+        }
         let each = len / b;
         let scaled = move |x: &[f32], y: &mut [f32], keeps: &[f32]| {
             let pairs = y.par_chunks_mut(each).zip(x.par_chunks(each)).zip(keeps);
@@ -162,6 +168,11 @@ impl Tape {
         let (place, dims) = (self.place(), x.dims().to_vec());
         if let Some(y) = self.dry(0, x.peek().elem_count(), &dims)? {
             return Ok(y);
+        }
+        if self.is_composed() {
+            let mut factors = vec![1.0; x.peek().elem_count()];
+            factors.par_chunks_mut(BLOCK).enumerate().for_each(|(at, block)| drop_some(block, place.at(at as u64), p));
+            return self.composed_factors(x, factors);
         }
         let mut y = self.memory().dirty(x.peek().elem_count());
         floats(op, x.peek(), |x| {

@@ -19,6 +19,9 @@ impl Tape {
         if let Some(y) = self.dry(0, len, &dims)? {
             return Ok(y);
         }
+        if self.is_composed() {
+            return self.composed_activate(x, act, factor);
+        }
         let mut y = self.memory().dirty(len);
         floats("activate", x.peek(), |x| {
             y.par_chunks_mut(BLOCK).zip(x.par_chunks(BLOCK)).for_each(|(y, x)| {
@@ -63,6 +66,9 @@ impl Tape {
         }
         if let Some(y) = self.dry(0, if gain.is_some() { len } else { 0 }, &dims)? {
             return Ok(y);
+        }
+        if self.is_composed() {
+            return self.composed_join(params, x, branch, factor, gain);
         }
         let by = match gain {
             None => 1.0,
@@ -123,6 +129,9 @@ impl Tape {
         let (plane, image, dims) = (h * w, h * w * c, [b, h, w, c]);
         if let Some(y) = self.dry(b * c * k, b * image, &dims)? {
             return Ok(y);
+        }
+        if self.is_composed() {
+            return self.composed_channel_attention(params, x, weight);
         }
         let filter = floats(op, params.get(weight), |filter| Ok(filter.to_vec()))?;
         let (mut y, mut means, mut gates) = (self.memory().dirty(b * image), vec![0.0; b * c], vec![0.0; b * c]);

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::act::rectify;
 use super::tape::memory::{floats, take, tensor};
-use super::{Flow, OpsError, Tape, Var};
+use super::{Act, Flow, OpsError, Tape, Var};
 
 /// Floats of one task of an elementwise pass.
 const BLOCK: usize = 1 << 16;
@@ -19,6 +19,9 @@ impl Tape {
         };
         if let Some(y) = self.dry(0, 0, &[b, h, w, c])? {
             return Ok(y);
+        }
+        if self.is_composed() {
+            return self.composed_pictures(x);
         }
         let mut y = self.memory().dirty(b * h * w * c);
         floats("pictures", x, |x| {
@@ -50,6 +53,9 @@ impl Tape {
         let dims = a.dims().to_vec();
         if let Some(y) = self.dry(0, a.peek().elem_count(), &dims)? {
             return Ok(y);
+        }
+        if self.is_composed() {
+            return self.composed_sum(a, b, Act::Relu);
         }
         let mut y = self.memory().dirty(a.peek().elem_count());
         floats(op, a.peek(), |a| match b {

@@ -12,7 +12,8 @@
 //! Tensors at the border are candle's, f32, contiguous: maps `[b, h, w, c]`, channels last
 //! ([`Tape::pictures`] turns pictures `[b, 3, h, w]` at the entrance), or `[b, d]`. Work is cut by
 //! shape alone and every sum has a fixed order, so the bits are the same for any number of threads.
-//! An operation given a tensor of a device that it has no kernel for says so ([`OpsError::Device`]).
+//! On a CUDA card the operations are `composed` of candle's ([`Tape::at`] a [`Processor`]); any other tensor of a device that an operation
+//! has no kernel for is refused ([`OpsError::Device`]).
 
 #![allow(
     clippy::needless_range_loop,
@@ -23,6 +24,7 @@
 mod act;
 mod attention;
 mod blend;
+mod composed;
 mod conv;
 mod gate;
 mod head;
@@ -31,6 +33,7 @@ mod neck;
 mod norm;
 mod patches;
 mod pool;
+mod processor;
 mod simd;
 mod squeeze;
 mod star;
@@ -42,6 +45,7 @@ pub use act::Act;
 pub use conv::{Conv, Open, Standard};
 pub use norm::{LayerNorm, Norm, ResponseNorm};
 pub use pool::Window;
+pub use processor::Processor;
 pub(crate) use simd::wide;
 pub use squeeze::Squeeze;
 pub use star::StarRelu;
@@ -83,6 +87,11 @@ pub enum OpsError {
         /// What was asked.
         op: &'static str,
     },
+    /// No device has this name.
+    #[error(
+        "no device is named {0:?}; there are auto, cpu, cuda and cuda:1 (or another number), a card also with +f32"
+    )]
+    UnknownDevice(String),
     /// candle refused.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

@@ -17,6 +17,9 @@ impl Tape {
         if let Some(y) = self.dry(0, len, &dims)? {
             return Ok(y);
         }
+        if self.is_composed() {
+            return self.composed_prelu(params, x, slope);
+        }
         let a = floats("prelu", params.get(slope), |a| Ok(a[0]))?;
         let y = floats("prelu", x.peek(), |x| {
             Ok(x.iter().map(|x| if *x > 0.0 { *x } else { a * x }).collect::<Vec<f32>>())
@@ -51,6 +54,9 @@ impl Tape {
         }
         if let Some(y) = self.dry(0, 0, &[b, m + n])? {
             return Ok(y);
+        }
+        if self.is_composed() {
+            return self.composed_beside(left, right);
         }
         let mut y = vec![0.0; b * (m + n)];
         floats("beside", left.peek(), |left| {

@@ -22,6 +22,9 @@ impl Tape {
         if let Some(y) = self.dry(0, 0, &dims)? {
             return Ok(y);
         }
+        if self.is_composed() {
+            return self.composed_patches(x, size, [dims[1], dims[2]]);
+        }
         let mut y = self.memory().dirty(dims.iter().product());
         floats("patches", x, |x| {
             y.par_chunks_mut(dims[2] * dims[3]).enumerate().for_each(|(line, y)| {

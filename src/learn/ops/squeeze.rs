@@ -188,6 +188,9 @@ impl Tape {
         if let Some(y) = self.dry(2 * b * c * weights.hidden, b * image, &dims)? {
             return Ok(y);
         }
+        if self.is_composed() {
+            return self.composed_squeeze_excite(params, x, squeeze);
+        }
         let mut y = self.memory().dirty(b * image);
         let gated: Vec<Gated> = floats("squeeze_excite", x.peek(), |x| {
             let pictures = x.par_chunks(image).zip(y.par_chunks_mut(image));

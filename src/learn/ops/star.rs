@@ -51,6 +51,9 @@ impl Tape {
         if let Some(y) = self.dry(0, len, &dims)? {
             return Ok(y);
         }
+        if self.is_composed() {
+            return self.composed_star_relu(params, x, star);
+        }
         let (scale, bias) = match star {
             None => (1.0, 0.0),
             Some(StarRelu { scale, bias }) => (one(scale)?, one(bias)?),

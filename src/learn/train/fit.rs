@@ -17,7 +17,7 @@ use super::{
 use crate::base::cancel::Cancelled;
 use crate::base::{Cancel, Clock, Key, Seed};
 use crate::learn::loss::{self, Head, Loss, Moment, Targets};
-use crate::learn::ops::{Grads, Network, ParamId, Params, Tape};
+use crate::learn::ops::{Grads, Network, ParamId, Params, Processor, Tape};
 
 /// Name of the checkpoint in its folder.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
@@ -44,6 +44,8 @@ pub struct Task<'a> {
 
 /// What training needs from outside.
 pub struct Surroundings<'a> {
+    /// Where the network runs.
+    pub processor: Processor,
     /// Folder of the checkpoint. When one is there, training goes on from it.
     pub folder: &'a Path,
     /// Scores the network after epochs.
@@ -199,7 +201,7 @@ impl<'a> Trainer<'a> {
         }
         let mask = |frozen: &Frozen| params.iter().map(|(_, name, ..)| frozen.holds(task.network, name)).collect();
         let (mask, thaw) = frozen.as_ref().map_or((Arc::default(), 0), |frozen| (mask(frozen), frozen.steps));
-        let mut tape = Tape::train();
+        let mut tape = Tape::train().at(&around.processor);
         tape.compute_again(settings.checkpoint);
         Ok(Trainer {
             task,

@@ -11,7 +11,7 @@ use super::technique::OptimizerSettings;
 use super::{OtherError, TrainError};
 use crate::base::{Cancel, Clock, Seed};
 use crate::learn::backbone::{Pool, Settings, build};
-use crate::learn::ops::{Network, Params, Tape};
+use crate::learn::ops::{Network, Params, Processor, Tape};
 
 /// Steps that count.
 const STEPS: usize = 3;
@@ -35,6 +35,7 @@ pub fn speed(
     name: &str,
     size: usize,
     batch: usize,
+    processor: &Processor,
     clock: &dyn Clock,
     observe: &mut dyn FnMut(),
     cancel: &Cancel,
@@ -44,9 +45,9 @@ pub fn speed(
     let pixels: Vec<f32> = (0..batch * 3 * size * size).map(|_| draws.normal() as f32).collect();
     let x = Tensor::from_vec(pixels, (batch, 3, size, size), &Device::Cpu)?;
     observe();
-    let train = train(network.as_ref(), &mut params, &x, clock, cancel)?;
+    let train = train(network.as_ref(), &mut params, &x, processor, clock, cancel)?;
     observe();
-    let mut tape = Tape::eval();
+    let mut tape = Tape::eval().at(processor);
     let eval = timed(clock, cancel, || Ok(network.forward(&params, &mut tape, &x).map(drop)?))?;
     Ok(Speed { train: batch as f64 / train, eval: batch as f64 / eval })
 }
@@ -55,6 +56,7 @@ fn train(
     network: &dyn Network,
     params: &mut Params,
     x: &Tensor,
+    processor: &Processor,
     clock: &dyn Clock,
     cancel: &Cancel,
 ) -> Result<f64, OtherError> {
@@ -63,7 +65,7 @@ fn train(
     let settings = OptimizerSettings::AdamW { lr: 1e-3, weight_decay: 1e-2, betas: [0.9, 0.999], eps: 1e-8 };
     let group = Group { lr: 1.0, decay: true, since: 0, weights: params.weights().collect() };
     let mut optimizer = Optimizer::new(&settings, vec![group], params);
-    let mut tape = Tape::train();
+    let mut tape = Tape::train().at(processor);
     timed(clock, cancel, || {
         let embeddings = network.forward(params, &mut tape, x)?;
         let logits = Var::from_tensor(&embeddings.tensor())?;

@@ -131,7 +131,7 @@ pub(crate) fn photos(
         let batch = batch?;
         Ok((batch.photos.clone(), batch))
     });
-    let mut tape = Tape::eval();
+    let mut tape = Tape::eval().at(&bench.project.around.processor);
     let forward = |batch: crate::data::batch::Batch| -> Result<Vec<f32>, SessionError> {
         let images = batch.tensor(&Device::Cpu).map_err(crate::learn::ops::OpsError::from)?;
         let rows = network.forward(params, &mut tape, &images)?.tensor();

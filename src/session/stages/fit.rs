@@ -185,6 +185,7 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &S
         key: step.stage.key(),
     };
     let mut around = Surroundings {
+        processor: bench.project.around.processor.clone(),
         folder: work.folder(),
         evaluate: &mut examine,
         observe: &mut observe,
@@ -295,6 +296,7 @@ pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), Sessio
         key,
     };
     let mut around = Surroundings {
+        processor: bench.project.around.processor.clone(),
         folder: work.folder(),
         evaluate: &mut no_score,
         observe: &mut observe,

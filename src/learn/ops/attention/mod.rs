@@ -34,6 +34,9 @@ impl Tape {
         if let Some(y) = self.dry(2 * b * n * n * d, b * n * (d + heads), &dims)? {
             return Ok(y);
         }
+        if self.is_composed() {
+            return self.composed_attention(qkv, heads, &dims);
+        }
         let plan = Plan::new(n, heads, d / heads);
         let mut y = self.memory().dirty(b * n * d);
         let mut logarithms = vec![0.0f32; b * heads * n];

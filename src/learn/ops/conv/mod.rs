@@ -98,6 +98,9 @@ impl Tape {
         if let Some(y) = self.dry(plan.multiply_adds(), kept, &plan.out_dims())? {
             return Ok(y);
         }
+        if self.is_composed() {
+            return self.composed_conv2d(params, x, conv, standard, bias, act);
+        }
         let standard = match standard {
             None => None,
             Some(standard) => Some((standard, standard.gain(params, &raw)?)),
@@ -198,6 +201,9 @@ impl Tape {
         let kept = plan.batch * (plan.in_image() + plan.out_image());
         if let Some(y) = self.dry(plan.multiply_adds(), kept, &dims)? {
             return Ok(y);
+        }
+        if self.is_composed() {
+            return self.composed_conv_norm(params, x, conv, norm, residual, act);
         }
         let residual_tensor = residual.map(|r| r.peek().contiguous()).transpose()?;
         if !self.is_training() {

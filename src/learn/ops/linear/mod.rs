@@ -110,6 +110,9 @@ impl Tape {
         if let Some(y) = self.dry(plan.rows * c * d, floats_kept, &dims)? {
             return Ok(y);
         }
+        if self.is_composed() {
+            return self.composed_linear(params, x, weight, bias.map(|(id, _)| id), act);
+        }
         let memory = self.memory().clone();
         let mut y = memory.dirty(plan.rows * d);
         let mut before = memory.dirty(if keeps { y.len() } else { 0 });

@@ -125,6 +125,9 @@ impl Tape {
         if let Some(z) = self.dry(0, len, &dims)? {
             return Ok(z);
         }
+        if self.is_composed() {
+            return self.composed_batch_norm(params, x, norm, None, act);
+        }
         let piece = piece(channels);
         let mut z = self.memory().dirty(len);
         let found = floats("batch_norm", x.peek(), |x| {

@@ -79,6 +79,9 @@ impl Tape {
         if let Some(y) = self.dry(0, len, &dims)? {
             return Ok(y);
         }
+        if self.is_composed() {
+            return self.composed_layer_norm(params, x, norm);
+        }
         let block = (BLOCK / c).clamp(1, 512);
         let mut y = self.memory().dirty(len);
         // Mean and inverse standard deviation of each row.

@@ -41,6 +41,9 @@ impl Tape {
         if let Some(y) = self.dry(0, len, &dims)? {
             return Ok(y);
         }
+        if self.is_composed() {
+            return self.composed_response_norm(params, x, norm);
+        }
         let (picture, eps) = (len / b, norm.eps as f32);
         let (scale, shift) = (weight.to_vec1::<f32>()?, bias.to_vec1::<f32>()?);
         let mut y = self.memory().dirty(len);

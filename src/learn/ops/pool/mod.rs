@@ -76,6 +76,9 @@ impl Tape {
         if let Some(y) = self.dry(0, b * c * ho * wo, &[b, ho, wo, c])? {
             return Ok(y);
         }
+        if self.is_composed() {
+            return self.composed_max_pool(x, window, [h, w], [ho, wo]);
+        }
         let mut y = self.memory().dirty(b * c * ho * wo);
         // Which pixel of its window each maximum is.
         let mut places = vec![0u8; if self.is_training() { y.len() } else { 0 }];
@@ -121,6 +124,10 @@ impl Tape {
         let ([b, c, h, w], [ho, wo]) = window.sizes("avg_pool", x.dims())?;
         if let Some(y) = self.dry(0, 0, &[b, ho, wo, c])? {
             return Ok(y);
+        }
+        if self.is_composed() {
+            let counts = (0..ho * wo).map(|at| window.count([at / wo, at % wo], [h, w]) as f32).collect();
+            return self.composed_avg_pool(x, window, [h, w], [ho, wo], counts);
         }
         let mut y = self.memory().dirty(b * c * ho * wo);
         floats("avg_pool", x.peek(), |x| {

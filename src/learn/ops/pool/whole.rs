@@ -20,6 +20,9 @@ impl Tape {
         if let Some(y) = self.dry(0, 0, &[b, c])? {
             return Ok(y);
         }
+        if self.is_composed() {
+            return self.composed_global_avg(x);
+        }
         let each = 1.0 / plane as f32;
         let mut pooled = vec![0.0; b * c];
         floats("global_avg", x.peek(), |x| {
@@ -49,6 +52,9 @@ impl Tape {
         let [b, c, plane] = planes("global_max", x.dims())?;
         if let Some(y) = self.dry(0, b * c, &[b, c])? {
             return Ok(y);
+        }
+        if self.is_composed() {
+            return self.composed_global_max(x);
         }
         let (mut pooled, mut places) = (vec![f32::NEG_INFINITY; b * c], vec![0u32; b * c]);
         floats("global_max", x.peek(), |x| {
@@ -95,13 +101,19 @@ impl Tape {
             [p] => Ok(*p),
             _ => Err(OpsError::shape("gem", "one power", params.get(power).dims())),
         })?;
-        self.generalized(x, p, Some(power))
+        self.generalized(x, p, Some((params, power)))
     }
 
-    fn generalized(&mut self, x: &Var, p: f32, learned: Option<ParamId>) -> Result<Var, OpsError> {
+    fn generalized(&mut self, x: &Var, p: f32, learned: Option<(&Params, ParamId)>) -> Result<Var, OpsError> {
         let [b, c, plane] = planes("gem", x.dims())?;
         if let Some(y) = self.dry(0, b * c * plane, &[b, c])? {
             return Ok(y);
+        }
+        if self.is_composed() && p.is_finite() && p > 0.0 {
+            return match learned {
+                None => self.composed_gem(x, GEM_LEAST, p),
+                Some((params, power)) => self.composed_gem_learned(params, x, GEM_LEAST, power),
+            };
         }
         if !(p.is_finite() && p > 0.0) {
             return Err(OpsError::shape("gem", format!("a power above 0, not {p}"), x.dims()));
@@ -118,6 +130,7 @@ impl Tape {
             });
             Ok(())
         })?;
+        let learned = learned.map(|(_, power)| power);
         let (memory, x) = (self.memory().clone(), x.clone());
         Ok(self.record(tensor(pooled, &[b, c])?, |y| {
             let y = y.clone();

@@ -21,6 +21,8 @@ struct Free {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     free: Arc<Mutex<Free>>,
+    /// Takes nothing back: tensors may be views of each other.
+    off: bool,
 }
 
 /// Buffers shorter than this are left to the allocator, which serves them from its own lists.
@@ -31,6 +33,11 @@ impl Memory {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// One that takes nothing back.
+    pub(crate) fn off() -> Memory {
+        Memory { off: true, ..Memory::default() }
+    }
+
     /// A buffer of `len` floats whose content is anything: write every element.
     pub(crate) fn dirty(&self, len: usize) -> Vec<f32> {
         self.lock().buffers.get_mut(&len).and_then(Vec::pop).unwrap_or_else(|| vec![0.0; len])
@@ -38,7 +45,7 @@ impl Memory {
 
     /// Takes a buffer back.
     pub(crate) fn give(&self, buffer: Vec<f32>) {
-        if buffer.len() >= SMALL {
+        if buffer.len() >= SMALL && !self.off {
             self.lock().buffers.entry(buffer.len()).or_default().push(buffer);
         }
     }
@@ -46,6 +53,7 @@ impl Memory {
     /// Takes the buffer of a tensor back; nobody else may still use the tensor.
     pub(crate) fn reclaim(&self, tensor: &Tensor) {
         if tensor.elem_count() >= SMALL
+            && !self.off
             && let Ok(buffer) = take(tensor)
         {
             self.give(buffer);

@@ -28,6 +28,7 @@ pub use params::{Kind, ParamId, Params};
 
 use self::memory::Memory;
 use self::partial::Again;
+use super::composed::{Elsewhere, at_home};
 use super::{OpsError, wide};
 use crate::base::Seed;
 
@@ -109,6 +110,8 @@ pub struct Tape {
     nodes: Vec<Backward>,
     updates: Vec<(ParamId, Tensor)>,
     memory: Memory,
+    /// Where operations are composed of candle's; nothing where they are our own kernels.
+    elsewhere: Option<Elsewhere>,
     /// What a counting tape has counted.
     spent: Option<Spent>,
     /// The place of this step's random draws, and how many operations have drawn.
@@ -132,6 +135,7 @@ impl Tape {
             nodes: Vec::new(),
             updates: Vec::new(),
             memory: Memory::default(),
+            elsewhere: None,
             spent: None,
             seed: (Seed::new(0), 0),
             frozen: Arc::default(),
@@ -143,6 +147,21 @@ impl Tape {
     /// A tape that keeps nothing, and whose batch norms use the running statistics.
     pub fn eval() -> Tape {
         Tape { trains: false, mode: Mode::Evaluating, ..Tape::train() }
+    }
+
+    /// This tape, with another place to compute and other buffers.
+    pub(super) fn moved(self, elsewhere: Option<Elsewhere>, memory: Memory) -> Tape {
+        Tape { elsewhere, memory, ..self }
+    }
+
+    /// Where operations are composed of candle's, if they are.
+    pub(super) fn elsewhere(&self) -> Option<&Elsewhere> {
+        self.elsewhere.as_ref()
+    }
+
+    /// Whether operations are composed of candle's instead of being our own kernels.
+    pub(crate) fn is_composed(&self) -> bool {
+        self.elsewhere.is_some()
     }
 
     /// Whether operations do as in training: batch statistics, random draws.
@@ -194,16 +213,23 @@ impl Tape {
             return Err(OpsError::shape("backward", format!("a gradient of shape {:?}", y.dims()), dy.dims()));
         }
         let nodes = std::mem::take(&mut self.nodes);
-        let mut flow = Flow::new(self.recording, nodes.len(), self.memory.clone());
+        let mut flow = Flow::new(self, nodes.len());
         self.begin();
         flow.values[last] = Some(dy.copy()?);
         flow.walk(nodes)?;
+        if flow.elsewhere.is_some() {
+            for tensor in flow.params.values_mut().chain(flow.watched.values_mut()) {
+                *tensor = at_home(tensor)?;
+            }
+        }
         Ok(Grads { recording: flow.recording, params: flow.params, watched: flow.watched })
     }
 
     /// Writes what the forward passes since the last call changed in the buffers (running statistics).
     pub fn apply_updates(&mut self, params: &mut Params) -> Result<(), OpsError> {
-        self.updates.drain(..).try_for_each(|(id, tensor)| params.set(id, tensor))
+        let composed = self.is_composed();
+        let home = |tensor: Tensor| if composed { at_home(&tensor) } else { Ok(tensor) };
+        self.updates.drain(..).try_for_each(|(id, tensor)| params.set(id, home(tensor)?))
     }
 
     /// Forgets the recording and the updates, as if the forward pass had not been.
@@ -217,6 +243,9 @@ impl Tape {
     fn begin(&mut self) {
         self.recording = next_recording();
         self.again.forget();
+        if let Some(elsewhere) = &self.elsewhere {
+            elsewhere.forget();
+        }
         self.freeze(self.frozen.clone());
     }
 
@@ -285,12 +314,19 @@ pub struct Flow {
     watched: BTreeMap<usize, Tensor>,
     params: BTreeMap<ParamId, Tensor>,
     pub(crate) memory: Memory,
+    elsewhere: Option<Elsewhere>,
 }
 
 impl Flow {
-    fn new(recording: u64, nodes: usize, memory: Memory) -> Flow {
-        let values = (0..nodes).map(|_| None).collect();
-        Flow { recording, values, watched: BTreeMap::new(), params: BTreeMap::new(), memory }
+    fn new(tape: &Tape, nodes: usize) -> Flow {
+        Flow {
+            recording: tape.recording,
+            values: (0..nodes).map(|_| None).collect(),
+            watched: BTreeMap::new(),
+            params: BTreeMap::new(),
+            memory: tape.memory.clone(),
+            elsewhere: tape.elsewhere.clone(),
+        }
     }
 
     /// Calls the operations' ways back, the last first, and drops each with what it kept.
@@ -347,6 +383,9 @@ impl Flow {
     }
 
     fn sum(&self, first: Tensor, second: Tensor) -> Result<Tensor, OpsError> {
+        if self.elsewhere.is_some() {
+            return Ok((first + second)?);
+        }
         let total = sum(first, &second)?;
         self.memory.reclaim(&second);
         Ok(total)

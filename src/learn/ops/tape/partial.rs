@@ -81,7 +81,7 @@ impl Tape {
         let x = x.clone();
         let y = self.record(output, |_| {
             move |dy: Tensor, flow: &mut Flow| {
-                let mut inner = Tape { memory: flow.memory.clone(), seed, ..Tape::train() };
+                let mut inner = Tape { seed, ..Tape::train().moved(flow.elsewhere.clone(), flow.memory.clone()) };
                 let start = inner.enter(&x, flow.wants(x.target()));
                 let y = part(&kept, &mut inner, &start)?;
                 inner.back_into(flow, &y, dy, &start, x.target())
@@ -102,7 +102,7 @@ impl Tape {
     fn back_into(&mut self, outer: &mut Flow, y: &Var, dy: Tensor, start: &Var, x: Target) -> Result<(), OpsError> {
         let last = self.source(y).ok_or(OpsError::NotRecorded { op: "checkpoint" })?;
         let nodes = std::mem::take(&mut self.nodes);
-        let mut flow = Flow::new(self.recording, nodes.len(), self.memory.clone());
+        let mut flow = Flow::new(self, nodes.len());
         // What flowed before is added to in the order of a tape that had kept everything.
         flow.params = std::mem::take(&mut outer.params);
         let start = self.source(start);

@@ -53,6 +53,18 @@ impl Tape {
         if let Some(y) = self.dry(0, b * n * d, &[b, n, d])? {
             return Ok(y);
         }
+        if self.is_composed() {
+            // What the identity becomes says what each new place is made of.
+            let same = [rows, cols] == [h, w];
+            let mixture = (!same).then(|| {
+                let old = rows * cols;
+                let identity: Vec<f32> = (0..old * old).map(|i| if i % (old + 1) == 0 { 1.0 } else { 0.0 }).collect();
+                let mut mixture = vec![0.0; h * w * old];
+                Resample::new(positions.grid, [h, w]).forward(&identity, old, &mut mixture);
+                mixture
+            });
+            return self.composed_join_tokens(params, prefix, map, positions.tensor, with_position, mixture);
+        }
         let resample = Resample::new(positions.grid, [h, w]);
         // What is the same for all pictures: the first tokens, and all positions.
         let mut base = vec![0.0f32; n * d];
@@ -130,6 +142,9 @@ impl Tape {
         let dims = [&[b], inner, &[d]].concat();
         if let Some(y) = self.dry(0, b * count * d, &dims)? {
             return Ok(y);
+        }
+        if self.is_composed() {
+            return self.composed_some_tokens(x, first, count.max(1), &dims);
         }
         let mut y = self.memory().dirty(b * count * d);
         floats(op, x.peek(), |x| {

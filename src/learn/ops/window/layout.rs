@@ -5,6 +5,10 @@
 //! of the map that follow each other in a circle, so the output of each band is one or two slices of it, and bands are
 //! written side by side without a lock.
 
+use super::position::pairs;
+use super::tile::UNSEEN;
+use crate::learn::ops::composed::Gather;
+
 /// How a map of tokens is cut into windows, along rows and columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
@@ -86,6 +90,35 @@ impl Layout {
             true => regions.chunks(windows.tokens()).map(|of| of.iter().any(|part| *part != of[0])).collect(),
         };
         Layout { map, windows, count, places, regions, mixed }
+    }
+
+    /// The same for operations that gather all windows at once.
+    pub(super) fn gather(&self) -> Gather {
+        let ([h, w], n) = (self.map, self.windows.tokens());
+        let windows = self.count[0] * self.count[1];
+        let mut back = vec![0; h * w];
+        let mut from = Vec::with_capacity(windows * n);
+        for window in 0..windows {
+            let start = self.rows(window / self.count[1])[0];
+            for place in self.places(window) {
+                let at = match *place {
+                    PADDING => h * w,
+                    place => (start + place as usize / w) % h * w + place as usize % w,
+                };
+                if let Some(back) = back.get_mut(at) {
+                    *back = from.len() as u32;
+                }
+                from.push(at as u32);
+            }
+        }
+        let unseen = self.mixed.contains(&true).then(|| {
+            let pairs = |of: &[f32]| of.iter().flat_map(|q| of.iter().map(move |k| q != k)).collect::<Vec<bool>>();
+            let all = (0..windows).flat_map(|window| pairs(self.regions(window)));
+            all.map(|apart| if apart { UNSEEN } else { 0.0 }).collect()
+        });
+        let mut places = Vec::with_capacity(n * n);
+        pairs(&self.windows, |_, _, place| places.push(place as u32));
+        Gather { windows, tokens: n, from, back, unseen, places }
     }
 
     /// The places of a window's tokens in its band.

@@ -22,6 +22,9 @@ impl Tape {
         if let Some(y) = self.dry(0, 0, &dims)? {
             return Ok(y);
         }
+        if self.is_composed() {
+            return self.composed_merge_patches(x);
+        }
         let mut y = self.memory().dirty(dims.iter().product());
         floats("merge_patches", x.peek(), |x| {
             y.par_chunks_mut(across * 4 * c).enumerate().for_each(|(line, y)| {

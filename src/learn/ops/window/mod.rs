@@ -248,6 +248,9 @@ impl Tape {
         if let Some(y) = self.dry(2 * count * n * n * c, count * n * heads + b * h * w * c, &dims)? {
             return Ok(y);
         }
+        if self.is_composed() {
+            return self.composed_window_attention(params, attention, qkv, table, layout.gather());
+        }
         let shape = Shape { n, d: c / heads, c };
         let unit = [UNIT.div_ceil(layout.count[1]), layout.count[1]];
         let sizes = Sizes { shape, heads, unit };

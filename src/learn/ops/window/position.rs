@@ -13,7 +13,7 @@ use crate::learn::ops::{Flow, OpsError, ParamId, Params, Tape, Var};
 
 /// Calls `f(query, key, place)` for all pairs of tokens, as timm's `get_relative_position_index` numbers places.
 #[inline(always)]
-fn pairs(windows: &Windows, mut f: impl FnMut(usize, usize, usize)) {
+pub(super) fn pairs(windows: &Windows, mut f: impl FnMut(usize, usize, usize)) {
     let [h, w] = windows.size;
     for query in 0..h * w {
         for key in 0..h * w {
@@ -111,6 +111,17 @@ impl Tape {
         if let Some(y) = self.dry(0, 0, &dims)? {
             return Ok(y);
         }
+        if self.is_composed() {
+            let dense = |mixture: Vec<[(usize, f32); 4]>| {
+                let mut all = vec![0.0; dims[0] * count];
+                for (row, parts) in all.chunks_exact_mut(count).zip(&mixture) {
+                    parts.iter().for_each(|(place, part)| row[*place] += part);
+                }
+                all
+            };
+            let mixture = (from != to).then(|| dense(mixture(from, to)));
+            return self.composed_bias_table(params, table, mixture, dims[0]);
+        }
         if from == to {
             let y = self
                 .record(params.get(table).clone(), |_| move |dy: Tensor, flow: &mut Flow| flow.add_param(table, dy));
@@ -145,6 +156,9 @@ impl Tape {
     pub fn bounded_bias(&mut self, x: &Var) -> Result<Var, OpsError> {
         if let Some(y) = self.dry(0, 0, x.dims())? {
             return Ok(y);
+        }
+        if self.is_composed() {
+            return self.composed_bounded_bias(x);
         }
         let y = floats("bounded_bias", x.peek(), |x| Ok(x.iter().map(|x| 16.0 / (1.0 + (-x).exp())).collect()))?;
         let (dims, x) = (x.dims().to_vec(), x.target());

@@ -11,7 +11,7 @@ use crate::learn::ops::simd::math::exp_small;
 use crate::learn::ops::simd::{LANES, Left, padded, small};
 
 /// What timm adds where tokens are of different parts of the picture.
-const UNSEEN: f32 = -100.0;
+pub(super) const UNSEEN: f32 = -100.0;
 /// Bias of what pads a row of scores.
 pub(super) const NOTHING: f32 = -1e30;
 /// Least length that a query or key is divided by, PyTorch's `normalize`.

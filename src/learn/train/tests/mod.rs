@@ -12,7 +12,7 @@ use super::*;
 use crate::base::clock::Fixed;
 use crate::base::{Cancel, Clock, Key, Seed, Time, Value};
 use crate::learn::loss::{self, Loss};
-use crate::learn::ops::{Act, Conv, Kind, Layer, Norm, OpsError, ParamId, Tape, Var};
+use crate::learn::ops::{Act, Conv, Kind, Layer, Norm, OpsError, ParamId, Processor, Tape, Var};
 
 const CLASSES: u32 = 6;
 const SIDE: usize = 4;
@@ -206,6 +206,7 @@ fn train_with(
         key: Key::of_bytes(b"tiny"),
     };
     let mut around = Surroundings {
+        processor: Processor::cpu(),
         folder,
         evaluate: &mut |now: &Evaluate<'_>| precision(now.network, now.params),
         observe: &mut |event: &FitEvent| events.push(event.clone()),
@@ -381,6 +382,7 @@ fn an_evaluation_that_is_stopped_is_made_up_for() {
         key: Key::of_bytes(b"tiny"),
     };
     let mut around = Surroundings {
+        processor: Processor::cpu(),
         folder: folder.path(),
         evaluate: &mut |_: &Evaluate<'_>| {
             cancel.cancel();
@@ -427,6 +429,7 @@ fn speed_and_early_saves_come_from_the_clock() {
         key: Key::of_bytes(b"tiny"),
     };
     let mut around = Surroundings {
+        processor: Processor::cpu(),
         folder: folder.path(),
         evaluate: &mut |now: &Evaluate<'_>| precision(now.network, now.params),
         observe: &mut |event: &FitEvent| events.push(event.clone()),
@@ -473,6 +476,7 @@ fn a_weight_that_cannot_learn_is_named() {
         key: Key::of_bytes(b"tiny"),
     };
     let mut around = Surroundings {
+        processor: Processor::cpu(),
         folder: folder.path(),
         evaluate: &mut |_: &Evaluate<'_>| Ok(0.0),
         observe: &mut |_: &FitEvent| (),
@@ -546,6 +550,7 @@ fn a_checkpoint_gives_its_weights_and_refuses_other_uses() {
     }
     let (network, loss, settings) = (Tiny::new().0, arcface(), settings(2));
     let mut around = Surroundings {
+        processor: Processor::cpu(),
         folder: folder.path(),
         evaluate: &mut |_: &Evaluate<'_>| Ok(0.0),
         observe: &mut |_: &FitEvent| (),

@@ -110,6 +110,7 @@ fn equals(images: &[f32], golden: &Case, settings: &TrainSettings) {
         key: Key::of_bytes(b"golden"),
     };
     let mut around = Surroundings {
+        processor: Processor::cpu(),
         folder: folder.path(),
         evaluate: &mut |_: &Evaluate<'_>| Ok(0.0),
         observe: &mut |event: &FitEvent| {
@@ -157,6 +158,7 @@ fn a_backbone_trains_and_its_checkpoint_fills_a_fresh_one() {
     };
     let mut losses = Vec::new();
     let mut around = Surroundings {
+        processor: Processor::cpu(),
         folder: folder.path(),
         evaluate: &mut |_: &Evaluate<'_>| Ok(0.0),
         observe: &mut |event: &FitEvent| {

@@ -225,6 +225,12 @@ impl Tape {
         if let Some(y) = self.dry(shape.multiply_adds(), shape.batch * shape.out_image(), &dims)? {
             return Ok(Open::plain(&y));
         }
+        if self.is_composed() {
+            let [rows, columns] = shape.around();
+            let padded = self.pad(&x.y, rows, columns)?;
+            let conv = Conv { padding: 0, ..conv.clone() };
+            return Ok(Open::plain(&self.composed_conv_norm(params, &padded, &conv, norm, None, act)?));
+        }
         let packed = floats("depthwise", weight, |w| Ok(pack(w, channels)))?;
         let mut y = self.memory().dirty(shape.batch * shape.out_image());
         let folded = if self.is_training() { None } else { Some(norm.folded(params, channels)?) };

@@ -7,7 +7,7 @@ use super::{Back, Depthwise, LANES, Lane, Place, backward, forward, gather, pack
 use crate::learn::ops::conv::{Conv, channel_sums};
 use crate::learn::ops::simd::wide;
 use crate::learn::ops::tape::memory::{floats, take, tensor};
-use crate::learn::ops::{Flow, OpsError, ParamId, Params, Tape, Var};
+use crate::learn::ops::{Act, Flow, OpsError, ParamId, Params, Tape, Var};
 
 impl Depthwise {
     /// For an input `[b, h, w, c]` and a weight `[c, 1, kh, kw]`.
@@ -48,6 +48,16 @@ impl Depthwise {
         let pad =
             |size: usize, out: usize, reach: usize| ((out.max(1) - 1) * self.stride + reach).saturating_sub(size) / 2;
         self.padding = [pad(self.height, self.out_height, reach[0]), pad(self.width, self.out_width, reach[1])];
+    }
+
+    /// Zeros above and below a picture, and left and right of it.
+    pub(crate) fn around(&self) -> [[usize; 2]; 2] {
+        let sides = [(self.height, self.out_height), (self.width, self.out_width)];
+        [0, 1].map(|axis| {
+            let (from, to) = sides[axis];
+            let reach = (to.max(1) - 1) * self.stride + self.dilation * (self.kernel[axis] - 1) + 1;
+            [self.padding[axis], reach.saturating_sub(self.padding[axis] + from)]
+        })
     }
 
     /// Shape of the output.
@@ -108,6 +118,9 @@ impl Tape {
         let shape = Depthwise::new(conv, x.dims(), weight.dims())?;
         if let Some(y) = self.dry(shape.multiply_adds(), shape.batch * shape.in_image(), &shape.out_dims())? {
             return Ok(y);
+        }
+        if self.is_composed() {
+            return self.composed_conv2d(params, x, conv, None, bias, Act::None);
         }
         let channels = shape.channels;
         let shift = match bias {

@@ -117,7 +117,7 @@ impl Tape {
         act: Act,
     ) -> Result<Open, OpsError> {
         self.reach(conv.weight);
-        if !self.is_training() {
+        if !self.is_training() || self.is_composed() {
             return Ok(Open::plain(&self.conv_norm(params, x, conv, norm, None, act)?));
         }
         let weight = params.get(conv.weight).clone();
@@ -164,6 +164,9 @@ impl Tape {
         }
         if x.is_plain() && residual.is_none() {
             return Ok(x.y);
+        }
+        if self.is_composed() {
+            return self.composed_sum(&x.y, residual, Act::None);
         }
         let (channels, len) = (x.affine.scale.len(), x.y.peek().elem_count());
         if let Some(z) = self.dry(0, 0, &dims)? {

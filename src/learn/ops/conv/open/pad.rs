@@ -18,6 +18,9 @@ impl Tape {
         if let Some(y) = self.dry(0, 0, &dims)? {
             return Ok(y);
         }
+        if self.is_composed() {
+            return self.composed_pad(x, rows, columns);
+        }
         let (image, padded) = ((h * w * c).max(1), (height * width * c).max(1));
         let start = move |row: usize| ((rows[0] + row) * width + columns[0]) * c;
         let mut y = self.memory().dirty(b * height * width * c);

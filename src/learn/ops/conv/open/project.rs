@@ -63,7 +63,7 @@ struct Task {
 }
 
 impl Tape {
-    /// `norm(conv(gate(x))) + residual` for a 1×1 convolution of the open `x` `[b, h, w, c]`: `[b, h, w, o]`. `gate` is
+    /// `norm(conv(squeeze(x))) + residual` for a 1×1 convolution of the open `x` `[b, h, w, c]`: `[b, h, w, o]`. `squeeze` is
     /// squeeze-and-excite (Hu et al. 2017).
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl Tape {
         &mut self,
         params: &Params,
         x: Open,
-        gate: Option<&Squeeze>,
+        squeeze: Option<&Squeeze>,
         conv: &Conv,
         norm: &Norm,
         residual: Option<&Var>,
@@ -84,11 +84,15 @@ impl Tape {
         if let Some(residual) = residual.filter(|r| r.dims() != dims) {
             return Err(OpsError::shape("conv_close", format!("a residual of shape {dims:?}"), residual.dims()));
         }
-        let gate = gate.map(|gate| gate.weights(params, sizes.wide)).transpose()?;
+        let gate = squeeze.map(|squeeze| squeeze.weights(params, sizes.wide)).transpose()?;
         let gates = gate.as_ref().map_or(0, |gate| sizes.batch * 2 * sizes.wide * gate.hidden);
         let (pixels, out) = (sizes.batch * sizes.plane, sizes.batch * sizes.plane * sizes.out);
         if let Some(y) = self.dry(pixels * sizes.wide * sizes.out + gates, 2 * out, &dims)? {
             return Ok(y);
+        }
+        if self.is_composed() {
+            let gated = squeeze.map(|squeeze| self.composed_squeeze_excite(params, &x.y, squeeze)).transpose()?;
+            return self.composed_conv_norm(params, gated.as_ref().unwrap_or(&x.y), conv, norm, residual, Act::None);
         }
         let memory = self.memory().clone();
         let folded = if self.is_training() { None } else { Some(norm.folded(params, sizes.out)?) };
