@@ -34,6 +34,8 @@ pub struct Apart {
     pub gradient: (String, f64),
     /// What nine in ten gradients keep within. A ReLU whose sign is decided by rounding moves a few.
     pub gradients: f64,
+    /// The depth whose nearest gradient is farthest, so at every depth one gradient keeps within this.
+    pub depth: (String, f64),
     /// The running statistic that is worst after three steps; nothing where the family has no batch norm.
     pub running: Option<(String, f64)>,
 }
@@ -148,6 +150,23 @@ fn ranked(mut ours: Vec<(String, Tensor)>, rows: &Tensor) -> Vec<(String, f64)> 
     each
 }
 
+/// Where a tensor stands: its name up to the last number in it, `layers.0.blocks.1` of `layers.0.blocks.1.norm1.weight`.
+fn depth(name: &str) -> String {
+    let words: Vec<&str> = name.split('.').collect();
+    let number = words.iter().rposition(|word| word.parse::<usize>().is_ok());
+    words[..=number.unwrap_or(0)].join(".")
+}
+
+/// Of each depth the nearest gradient; the worst of those.
+fn worst_depth(gradients: &[(String, f64)]) -> (String, f64) {
+    let mut nearest = HashMap::new();
+    for (name, apart) in gradients {
+        let least = nearest.entry(depth(name)).or_insert(*apart);
+        *least = apart.min(*least);
+    }
+    nearest.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).expect("a gradient")
+}
+
 /// Runs a case and compares it with PyTorch's numbers.
 pub fn measure(case: &Case) -> Apart {
     let file = folder().join(format!("{}-{}.safetensors", case.name, case.pool));
@@ -184,5 +203,12 @@ pub fn measure(case: &Case) -> Apart {
     let buffers = buffers.map(|(_, name, tensor, _)| (name.to_owned(), tensor.clone())).collect();
     let running = golden.get("running").map(|rows| ranked(buffers, rows)[0].clone());
     let usual = gradients[gradients.len() / 10].1;
-    Apart { evaluation, training, gradient: gradients[0].clone(), gradients: usual, running }
+    Apart {
+        evaluation,
+        training,
+        gradient: gradients[0].clone(),
+        gradients: usual,
+        depth: worst_depth(&gradients),
+        running,
+    }
 }

@@ -86,6 +86,20 @@ proptest! {
         check_conv(&x, &w, Geometry { stride, padding, dilation, groups }, &mut draws);
     }
 
+    /// Sizes for which Winograd's way is taken: with small weights and with large ones, and quads over the edge.
+    #[test]
+    fn convolution_by_quads(
+        (batch, height, width) in (8usize..12, 5usize..10, 5usize..10),
+        (channels, out) in (2usize..11, 2usize..11),
+        padding in 0usize..4,
+        seed in any::<u64>(),
+    ) {
+        let mut draws = Seed::new(seed).draws();
+        let x = Grid::random([batch, 16 * channels, height, width], &mut draws);
+        let w = Grid::random([16 * out, 16 * channels, 3, 3], &mut draws);
+        check_conv(&x, &w, Geometry { stride: 1, padding, dilation: 1, groups: 1 }, &mut draws);
+    }
+
     #[test]
     fn pooling_of_any_window(
         (height, width) in (1usize..12, 1usize..12),
@@ -133,6 +147,10 @@ fn convolution_across_the_cuts() {
         ([9, 12, 5, 4], [10, 12, 1, 1], 1, 0),
         ([1, 64, 50, 52], [3, 64, 3, 3], 1, 1),
         ([3, 192, 3, 2], [160, 192, 3, 3], 1, 1),
+        // Quads: strips of a picture with a rest, several pictures in a unit, pictures in groups with a rest.
+        ([2, 64, 41, 37], [48, 64, 3, 3], 1, 1),
+        ([19, 32, 5, 6], [32, 32, 3, 3], 1, 0),
+        ([9, 144, 12, 11], [128, 144, 3, 3], 1, 1),
     ];
     for (x, w, stride, padding) in cases {
         let (x, w) = (Grid::random(x, &mut draws), Grid::random(w, &mut draws));

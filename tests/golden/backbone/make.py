@@ -179,7 +179,8 @@ def make(name, pool, height, width):
     apart = lambda key: (length(golden[key] - rounded[key]) / numpy.maximum(length(golden[key]), floor(key))).max()
     worst = max((apart(key), key) for key in golden)
     # Where a sign is decided by rounding (a ReLU's), numbers of 32 bits mean nothing; another size has no such place.
-    advice = "  choose another size" if worst[0] > 1e-4 else ""
+    # Half of what the test allows; deep networks come near it by rounding alone.
+    advice = "  choose another size" if worst[0] > 5e-4 else ""
     print(f"{name} {pool} {height} {width}: 32 bits of precision leave {worst[0]:.1e} in {worst[1]}{advice}")
     save_file(golden, HERE / f"{name}-{pool}.safetensors")
 

@@ -11,6 +11,7 @@ use super::pack;
 use super::pass::{Back, Pass, Phase, tiles};
 use super::plan::{Plan, Unit, even};
 use super::tile::{Job, Over, Room, Row, WIDTH, products, room, sums};
+use super::winograd;
 use crate::learn::ops::tape::memory::Memory;
 
 /// Where the input's gradient goes.
@@ -58,6 +59,9 @@ pub(crate) fn backward<G: Fn(usize, usize, &mut [f32]) + Sync>(
     dx: InputGradient<'_>,
     gradient: &G,
 ) -> Vec<f32> {
+    if winograd::fits(plan) {
+        return winograd::backward(plan, memory, x, w, dx, gradient);
+    }
     let back = Back::new(plan, !matches!(dx, InputGradient::Unwanted));
     let packed = back.phases.iter().map(|phase| pack::backward(plan, memory, w, &phase.pass.taps)).collect();
     let (fresh, dx) = match dx {
@@ -255,7 +259,7 @@ impl<G: Fn(usize, usize, &mut [f32]) + Sync> Common<'_, G> {
 }
 
 /// The sum of some accumulators, in their order.
-fn add_up(memory: &Memory, mut parts: Vec<Vec<f32>>) -> Vec<f32> {
+pub(super) fn add_up(memory: &Memory, mut parts: Vec<Vec<f32>>) -> Vec<f32> {
     let others = parts.split_off(1.min(parts.len()));
     let mut total = parts.pop().unwrap_or_default();
     const BLOCK: usize = 1 << 12;

@@ -9,6 +9,7 @@ use super::pack;
 use super::pass::{Pass, tiles};
 use super::plan::{Plan, Unit};
 use super::tile::{Job, Room, WIDTH, room, sums};
+use super::winograd;
 use crate::learn::ops::tape::memory::Memory;
 
 /// A source that a pass reads: the picture itself, or a copy with zeros around.
@@ -65,6 +66,9 @@ pub(crate) fn forward<S: Send>(
     y: &mut [f32],
     finish: impl Fn(usize, &mut [f32]) -> S + Sync,
 ) -> Vec<S> {
+    if winograd::fits(plan) {
+        return winograd::forward(plan, memory, x, w, y, finish);
+    }
     let pass = Pass::forward(plan, line(plan));
     let (packed, room) = (pack::forward(plan, memory, w, &pass.taps), room());
     let mut jobs = Vec::new();

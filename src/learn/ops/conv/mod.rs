@@ -16,6 +16,7 @@ mod pass;
 mod plan;
 mod standard;
 pub(super) mod tile;
+mod winograd;
 
 use candle_core::Tensor;
 use rayon::prelude::*;

@@ -1,0 +1,458 @@
+//! Convolutions of 3x3 weights with stride 1 by Winograd's minimal filtering, F(2x2, 3x3) (Lavin and Gray, arXiv 1509.09308).
+//!
+//! A *quad* of 2 x 2 output pixels sees a *field* of 4 x 4 input pixels. In the transformed space of 16 values a convolution is,
+//! for each value, a product of matrices `quads × channels`: 16 multiplications for each pair of channels instead of 36, and so in
+//! all three products of a training step. Sums there are of the same few terms, so the rounding stays that of the plain way.
+//! Work goes by *groups* of units whose transformed values exist together: with small weights a group is one unit that stays
+//! in the cache, and the groups are the tasks; with large ones it is some pictures, and the 16 values and their panels are the
+//! tasks, so that each weight is read once for many pictures.
+
+mod transform;
+
+use rayon::prelude::*;
+
+use self::transform::{Grid, LANES, Spread, VALUES};
+use super::backward::InputGradient;
+use super::pack;
+use super::pass::tiles;
+use super::plan::{Plan, Unit, even};
+use super::tile::{Job, Over, Row, Tile, WIDTH, products, room, sums};
+use crate::learn::ops::tape::memory::Memory;
+
+/// Floats of weights up to which a group is one unit.
+const SMALL: usize = 1 << 14;
+/// Floats of one transformed value of such a group, of input and output together.
+const CACHED: usize = 1 << 13;
+/// The same of a group of pictures.
+const KEPT: usize = 1 << 16;
+/// Accumulators of small weights' gradients at most.
+const SUMS: usize = 8;
+/// Quads of a batch from which on transformed weights pay.
+const FEWEST: usize = 32;
+/// The nine weights of a filter in their order.
+const TAPS: [usize; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+
+/// Whether this is the way for a convolution.
+pub(super) fn fits(plan: &Plan) -> bool {
+    let quads = plan.out_height.div_ceil(2) * plan.out_width.div_ceil(2);
+    plan.kernel == [3, 3]
+        && [plan.stride, plan.dilation, plan.groups] == [1; 3]
+        && [plan.channels, plan.out_channels].iter().all(|c| *c >= WIDTH && c.is_multiple_of(LANES))
+        && plan.batch * quads >= FEWEST
+        // Quads over the edge cost, too.
+        && quads * VALUES * 5 < plan.out_pixels() * 9 * 4
+}
+
+/// `y = conv(x, w)`, as the plain forward pass has it.
+pub(super) fn forward<S: Send>(
+    plan: &Plan,
+    memory: &Memory,
+    x: &[f32],
+    w: &[f32],
+    y: &mut [f32],
+    finish: impl Fn(usize, &mut [f32]) -> S + Sync,
+) -> Vec<S> {
+    let frame = Frame::new(plan, memory);
+    let weights = frame.weights(w, Side::Out);
+    let mut rest = y;
+    let mut place = 0;
+    let mut groups = Vec::new();
+    for units in frame.groups() {
+        let mut jobs = Vec::new();
+        for unit in units {
+            let len = unit.images * frame.height(unit) * plan.out_row();
+            let (here, after) = rest.split_at_mut(len);
+            jobs.push((unit, place, here));
+            (rest, place) = (after, place + len);
+        }
+        groups.push(jobs);
+    }
+    let small = frame.is_small();
+    let group = |jobs| frame.forward(jobs, !small, x, &weights, &finish);
+    let seen: Vec<Vec<S>> = if small {
+        groups.into_par_iter().with_max_len(1).map(group).collect()
+    } else {
+        groups.into_iter().map(group).collect()
+    };
+    memory.give(weights);
+    seen.into_iter().flatten().collect()
+}
+
+/// The gradient of the weight, and of the input where wanted, as the plain way back has them.
+pub(super) fn backward<G: Fn(usize, usize, &mut [f32]) + Sync>(
+    plan: &Plan,
+    memory: &Memory,
+    x: &[f32],
+    w: &[f32],
+    dx: InputGradient<'_>,
+    gradient: &G,
+) -> Vec<f32> {
+    let frame = Frame::new(plan, memory);
+    let (fresh, dx) = match dx {
+        InputGradient::Unwanted => (true, None),
+        InputGradient::Fresh(dx) => (true, Some(dx)),
+        InputGradient::Added(dx) => (false, Some(dx)),
+    };
+    let weights = if dx.is_some() { frame.weights(w, Side::In) } else { Vec::new() };
+    let back = Back { frame: &frame, x, gradient, weights: &weights, fresh };
+    let total = if frame.is_small() { back.by_pictures(dx) } else { back.by_values(dx) };
+    let dw = frame.weights_back(&total);
+    memory.give(total);
+    memory.give(weights);
+    dw
+}
+
+/// Which channels the panels of weights are over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Out,
+    In,
+}
+
+/// The quads of a convolution.
+struct Frame<'a> {
+    plan: &'a Plan,
+    memory: &'a Memory,
+    /// Rows and columns of quads of a picture.
+    rows: usize,
+    cols: usize,
+}
+
+impl<'a> Frame<'a> {
+    fn new(plan: &'a Plan, memory: &'a Memory) -> Frame<'a> {
+        Frame { plan, memory, rows: plan.out_height.div_ceil(2), cols: plan.out_width.div_ceil(2) }
+    }
+
+    fn is_small(&self) -> bool {
+        self.plan.channels * self.plan.out_channels <= SMALL
+    }
+
+    /// Units, whose rows are rows of quads, in groups, in the output's order.
+    fn groups(&self) -> Vec<Vec<Unit>> {
+        let (plan, image) = (self.plan, self.rows * self.cols);
+        let floats = plan.channels + plan.out_channels;
+        let whole = |first: usize, count: usize| Unit { image: first, images: count, row: 0, rows: self.rows };
+        let batch = |each: usize| (0..plan.batch).step_by(each).map(move |at| (at, each.min(plan.batch - at)));
+        if !self.is_small() {
+            let each = even(plan.batch, KEPT / (image * floats).max(1));
+            return batch(each).map(|(at, count)| (at..at + count).map(|at| whole(at, 1)).collect()).collect();
+        }
+        let quads = (CACHED / floats).max(1);
+        if quads >= image {
+            let each = even(plan.batch, quads / image);
+            return batch(each).map(|(at, count)| vec![whole(at, count)]).collect();
+        }
+        let rows = even(self.rows, quads / self.cols);
+        let strips = |image| {
+            let rows = (0..self.rows).step_by(rows).map(move |row| (row, rows.min(self.rows - row)));
+            rows.map(move |(row, rows)| vec![Unit { image, images: 1, row, rows }])
+        };
+        (0..plan.batch).flat_map(strips).collect()
+    }
+
+    fn quads(&self, unit: Unit) -> usize {
+        unit.images * unit.rows * self.cols
+    }
+
+    /// Rows of output pixels of a unit's pictures.
+    fn height(&self, unit: Unit) -> usize {
+        (2 * (unit.row + unit.rows)).min(self.plan.out_height) - 2 * unit.row
+    }
+
+    /// The grid of one picture of a unit, of pixels of so many channels, and `around` pixels on each side.
+    fn grid(&self, unit: Unit, channels: usize, around: usize) -> Grid {
+        Grid { rows: unit.rows, cols: self.cols, channels, line: 2 * (self.cols + around) * channels }
+    }
+
+    /// Panels `[panels, VALUES, depth, WIDTH]` of transformed weights.
+    fn weights(&self, w: &[f32], side: Side) -> Vec<f32> {
+        let plan = self.plan;
+        let (over, depth) = match side {
+            Side::Out => (plan.out_channels, plan.channels),
+            Side::In => (plan.channels, plan.out_channels),
+        };
+        let mut all = self.memory.dirty(over.div_ceil(WIDTH) * VALUES * depth * WIDTH);
+        all.par_chunks_exact_mut(VALUES * depth * WIDTH).enumerate().for_each(|(at, panel)| {
+            let mut taps = self.memory.dirty(9 * depth * WIDTH);
+            match side {
+                Side::Out => pack::forward_panel(plan, w, &TAPS, at, &mut taps),
+                Side::In => pack::backward_panel(plan, w, &TAPS, at, &mut taps),
+            }
+            transform::filters(depth, &taps, panel);
+            self.memory.give(taps);
+        });
+        all
+    }
+
+    /// Sums `[panels, VALUES, c, WIDTH]` → the gradient `[o, c, 3, 3]`.
+    fn weights_back(&self, total: &[f32]) -> Vec<f32> {
+        let (plan, depth) = (self.plan, self.plan.channels);
+        let mut dw = vec![0.0; plan.out_channels * depth * 9];
+        let panels = dw.par_chunks_mut(WIDTH * depth * 9).zip(total.par_chunks_exact(VALUES * depth * WIDTH));
+        panels.for_each(|(dw, panel)| {
+            let mut taps = self.memory.dirty(9 * depth * WIDTH);
+            transform::filters_back(depth, panel, &mut taps);
+            pack::unpack_panel(plan, &taps, &TAPS, dw);
+            self.memory.give(taps);
+        });
+        dw
+    }
+
+    /// `Bᵀ d B` of a unit's fields.
+    fn fields(&self, unit: Unit, x: &[f32], outs: &mut [&mut [f32]]) {
+        let (plan, channels) = (self.plan, self.plan.channels);
+        let grid = self.grid(unit, channels, 1);
+        let (row, left) = (plan.width * channels, plan.padding * channels);
+        let mut strip = self.memory.dirty((2 * unit.rows + 2) * grid.line);
+        for image in 0..unit.images {
+            for (at, strip) in strip.chunks_exact_mut(grid.line).enumerate() {
+                let down = (2 * unit.row + at).checked_sub(plan.padding).filter(|down| *down < plan.height);
+                let Some(down) = down else {
+                    strip.fill(0.0);
+                    continue;
+                };
+                strip[..left].fill(0.0);
+                let inner = row.min(grid.line - left);
+                strip[left..][..inner]
+                    .copy_from_slice(&x[(unit.image + image) * plan.in_image() + down * row..][..inner]);
+                strip[left + inner..].fill(0.0);
+            }
+            transform::fields(grid, &strip, &mut of_image(outs, image * unit.rows * self.cols * channels));
+        }
+        self.memory.give(strip);
+    }
+
+    /// Products of transformed values `[VALUES, quads, depth]` with panels of weights: `[VALUES, panels, quads, WIDTH]`.
+    fn multiply(&self, parallel: bool, values: &[f32], depth: usize, over: usize, weights: &[f32]) -> Vec<f32> {
+        let quads = values.len() / VALUES / depth;
+        let panels = over.div_ceil(WIDTH);
+        let tiles = self.tiles(quads, depth);
+        let mut out = self.memory.dirty(VALUES * panels * quads * WIDTH);
+        let tasks: Vec<_> = out.chunks_exact_mut(quads * WIDTH).enumerate().collect();
+        each(parallel, tasks, |(at, out)| {
+            let (value, panel) = (at / panels, at % panels);
+            let job = Job { runs: &[0], run: depth, steps: [depth, WIDTH], width: WIDTH, add: false };
+            let weights = &weights[(panel * VALUES + value) * depth * WIDTH..][..depth * WIDTH];
+            sums(job, &tiles, [0, 0], &values[value * quads * depth..][..quads * depth], weights, out);
+        });
+        out
+    }
+
+    fn tiles(&self, quads: usize, depth: usize) -> Vec<Tile> {
+        tiles([[0, 0]].into_iter(), quads, [depth, WIDTH], room())
+    }
+
+    /// The outputs of a group, whose units are given with their places and their part of `y`.
+    fn forward<S: Send>(
+        &self,
+        jobs: Vec<(Unit, usize, &mut [f32])>,
+        parallel: bool,
+        x: &[f32],
+        weights: &[f32],
+        finish: &(impl Fn(usize, &mut [f32]) -> S + Sync),
+    ) -> Vec<S> {
+        let plan = self.plan;
+        let units: Vec<Unit> = jobs.iter().map(|(unit, ..)| *unit).collect();
+        let firsts = self.firsts(&units);
+        let quads = firsts[units.len()];
+        let mut fields = self.memory.dirty(VALUES * quads * plan.channels);
+        let parts = self.parts(&units, plan.channels, &mut fields);
+        each(parallel, units.iter().zip(parts).collect(), |(unit, mut outs)| self.fields(*unit, x, &mut outs));
+        let products = self.multiply(parallel, &fields, plan.channels, plan.out_channels, weights);
+        self.memory.give(fields);
+        let one = |((unit, place, y), first): ((Unit, usize, &mut [f32]), &usize)| {
+            let grid = Grid { line: plan.out_row(), ..self.grid(unit, plan.out_channels, 0) };
+            let height = self.height(unit);
+            for (image, y) in y.chunks_exact_mut(height * plan.out_row()).enumerate() {
+                let first = first + image * unit.rows * self.cols;
+                transform::pixels(grid, Spread { values: &products, quads, first }, [height, plan.out_width], y);
+            }
+            finish(place, y)
+        };
+        let seen = if parallel {
+            jobs.into_par_iter().zip(&firsts[..units.len()]).with_max_len(1).map(one).collect()
+        } else {
+            jobs.into_iter().zip(&firsts).map(one).collect()
+        };
+        self.memory.give(products);
+        seen
+    }
+
+    /// The first quad of each unit, and the number of all.
+    fn firsts(&self, units: &[Unit]) -> Vec<usize> {
+        let mut firsts = vec![0];
+        for unit in units {
+            firsts.push(firsts[firsts.len() - 1] + self.quads(*unit));
+        }
+        firsts
+    }
+
+    /// Each unit's part of each transformed value of `[VALUES, quads, channels]`.
+    fn parts<'v>(&self, units: &[Unit], channels: usize, values: &'v mut [f32]) -> Vec<Vec<&'v mut [f32]>> {
+        let mut parts: Vec<Vec<&mut [f32]>> = units.iter().map(|_| Vec::with_capacity(VALUES)).collect();
+        let one = values.len() / VALUES;
+        for mut rest in values.chunks_exact_mut(one) {
+            for (unit, part) in units.iter().zip(&mut parts) {
+                let (here, after) = std::mem::take(&mut rest).split_at_mut(self.quads(*unit) * channels);
+                part.push(here);
+                rest = after;
+            }
+        }
+        parts
+    }
+}
+
+/// What all groups of a way back share.
+struct Back<'a, G> {
+    frame: &'a Frame<'a>,
+    x: &'a [f32],
+    gradient: &'a G,
+    weights: &'a [f32],
+    fresh: bool,
+}
+
+impl<G: Fn(usize, usize, &mut [f32]) + Sync> Back<'_, G> {
+    fn sums(&self) -> usize {
+        let plan = self.frame.plan;
+        plan.out_channels.div_ceil(WIDTH) * VALUES * plan.channels * WIDTH
+    }
+
+    /// Small weights: a task has some pictures, and an accumulator.
+    fn by_pictures(&self, dx: Option<&mut [f32]>) -> Vec<f32> {
+        let Frame { plan, memory, .. } = *self.frame;
+        let groups = self.frame.groups();
+        let images = plan.batch.div_ceil(SUMS).next_multiple_of(groups[0][0].images);
+        let mut dx: Vec<Option<&mut [f32]>> = match dx {
+            None => (0..plan.batch.div_ceil(images)).map(|_| None).collect(),
+            Some(dx) => dx.chunks_mut(images * plan.in_image()).map(Some).collect(),
+        };
+        let task = |(task, dx): (usize, &mut Option<&mut [f32]>)| {
+            let mut total = memory.dirty(self.sums());
+            let mine = groups.iter().flatten().filter(|unit| unit.image / images == task);
+            for (at, unit) in mine.enumerate() {
+                let here = dx.as_mut().map(|dx| {
+                    &mut dx[(unit.image - task * images) * plan.in_image()..][..unit.images * plan.in_image()]
+                });
+                self.group(vec![(*unit, here)], false, at > 0, &mut total);
+            }
+            total
+        };
+        let parts = dx.par_iter_mut().with_max_len(1).enumerate().map(task).collect();
+        super::backward::add_up(memory, parts)
+    }
+
+    /// Large weights: one group after the other, within which values and panels are the tasks.
+    fn by_values(&self, mut dx: Option<&mut [f32]>) -> Vec<f32> {
+        let mut total = self.frame.memory.dirty(self.sums());
+        let image = self.frame.plan.in_image();
+        for (at, units) in self.frame.groups().into_iter().enumerate() {
+            let jobs = match dx.as_mut() {
+                None => units.into_iter().map(|unit| (unit, None)).collect(),
+                Some(dx) => {
+                    let parts = dx[units[0].image * image..].chunks_mut(image);
+                    units.into_iter().zip(parts.map(Some)).collect()
+                }
+            };
+            self.group(jobs, true, at > 0, &mut total);
+        }
+        total
+    }
+
+    /// A group's part of the weights' gradient, and of the input's, for which each unit has its pictures' part.
+    fn group(&self, mut jobs: Vec<(Unit, Option<&mut [f32]>)>, parallel: bool, add: bool, total: &mut [f32]) {
+        let Frame { plan, memory, .. } = *self.frame;
+        let units: Vec<Unit> = jobs.iter().map(|(unit, _)| *unit).collect();
+        let firsts = self.frame.firsts(&units);
+        let quads = firsts[units.len()];
+        let (mut fields, mut back) = (
+            memory.dirty(VALUES * quads * plan.channels),
+            // The last panel reads a whole width.
+            memory.dirty(VALUES * quads * plan.out_channels + WIDTH),
+        );
+        let end = VALUES * quads * plan.out_channels;
+        back[end..].fill(0.0);
+        let parts = self.frame.parts(&units, plan.channels, &mut fields);
+        let parts = parts.into_iter().zip(self.frame.parts(&units, plan.out_channels, &mut back[..end]));
+        each(parallel, units.iter().zip(parts).collect(), |(unit, (mut fields, mut back))| {
+            self.frame.fields(*unit, self.x, &mut fields);
+            self.quads(*unit, &mut back);
+        });
+        let tasks: Vec<_> = total.chunks_exact_mut(plan.channels * WIDTH).enumerate().collect();
+        let row = [Row { from: 0, to: 0, len: quads }];
+        each(parallel, tasks, |(at, total)| {
+            let (panel, value) = (at / VALUES, at % VALUES);
+            let steps = [plan.channels, plan.out_channels];
+            let over = Over { rows: &row, at: [0, panel * WIDTH], steps, values: plan.channels, add };
+            let fields = &fields[value * quads * plan.channels..][..quads * plan.channels];
+            products(over, fields, &back[value * quads * plan.out_channels..], total);
+        });
+        memory.give(fields);
+        if jobs[0].1.is_some() {
+            let spread = self.frame.multiply(parallel, &back[..end], plan.out_channels, plan.channels, self.weights);
+            let tasks = jobs.iter_mut().zip(&firsts).collect();
+            each(parallel, tasks, |((unit, dx), first): (&mut (Unit, Option<&mut [f32]>), &usize)| {
+                if let Some(dx) = dx {
+                    self.onto(*unit, Spread { values: &spread, quads, first: *first }, dx);
+                }
+            });
+            memory.give(spread);
+        }
+        memory.give(back);
+    }
+
+    /// `A dY Aᵀ` of a unit's quads.
+    fn quads(&self, unit: Unit, outs: &mut [&mut [f32]]) {
+        let Frame { plan, memory, .. } = *self.frame;
+        let grid = self.frame.grid(unit, plan.out_channels, 0);
+        let mut strip = memory.dirty(2 * unit.rows * grid.line);
+        for image in 0..unit.images {
+            for (at, strip) in strip.chunks_exact_mut(grid.line).enumerate() {
+                let row = 2 * unit.row + at;
+                if row < plan.out_height {
+                    (self.gradient)(unit.image + image, row, &mut strip[..plan.out_row()]);
+                    strip[plan.out_row()..].fill(0.0);
+                } else {
+                    strip.fill(0.0);
+                }
+            }
+            let first = image * unit.rows * self.frame.cols * plan.out_channels;
+            transform::quads(grid, &strip, &mut of_image(outs, first));
+        }
+        memory.give(strip);
+    }
+
+    /// Adds `B dV Bᵀ` of a unit to its pictures' gradient, or, with a fresh one, begins it.
+    fn onto(&self, unit: Unit, spread: Spread<'_>, dx: &mut [f32]) {
+        let Frame { plan, memory, cols, .. } = *self.frame;
+        let (grid, row) = (self.frame.grid(unit, plan.channels, 1), plan.width * plan.channels);
+        let mut strip = memory.dirty((2 * unit.rows + 2) * grid.line);
+        let left = plan.padding * plan.channels;
+        let inner = row.min(grid.line - left);
+        for (image, dx) in dx.chunks_exact_mut(plan.in_image()).enumerate() {
+            if self.fresh && unit.row == 0 {
+                dx.fill(0.0);
+            }
+            strip.fill(0.0);
+            let spread = Spread { first: spread.first + image * unit.rows * cols, ..spread };
+            transform::onto_fields(grid, spread, &mut strip);
+            for (at, strip) in strip.chunks_exact(grid.line).enumerate() {
+                let down = (2 * unit.row + at).checked_sub(plan.padding).filter(|down| *down < plan.height);
+                if let Some(down) = down {
+                    let dx = &mut dx[down * row..][..inner];
+                    dx.iter_mut().zip(&strip[left..]).for_each(|(dx, value)| *dx += *value);
+                }
+            }
+        }
+        memory.give(strip);
+    }
+}
+
+/// The outputs from a place on.
+fn of_image<'a>(outs: &'a mut [&mut [f32]], first: usize) -> Vec<&'a mut [f32]> {
+    outs.iter_mut().map(|out| &mut out[first..]).collect()
+}
+
+/// Does something with each item, as tasks or one after the other.
+fn each<T: Send>(parallel: bool, items: Vec<T>, f: impl Fn(T) + Sync) {
+    if parallel { items.into_par_iter().with_max_len(1).for_each(&f) } else { items.into_iter().for_each(f) }
+}
