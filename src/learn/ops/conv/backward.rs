@@ -27,7 +27,7 @@ pub(crate) enum InputGradient<'a> {
 /// Floats of weights up to which pictures have accumulators of their own.
 const SMALL: usize = 1 << 18;
 /// Accumulators at most.
-const SUMS: usize = 8;
+pub(super) const SUMS: usize = 8;
 /// Output pixels between two passes over an accumulator: the gradient's lines of one panel fill half a first-level cache.
 const PIXELS: usize = 128;
 /// The same for large weights, which come from further away.
