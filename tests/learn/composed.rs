@@ -29,6 +29,10 @@ fn networks() -> Vec<(Settings, [usize; 2])> {
     ]
 }
 
+fn network_of(name: &str) -> (Settings, [usize; 2]) {
+    networks().into_iter().find(|(settings, _)| settings.name == name).expect("a network")
+}
+
 /// Embeddings, gradients and buffers after one step.
 struct Step {
     embeddings: Tensor,
@@ -45,10 +49,14 @@ fn pictures([h, w]: [usize; 2]) -> Tensor {
     Tensor::from_vec(drawn(3 * 3 * h * w, 2), (3, 3, h, w), &Device::Cpu).expect("pictures")
 }
 
-fn step(network: &dyn Network, params: &Params, tape: Tape, size: [usize; 2]) -> Step {
-    let (mut tape, mut params) = (tape, params.clone());
+fn step(network: &dyn Network, params: &Params, mut tape: Tape, size: [usize; 2]) -> Step {
+    step_on(network, params, &mut tape, size)
+}
+
+fn step_on(network: &dyn Network, params: &Params, tape: &mut Tape, size: [usize; 2]) -> Step {
+    let mut params = params.clone();
     tape.seed(Seed::new(9));
-    let y = network.forward(&params, &mut tape, &pictures(size)).expect("forward");
+    let y = network.forward(&params, tape, &pictures(size)).expect("forward");
     let dy = Tensor::from_vec(drawn(24, 3), (3, 8), &Device::Cpu).expect("dy");
     let grads = tape.backward(&y, &dy).expect("backward");
     tape.apply_updates(&mut params).expect("updates");
@@ -165,7 +173,7 @@ fn half_precision_stays_near() {
 
 #[test]
 fn composed_parts_that_are_computed_again_and_frozen_ones() {
-    let (settings, size) = networks().swap_remove(6);
+    let (settings, size) = network_of("convnext_atto");
     let (network, params) = stirred(&settings);
     let stem = |id: ParamId| network.layer(params.name(id)) == Layer::Stem;
     let tape = |again: bool, freeze: bool| {
@@ -182,6 +190,33 @@ fn composed_parts_that_are_computed_again_and_frozen_ones() {
     let frozen = step(network.as_ref(), &params, tape(false, true), size);
     for id in params.weights() {
         assert_eq!(frozen.grads.get(id).is_none(), stem(id), "{}", params.name(id));
+    }
+}
+
+#[test]
+fn each_step_has_its_own_parameters() {
+    let (settings, size) = network_of("convnext_atto");
+    let (network, first) = stirred(&settings);
+    let mut second = first.clone();
+    for id in first.weights() {
+        second.set(id, (first.get(id) * 1.1).expect("scaled")).expect("the same shape");
+    }
+    let after_another = |mut tape: Tape| {
+        step_on(network.as_ref(), &first, &mut tape, size);
+        step_on(network.as_ref(), &second, &mut tape, size)
+    };
+    let ours = after_another(Tape::train());
+    for again in [false, true] {
+        let mut tape = Tape::train().on(&Device::Cpu, None);
+        tape.compute_again(again);
+        let composed = after_another(tape);
+        let far = apart(&composed.embeddings, &ours.embeddings, 0.0);
+        assert!(far <= 1e-4, "computed again: {again}; embeddings {far:.1e}");
+        let largest = ours.grads.iter().map(|(_, g)| norm(&floats(g))).fold(0.0, f64::max);
+        for (id, g) in ours.grads.iter() {
+            let far = apart(composed.grads.get(id).expect("a gradient"), g, 1e-4 * largest);
+            assert!(far <= 1e-2, "computed again: {again}; {} {far:.1e}", first.name(id));
+        }
     }
 }
 

@@ -214,9 +214,11 @@ impl Tape {
         }
         let nodes = std::mem::take(&mut self.nodes);
         let mut flow = Flow::new(self, nodes.len());
-        self.begin();
         flow.values[last] = Some(dy.copy()?);
-        flow.walk(nodes)?;
+        let walked = flow.walk(nodes);
+        // Afterwards: parts that are computed again fetch these parameters on the way.
+        self.begin();
+        walked?;
         if flow.elsewhere.is_some() {
             for tensor in flow.params.values_mut().chain(flow.watched.values_mut()) {
                 *tensor = at_home(tensor)?;
