@@ -53,20 +53,11 @@ impl Geometry {
         let reach = |axis: usize| (self.to[axis] - 1) * self.stride + self.dilation * (self.kernel[axis] - 1) + 1;
         // What the transposed convolution lacks below and on the right: pixels that no window reached. candle adds
         // as many along both axes, so what one axis has too much is cut.
-        let lacking = [0, 1].map(|axis| (self.from[axis] + 2 * self.padding).saturating_sub(reach(axis)));
+        let lacking = [0, 1].map(|axis| self.from[axis] + 2 * self.padding - reach(axis));
         let out = lacking[0].max(lacking[1]);
         let part = |dy: &Tensor, w: &Tensor| -> Candle<Tensor> {
-            // One more pixel than the stride allows is nothing but zeros, which candle may refuse.
-            let dx = dy.conv_transpose2d(w, self.padding, out.min(self.stride - 1), self.stride, self.dilation)?;
-            let mut dx = dx;
-            for (axis, side) in self.from.into_iter().enumerate() {
-                let have = dx.dim(axis + 2)?;
-                dx = match have < side {
-                    true => dx.pad_with_zeros(axis + 2, 0, side - have)?,
-                    false => dx.narrow(axis + 2, 0, side)?,
-                };
-            }
-            Ok(dx)
+            let dx = dy.conv_transpose2d(w, self.padding, out, self.stride, self.dilation)?;
+            dx.narrow(2, 0, self.from[0])?.narrow(3, 0, self.from[1])
         };
         let dy = planes(dy)?;
         let dx = self.by_groups(&dy, |group, dy| part(&dy, &self.group_of(w, group)?))?;
@@ -98,7 +89,8 @@ impl Geometry {
     }
 }
 
-/// A depthwise convolution: for each place of the kernel the map, shifted there, times one number a channel.
+/// A depthwise convolution: for each place of the kernel the map, shifted there, times one number a channel. All in 32 bits,
+/// since it adds up in the type of its numbers.
 struct Shifts {
     geometry: Geometry,
     /// For each axis and place of the kernel, which padded pixels the outputs see there.
@@ -205,29 +197,25 @@ impl Tape {
         let place = self.place_of_composed()?.clone();
         let alone = geometry.groups > 1 && weight.dims()[0] == geometry.groups && weight.dims()[1] == 1;
         let shifts = alone.then(|| Shifts::new(geometry, &place)).transpose()?;
-        let (map, w) = (place.half(x.peek())?, place.half(weight.peek())?);
         let y = match &shifts {
-            Some(shifts) => shifts.forward(&map, &w)?,
-            None => geometry.forward(&map, &w)?,
+            Some(shifts) => place.half(&shifts.forward(&place.full(x.peek())?, &place.full(weight.peek())?)?)?,
+            None => geometry.forward(&place.half(x.peek())?, &place.half(weight.peek())?)?,
         };
         let (x, weight) = (x.clone(), weight.clone());
         Ok(self.record(y.detach(), |_| {
             move |dy: Tensor, flow: &mut Flow| {
-                let dy = place.half(&dy)?;
+                let dy = if shifts.is_some() { place.full(&dy)? } else { place.half(&dy)? };
                 if flow.wants(x.target()) {
-                    let w = place.half(weight.peek())?;
                     let dx = match &shifts {
-                        Some(shifts) => shifts.back(&dy, &w)?,
-                        None => geometry.back(&dy, &w)?,
+                        Some(shifts) => shifts.back(&dy, &place.full(weight.peek())?)?,
+                        None => geometry.back(&dy, &place.half(weight.peek())?)?,
                     };
                     flow.add(x.target(), dx.to_dtype(x.peek().dtype())?)?;
                 }
                 if flow.wants(weight.target()) {
-                    let x = place.half(x.peek())?;
                     let dw = match &shifts {
-                        // Sums over a whole batch.
-                        Some(shifts) => shifts.weight(&x.to_dtype(DType::F32)?, &dy.to_dtype(DType::F32)?)?,
-                        None => geometry.weight(&x, &dy)?,
+                        Some(shifts) => shifts.weight(&place.full(x.peek())?, &dy)?,
+                        None => geometry.weight(&place.half(x.peek())?, &dy)?,
                     };
                     flow.add(weight.target(), dw.to_dtype(DType::F32)?)?;
                 }
