@@ -64,6 +64,9 @@ impl Tape {
         if branch.dims() != dims {
             return Err(OpsError::shape("join", format!("a branch of shape {dims:?}"), branch.dims()));
         }
+        if let Some(gain) = gain.map(|gain| params.get(gain)).filter(|gain| gain.elem_count() != 1) {
+            return Err(OpsError::shape("join", "one gain", gain.dims()));
+        }
         if let Some(y) = self.dry(0, if gain.is_some() { len } else { 0 }, &dims)? {
             return Ok(y);
         }
@@ -72,10 +75,7 @@ impl Tape {
         }
         let by = match gain {
             None => 1.0,
-            Some(id) => floats("join", params.get(id), |gain| match gain {
-                [gain] => Ok(*gain),
-                _ => Err(OpsError::shape("join", "one gain", params.get(id).dims())),
-            })?,
+            Some(id) => floats("join", params.get(id), |gain| Ok(gain[0]))?,
         };
         let scale = factor * by;
         let mut y = self.memory().dirty(len);

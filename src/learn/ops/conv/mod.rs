@@ -96,16 +96,17 @@ impl Tape {
         let plan = Plan::new(conv, x.dims(), raw.dims())?;
         let (channels, image) = (plan.out_channels, plan.out_image());
         let kept = plan.batch * (plan.in_image() + if act == Act::None { 0 } else { image });
+        if let Some(bias) = bias.map(|id| params.get(id)).filter(|bias| bias.elem_count() != channels) {
+            return Err(OpsError::shape("conv2d", format!("a bias of {channels} floats"), bias.dims()));
+        }
+        let gain = standard.map(|standard| standard.gain(params, &raw)).transpose()?;
         if let Some(y) = self.dry(plan.multiply_adds(), kept, &plan.out_dims())? {
             return Ok(y);
         }
         if self.is_composed() {
             return self.composed_conv2d(params, x, conv, standard, bias, act);
         }
-        let standard = match standard {
-            None => None,
-            Some(standard) => Some((standard, standard.gain(params, &raw)?)),
-        };
+        let standard = standard.zip(gain);
         let weight = match &standard {
             None => raw.clone(),
             Some((standard, gain)) => standard.of(gain, &raw)?,
@@ -114,9 +115,6 @@ impl Tape {
             None => vec![0.0; channels],
             Some(id) => floats("conv2d", params.get(id), |b| Ok(b.to_vec()))?,
         };
-        if shift.len() != channels {
-            return Err(OpsError::shape("conv2d", format!("a bias of {channels} floats"), &[shift.len()]));
-        }
         let memory = self.memory().clone();
         let mut y = memory.dirty(plan.batch * image);
         floats("conv2d", x.peek(), |x| {

@@ -182,19 +182,23 @@ fn thirds(whole: &mut [f32], c: usize) -> [&mut [f32]; 3] {
 }
 
 impl Offsets {
-    /// `[3c]`.
-    fn read(&self, params: &Params, c: usize) -> Result<Vec<f32>, OpsError> {
-        let one = |id: ParamId, len: usize| {
-            let values = params.get(id).flatten_all()?.to_vec1::<f32>()?;
-            if values.len() == len {
-                Ok(values)
-            } else {
-                Err(OpsError::shape("window_attention", format!("a bias [{len}]"), params.get(id).dims()))
-            }
+    fn check(&self, params: &Params, c: usize) -> Result<(), OpsError> {
+        let one = |id: ParamId, len: usize| match params.get(id).elem_count() == len {
+            true => Ok(()),
+            false => Err(OpsError::shape("window_attention", format!("a bias [{len}]"), params.get(id).dims())),
         };
         match *self {
             Offsets::Joint(id) => one(id, 3 * c),
-            Offsets::QueryValue(query, value) => Ok([one(query, c)?, vec![0.0; c], one(value, c)?].concat()),
+            Offsets::QueryValue(query, value) => one(query, c).and_then(|()| one(value, c)),
+        }
+    }
+
+    /// `[3c]`.
+    fn read(&self, params: &Params, c: usize) -> Result<Vec<f32>, OpsError> {
+        let one = |id: ParamId| Ok::<_, OpsError>(params.get(id).flatten_all()?.to_vec1::<f32>()?);
+        match *self {
+            Offsets::Joint(id) => one(id),
+            Offsets::QueryValue(query, value) => Ok([one(query)?, vec![0.0; c], one(value)?].concat()),
         }
     }
 
@@ -242,6 +246,8 @@ impl Tape {
             return Err(OpsError::shape(op, format!("a table for {windows:?} on a map {h} × {w}"), table.dims()));
         }
         let (c, n) = (c3 / 3, windows.tokens());
+        offsets.check(params, c)?;
+        likeness.check(params, heads)?;
         let layout = Layout::new([h, w], windows);
         let count = b * layout.count[0] * layout.count[1];
         let dims = [b, h, w, c];
@@ -315,19 +321,25 @@ impl Tape {
 }
 
 impl Likeness {
+    fn check(&self, params: &Params, heads: usize) -> Result<(), OpsError> {
+        match *self {
+            Likeness::Cosine(id) if params.get(id).dims() != [heads, 1, 1] => {
+                Err(OpsError::shape("window_attention", format!("factors [{heads}, 1, 1]"), params.get(id).dims()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Each head's factor of scores, and its derivative by what is learned.
     fn scales(&self, params: &Params, d: usize, heads: usize) -> Result<(Vec<f32>, Vec<f32>), OpsError> {
         match *self {
             Likeness::Scaled => Ok((vec![1.0 / (d as f32).sqrt(); heads], Vec::new())),
-            Likeness::Cosine(id) if params.get(id).dims() == [heads, 1, 1] => {
+            Likeness::Cosine(id) => {
                 let logs = params.get(id).flatten_all()?.to_vec1::<f32>()?;
                 let scales: Vec<f32> = logs.iter().map(|log| log.min(GREATEST).exp()).collect();
                 let slope = |(log, scale): (&f32, &f32)| if *log <= GREATEST { *scale } else { 0.0 };
                 let slopes = logs.iter().zip(&scales).map(slope).collect();
                 Ok((scales, slopes))
-            }
-            Likeness::Cosine(id) => {
-                Err(OpsError::shape("window_attention", format!("factors [{heads}, 1, 1]"), params.get(id).dims()))
             }
         }
     }

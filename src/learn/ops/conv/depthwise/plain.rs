@@ -116,20 +116,20 @@ impl Tape {
         self.reach(conv.weight);
         let weight = params.get(conv.weight);
         let shape = Depthwise::new(conv, x.dims(), weight.dims())?;
+        let channels = shape.channels;
+        if let Some(bias) = bias.map(|id| params.get(id)).filter(|bias| bias.elem_count() != channels) {
+            return Err(OpsError::shape("depthwise", format!("a bias of {channels} floats"), bias.dims()));
+        }
         if let Some(y) = self.dry(shape.multiply_adds(), shape.batch * shape.in_image(), &shape.out_dims())? {
             return Ok(y);
         }
         if self.is_composed() {
             return self.composed_conv2d(params, x, conv, None, bias, Act::None);
         }
-        let channels = shape.channels;
         let shift = match bias {
             None => None,
             Some(id) => Some(floats("depthwise", params.get(id), |b| Ok(b.to_vec()))?),
         };
-        if let Some(shift) = shift.as_ref().filter(|shift| shift.len() != channels) {
-            return Err(OpsError::shape("depthwise", format!("a bias of {channels} floats"), &[shift.len()]));
-        }
         let packed = floats("depthwise", weight, |w| Ok(pack(w, channels)))?;
         let mut y = self.memory().dirty(shape.batch * shape.out_image());
         floats("depthwise", x.peek(), |x| {
