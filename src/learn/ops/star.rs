@@ -32,12 +32,6 @@ impl Tape {
     pub fn star_relu(&mut self, params: &Params, x: &Var, star: Option<&StarRelu>) -> Result<Var, OpsError> {
         let op = "star_relu";
         let star = star.copied();
-        let one = |id: ParamId| {
-            floats(op, params.get(id), |value| match value {
-                [value] => Ok(*value),
-                _ => Err(OpsError::shape(op, "a scale and a bias [1]", params.get(id).dims())),
-            })
-        };
         if let Some(StarRelu { scale, bias }) = star {
             self.reach(scale);
             self.reach(bias);
@@ -54,6 +48,7 @@ impl Tape {
         if self.is_composed() {
             return self.composed_star_relu(params, x, star);
         }
+        let one = |id: ParamId| floats(op, params.get(id), |value| Ok(value[0]));
         let (scale, bias) = match star {
             None => (1.0, 0.0),
             Some(StarRelu { scale, bias }) => (one(scale)?, one(bias)?),
