@@ -4,6 +4,8 @@
 mod composed;
 #[path = "learn/depthwise.rs"]
 mod depthwise;
+#[path = "learn/edges.rs"]
+mod edges;
 #[path = "learn/gates.rs"]
 mod gates;
 #[path = "learn/golden.rs"]

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Tensor};
 
-use super::{apply, pixels, pixels_mean};
+use super::{apply, pixels, pixels_mean, rectify};
 use crate::learn::ops::{Act, OpsError, ParamId, Params, Squeeze, StarRelu, Tape, Var};
 
 /// `x` times a gate `[b, c]` of its maps `[b, .., c]`.
@@ -136,7 +136,10 @@ impl Tape {
         slope: ParamId,
     ) -> Result<Var, OpsError> {
         let slope = self.parameter(params, slope)?;
-        self.formula(&[x, &slope], |x| x[0].relu()?.sub(&x[0].neg()?.relu()?.broadcast_mul(&x[1])?))
+        self.formula(&[x, &slope], |x| {
+            let above = x[0].gt(&x[0].zeros_like()?)?;
+            above.where_cond(&x[0], &x[0].broadcast_mul(&x[1])?)
+        })
     }
 
     /// [`Tape::star_relu`].
@@ -146,9 +149,9 @@ impl Tape {
         x: &Var,
         star: Option<StarRelu>,
     ) -> Result<Var, OpsError> {
-        let Some(StarRelu { scale, bias }) = star else { return self.formula(&[x], |x| x[0].relu()?.sqr()) };
+        let Some(StarRelu { scale, bias }) = star else { return self.formula(&[x], |x| rectify(&x[0])?.sqr()) };
         let [scale, bias] = self.parameters(params, [scale, bias])?;
-        self.formula(&[x, &scale, &bias], |x| x[0].relu()?.sqr()?.broadcast_mul(&x[1])?.broadcast_add(&x[2]))
+        self.formula(&[x, &scale, &bias], |x| rectify(&x[0])?.sqr()?.broadcast_mul(&x[1])?.broadcast_add(&x[2]))
     }
 
     /// [`Tape::beside`].

@@ -242,13 +242,23 @@ impl Tape {
 fn apply(act: Act, x: &Tensor) -> candle_core::Result<Tensor> {
     match act {
         Act::None => Ok(x.clone()),
-        Act::Relu => x.relu(),
+        Act::Relu => rectify(x),
         Act::Silu => x * candle_nn::ops::sigmoid(x)?,
         Act::Gelu => x.gelu_erf(),
         Act::QuickGelu => x * candle_nn::ops::sigmoid(&(x * 1.702)?)?,
         Act::GeluTanh => x.gelu(),
-        Act::Relu6 => x.relu()?.minimum(6.0),
+        Act::Relu6 => {
+            let x = rectify(x)?;
+            let most = x.ones_like()?.affine(6.0, 0.0)?;
+            x.ge(&most)?.where_cond(&most, &x)
+        }
     }
+}
+
+/// `max(x, 0)` as our kernels have it: without a slope at 0, and NaN stays NaN. candle's `relu` lets the gradient through at 0.
+fn rectify(x: &Tensor) -> candle_core::Result<Tensor> {
+    let zeros = x.zeros_like()?;
+    x.le(&zeros)?.where_cond(&zeros, x)
 }
 
 /// The mean over all pixels of maps `[b, .., c]`: `[b, c]`.

@@ -64,8 +64,14 @@ impl Cut {
     }
 }
 
+/// `later` where it is more or NaN, `so_far` elsewhere: the first of equal maxima counts, and takes the gradient.
+fn later_if_more(so_far: &Tensor, later: &Tensor) -> candle_core::Result<Tensor> {
+    let more = (later.gt(so_far)? + later.ne(later)?)?;
+    more.where_cond(later, so_far)
+}
+
 impl Tape {
-    /// [`Tape::max_pool`]; equal maxima share the gradient.
+    /// [`Tape::max_pool`].
     pub(in crate::learn::ops) fn composed_max_pool(
         &mut self,
         x: &Var,
@@ -74,7 +80,7 @@ impl Tape {
         to: [usize; 2],
     ) -> Result<Var, OpsError> {
         let cut = Cut::new(self, window, from, to)?;
-        self.formula(&[x], move |x| cut.folded(&x[0], f32::MIN, |a, b| a.maximum(b)))
+        self.formula(&[x], move |x| cut.folded(&x[0], f32::NEG_INFINITY, later_if_more))
     }
 
     /// [`Tape::avg_pool`]; `counts` are the pixels of each window that exist.
@@ -98,7 +104,14 @@ impl Tape {
 
     /// [`Tape::global_max`].
     pub(in crate::learn::ops) fn composed_global_max(&mut self, x: &Var) -> Result<Var, OpsError> {
-        self.formula(&[x], |x| pixels(&x[0])?.max(1))
+        self.formula(&[x], |x| {
+            let all = pixels(&x[0])?; // [b, n, c]
+            // The maximum's place has no gradient: one pixel takes it, where candle's `max` gives it to all that are equal.
+            let known = all.detach();
+            let infinite = (known.ones_like()? * f64::INFINITY)?;
+            let at = known.ne(&known)?.where_cond(&infinite, &known)?.argmax_keepdim(1)?; // [b, 1, c]
+            all.gather(&at, 1)?.squeeze(1)
+        })
     }
 
     /// [`Tape::gem`].
