@@ -1,9 +1,11 @@
 //! Batch, layer and response norms.
 
+use std::sync::{Arc, OnceLock};
+
 use candle_core::Tensor;
 
 use super::{apply, pixels};
-use crate::learn::ops::norm::{LayerNorm, Norm, ResponseNorm};
+use crate::learn::ops::norm::{LayerNorm, Norm, ResponseNorm, check, check_count};
 use crate::learn::ops::{Act, OpsError, Params, Tape, Var};
 
 /// Mean and biased variance of each channel of rows `[n, c]`, `[1, c]` each.
@@ -31,10 +33,7 @@ impl Tape {
     ) -> Result<Var, OpsError> {
         let c = x.dims().last().copied().unwrap_or(0);
         for id in [norm.weight, norm.bias, norm.running_mean, norm.running_var] {
-            if params.get(id).elem_count() != c {
-                let expected = format!("{} channels", params.get(id).elem_count());
-                return Err(OpsError::shape("batch_norm", expected, x.dims()));
-            }
+            check(c, params.get(id).elem_count(), x.dims())?;
         }
         let eps = norm.eps;
         let place = self.place_of_composed()?.clone();
@@ -43,27 +42,24 @@ impl Tape {
                 let of = |id| Ok::<_, OpsError>(place.parameter(params, id)?.reshape((1, c))?);
                 Some([of(norm.running_mean)?, of(norm.running_var)?])
             }
-            true => {
-                let n = x.peek().elem_count() / c.max(1);
-                if n < 2 {
-                    let expected = "more than one value per channel while training (a larger batch or larger pictures)";
-                    return Err(OpsError::shape("batch_norm", expected, x.dims()));
-                }
-                let [mean, variance] = moments(&rows(&place.full(x.peek())?)?)?;
-                let unbiased = (variance * (n as f64 / (n - 1) as f64))?;
-                for (id, new) in [(norm.running_mean, mean), (norm.running_var, unbiased)] {
-                    let old = place.full(self.latest(params, id))?;
-                    let moved = ((&old * (1.0 - norm.momentum))? + (new.reshape(c)? * norm.momentum)?)?;
-                    self.update(id, moved.detach());
-                }
-                None
-            }
+            true => None,
         };
+        let n = x.peek().elem_count() / c.max(1);
+        if fixed.is_none() {
+            check_count(n, x.dims())?;
+        }
+        // What the forward pass finds, for the running statistics.
+        let seen: Arc<OnceLock<[Tensor; 2]>> = Arc::default();
+        let found = seen.clone();
         let [weight, bias] = self.parameters(params, [norm.weight, norm.bias])?;
         let f = move |x: &[Tensor]| {
             let flat = rows(&x[0])?;
             let [mean, variance] = match &fixed {
-                None => moments(&flat)?,
+                None => {
+                    let moments = moments(&flat)?;
+                    found.get_or_init(|| moments.each_ref().map(Tensor::detach));
+                    moments
+                }
                 Some(fixed) => fixed.clone(),
             };
             let scale = x[1].reshape((1, c))?.div(&(variance + eps)?.sqrt()?)?;
@@ -73,10 +69,19 @@ impl Tape {
                 Some(residual) => apply(act, &(y + residual)?),
             }
         };
-        match residual {
-            None => self.formula(&[x, &weight, &bias], f),
-            Some(residual) => self.formula(&[x, &weight, &bias, residual], f),
+        let y = match residual {
+            None => self.formula(&[x, &weight, &bias], f)?,
+            Some(residual) => self.formula(&[x, &weight, &bias, residual], f)?,
+        };
+        if let Some([mean, variance]) = seen.get() {
+            let unbiased = (variance * (n as f64 / (n - 1) as f64))?;
+            for (id, new) in [(norm.running_mean, mean), (norm.running_var, &unbiased)] {
+                let old = place.full(self.latest(params, id))?;
+                let moved = ((&old * (1.0 - norm.momentum))? + (new.reshape(c)? * norm.momentum)?)?;
+                self.update(id, moved.detach());
+            }
         }
+        Ok(y)
     }
 
     /// [`Tape::layer_norm`].

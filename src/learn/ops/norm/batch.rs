@@ -60,10 +60,7 @@ impl Norm {
             }
             count += piece.count;
         }
-        if count < 2 {
-            let expected = "more than one value per channel while training (a larger batch or larger pictures)";
-            return Err(OpsError::shape("batch_norm", expected, dims));
-        }
+        check_count(count, dims)?;
         let variance = |squares: f64| squares / count as f64;
         let mean: Vec<f32> = totals.iter().map(|t| t.0 as f32).collect();
         let inverse_std = totals.iter().map(|t| (1.0 / (variance(t.1) + self.eps).sqrt()) as f32).collect();
@@ -105,8 +102,18 @@ impl Norm {
     }
 }
 
-fn check(channels: usize, len: usize, dims: &[usize]) -> Result<(), OpsError> {
+/// A norm of `len` channels fits an input of shape `dims` with `channels`.
+pub(crate) fn check(channels: usize, len: usize, dims: &[usize]) -> Result<(), OpsError> {
     if channels == len { Ok(()) } else { Err(OpsError::shape("batch_norm", format!("{len} channels"), dims)) }
+}
+
+/// `count` values of each channel have a variance.
+pub(crate) fn check_count(count: usize, dims: &[usize]) -> Result<(), OpsError> {
+    if count > 1 {
+        return Ok(());
+    }
+    let expected = "more than one value per channel while training (a larger batch or larger pictures)";
+    Err(OpsError::shape("batch_norm", expected, dims))
 }
 
 impl Tape {
