@@ -15,7 +15,7 @@ use crate::learn::ops::{Act, Conv, Kind, Layer, LayerNorm, OpsError, ParamId, Pa
 
 /// One size of the family.
 #[derive(Clone, Copy, Debug)]
-pub struct Metaformer {
+pub struct Size {
     /// Blocks in each of the four stages.
     depths: [usize; 4],
     /// Channels of each stage.
@@ -24,12 +24,12 @@ pub struct Metaformer {
     attention: usize,
 }
 
-const S18: Metaformer = Metaformer { depths: [3, 3, 9, 3], dims: [64, 128, 320, 512], attention: 4 };
-const S36: Metaformer = Metaformer { depths: [3, 12, 18, 3], ..S18 };
-const M36: Metaformer = Metaformer { dims: [96, 192, 384, 576], ..S36 };
-const B36: Metaformer = Metaformer { dims: [128, 256, 512, 768], ..S36 };
+const S18: Size = Size { depths: [3, 3, 9, 3], dims: [64, 128, 320, 512], attention: 4 };
+const S36: Size = Size { depths: [3, 12, 18, 3], ..S18 };
+const M36: Size = Size { dims: [96, 192, 384, 576], ..S36 };
+const B36: Size = Size { dims: [128, 256, 512, 768], ..S36 };
 
-const fn row(name: &'static str, size: Metaformer) -> Preset {
+const fn row(name: &'static str, size: Size) -> Preset {
     Preset {
         name,
         config: Config::Metaformer(size),
@@ -40,8 +40,8 @@ const fn row(name: &'static str, size: Metaformer) -> Preset {
     }
 }
 
-const fn attentive(size: Metaformer) -> Metaformer {
-    Metaformer { attention: 2, ..size }
+const fn attentive(size: Size) -> Size {
+    Size { attention: 2, ..size }
 }
 
 /// timm's sizes.
@@ -118,7 +118,7 @@ enum Dense {
 }
 
 /// The network of one size.
-pub(super) fn build(size: &Metaformer, maker: &mut Maker<'_>) -> Result<Box<dyn Trunk>, OpsError> {
+pub(super) fn build(size: &Size, maker: &mut Maker<'_>) -> Result<Box<dyn Trunk>, OpsError> {
     let [first, .., last] = size.dims;
     let stem = (biased(maker, "stem.conv", [3, first, 7], [4, 2])?, scale_norm(maker, "stem.norm", first)?);
     let (mut stages, mut channels) = (Vec::new(), first);
@@ -181,13 +181,7 @@ fn star_relu(maker: &mut Maker<'_>, name: &str) -> Result<StarRelu, OpsError> {
     Ok(StarRelu { scale: each("scale", 1.0)?, bias: each("bias", 0.0)? })
 }
 
-fn block(
-    maker: &mut Maker<'_>,
-    size: &Metaformer,
-    stage: usize,
-    name: &str,
-    drop_path: f32,
-) -> Result<Block, OpsError> {
+fn block(maker: &mut Maker<'_>, size: &Size, stage: usize, name: &str, drop_path: f32) -> Result<Block, OpsError> {
     let (c, attentive) = (size.dims[stage], stage >= size.attention);
     let linear = |maker: &mut Maker<'_>, part: &str, inner: usize, out: usize| {
         maker.tensor(&format!("{name}.{part}.weight"), &[out, inner], Kind::Weight, DRAWN)

@@ -35,7 +35,7 @@ pub(super) enum Config {
     /// ConvNeXt and ConvNeXt V2.
     Convnext(convnext::Convnext),
     /// ConvFormer and CAFormer.
-    Metaformer(metaformer::Metaformer),
+    Metaformer(metaformer::Size),
     /// Residual networks.
     Resnet(resnet::Resnet),
     /// Networks without norms.
