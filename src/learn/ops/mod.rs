@@ -92,13 +92,43 @@ pub enum OpsError {
         "no device is named {0:?}; there are auto, cpu, cuda and cuda:1 (or another number), a card also with +f32"
     )]
     UnknownDevice(String),
+    /// A card has no memory left.
+    #[error(
+        "the card's memory is full; a smaller batch, checkpoint = true in [train], or TOJI_DEVICE=cpu needs less ({0})"
+    )]
+    Memory(candle_core::Error),
     /// candle refused.
     #[error(transparent)]
-    Candle(#[from] candle_core::Error),
+    Candle(candle_core::Error),
+}
+
+impl From<candle_core::Error> for OpsError {
+    fn from(error: candle_core::Error) -> OpsError {
+        let text = error.to_string();
+        // The names that CUDA's driver, cuBLAS and cuDNN have for it.
+        match ["OUT_OF_MEMORY", "ALLOC_FAILED"].iter().any(|name| text.contains(name)) {
+            true => OpsError::Memory(error),
+            false => OpsError::Candle(error),
+        }
+    }
 }
 
 impl OpsError {
     pub(crate) fn shape(op: &'static str, expected: impl Into<String>, got: &[usize]) -> OpsError {
         OpsError::Shape { op, expected: expected.into(), got: got.to_vec() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_card_is_told_with_what_helps() {
+        let driver = "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")";
+        let told = |text: &str| OpsError::from(candle_core::Error::Cuda(text.into()).bt()).to_string();
+        assert!(told(driver).starts_with("the card's memory is full; a smaller batch"), "{}", told(driver));
+        assert!(told("CublasError(CUBLAS_STATUS_ALLOC_FAILED)").contains("TOJI_DEVICE=cpu"));
+        assert!(told("DriverError(CUDA_ERROR_LAUNCH_FAILED)").starts_with("DriverError"));
     }
 }
