@@ -47,6 +47,7 @@ struct Line {
     batch: usize,
     step_bytes: u64,
     step_bytes_measured: Option<u64>,
+    processor: Option<String>,
     train_images_per_second: Option<f64>,
     eval_images_per_second: Option<f64>,
     mean: [f32; 3],
@@ -55,6 +56,15 @@ struct Line {
     input: usize,
     crop: f32,
     weights: String,
+}
+
+/// What was measured here.
+struct Measured {
+    /// What computed, in words.
+    processor: String,
+    speed: Speed,
+    /// Memory of a step, where the system tells.
+    bytes: Option<u64>,
 }
 
 /// Lists networks, or tells of one.
@@ -87,7 +97,7 @@ fn list(context: &Context, args: &Args) -> Result<(), Failure> {
         let size = args.size.map(|size| size as usize);
         let told = profile(preset.name, size).map_err(|error| Failure::failed(error.to_string()))?;
         if context.say.is_json() {
-            context.say.json(&line(&told, args, None, None));
+            context.say.json(&line(&told, args, None));
             continue;
         }
         if told.family() != family {
@@ -129,25 +139,30 @@ fn one(context: &Context, args: &Args, name: &str) -> Result<(), Failure> {
     let failed = |error: &dyn std::error::Error| Failure::failed(toji::session::brew::chain(error));
     let told = profile(name, args.size.map(|size| size as usize)).map_err(|error| failed(&error))?;
     let cancel = surroundings::stop_on_signals();
-    let (mut measured, mut bytes) = (None, None);
+    let mut measured = None;
     if !args.no_measure {
+        let processor = &context.around.processor;
+        if let Some(note) = processor.displaced() {
+            context.say.error(&format!("note: {}", plain(note)));
+        }
         context.say.at(&format!("measuring {name}"), 0, 0, "steps; ctrl+c stops");
         let mut memory = Vec::new();
         let mut observe = || memory.push(surroundings::memory());
         let clock = context.around.clock.as_ref();
-        let found =
-            speed(name, told.size, args.batch as usize, &context.around.processor, clock, &mut observe, &cancel);
+        let found = speed(name, told.size, args.batch as usize, processor, clock, &mut observe, &cancel);
         context.say.wipe();
-        measured = Some(found.map_err(|error| failed(error.as_ref()))?);
-        // Without the weights, which were there before; they are added so that both numbers mean the same.
-        bytes = match memory.as_slice() {
-            [Some(before), Some(after)] => Some((after.peak - before.now) + told.weights_bytes()),
+        let speed = found.map_err(|error| failed(error.as_ref()))?;
+        // Without the weights, which were there before; they are added so that both numbers mean the same. What a step needs on a
+        // card is not this process's memory.
+        let bytes = match memory.as_slice() {
+            [Some(before), Some(after)] if processor.is_cpu() => Some((after.peak - before.now) + told.weights_bytes()),
             _ => None,
         };
+        measured = Some(Measured { processor: processor.name().to_owned(), speed, bytes });
     }
     let fetched = if args.fetch { Some(fetch(context, args, told.preset, &cancel)?) } else { None };
     if context.say.is_json() {
-        context.say.json(&line(&told, args, measured, bytes));
+        context.say.json(&line(&told, args, measured.as_ref()));
         if let Some((name, file)) = fetched {
             context.say.json(&serde_json::json!({ "weights": name, "file": file }));
         }
@@ -163,10 +178,11 @@ fn one(context: &Context, args: &Args, name: &str) -> Result<(), Failure> {
     let giga = told.multiply_adds as f64 / 1e9;
     say("work", format!("{giga:.2} G multiply-adds for a picture of {0} × {0} pixels", told.size));
     let estimate = mib(told.step_bytes(args.batch as usize));
+    let bytes = measured.as_ref().and_then(|measured| measured.bytes);
     let found = bytes.map(|bytes| format!("; {:.0} MiB measured", mib(bytes))).unwrap_or_default();
     say("a step's memory", format!("about {estimate:.0} MiB for {} pictures with AdamW{found}", args.batch));
-    if let Some(Speed { train, eval }) = measured {
-        say("speed here", format!("{train:.1} images per second in training, {eval:.1} in evaluation"));
+    if let Some(Measured { processor, speed: Speed { train, eval }, .. }) = measured {
+        say("speed here", format!("{train:.1} images per second in training, {eval:.1} in evaluation ({processor})"));
     }
     say("weights", default_weights(preset));
     say("made for", format!("{0} × {0} pixels, crop {1}, {2}", preset.input, preset.crop, preset.interpolation));
@@ -197,7 +213,7 @@ fn fetch(
     Ok((name, found.weights.display().to_string()))
 }
 
-fn line(told: &Profile, args: &Args, measured: Option<Speed>, bytes: Option<u64>) -> Line {
+fn line(told: &Profile, args: &Args, measured: Option<&Measured>) -> Line {
     let preset = told.preset;
     Line {
         name: preset.name,
@@ -208,9 +224,10 @@ fn line(told: &Profile, args: &Args, measured: Option<Speed>, bytes: Option<u64>
         multiply_adds: told.multiply_adds,
         batch: args.batch as usize,
         step_bytes: told.step_bytes(args.batch as usize),
-        step_bytes_measured: bytes,
-        train_images_per_second: measured.map(|speed| speed.train),
-        eval_images_per_second: measured.map(|speed| speed.eval),
+        step_bytes_measured: measured.and_then(|measured| measured.bytes),
+        processor: measured.map(|measured| measured.processor.clone()),
+        train_images_per_second: measured.map(|measured| measured.speed.train),
+        eval_images_per_second: measured.map(|measured| measured.speed.eval),
         mean: preset.mean,
         std: preset.std,
         interpolation: preset.interpolation,

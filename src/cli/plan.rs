@@ -46,10 +46,11 @@ pub fn plan(context: &Context, args: &Args) -> Result<(), Failure> {
     let cancel = surroundings::stop_on_signals();
     let photos = Photos::read(&project, &context.say, &cancel)?;
     context.say.wipe();
-    photos.notes.iter().for_each(|note| context.say.error(&format!("note: {}", plain(note))));
+    let notes = context.around.processor.displaced().into_iter().chain(photos.notes.iter().map(String::as_str));
+    notes.for_each(|note| context.say.error(&format!("note: {}", plain(note))));
     let mut board = Board::new();
     board.refresh(&Runs::open(&project.toji));
-    let mut history = History::load(&project.store, &context.around.machine);
+    let mut history = History::load(&project.store, &context.around.bench());
     let mut broken = Vec::new();
     for recipe in &recipes {
         if recipe.is_broken() {
@@ -67,7 +68,7 @@ pub fn plan(context: &Context, args: &Args) -> Result<(), Failure> {
             };
             stopwatch::time(&project, recipe, &photos, &planned.graph, &unknown, &listen, &cancel)?;
             context.say.wipe();
-            history = History::load(&project.store, &context.around.machine);
+            history = History::load(&project.store, &context.around.bench());
             planned = brew::plan(&project, recipe, &photos, args.rung, &board, &history)?;
         }
         let plan = planned.plan;

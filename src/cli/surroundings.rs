@@ -36,17 +36,14 @@ pub fn here() -> Result<(Surroundings, PathBuf), Failure> {
     let cpu = cpu();
     let command: Vec<String> = std::env::args().collect();
     let wish = std::env::var("TOJI_DEVICE").unwrap_or_else(|_| "auto".to_owned());
-    let (processor, displaced) =
-        Processor::choose(&wish).map_err(|error| Failure::usage(format!("TOJI_DEVICE: {error}")))?;
-    let mut machine = format!("{cpu}, {threads} threads");
-    if !processor.is_cpu() {
-        machine = format!("{machine}, {}", processor.name());
-    }
-    let gpu = if processor.is_cpu() { "none used".to_owned() } else { processor.name().to_owned() };
-    let facts = Arc::new(move |root: &Path| facts(root, &cpu, threads, &gpu));
+    let processor = Processor::choose(&wish).map_err(|error| Failure::usage(format!("TOJI_DEVICE: {error}")))?;
+    let machine = format!("{cpu}, {threads} threads");
+    let card = processor.clone();
+    let facts =
+        Arc::new(move |root: &Path| facts(root, &cpu, threads, if card.is_cpu() { "none used" } else { card.name() }));
     let hub = Hub::from_environment(&|name| std::env::var_os(name));
     let (clock, pid) = (Arc::new(System), std::process::id());
-    Ok((Surroundings { clock, machine, processor, displaced, threads, pid, command, hub, facts }, here))
+    Ok((Surroundings { clock, machine, processor, threads, pid, command, hub, facts }, here))
 }
 
 /// What `recipe.lock.toml` keeps of this machine and of the project's repository.

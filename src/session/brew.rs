@@ -125,7 +125,7 @@ pub fn brew(
     let runs = Runs::open(&project.toji);
     let mut board = Board::new();
     board.refresh(&runs);
-    let history = History::load(&project.store, &project.around.machine);
+    let history = History::load(&project.store, &project.around.bench());
     let mut planned = plan(project, recipe, photos, rung, &board, &history)?;
     if manner.host {
         planned.graph.add_host(project, recipe, photos)?;
@@ -167,8 +167,8 @@ pub fn brew(
         // A full disk is met by the next artefact, whose error names the file.
         let _ = run.emit(event);
     };
-    for text in project.around.displaced.iter().chain(&photos.notes) {
-        tell(Event::Note { text: text.clone() });
+    for text in project.around.processor.displaced().into_iter().chain(photos.notes.iter().map(String::as_str)) {
+        tell(Event::Note { text: text.to_owned() });
     }
     let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel };
     let done = watched(&run, cancel, || steps(&bench, &plan, &run, manner));
@@ -278,7 +278,7 @@ fn one(bench: &Bench<'_>, task: stages::Task, step: &Step, run: &Run, manner: Ma
             let making = Making {
                 recipe: &bench.recipe.name,
                 run: run.id(),
-                machine: &bench.project.around.machine,
+                machine: &bench.project.around.bench(),
                 started,
                 before: 0.0,
                 work: step.work,

@@ -25,7 +25,7 @@ pub fn text(project: &Project, recipe: &Recipe, photos: &Photos, graph: &Graph, 
     lock.set("lock.recipe_key", Value::Text(recipe.key().to_string()));
     lock.set("lock.seed", Value::Int(recipe.seed_number() as i64));
     lock.set("lock.command", Value::List(project.around.command.iter().map(|word| text(word)).collect()));
-    lock.set("lock.machine", text(&project.around.machine));
+    lock.set("lock.machine", Value::Text(project.around.bench()));
     lock.set("lock.manifest", Value::Text(photos.key.to_string()));
     lock.set("surroundings", (project.around.facts)(&project.root));
     lock.set("facts", project.facts.clone());

@@ -24,12 +24,10 @@ use crate::learn::ops::Processor;
 pub struct Surroundings {
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
-    /// This machine and its device, as histories tell machines apart.
+    /// This machine, by whose name queue and runs go, whatever networks run on.
     pub machine: String,
     /// Where networks run.
     pub processor: Processor,
-    /// Why they do not run where the user wished, if so.
-    pub displaced: Option<String>,
     /// Threads for decoding and augmenting.
     pub threads: usize,
     /// This process.
@@ -40,6 +38,13 @@ pub struct Surroundings {
     pub hub: Hub,
     /// Facts for `recipe.lock.toml` about a project's folder: commit, dirty diff, toolchain, crates' hash, CPU.
     pub facts: Arc<dyn Fn(&Path) -> Value + Send + Sync>,
+}
+
+impl Surroundings {
+    /// The machine and what it computes with, as histories of timings and records of results tell machines apart.
+    pub fn bench(&self) -> String {
+        self.processor.of(&self.machine)
+    }
 }
 
 /// A competition's folder.

@@ -57,7 +57,7 @@ pub fn time(
         };
         // Size is not known by trying: 0 says so until the first artefact.
         let sample = Sample { date: clock.now(), seconds, work, bytes: 0 };
-        History::note(&project.toji, &project.around.machine, stage.name, sample)?;
+        History::note(&project.toji, &project.around.bench(), stage.name, sample)?;
     }
     Ok(())
 }

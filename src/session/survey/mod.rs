@@ -137,7 +137,7 @@ impl Survey {
         if let Ok(project) = &self.project
             && (now != self.history_stamp || !self.began)
         {
-            self.history = History::load(&project.store, &self.around.machine);
+            self.history = History::load(&project.store, &self.around.bench());
             self.history_stamp = now;
         }
         self.plan();
@@ -179,7 +179,7 @@ impl Survey {
         self.read_recipes();
         self.board.refresh(&Runs::open(&self.root.join(TOJI)));
         if let Ok(project) = &self.project {
-            self.history = History::load(&project.store, &self.around.machine);
+            self.history = History::load(&project.store, &self.around.bench());
         }
         self.plan();
         self.snapshot()
