@@ -157,7 +157,7 @@ fn composed_operations_evaluate_as_our_kernels_do() {
 
 #[test]
 fn half_precision_stays_near() {
-    // candle's CPU multiplies in f16, not in bf16; the casts are the same.
+    // candle's CPU multiplies in f16, and widens bf16; the casts are the same.
     for (settings, size) in networks() {
         if !["resnet26d", "efficientnet_b0", "swin_tiny_patch4_window7_224", "caformer_s18"].contains(&&*settings.name)
         {

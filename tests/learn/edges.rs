@@ -25,7 +25,7 @@ fn composed() -> Tape {
 /// Output and the input's gradient.
 fn run(mut tape: Tape, x: &Tensor, f: impl Fn(&mut Tape, &Var) -> Result<Var, OpsError>) -> [Vec<f32>; 2] {
     let x = tape.watch(x);
-    let y = f(&mut tape, &x).expect("forward");
+    let y = f(&mut tape, &x).and_then(|y| tape.leave(&y)).expect("forward");
     let grads = tape.backward(&y, &drawn(y.dims(), 5)).expect("backward");
     [floats(&y.tensor()), floats(grads.of(&x).expect("dx"))]
 }
