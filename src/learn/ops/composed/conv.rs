@@ -44,6 +44,14 @@ impl Geometry {
         self.kernel == [1, 1] && self.stride == 1 && self.padding == 0 && self.groups == 1
     }
 
+    /// The padding of the convolution, by the weight turned round, that gives the input's gradient; nothing where candle's
+    /// transposed convolution must, which is slow on a card.
+    fn padding_back(&self) -> Option<usize> {
+        let [kh, kw] = self.kernel;
+        let even = self.stride == 1 && kh == kw;
+        even.then(|| (self.dilation * (kh - 1)).checked_sub(self.padding)).flatten()
+    }
+
     fn forward(&self, x: &Tensor, w: &Tensor) -> Candle<Tensor> {
         pixels(&planes(x)?.conv2d(w, self.padding, self.stride, self.dilation, self.groups)?)
     }
@@ -56,6 +64,10 @@ impl Geometry {
         let lacking = [0, 1].map(|axis| self.from[axis] + 2 * self.padding - reach(axis));
         let out = lacking[0].max(lacking[1]);
         let part = |dy: &Tensor, w: &Tensor| -> Candle<Tensor> {
+            if let Some(padding) = self.padding_back() {
+                let turned = w.transpose(0, 1)?.contiguous()?.flip(&[2, 3])?;
+                return dy.conv2d(&turned, padding, 1, self.dilation, 1);
+            }
             let dx = dy.conv_transpose2d(w, self.padding, out, self.stride, self.dilation)?;
             dx.narrow(2, 0, self.from[0])?.narrow(3, 0, self.from[1])
         };
