@@ -47,6 +47,9 @@ fn activations_at_exact_zeros_and_beyond() {
             }
         }
     }
+    let swiglu = |tape: &mut Tape, x: &Var| tape.swiglu(x);
+    let (ours, theirs) = (run(Tape::train(), &x, swiglu), run(composed(), &x, swiglu));
+    assert!(far(&theirs[0], &ours[0]).max(far(&theirs[1], &ours[1])) < 1e-6, "{theirs:?} beside {ours:?}");
     let mut params = Params::new();
     let mut one = |name: &str, value: f64| params.add(name, tensor(&[value], &[1]), Kind::Weight).expect("a name");
     let (slope, star) = (one("a", 0.3), StarRelu { scale: one("s", 0.8), bias: one("b", -0.3) });

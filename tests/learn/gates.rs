@@ -23,6 +23,34 @@ fn an_activation_with_a_factor() {
 }
 
 #[test]
+fn half_of_a_row_gates_the_other() {
+    // Once more rows than one task has, and no whole number of vectors.
+    for (rows, c) in [(6, 5), (500, 37)] {
+        let (x, dy) = (numbers(rows * 2 * c, 31, -3.0, 3.0), numbers(rows * c, 32, -1.0, 1.0));
+        let of = |x: &[f64]| -> Vec<f64> {
+            let row = |x: &[f64]| (0..c).map(|i| x[i] * sigmoid(x[i]) * x[c + i]).collect::<Vec<_>>();
+            x.chunks(2 * c).flat_map(row).collect()
+        };
+        let (y, _, dx) = run(&tensor(&x, &[1, rows, 2 * c]), &dy, |tape, x| tape.swiglu(x));
+        close("y", &y, &of(&x), 1e-5);
+        let slope = |row: usize, i: usize| {
+            let (a, b, g) = (x[2 * row * c + i % c], x[(2 * row + 1) * c + i % c], dy[row * c + i % c]);
+            let s = sigmoid(a);
+            if i < c { g * b * s * (1.0 + a * (1.0 - s)) } else { g * a * s }
+        };
+        let reference: Vec<f64> = (0..rows * 2 * c).map(|at| slope(at / (2 * c), at % (2 * c))).collect();
+        close("dx", &dx, &reference, 1e-5);
+        if rows == 6 {
+            close("the slope", &dx, &differences(&x, |v| dot(&of(v), &dy)), 1e-4);
+        }
+    }
+    let mut tape = Tape::train();
+    let odd = tape.watch(&tensor(&[1.0, 2.0, 3.0], &[1, 3]));
+    let refused = tape.swiglu(&odd).expect_err("no halves").to_string();
+    assert_eq!(refused, "swiglu: expected rows of an even number of floats, got a tensor of shape [1, 3]");
+}
+
+#[test]
 fn star_relu_with_and_without_its_two_numbers() {
     // Once more than a task's floats, and no whole number of vectors.
     for count in [60, 33_001] {

@@ -1,7 +1,7 @@
 //! ConvNeXt (Liu et al. 2022) and ConvNeXt V2 (Woo et al. 2023), exactly as timm's `ConvNeXt` builds them, names and all.
 //!
 //! A block: 7×7 depthwise convolution → layer norm → linear ×4 → GELU (→ response norm in V2) → linear → scale of each
-//! channel → + input. Maps are channels-last, so the linear layers take them as they are. Not built: the sizes with
+//! channel → + input. Maps are channels-last, so the linear layers take them as they are. Not built: the forms with
 //! RMS norms (`*_rms`) and timm's own test networks.
 
 use std::sync::Arc;

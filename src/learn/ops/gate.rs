@@ -1,5 +1,5 @@
-//! What networks without norms and with channel attention need between their convolutions: an activation with a factor, a
-//! branch added with a factor, and efficient channel attention. Maps are `[b, h, w, c]`.
+//! What stands between other operations: an activation with a factor, a half that gates the other (SwiGLU), a branch added with a
+//! factor, and efficient channel attention. Maps are `[b, h, w, c]`.
 
 use candle_core::Tensor;
 use rayon::prelude::*;
@@ -41,6 +41,62 @@ impl Tape {
                     Ok(())
                 })?;
                 flow.add(x.target(), tensor(g, &dims)?)
+            }
+        }))
+    }
+
+    /// `silu(a) · b` of the halves `a` and `b` of each row: `[.., 2·c]` → `[.., c]` (SwiGLU, Shazeer 2020; timm's `SwiGLUPacked`).
+    ///
+    /// # Errors
+    /// When rows have no halves.
+    pub fn swiglu(&mut self, x: &Var) -> Result<Var, OpsError> {
+        let op = "swiglu";
+        let (from, mut dims, len) = (x.dims().to_vec(), x.dims().to_vec(), x.peek().elem_count());
+        let wide = from.last().copied().unwrap_or(0);
+        if wide == 0 || wide % 2 == 1 {
+            return Err(OpsError::shape(op, "rows of an even number of floats", &from));
+        }
+        let c = wide / 2;
+        dims.pop();
+        dims.push(c);
+        if let Some(y) = self.dry(0, len, &dims)? {
+            return Ok(y);
+        }
+        if self.is_composed() {
+            return self.composed_swiglu(x);
+        }
+        let rows = (BLOCK / wide).max(1);
+        let mut y = self.memory().dirty(len / 2);
+        floats(op, x.peek(), |x| {
+            y.par_chunks_mut(rows * c).zip(x.par_chunks(rows * wide)).for_each(|(y, x)| {
+                wide!(|| for (y, x) in y.chunks_exact_mut(c).zip(x.chunks_exact(wide)) {
+                    let halves = x[..c].iter().zip(&x[c..]);
+                    y.iter_mut().zip(halves).for_each(|(y, (a, b))| *y = math::silu(*a) * b);
+                });
+            });
+            Ok(())
+        })?;
+        let x = x.clone();
+        Ok(self.record(tensor(y, &dims)?, |_| {
+            move |dy: Tensor, flow: &mut Flow| {
+                let dy = take(&dy)?;
+                let mut g = flow.memory.dirty(len);
+                floats(op, x.peek(), |x| {
+                    let pairs = dy.par_chunks(rows * c).zip(x.par_chunks(rows * wide));
+                    g.par_chunks_mut(rows * wide).zip(pairs).for_each(|(g, (dy, x))| {
+                        let lines = g.chunks_exact_mut(wide).zip(dy.chunks_exact(c)).zip(x.chunks_exact(wide));
+                        wide!(|| for ((g, dy), x) in lines {
+                            let ((ga, gb), (a, b)) = (g.split_at_mut(c), x.split_at(c));
+                            for i in 0..c {
+                                ga[i] = dy[i] * b[i] * math::silu_slope(a[i]);
+                                gb[i] = dy[i] * math::silu(a[i]);
+                            }
+                        });
+                    });
+                    Ok(())
+                })?;
+                flow.memory.give(dy);
+                flow.add(x.target(), tensor(g, &from)?)
             }
         }))
     }

@@ -1,5 +1,6 @@
 //! Vision transformers (Dosovitskiy et al. 2020) as timm's plain `VisionTransformer` builds them, with the variants of DINOv2
-//! (layer scale; registers, Darcet et al. 2023), CLIP's image towers (a norm before the blocks) and SigLIP's (no class token).
+//! (layer scale; registers, Darcet et al. 2023; SwiGLU in the largest), CLIP's image towers (a norm before the blocks) and SigLIP's
+//! (no class token).
 //!
 //! Takes pictures of any size of at least a patch; a rest beyond whole patches is not seen. Positions are interpolated from the
 //! grid of the preset's input. The feature map is that of the patches after the last norm, and the token the class token.
@@ -29,8 +30,10 @@ pub struct Vit {
     depth: usize,
     /// Heads of an attention.
     heads: usize,
-    /// Channels between the two layers of a block's second half.
+    /// Channels that the first layer of a block's second half gives.
     hidden: usize,
+    /// Whether half of them gate the others (SwiGLU).
+    gated: bool,
     /// Whether queries, keys and values have a bias.
     qkv_bias: bool,
     /// First value of the layer scale, where there is one.
@@ -93,6 +96,7 @@ struct Block {
     scale2: Option<ParamId>,
     heads: usize,
     act: Act,
+    gated: bool,
     drop_path: f32,
 }
 
@@ -148,10 +152,11 @@ fn block(size: &Vit, maker: &mut Maker<'_>, at: usize) -> Result<Block, OpsError
         scale1: scale(maker, "ls1.gamma")?,
         norm2: maker.layer_norm(&named("norm2"), dim, 1.0, eps)?,
         fc1: linear(maker, "mlp.fc1", dim, hidden, true)?,
-        fc2: linear(maker, "mlp.fc2", hidden, dim, true)?,
+        fc2: linear(maker, "mlp.fc2", if size.gated { hidden / 2 } else { hidden }, dim, true)?,
         scale2: scale(maker, "ls2.gamma")?,
         heads: size.heads,
         act: size.act,
+        gated: size.gated,
         drop_path: maker.drop_path(at, size.depth.saturating_sub(1)),
     })
 }
@@ -164,7 +169,13 @@ impl Block {
         let y = tape.linear(params, &y, self.proj.weight, self.proj.bias, Act::None)?;
         let x = tape.residual(params, x, &y, self.scale1, self.drop_path)?;
         let y = tape.layer_norm(params, &x, &self.norm2)?;
-        let y = tape.linear(params, &y, self.fc1.weight, self.fc1.bias, self.act)?; // [b, n, hidden]
+        let y = match self.gated {
+            false => tape.linear(params, &y, self.fc1.weight, self.fc1.bias, self.act)?, // [b, n, hidden]
+            true => {
+                let y = tape.linear(params, &y, self.fc1.weight, self.fc1.bias, Act::None)?; // [b, n, hidden]
+                tape.swiglu(&y)? // [b, n, hidden / 2]
+            }
+        };
         let y = tape.linear(params, &y, self.fc2.weight, self.fc2.bias, Act::None)?;
         tape.residual(params, &x, &y, self.scale2, self.drop_path)
     }

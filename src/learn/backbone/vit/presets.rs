@@ -22,6 +22,7 @@ const fn size(patch: usize, dim: usize, depth: usize, heads: usize) -> Vit {
         depth,
         heads,
         hidden: 4 * dim,
+        gated: false,
         qkv_bias: true,
         scale: None,
         class_token: true,
@@ -33,6 +34,9 @@ const fn size(patch: usize, dim: usize, depth: usize, heads: usize) -> Vit {
         act: Act::Gelu,
     }
 }
+
+/// DINOv2's largest.
+const GIANT: Vit = Vit { hidden: 8192, gated: true, act: Act::Silu, scale: Some(1e-5), ..size(14, 1536, 40, 24) };
 
 /// As CLIP's image towers: a norm before the blocks.
 const fn clip(vit: Vit) -> Vit {
@@ -224,6 +228,8 @@ pub(in crate::learn::backbone) const PRESETS: &[Preset] = &[
     row("vit_small_patch14_dinov2", "lvd142m", 518, 1.0, IMAGENET, Vit { scale: Some(1e-5), ..size(14, 384, 12, 6) }),
     row("vit_base_patch14_dinov2", "lvd142m", 518, 1.0, IMAGENET, Vit { scale: Some(1e-5), ..size(14, 768, 12, 12) }),
     row("vit_large_patch14_dinov2", "lvd142m", 518, 1.0, IMAGENET, Vit { scale: Some(1e-5), ..size(14, 1024, 24, 16) }),
+    row("vit_giant_patch14_dinov2", "lvd142m", 518, 1.0, IMAGENET, GIANT),
+    row("vit_giant_patch14_reg4_dinov2", "lvd142m", 518, 1.0, IMAGENET, registers(4, GIANT)),
     row(
         "vit_small_patch14_reg4_dinov2",
         "lvd142m",

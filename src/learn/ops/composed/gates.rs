@@ -1,6 +1,6 @@
 //! Residual streams, what is dropped from them, gates of channels, and activations that learn.
 
-use candle_core::{DType, Tensor};
+use candle_core::{D, DType, Tensor};
 
 use super::{apply, pixels, pixels_mean, rectify};
 use crate::learn::ops::{Act, OpsError, ParamId, Params, Squeeze, StarRelu, Tape, Var};
@@ -63,6 +63,14 @@ impl Tape {
     /// [`Tape::activate`].
     pub(in crate::learn::ops) fn composed_activate(&mut self, x: &Var, act: Act, factor: f32) -> Result<Var, OpsError> {
         self.formula(&[x], move |x| apply(act, &x[0])? * f64::from(factor))
+    }
+
+    /// [`Tape::swiglu`].
+    pub(in crate::learn::ops) fn composed_swiglu(&mut self, x: &Var) -> Result<Var, OpsError> {
+        self.formula(&[x], |x| {
+            let halves = x[0].chunk(2, D::Minus1)?;
+            apply(Act::Silu, &halves[0].contiguous()?)? * halves[1].contiguous()?
+        })
     }
 
     /// [`Tape::join`].
