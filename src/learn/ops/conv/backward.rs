@@ -24,6 +24,17 @@ pub(crate) enum InputGradient<'a> {
     Added(&'a mut [f32]),
 }
 
+impl<'a> InputGradient<'a> {
+    /// Whether it begins anew, and where it goes, if anywhere.
+    pub(super) fn place(self) -> (bool, Option<&'a mut [f32]>) {
+        match self {
+            InputGradient::Unwanted => (true, None),
+            InputGradient::Fresh(dx) => (true, Some(dx)),
+            InputGradient::Added(dx) => (false, Some(dx)),
+        }
+    }
+}
+
 /// Floats of weights up to which pictures have accumulators of their own.
 const SMALL: usize = 1 << 18;
 /// Accumulators at most.
@@ -64,11 +75,7 @@ pub(crate) fn backward<G: Fn(usize, usize, &mut [f32]) + Sync>(
     }
     let back = Back::new(plan, !matches!(dx, InputGradient::Unwanted));
     let packed = back.phases.iter().map(|phase| pack::backward(plan, memory, w, &phase.pass.taps)).collect();
-    let (fresh, dx) = match dx {
-        InputGradient::Unwanted => (true, None),
-        InputGradient::Fresh(dx) => (true, Some(dx)),
-        InputGradient::Added(dx) => (false, Some(dx)),
-    };
+    let (fresh, dx) = dx.place();
     let forward = Pass::forward(plan, line(plan));
     let common = Common { plan, memory, x, gradient, room: room(), forward, back, packed, fresh };
     let sums = if w.len() <= SMALL { common.by_pictures(dx) } else { common.by_panels(dx) };

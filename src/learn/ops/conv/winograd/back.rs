@@ -21,11 +21,7 @@ pub(in super::super) fn backward<G: Fn(usize, usize, &mut [f32]) + Sync>(
     gradient: &G,
 ) -> Vec<f32> {
     let frame = Frame::new(plan, memory);
-    let (fresh, dx) = match dx {
-        InputGradient::Unwanted => (true, None),
-        InputGradient::Fresh(dx) => (true, Some(dx)),
-        InputGradient::Added(dx) => (false, Some(dx)),
-    };
+    let (fresh, dx) = dx.place();
     let weights = if dx.is_some() { frame.weights(w, Side::In) } else { Vec::new() };
     let back = Back { frame: &frame, x, gradient, weights: &weights, fresh };
     let total = if frame.is_small() { back.by_pictures(dx) } else { back.by_values(dx) };

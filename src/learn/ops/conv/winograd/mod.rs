@@ -2,7 +2,7 @@
 //!
 //! A *quad* of 2 x 2 output pixels sees a *field* of 4 x 4 input pixels. In the transformed space of 16 values a convolution is,
 //! for each value, a product of matrices `quads × channels`: 16 multiplications for each pair of channels instead of 36, and so in
-//! all three products of a training step. Sums there are of the same few terms, so the rounding stays that of the plain way.
+//! all three products of a training step. Each sum has a term for each channel instead of nine, so rounding grows no worse.
 //! Work goes by *groups* of units whose transformed values exist together: with small weights a group is one unit that stays
 //! in the cache, and the groups are the tasks; with large ones it is some pictures, and the 16 values and their panels are the
 //! tasks, so that each weight is read once for many pictures.
