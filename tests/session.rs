@@ -81,6 +81,30 @@ fn what_changed_is_what_runs_and_the_plan_says_why() {
 }
 
 #[test]
+fn with_no_epochs_the_network_is_used_as_it_comes() {
+    let project = Project::new();
+    let neck = "embedding = 32";
+    assert!(QUICK.contains(neck) && QUICK.contains("epochs = 3"));
+    let zero = QUICK.replace("epochs = 3", "epochs = 0").replace(neck, "neck = { kind = \"none\" }");
+    project.write("recipes/quick.md", &zero);
+    let names: Vec<String> = project.would_run("quick").into_iter().map(|(stage, _)| stage).collect();
+    assert_eq!(names, ["data", "fold", "embed fold 0", "post fold 0", "rank fold 0", "score"]);
+    let done = project.json(&["run", "quick"]);
+    assert!(done.last().unwrap()["score"].as_f64().unwrap() > 0.0);
+    assert!(project.would_run("quick").is_empty());
+
+    project.write("recipes/quick.md", &zero.replace("margin = 17.2", "margin = 22.9").replace("batch = ", "batch = 1"));
+    assert!(project.would_run("quick").is_empty(), "what only a training reads runs nothing");
+    project.write("recipes/quick.md", &zero.replace("kind = \"none\"", "kind = \"bn\""));
+    let embed = project.would_run("quick").remove(0);
+    assert_eq!(embed, ("embed fold 0".to_owned(), "[backbone] neck.kind \"none\" → \"bn\"".to_owned()));
+
+    project.write("recipes/quick.md", &zero);
+    let rows = project.json(&["submit", "quick"]).last().unwrap()["rows"].clone();
+    assert_eq!(rows, 76);
+}
+
+#[test]
 fn a_lower_rung_is_a_prefix_and_a_killed_run_goes_on_to_the_same_bits() {
     let straight = Project::new();
     straight.json(&["run", "quick"]);

@@ -76,11 +76,17 @@ pub fn plan(
     let auto = project.competition.workbench.auto_seconds;
     let mut plan = dag::plan(&graph.nodes, &project.store, previous.as_ref(), history, auto);
     if let Some(name) = project.unfetched(recipe) {
-        for step in plan.steps.iter_mut().filter(|s| s.stage.name == "fit" && s.action == Action::Run) {
+        let needs = |step: &&mut Step| needs_weights(&graph, &step.stage) && step.action == Action::Run;
+        for step in plan.steps.iter_mut().filter(needs) {
             step.reason = format!("{}; {name} is fetched first", step.reason);
         }
     }
     Ok(Planned { graph, plan })
+}
+
+/// Whether a stage begins with the recipe's weights: training, or embedding where nothing is trained.
+fn needs_weights(graph: &Graph, stage: &dag::Stage) -> bool {
+    stage.name == if graph.epochs == 0 { "embed" } else { "fit" }
 }
 
 /// Says in words what changed in the data since the recipe's last run.

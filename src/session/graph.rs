@@ -50,14 +50,19 @@ impl Graph {
             let fold_here = &graph.folds[i];
             let (images, embedded) = (fold_here.train.len() as f64, divided.embedded[i] as f64);
             let (queries, gallery) = (fold_here.query.len() as f64, fold_here.gallery.len() as f64);
-            let stage = stages::fit::stage(project, recipe, i, divided.train[i], until, train.epochs)?;
-            let fit = graph.add(Task::Fit { fold: i, until }, stage, images * train.epochs as f64 * giga);
-            if let (Some(name), true, Some(node)) = (&unfetched, project.around.hub.offline, graph.nodes.last_mut()) {
-                node.blocked =
+            let first = graph.nodes.len();
+            let fit = if train.epochs == 0 {
+                None
+            } else {
+                let stage = stages::fit::stage(project, recipe, i, divided.train[i], until, train.epochs)?;
+                Some(graph.add(Task::Fit { fold: i, until }, stage, images * train.epochs as f64 * giga))
+            };
+            let stage = stages::embed::stage(project, recipe, i, fit, fold)?;
+            let embed = graph.add(Task::Embed { fold: i }, stage, embedded * giga);
+            if let (Some(name), true) = (&unfetched, project.around.hub.offline) {
+                graph.nodes[first].blocked =
                     Some(format!("{name} is not in the hub's cache, and HF_HUB_OFFLINE forbids fetching it"));
             }
-            let stage = stages::embed::stage(recipe, i, fit, fold);
-            let embed = graph.add(Task::Embed { fold: i }, stage, embedded * giga);
             let mut last = embed;
             if stages::post::has_steps(recipe) {
                 last = graph.add(Task::Post { fold: i }, stages::post::stage(recipe, i, embed), queries * gallery);
@@ -85,18 +90,12 @@ impl Graph {
             );
             return Err(SessionError::Unfit(text));
         }
-        let fits: Vec<(usize, Key)> = self
-            .tasks
-            .iter()
-            .zip(&self.nodes)
-            .filter_map(|(task, node)| match task {
-                Task::Fit { fold, .. } => Some((*fold, node.stage.artefact())),
-                _ => None,
-            })
-            .collect();
         let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
-        for (fold, fit) in fits {
-            let stage = stages::embed::host_stage(recipe, photos, fold, fit);
+        let embeds =
+            self.tasks.iter().filter_map(|task| if let Task::Embed { fold } = task { Some(*fold) } else { None });
+        for fold in embeds.collect::<Vec<_>>() {
+            let fit = self.fit(fold).and_then(|task| self.place(task)).map(|place| self.nodes[place].stage.artefact());
+            let stage = stages::embed::host_stage(project, recipe, photos, fold, fit)?;
             self.add(Task::EmbedHost { fold }, stage, (places.0.len() + places.1.len()) as f64 * giga);
         }
         Ok(())
@@ -108,6 +107,11 @@ impl Graph {
         self.nodes.push(Node { work, light, ..Node::from(stage) });
         self.tasks.push(task);
         key
+    }
+
+    /// The training of a fold; `None` where the recipe trains nothing.
+    pub fn fit(&self, fold: usize) -> Option<Task> {
+        self.tasks.iter().copied().find(|task| matches!(task, Task::Fit { fold: of, .. } if *of == fold))
     }
 
     /// The place of a task's node.

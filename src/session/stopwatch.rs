@@ -8,6 +8,7 @@ use super::stages::{self, Bench, Task};
 use super::{Graph, Photos, Project, Recipe, SessionError};
 use crate::base::{Cancel, Clock, Seed};
 use crate::dag::{Event, History, Sample};
+use crate::learn::backbone;
 use crate::retrieve::{Embeddings, index, post};
 
 /// Rows of the drawn embeddings that searching is tried on, at most.
@@ -64,10 +65,10 @@ pub fn time(
 
 /// Embeddings of the recipe's width that mean nothing.
 fn drawn(bench: &Bench<'_>, rows: usize, first: u32) -> Result<Embeddings, SessionError> {
-    let dim = bench.recipe.settings().get("backbone.embedding").and_then(crate::base::Value::as_int).unwrap_or(128);
+    let dim = backbone::length(&super::graph::decode(bench.recipe, "backbone")?)?;
     let mut draws = Seed::new(0).named("stopwatch").at(u64::from(first)).draws();
-    let data = (0..rows * dim as usize).map(|_| draws.unit() as f32 - 0.5).collect();
-    Ok(Embeddings::new(dim as usize, (first..first + rows as u32).collect(), data)?)
+    let data = (0..rows * dim).map(|_| draws.unit() as f32 - 0.5).collect();
+    Ok(Embeddings::new(dim, (first..first + rows as u32).collect(), data)?)
 }
 
 /// Queries and gallery of the first fold's size, within limits.

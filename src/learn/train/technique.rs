@@ -125,9 +125,11 @@ pub const TRAIN: Section = Section {
     body: Body::Params(&[
         Param::new(
             "epochs",
-            Kind::Int { min: 1, max: 100_000 },
+            Kind::Int { min: 0, max: 100_000 },
             Default::Is(Literal::Int(12)),
-            "How often every training photo is shown. The schedule has this length, also when a rung stops earlier.",
+            "How often every training photo is shown. The schedule has this length, also when a rung stops earlier. 0: \
+             zero-shot, the network is used as it comes; write `neck = { kind = \"none\" }` in [backbone] then, since any other \
+             neck would be drawn at random.",
         )
         .unit("epochs"),
         Param::new(

@@ -1,4 +1,5 @@
-//! Embeddings of one fold's queries and gallery by the network that was trained on it.
+//! Embeddings of one fold's queries and gallery by the network that was trained on it, or, where a recipe
+//! trains nothing (`epochs = 0`), by the network as it comes.
 //!
 //! Evaluation draws nothing: `[augment] eval`, or what [`Sight`] makes of the weights, and the
 //! running statistics of batch norm.
@@ -6,10 +7,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::fit::{Model, Purpose, model};
-use super::{Bench, Made, Task, part};
+use super::fit::{Model, Purpose, begin, model};
+use super::{Bench, Made, part};
 use crate::base::{Key, Value};
-use crate::dag::Stage;
+use crate::dag::{Event, Stage};
 use crate::data::Role;
 use crate::data::batch::{Ahead, Epoch, Loader, Order};
 use crate::learn::Device;
@@ -17,7 +18,7 @@ use crate::learn::ops::{Network, Params, Tape};
 use crate::learn::train::{self, Checkpoint};
 use crate::retrieve::{self, Embeddings};
 use crate::session::weights::Sight;
-use crate::session::{Photos, Recipe, SessionError};
+use crate::session::{Photos, Project, Recipe, SessionError};
 
 /// The artefact's file.
 pub const FILE: &str = "embeddings.safetensors";
@@ -25,19 +26,32 @@ pub const FILE: &str = "embeddings.safetensors";
 /// Pictures a batch; fixed, so that it cannot change a bit.
 const BATCH: usize = 64;
 
-/// The stage of one fold.
+/// The stage of one fold, by its `fit` or, without one, by the network as it comes.
 ///
 /// Rows are named by places in the manifest, so the folds' key (and with it the manifest's) counts.
-pub fn stage(recipe: &Recipe, fold: usize, fit: Key, folds: Key) -> Stage {
+///
+/// # Errors
+/// When the file of weights cannot be read.
+pub fn stage(
+    project: &Project,
+    recipe: &Recipe,
+    fold: usize,
+    fit: Option<Key>,
+    folds: Key,
+) -> Result<Stage, SessionError> {
     let version = retrieve::embed::VERSION * 100 + crate::data::augment::VERSION;
-    let mut stage = Stage::new("embed", version).part(part(fold)).input("fit", fit).input("fold", folds);
+    let mut stage = match fit {
+        Some(fit) => Stage::new("embed", version).part(part(fold)).input("fit", fit),
+        None => begin(Stage::new("embed", train::VERSION * 10_000 + version).part(part(fold)), project, recipe, fold)?,
+    };
+    stage = stage.input("fold", folds);
     stage.tables.push("augment".to_owned());
     if let Some(list) = recipe.settings().get("augment.eval") {
         stage = stage.setting("augment.eval", list.clone());
     } else if recipe.settings().get("backbone.weights").and_then(Value::as_text).is_some_and(|name| name != "none") {
         stage = stage.setting("augment.eval", Value::Text("as the weights expect".to_owned()));
     }
-    stage
+    Ok(stage)
 }
 
 /// The host's queries and gallery, as places in the manifest.
@@ -50,10 +64,19 @@ pub fn host_places(photos: &Photos) -> (Vec<u32>, Vec<u32>) {
 }
 
 /// The stage that embeds the host's photos by one fold's network.
-pub fn host_stage(recipe: &Recipe, photos: &Photos, fold: usize, fit: Key) -> Stage {
-    stage(recipe, fold, fit, photos.key)
+///
+/// # Errors
+/// When the file of weights cannot be read.
+pub fn host_stage(
+    project: &Project,
+    recipe: &Recipe,
+    photos: &Photos,
+    fold: usize,
+    fit: Option<Key>,
+) -> Result<Stage, SessionError> {
+    Ok(stage(project, recipe, fold, fit, photos.key)?
         .part(format!("host {}", part(fold)))
-        .setting("of", Value::Text("host".to_owned()))
+        .setting("of", Value::Text("host".to_owned())))
 }
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>, fold_number: usize) -> Result<Made<'a>, SessionError> {
@@ -84,13 +107,13 @@ pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), Sessio
     Ok((clock.now().since(began), count * giga))
 }
 
-/// A fold's network with the weights of its fit.
-fn trained(bench: &Bench<'_>, fold_number: usize) -> Result<Model, SessionError> {
-    let mut model = model(bench, fold_number, Purpose::Artefact)?;
-    let fit = bench.graph.tasks.iter().copied().find(|t| matches!(t, Task::Fit { fold, .. } if *fold == fold_number));
-    let fit =
-        fit.ok_or_else(|| SessionError::Unfit("an embedding without a fit; this is a fault of Toji".to_owned()))?;
-    Checkpoint::open(&bench.folder(fit)?.join(train::CHECKPOINT))?.load(&mut model.params)?;
+/// A fold's network with the weights of its fit, where it has one.
+fn trained(bench: &Bench<'_>, fold: usize) -> Result<Model, SessionError> {
+    let mut model = model(bench, fold, Purpose::Artefact)?;
+    match bench.graph.fit(fold) {
+        Some(fit) => Checkpoint::open(&bench.folder(fit)?.join(train::CHECKPOINT))?.load(&mut model.params)?,
+        None => model.notes.drain(..).for_each(|text| (bench.tell)(Event::Note { text })),
+    }
     Ok(model)
 }
 

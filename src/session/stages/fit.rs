@@ -48,16 +48,10 @@ pub fn stage(
 ) -> Result<Stage, SessionError> {
     let settings = recipe.settings();
     let version = train::VERSION * 100 + data::augment::VERSION;
-    let mut stage = Stage::new("fit", version)
-        .part(part(fold))
-        .table(settings, "backbone")
-        .table(settings, "loss")
-        .table(settings, "train")
-        .setting("recipe.seed", Value::Int(recipe.seed_number() as i64))
-        .setting("fold", Value::Int(fold as i64))
-        .input("photos", photos)
-        .cut("epoch", until as u32, epochs as u32);
-    stage.tables.extend(["augment".to_owned(), "recipe".to_owned()]);
+    let stage = Stage::new("fit", version).part(part(fold)).table(settings, "loss").table(settings, "train");
+    let mut stage = begin(stage, project, recipe, fold)?.input("photos", photos);
+    stage = stage.cut("epoch", until as u32, epochs as u32);
+    stage.tables.push("augment".to_owned());
     if let Some(list) = settings.get("augment.train") {
         stage = stage.setting("augment.train", list.clone());
     }
@@ -67,6 +61,20 @@ pub fn stage(
         train.remove("eval");
         train.remove("checkpoint");
     }
+    Ok(stage)
+}
+
+/// Adds to a stage what a fold's network is before its first step: `[backbone]`, the weights it names, and the
+/// draws of what they leave out.
+///
+/// # Errors
+/// When the file of weights cannot be read.
+pub(super) fn begin(stage: Stage, project: &Project, recipe: &Recipe, fold: usize) -> Result<Stage, SessionError> {
+    let mut stage = stage
+        .table(recipe.settings(), "backbone")
+        .setting("recipe.seed", Value::Int(recipe.seed_number() as i64))
+        .setting("fold", Value::Int(fold as i64));
+    stage.tables.push("recipe".to_owned());
     if let Some(weights) = project.weights(&decode(recipe, "backbone")?)? {
         // The content counts, not its name or place.
         stage = stage.setting("backbone.weights", Value::Text("file".to_owned())).input("weights", weights.key);
