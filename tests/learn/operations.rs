@@ -1,6 +1,6 @@
 //! Every operation equals its definition in f64, forward and back, at odd sizes and across the cuts.
 
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 use proptest::prelude::*;
 use toji::base::Seed;
 use toji::base::seed::Draws;
@@ -156,6 +156,7 @@ fn convolution_across_the_cuts() {
         ([2, 64, 41, 37], [48, 64, 3, 3], 1, 1),
         ([19, 32, 5, 6], [32, 32, 3, 3], 1, 0),
         ([9, 144, 12, 11], [128, 144, 3, 3], 1, 1),
+        ([1, 144, 73, 30], [128, 144, 3, 3], 1, 1),
     ];
     for (x, w, stride, padding) in cases {
         let (x, w) = (Grid::random(x, &mut draws), Grid::random(w, &mut draws));
@@ -163,6 +164,34 @@ fn convolution_across_the_cuts() {
     }
     let (x, w) = (Grid::random([3, 6, 34, 33], &mut draws), Grid::random([6, 1, 3, 3], &mut draws));
     check_conv(&x, &w, Geometry { stride: 1, padding: 1, dilation: 1, groups: 6 }, &mut draws);
+}
+
+#[test]
+fn convolution_of_pictures_without_pixels_is_refused() {
+    for (height, width, channels) in [(0, 0, 32), (0, 4, 32), (4, 0, 32), (0, 0, 144), (0, 0, 3), (4, 0, 3)] {
+        let mut params = Params::new();
+        let weight = add(&mut params, "weight", &vec![1.0; channels * channels * 9], &[channels, channels, 3, 3]);
+        let layer = Conv { weight, stride: 1, padding: 2, dilation: 1, groups: 1 };
+        let mut tape = Tape::train();
+        let x = tape.watch(&Tensor::zeros((32, height, width, channels), DType::F32, &Device::Cpu).unwrap());
+        assert!(tape.conv2d(&params, &x, &layer, None, Act::None).is_err());
+    }
+}
+
+/// What a convolution needs beside its maps stays small however large a picture is.
+#[test]
+fn convolution_of_a_large_picture_goes_by_strips() {
+    for (side, channels) in [(64, 144), (192, 144), (192, 32)] {
+        let mut params = Params::new();
+        let weight = add(&mut params, "weight", &vec![0.5; channels * channels * 9], &[channels, channels, 3, 3]);
+        let layer = Conv { weight, stride: 1, padding: 1, dilation: 1, groups: 1 };
+        let mut tape = Tape::eval();
+        let x = tape.constant(&Tensor::ones((1, side, side, channels), DType::F32, &Device::Cpu).unwrap());
+        let y = tape.conv2d(&params, &x, &layer, None, Act::None).unwrap();
+        let spare = tape.spare_bytes() >> 20;
+        assert!(spare <= 40, "{side} × {side} of {channels} channels: {spare} MiB");
+        drop(y);
+    }
 }
 
 #[test]

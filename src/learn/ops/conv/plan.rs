@@ -47,8 +47,8 @@ impl Plan {
             let expected = format!("{} channels for a weight {weight:?} in {groups} groups", per_group * groups);
             return Err(OpsError::shape("conv2d", expected, x));
         }
-        if batch == 0 || out_channels * per_group * kh * kw == 0 {
-            return Err(OpsError::shape("conv2d", "at least one picture, one channel and one weight", x));
+        if batch * height * width == 0 || out_channels * per_group * kh * kw == 0 {
+            return Err(OpsError::shape("conv2d", "at least one picture, one pixel, one channel and one weight", x));
         }
         let out = |size: usize, kernel: usize| {
             (size + 2 * padding).checked_sub(dilation * (kernel - 1) + 1).map(|left| left / stride + 1)

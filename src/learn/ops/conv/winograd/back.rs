@@ -157,7 +157,6 @@ impl<G: Fn(usize, usize, &mut [f32]) + Sync> Back<'_, G> {
         let (grid, row) = (self.frame.grid(unit, plan.channels, 1), plan.width * plan.channels);
         let mut strip = memory.dirty((2 * unit.rows + 2) * grid.line);
         let left = plan.padding * plan.channels;
-        let inner = row.min(grid.line - left);
         for (image, dx) in dx.chunks_exact_mut(plan.in_image()).enumerate() {
             if self.fresh && unit.row == 0 {
                 dx.fill(0.0);
@@ -168,7 +167,7 @@ impl<G: Fn(usize, usize, &mut [f32]) + Sync> Back<'_, G> {
             for (at, strip) in strip.chunks_exact(grid.line).enumerate() {
                 let down = (2 * unit.row + at).checked_sub(plan.padding).filter(|down| *down < plan.height);
                 if let Some(down) = down {
-                    let dx = &mut dx[down * row..][..inner];
+                    let dx = &mut dx[down * row..][..row];
                     dx.iter_mut().zip(&strip[left..]).for_each(|(dx, value)| *dx += *value);
                 }
             }

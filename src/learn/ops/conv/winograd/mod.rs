@@ -20,12 +20,14 @@ use super::plan::{Plan, Unit, even};
 use super::tile::{Job, WIDTH, room, sums};
 use crate::learn::ops::tape::memory::Memory;
 
-/// Floats of weights up to which a group is one unit.
+/// Floats of a filter bank up to which it is small: a group of quads is then one unit, which stays in cache beside it.
 const SMALL: usize = 1 << 14;
-/// Floats of one transformed value of such a group, of input and output together.
+/// With a small bank: floats of one of the sixteen values of a group's quads, of input and output together.
 const CACHED: usize = 1 << 13;
-/// The same of a group of pictures.
+/// With a large bank: the same of a group, which is several pictures so that each panel of weights is read for all.
 const KEPT: usize = 1 << 16;
+/// With a large bank: the same of one picture, beyond which it goes by strips, so that memory stays bounded.
+const STRIP: usize = 1 << 18;
 /// Quads of a batch from which on transformed weights pay.
 const FEWEST: usize = 32;
 /// The nine weights of a filter in their order.
@@ -38,7 +40,8 @@ pub(super) fn fits(plan: &Plan) -> bool {
         && [plan.stride, plan.dilation, plan.groups] == [1; 3]
         && [plan.channels, plan.out_channels].iter().all(|c| *c >= WIDTH && c.is_multiple_of(LANES))
         && plan.batch * quads >= FEWEST
-        // Quads over the edge cost, too.
+        // Quads over the edge cost, too: 1.8 multiplications less for each output must be left (not of 1 × n outputs,
+        // just of 3 × 3).
         && quads * VALUES * 5 < plan.out_pixels() * 9 * 4
 }
 
@@ -108,15 +111,17 @@ impl<'a> Frame<'a> {
         let floats = plan.channels + plan.out_channels;
         let whole = |first: usize, count: usize| Unit { image: first, images: count, row: 0, rows: self.rows };
         let batch = |each: usize| (0..plan.batch).step_by(each).map(move |at| (at, each.min(plan.batch - at)));
-        if !self.is_small() {
-            let each = even(plan.batch, KEPT / (image * floats).max(1));
-            return batch(each).map(|(at, count)| (at..at + count).map(|at| whole(at, 1)).collect()).collect();
+        // One picture beyond this goes by strips, each a group, so that what is transformed stays bounded whatever the picture.
+        let (most, strip) = if self.is_small() { (CACHED, CACHED) } else { (KEPT, STRIP) };
+        if image * floats <= strip {
+            let each = even(plan.batch, most / (image * floats));
+            let group = |(at, count): (usize, usize)| match self.is_small() {
+                true => vec![whole(at, count)],
+                false => (at..at + count).map(|at| whole(at, 1)).collect(),
+            };
+            return batch(each).map(group).collect();
         }
-        let quads = (CACHED / floats).max(1);
-        if quads >= image {
-            let each = even(plan.batch, quads / image);
-            return batch(each).map(|(at, count)| vec![whole(at, count)]).collect();
-        }
+        let quads = strip / floats;
         let rows = even(self.rows, quads / self.cols);
         let strips = |image| {
             let rows = (0..self.rows).step_by(rows).map(move |row| (row, rows.min(self.rows - row)));
@@ -187,10 +192,8 @@ impl<'a> Frame<'a> {
                     continue;
                 };
                 strip[..left].fill(0.0);
-                let inner = row.min(grid.line - left);
-                strip[left..][..inner]
-                    .copy_from_slice(&x[(unit.image + image) * plan.in_image() + down * row..][..inner]);
-                strip[left + inner..].fill(0.0);
+                strip[left..][..row].copy_from_slice(&x[(unit.image + image) * plan.in_image() + down * row..][..row]);
+                strip[left + row..].fill(0.0);
             }
             transform::fields(grid, &strip, &mut of_image(outs, image * unit.rows * self.cols * channels));
         }
