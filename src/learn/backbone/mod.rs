@@ -40,7 +40,7 @@ use self::preset::{Config, IMAGENET};
 pub use preset::{Preset, preset, presets};
 pub use profile::{Profile, profile};
 pub use table::{SECTIONS, TECHNIQUES};
-pub use weights::{Loaded, Source, load, load_for, source};
+pub use weights::{Loaded, Source, load, source};
 
 use super::ops::{Layer, Network, OpsError, Params, Tape, Var, hollow};
 use crate::base::Seed;

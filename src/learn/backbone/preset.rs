@@ -1,7 +1,5 @@
 //! The table of the networks: the families' tables, one after the other.
 
-use candle_core::Tensor;
-
 use super::maker::Maker;
 use super::{BackboneError, Trunk, convnext, efficientnet, metaformer, nfnet, resnet, swin, vit};
 use crate::learn::ops::OpsError;
@@ -60,12 +58,6 @@ impl Config {
             Config::Vit(config) => vit::build(config, maker),
             Config::EfficientNet(config) => efficientnet::build(config, maker),
         }
-    }
-
-    /// A tensor of a file that was trained on pictures of another size, in the shape `dims` of this network (position
-    /// embeddings, tables of relative places), where the family has a rule for the name as timm does.
-    pub(super) fn resized(&self, _name: &str, _tensor: &Tensor, _dims: &[usize]) -> Result<Option<Tensor>, OpsError> {
-        Ok(None)
     }
 }
 

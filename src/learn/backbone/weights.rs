@@ -1,9 +1,9 @@
 //! A file of weights into a network: by name, whole, or not at all.
 //!
 //! Only safetensors files are read; a pickle can run code. Every tensor of the network must be in the file
-//! with the same shape and nothing may be left over, with three rules: PyTorch's counters
-//! and tables of places ([`NOT_WEIGHTS`]) are passed over; a classifier of another size, or none, is left out, and said; and what
-//! a family knows how to resize to another picture's size (position embeddings) is resized, and said.
+//! with the same shape and nothing may be left over, with two rules: PyTorch's counters
+//! and tables of places ([`NOT_WEIGHTS`]) are passed over; a classifier of another size, or none, is left out, and said.
+//! Position embeddings keep the file's shape; the networks fit them to the picture at hand.
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,8 @@ use candle_core::{DType, Device, Tensor};
 
 use super::BackboneError;
 use super::hub::HubName;
-use super::preset::{Preset, presets};
-use crate::learn::ops::{OpsError, Params};
+use super::preset::presets;
+use crate::learn::ops::Params;
 
 /// Ends of names that PyTorch writes and no network needs: a counter, and tables that follow from a window's size.
 const NOT_WEIGHTS: [&str; 4] = ["num_batches_tracked", "relative_position_index", "relative_coords_table", "attn_mask"];
@@ -60,27 +60,6 @@ pub fn source(weights: &str) -> Result<Source, BackboneError> {
 /// # Errors
 /// When the file cannot be read, is a pickle, is damaged, or holds other tensors than the network.
 pub fn load(path: &Path, params: &mut Params) -> Result<Loaded, BackboneError> {
-    fill(path, params, &|_, _, _| Ok(None))
-}
-
-/// As [`load`], for a network of this preset: its family may fit tensors of another picture's size.
-///
-/// # Errors
-/// As [`load`].
-pub fn load_for(preset: &Preset, path: &Path, params: &mut Params) -> Result<Loaded, BackboneError> {
-    fill(path, params, &|name, tensor, dims| preset.config.resized(name, tensor, dims))
-}
-
-/// Name, tensor of the file and shape in the network → the tensor in that shape, where there is a rule for it.
-type Fit<'a> = &'a dyn Fn(&str, &Tensor, &[usize]) -> Result<Option<Tensor>, OpsError>;
-
-/// Whether a tensor belongs to timm's classifier, which is the neck here.
-fn is_classifier(name: &str) -> bool {
-    let layer = name.strip_suffix(".weight").or_else(|| name.strip_suffix(".bias"));
-    layer.is_some_and(|layer| presets().any(|preset| preset.classifier == layer))
-}
-
-fn fill(path: &Path, params: &mut Params, fit: Fit<'_>) -> Result<Loaded, BackboneError> {
     let bytes = std::fs::read(path).map_err(|source| BackboneError::Read { path: path.to_owned(), source })?;
     // A zip archive or a bare pickle stream: what torch.save writes, now and formerly.
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
@@ -106,9 +85,6 @@ fn fill(path: &Path, params: &mut Params, fit: Fit<'_>) -> Result<Loaded, Backbo
             found.push((id, tensor));
         } else if is_classifier(name) {
             left_out.push(format!("{name} {:?}, since the embedding is {:?}", tensor.dims(), own.dims()));
-        } else if let Some(resized) = fit(name, &tensor, own.dims())? {
-            left_out.push(format!("{name} {:?} was resized to {:?}", tensor.dims(), own.dims()));
-            found.push((id, resized));
         } else {
             let (theirs, ours) = (tensor.dims(), own.dims());
             let channels = match (theirs, ours) {
@@ -136,6 +112,12 @@ fn fill(path: &Path, params: &mut Params, fit: Fit<'_>) -> Result<Loaded, Backbo
     } else {
         Err(BackboneError::Different { path: path.to_owned(), missing, left_over, wrong })
     }
+}
+
+/// Whether a tensor belongs to timm's classifier, which is the neck here.
+fn is_classifier(name: &str) -> bool {
+    let layer = name.strip_suffix(".weight").or_else(|| name.strip_suffix(".bias"));
+    layer.is_some_and(|layer| presets().any(|preset| preset.classifier == layer))
 }
 
 fn finite(tensor: &Tensor) -> candle_core::Result<bool> {

@@ -110,7 +110,7 @@ pub(super) fn model(bench: &Bench<'_>, fold: usize, purpose: Purpose) -> Result<
         let name = weights::shown(weights, &bench.project.root);
         match &weights.file {
             Some(file) => {
-                let loaded = backbone::load_for(preset, file, &mut params)?;
+                let loaded = backbone::load(file, &mut params)?;
                 let whose = if weights.described { "their own" } else { "timm's defaults" };
                 notes.push(format!("{name}: {} tensors taken", loaded.taken));
                 notes.extend(loaded.left_out);
