@@ -301,6 +301,15 @@ fn what_only_the_tables_together_show_is_told_before_anything_runs() {
     project.write("recipes/quick.md", &flip);
     let (_, told) = failure(&project.toji(&["plan", "quick"]));
     assert!(told.contains("quick.md:8:") && told.contains("size"), "{told}");
+    let sampled = |sampler: &str| QUICK.replace("batch = 32", &format!("batch = 32\nsampler = {{ {sampler} }}"));
+    project.write("recipes/quick.md", &sampled("name = \"MPerClassSampler\", m = 5"));
+    let (_, told) = failure(&project.toji(&["plan", "quick"]));
+    assert!(told.contains("quick.md:23:") && told.contains("multiple of 5"), "{told}");
+    project.write("recipes/quick.md", &sampled("name = \"HierarchicalSampler\""));
+    let (_, told) = failure(&project.toji(&["run", "quick"]));
+    assert!(told.contains("needs 2 coarse labels"), "{told}");
+    project.write("recipes/quick.md", &sampled("name = \"MPerClassSampler\", m = 4"));
+    assert!(project.json(&["run", "quick"]).last().unwrap()["score"].as_f64().unwrap() > 0.0);
 }
 
 #[test]

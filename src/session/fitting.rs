@@ -29,6 +29,7 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
         }
     }
     let train: TrainSettings = decode(recipe, "train")?;
+    train.sampler.check_batch(train.batch).map_err(|error| at(recipe, "train.sampler", &error.to_string()))?;
     if train.freeze.is_some() || train.unfreeze_at.is_some() {
         let (network, params) = backbone::outline(&settings)?;
         let key = if train.freeze.is_some() { "train.freeze" } else { "train.unfreeze_at" };

@@ -20,6 +20,7 @@ pub fn recipes() -> Schema {
     ];
     let techniques = [
         data::augment::TECHNIQUES,
+        data::batch::TECHNIQUES,
         learn::backbone::TECHNIQUES,
         learn::loss::TECHNIQUES,
         learn::train::TECHNIQUES,

@@ -1,21 +1,13 @@
 //! Which photos make which batch of an epoch.
 //!
-//! Takes the photos, the order, the batch size and (seed, epoch); gives each batch's photos with
+//! Takes the photos, a sampler, the batch size and (seed, epoch); gives each batch's photos with
 //! their slots. Nothing here reads a file or starts a thread: epoch 7 can be asked for without
 //! having lived through the six before it.
 
 use std::ops::Range;
 
+use super::sampler::{Labels, Sampler};
 use crate::base::Seed;
-
-/// In which order an epoch goes through its photos.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// As they are given: evaluation, or a sampler that made the list.
-    Given,
-    /// Shuffled by (seed, epoch).
-    Shuffled,
-}
 
 /// One walk through a list of photos.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,17 +22,27 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// The walk number `epoch` (from 0) under the recipe's seed. A photo may be listed more than once.
-    /// With `drop_last`, photos that do not fill a whole batch at the end are left out of this epoch; unless there are
+    /// All photos once, as they are listed, in batches of which the last may be smaller: evaluation.
+    pub fn given(listed: Vec<u32>, batch: usize) -> Epoch {
+        let places = (0..listed.len() as u32).collect();
+        Epoch { photos: listed, places, batch: batch.max(1), drop_last: false, seed: Seed::new(0), epoch: 0 }
+    }
+
+    /// The walk number `epoch` (from 0) under the recipe's seed; `labels` has one entry for each listed photo.
+    /// Photos that do not fill a whole batch at the end are left out of this epoch; unless there are
     /// fewer than one batch in all, which then is given as it is.
-    pub fn new(listed: Vec<u32>, order: Order, batch: usize, drop_last: bool, seed: Seed, epoch: u64) -> Epoch {
+    pub fn sampled(
+        listed: &[u32],
+        labels: Labels<'_>,
+        sampler: &Sampler,
+        batch: usize,
+        seed: Seed,
+        epoch: u64,
+    ) -> Epoch {
         let batch = batch.max(1);
-        let mut places: Vec<u32> = (0..listed.len() as u32).collect();
-        if order == Order::Shuffled {
-            seed.named("order").at(epoch).draws().shuffle(&mut places);
-        }
+        let places = sampler.places(labels, batch, seed.named("order").at(epoch));
         let photos: Vec<u32> = places.iter().map(|&place| listed[place as usize]).collect();
-        let drop_last = drop_last && photos.len() > batch;
+        let drop_last = photos.len() > batch;
         Epoch { photos, places, batch, drop_last, seed, epoch }
     }
 
@@ -71,29 +73,32 @@ impl Epoch {
 mod tests {
     use super::*;
 
-    fn epoch(n: u32, batch: usize, drop_last: bool, epoch: u64) -> Epoch {
-        Epoch::new((0..n).collect(), Order::Shuffled, batch, drop_last, Seed::new(7), epoch)
+    fn epoch(n: u32, batch: usize, epoch: u64) -> Epoch {
+        let (listed, fine): (Vec<u32>, Vec<u32>) = (0..n).map(|i| (i, 0)).unzip();
+        let labels = Labels { fine: &fine, coarse: &[] };
+        Epoch::sampled(&listed, labels, &Sampler::RandomSampler {}, batch, Seed::new(7), epoch)
     }
 
     #[test]
     fn every_photo_once_and_another_order_each_epoch() {
-        let (first, second) = (epoch(50, 8, false, 0), epoch(50, 8, false, 1));
+        let (first, second) = (epoch(48, 8, 0), epoch(48, 8, 1));
         assert_ne!(first.photos(), second.photos());
-        assert_eq!(epoch(50, 8, false, 1), second);
+        assert_eq!(epoch(48, 8, 1), second);
         let mut all: Vec<usize> = (0..first.batches()).flat_map(|b| first.slots(b)).collect();
         all.dedup();
-        assert_eq!(all, (0..50).collect::<Vec<_>>());
+        assert_eq!(all, (0..48).collect::<Vec<_>>());
         let mut photos = first.photos().to_vec();
         photos.sort_unstable();
-        assert_eq!(photos, (0..50).collect::<Vec<_>>());
+        assert_eq!(photos, (0..48).collect::<Vec<_>>());
     }
 
     #[test]
     fn the_last_batch_is_kept_or_dropped() {
-        assert_eq!((epoch(50, 8, false, 0).batches(), epoch(50, 8, true, 0).batches()), (7, 6));
-        assert_eq!(epoch(50, 8, false, 0).slots(6), 48..50);
-        assert_eq!(epoch(5, 8, true, 0).batches(), 1);
-        assert_eq!(epoch(8, 8, true, 0).batches(), 1);
-        assert_eq!(epoch(0, 8, false, 0).batches(), 0);
+        let given = |n: u32, batch| Epoch::given((0..n).collect(), batch);
+        assert_eq!((given(50, 8).batches(), epoch(50, 8, 0).batches()), (7, 6));
+        assert_eq!(given(50, 8).slots(6), 48..50);
+        assert_eq!(epoch(5, 8, 0).batches(), 1);
+        assert_eq!(epoch(8, 8, 0).batches(), 1);
+        assert_eq!((given(0, 8).batches(), epoch(0, 8, 0).batches()), (0, 0));
     }
 }

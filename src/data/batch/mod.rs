@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   Pictures  every photo by its index; what was decoded once stays, up to a limit of bytes
+//!   Sampler   which photos an epoch shows, and which share a batch: pure
 //!   Epoch     which photos, in which order, cut into which batches: pure
 //!   Loader    threads that make batches ahead; they come out in the epoch's order
 //!   Batch     [b, 3, h, w] numbers and the photos they come from
@@ -14,7 +15,15 @@
 pub mod epoch;
 pub mod loader;
 pub mod pictures;
+pub mod sampler;
 
-pub use epoch::{Epoch, Order};
+pub use epoch::Epoch;
 pub use loader::{Ahead, Batch, LoadError, Loader};
 pub use pictures::Pictures;
+pub use sampler::{Labels, Sampler, SamplerError};
+
+use crate::book::technique::Technique;
+
+/// The rows of the slot "sampler".
+pub const TECHNIQUES: &[&Technique] =
+    &[&sampler::RANDOM, &sampler::M_PER_CLASS, &sampler::CLASS_BALANCED, &sampler::WEIGHTED, &sampler::HIERARCHICAL];

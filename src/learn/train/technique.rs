@@ -6,6 +6,7 @@
 use serde::Deserialize;
 
 use crate::book::technique::{Body, Default, Kind, Literal, Param, Section, Status, Technique};
+use crate::data::batch::Sampler;
 
 /// The decoded `[train]` table.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -15,6 +16,8 @@ pub struct TrainSettings {
     pub epochs: usize,
     /// Photos per step, from 2.
     pub batch: usize,
+    /// Which photos share a batch.
+    pub sampler: Sampler,
     /// How weights follow gradients.
     pub optimizer: OptimizerSettings,
     /// How the learning rate moves.
@@ -139,6 +142,12 @@ pub const TRAIN: Section = Section {
             "Photos per step; the rest of an epoch that does not fill a batch is left out.",
         )
         .unit("photos"),
+        Param::new(
+            "sampler",
+            Kind::OneOf { tag: "name", slot: "sampler" },
+            Default::Is(Literal::Table(&[("name", Literal::Text("RandomSampler"))])),
+            "Which photos an epoch shows, and which of them share a batch; losses over pairs need MPerClassSampler.",
+        ),
         Param::new(
             "optimizer",
             Kind::OneOf { tag: "name", slot: "optimizer" },

@@ -12,7 +12,7 @@ use super::{Bench, Made, part};
 use crate::base::{Key, Value};
 use crate::dag::{Event, Stage};
 use crate::data::Role;
-use crate::data::batch::{Ahead, Epoch, Loader, Order};
+use crate::data::batch::{Ahead, Epoch, Loader};
 use crate::learn::Device;
 use crate::learn::ops::{Network, Params, Tape};
 use crate::learn::train::{self, Checkpoint};
@@ -146,7 +146,7 @@ pub(crate) fn photos(
 ) -> Result<Embeddings, SessionError> {
     let pipeline = Arc::new(sight.evaluation.clone());
     let total = places.len();
-    let walk = Epoch::new(places, Order::Given, BATCH, false, bench.recipe.seed().named("embed"), 0);
+    let walk = Epoch::given(places, BATCH);
     let ahead = Ahead { threads: bench.project.around.threads, ..Ahead::default() };
     let pictures = bench.photos.pictures(bench.project);
     let loader = Loader::start(walk, 0, pictures, pipeline, sight.normalization, ahead, bench.cancel)?;

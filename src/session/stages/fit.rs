@@ -11,7 +11,7 @@ use super::{Bench, Made, Task, embed, part};
 use crate::base::{Key, KeyWriter, Seed, Value, files};
 use crate::dag::{Event, Stage, Step};
 use crate::data::augment::{Normalization, Pipeline};
-use crate::data::batch::{Ahead, Epoch, Loader, Order, Pictures};
+use crate::data::batch::{Ahead, Epoch, Labels, Loader, Pictures, Sampler};
 use crate::data::folds::Fold;
 use crate::data::{self};
 use crate::learn::backbone::hub::Expected;
@@ -399,6 +399,10 @@ struct FoldBatches<'a> {
     photos: Vec<u32>,
     classes: Classes,
     coarse: Classes,
+    /// The class of each photo, and its coarse class where all have one.
+    labels: Vec<u32>,
+    groups: Vec<u32>,
+    sampler: Sampler,
     batch: usize,
     seed: Seed,
     pictures: Arc<Pictures>,
@@ -421,12 +425,23 @@ impl<'a> FoldBatches<'a> {
             let text = format!("fold {number} trains on {} label(s); a loss needs at least two", classes.len());
             return Err(SessionError::Unfit(text));
         }
+        let of = |label: Option<u32>, classes: &Classes| label.and_then(|label| classes.class(label));
+        let photos = || fold.train.iter().map(|&i| &all[i as usize]);
+        let labels: Vec<u32> = photos().map(|photo| of(photo.label, &classes).unwrap_or_default()).collect();
+        let groups: Option<Vec<u32>> = photos().map(|photo| of(photo.coarse, &coarse)).collect();
+        let (groups, sampler) = (groups.unwrap_or_default(), settings.sampler);
+        sampler
+            .check(Labels { fine: &labels, coarse: &groups }, settings.batch)
+            .map_err(|error| SessionError::Unfit(format!("fold {number}: {error}")))?;
         let augment = bench.recipe.settings().get("augment").cloned().unwrap_or_else(Value::table);
         Ok(FoldBatches {
             bench,
             photos: fold.train.clone(),
             classes,
             coarse,
+            labels,
+            groups,
+            sampler,
             batch: settings.batch,
             seed: seed(bench.recipe, number).named("batches"),
             pictures: bench.photos.pictures(bench.project),
@@ -451,7 +466,8 @@ impl Batches for FoldBatches<'_> {
     }
 
     fn epoch(&mut self, epoch: usize, first: usize) -> Result<train::Epoch<'_>, train::OtherError> {
-        let order = Epoch::new(self.photos.clone(), Order::Shuffled, self.batch, true, self.seed, epoch as u64);
+        let labels = Labels { fine: &self.labels, coarse: &self.groups };
+        let order = Epoch::sampled(&self.photos, labels, &self.sampler, self.batch, self.seed, epoch as u64);
         let ahead = Ahead { threads: self.bench.project.around.threads, ..Ahead::default() };
         let loader = Loader::start(
             order,

@@ -2,6 +2,7 @@
 
 mod whole;
 
+use crate::data::batch::Sampler;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -142,6 +143,7 @@ pub(super) fn settings(epochs: usize) -> TrainSettings {
     TrainSettings {
         epochs,
         batch: 16,
+        sampler: Sampler::RandomSampler {},
         optimizer: OptimizerSettings::AdamW { lr: 1e-2, weight_decay: 5e-4, betas: [0.9, 0.999], eps: 1e-8 },
         schedule: ScheduleSettings::Cosine { warmup_epochs: 0.5 },
         eval: EvalSettings { every_epochs: 1 },
@@ -571,11 +573,12 @@ fn a_checkpoint_gives_its_weights_and_refuses_other_uses() {
 #[test]
 fn the_table_decodes_as_a_recipe_writes_it() {
     let text = r#"{"epochs": 12, "batch": 64, "head_lr": 1.0, "eval": {"every_epochs": 1},
-        "optimizer": {"name": "AdamW", "lr": 1e-3, "weight_decay": 5e-4, "betas": [0.9, 0.999], "eps": 1e-8},
+        "sampler": {"name": "MPerClassSampler", "m": 4}, "optimizer": {"name": "AdamW", "lr": 1e-3, "weight_decay": 5e-4, "betas": [0.9, 0.999], "eps": 1e-8},
         "schedule": {"name": "cosine", "warmup_epochs": 1.0}}"#;
     let settings: TrainSettings = serde_json::from_str::<Value>(text).unwrap().decode().unwrap();
     assert_eq!((settings.epochs, settings.batch, settings.clip_grad_norm), (12, 64, None));
     assert_eq!(settings.schedule, ScheduleSettings::Cosine { warmup_epochs: 1.0 });
+    assert_eq!(settings.sampler, Sampler::MPerClassSampler { m: 4 });
     let wrong = text.replace("weight_decay", "weight_decoy");
     assert!(serde_json::from_str::<Value>(&wrong).unwrap().decode::<TrainSettings>().is_err());
 }
