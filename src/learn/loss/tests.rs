@@ -1,7 +1,8 @@
 //! Losses against pytorch-metric-learning and against finite differences.
 
 use super::*;
-use candle_core::Device;
+use crate::learn::ops::Params;
+use candle_core::{DType, Device};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -22,7 +23,21 @@ struct Case {
     d_head: Vec<serde_json::Value>,
 }
 
-const START: Moment = Moment { epoch: 0.0, epochs: 1.0 };
+fn start() -> Moment {
+    Moment { epoch: 0.0, epochs: 1.0, seed: Seed::new(0) }
+}
+
+/// A loss from its table, for so many photos of each class.
+fn built(settings: &str, dimensions: usize, counts: &[u32]) -> Box<dyn Loss> {
+    build(&serde_json::from_str(settings).unwrap(), dimensions, counts).unwrap()
+}
+
+fn weights(tensors: Vec<Tensor>) -> Vec<HeadWeight> {
+    tensors.into_iter().map(|tensor| HeadWeight::weight("weight", tensor)).collect()
+}
+
+const ARCFACE: &str = r#"{"name": "ArcFaceLoss", "margin": 28.6, "scale": 64.0, "init_std": 0.01}"#;
+const LINEAR: &str = r#"{"name": "CrossEntropyLoss", "label_smoothing": 0.0}"#;
 
 fn golden() -> Golden {
     serde_json::from_str(include_str!("../../../tests/golden/loss/losses.json")).unwrap()
@@ -69,15 +84,16 @@ fn values_and_gradients_equal_pytorch_metric_learning() {
     assert_eq!(golden.cases.len(), 8);
     for (dtype, tolerance) in [(DType::F64, 1e-12), (DType::F32, 2e-5)] {
         for case in &golden.cases {
-            let loss = build(&case.settings, 5, 4).unwrap();
+            let loss = build(&case.settings, 5, &[3; 4]).unwrap();
             let embeddings = matrix(&golden.embeddings, dtype);
             let targets = Targets::new(&golden.classes);
             let ours =
-                gradients(loss.as_ref(), &head(&golden, loss.as_ref(), dtype), &embeddings, &targets, START).unwrap();
+                gradients(loss.as_ref(), &weights(head(&golden, loss.as_ref(), dtype)), &embeddings, &targets, start())
+                    .unwrap();
             let name = format!("{} {dtype:?}", case.settings);
             close(&name, &[ours.value], &[case.value], tolerance);
             close(&name, &flat(&ours.embeddings), &case.d_embeddings.concat(), tolerance);
-            for (ours, theirs) in ours.head.iter().zip(&case.d_head) {
+            for ((_, ours), theirs) in ours.head.iter().zip(&case.d_head) {
                 close(&name, &flat(ours), &flat_json(theirs), tolerance);
             }
             assert_eq!(ours.head.len(), case.d_head.len());
@@ -89,16 +105,17 @@ fn values_and_gradients_equal_pytorch_metric_learning() {
 fn gradients_equal_finite_differences() {
     let golden = golden();
     for case in &golden.cases {
-        let loss = build(&case.settings, 5, 4).unwrap();
+        let loss = build(&case.settings, 5, &[3; 4]).unwrap();
         let mut inputs = head(&golden, loss.as_ref(), DType::F64);
         inputs.push(matrix(&golden.embeddings, DType::F64));
         let targets = Targets::new(&golden.classes);
         let run = |inputs: &[Tensor]| {
             let (embeddings, head) = inputs.split_last().unwrap();
-            gradients(loss.as_ref(), head, embeddings, &targets, START).unwrap()
+            gradients(loss.as_ref(), &weights(head.to_vec()), embeddings, &targets, start()).unwrap()
         };
         let found = run(&inputs);
-        let analytic: Vec<&Tensor> = found.head.iter().chain([&found.embeddings]).collect();
+        let analytic: Vec<&Tensor> =
+            found.head.iter().map(|(_, gradient)| gradient).chain([&found.embeddings]).collect();
         for (i, gradient) in analytic.iter().enumerate() {
             let shape = inputs[i].dims().to_vec();
             let values = flat(&inputs[i]);
@@ -125,10 +142,11 @@ fn perfect_and_zero_embeddings_have_finite_gradients() {
     // On its own direction the slope of the angle is infinite; a zero row has no direction at all.
     let weight = Tensor::new(&[[2f32, 0.0, 0.0], [0.0, 3.0, 0.0]], &Device::Cpu).unwrap();
     let embeddings = Tensor::new(&[[5f32, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 0.0]], &Device::Cpu).unwrap();
-    let loss = arcface::ArcFaceLoss { dimensions: 3, classes: 2, margin: 28.6, scale: 64.0, init_std: 0.01 };
-    let found = gradients(&loss, &[weight], &embeddings, &Targets::new(&[0, 1, 1]), START).unwrap();
+    let loss = built(ARCFACE, 3, &[1, 2]);
+    let found =
+        gradients(loss.as_ref(), &weights(vec![weight]), &embeddings, &Targets::new(&[0, 1, 1]), start()).unwrap();
     assert!(found.value.is_finite());
-    assert!(flat(&found.embeddings).iter().chain(&flat(&found.head[0])).all(|x| x.is_finite()));
+    assert!(flat(&found.embeddings).iter().chain(&flat(&found.head[0].1)).all(|x| x.is_finite()));
 }
 
 #[test]
@@ -137,8 +155,9 @@ fn one_number_by_hand() {
     // −log(e^−1.6 / (e^−1.6 + e^1.6)) = log(1 + e^3.2) = 3.2399535…
     let weight = Tensor::new(&[[1f64, 0.0], [0.0, 7.0]], &Device::Cpu).unwrap();
     let embeddings = Tensor::new(&[[3f64, 4.0]], &Device::Cpu).unwrap();
-    let loss = arcface::ArcFaceLoss { dimensions: 2, classes: 2, margin: 90.0, scale: 2.0, init_std: 0.01 };
-    let value = gradients(&loss, &[weight], &embeddings, &Targets::new(&[0]), START).unwrap().value;
+    let loss = built(r#"{"name": "ArcFaceLoss", "margin": 90.0, "scale": 2.0, "init_std": 0.01}"#, 2, &[1, 1]);
+    let value =
+        gradients(loss.as_ref(), &weights(vec![weight]), &embeddings, &Targets::new(&[0]), start()).unwrap().value;
     // θ = 53.13° is inside 180° − 90°.
     assert!((value - 3.2f64.exp().ln_1p()).abs() < 1e-12, "{value}");
 }
@@ -149,14 +168,14 @@ fn heads_have_their_distributions_and_depend_on_the_seed() {
         let values = flat(tensor);
         (values.iter().map(|x| x * x).sum::<f64>() / values.len() as f64).sqrt()
     };
-    let arcface = arcface::ArcFaceLoss { dimensions: 64, classes: 50, margin: 28.6, scale: 64.0, init_std: 0.01 };
+    let arcface = built(ARCFACE, 64, &[4; 50]);
     let head = arcface.head(Seed::new(1)).unwrap();
     assert_eq!(head[0].tensor.dims(), [50, 64]);
     assert!((deviation(&head[0].tensor) - 0.01).abs() < 5e-4);
     assert_eq!(flat(&head[0].tensor), flat(&arcface.head(Seed::new(1)).unwrap()[0].tensor));
     assert_ne!(flat(&head[0].tensor), flat(&arcface.head(Seed::new(2)).unwrap()[0].tensor));
 
-    let linear = cross_entropy::CrossEntropyLoss { dimensions: 64, classes: 50, label_smoothing: 0.0 };
+    let linear = built(LINEAR, 64, &[4; 50]);
     let head = linear.head(Seed::new(1)).unwrap();
     assert_eq!((head[0].name.as_str(), head[1].name.as_str(), head[1].tensor.dims()), ("weight", "bias", &[50][..]));
     // Uniform in ±1/8 has deviation 1/(8√3).
@@ -166,11 +185,10 @@ fn heads_have_their_distributions_and_depend_on_the_seed() {
 
 #[test]
 fn an_untrained_classifier_has_loss_log_n() {
-    let linear = cross_entropy::CrossEntropyLoss { dimensions: 4, classes: 9, label_smoothing: 0.0 };
+    let linear = built(LINEAR, 4, &[1; 9]);
     let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F64, &Device::Cpu).unwrap();
-    let value = gradients(&linear, &[zeros(&[9, 4]), zeros(&[9])], &zeros(&[2, 4]), &Targets::new(&[3, 8]), START)
-        .unwrap()
-        .value;
+    let head = weights(vec![zeros(&[9, 4]), zeros(&[9])]);
+    let value = gradients(linear.as_ref(), &head, &zeros(&[2, 4]), &Targets::new(&[3, 8]), start()).unwrap().value;
     assert!((value - 9f64.ln()).abs() < 1e-12);
 }
 
@@ -178,14 +196,16 @@ fn an_untrained_classifier_has_loss_log_n() {
 fn mistakes_are_named() {
     let settings = |text: &str| serde_json::from_str::<Value>(text).unwrap();
     let arcface = settings(r#"{"name": "ArcFaceLoss", "margin": 17.2, "scale": 30.0, "init_std": 0.01}"#);
-    insta::assert_snapshot!(build(&arcface, 8, 1).err().unwrap(), @"ArcFaceLoss needs at least 2 classes to tell apart, the training photos have 1; add labels or photos");
-    assert!(matches!(build(&settings(r#"{"name": "CosFaceLoss"}"#), 8, 3), Err(LossError::Settings(_))));
-    let loss = build(&arcface, 2, 3).unwrap();
+    insta::assert_snapshot!(build(&arcface, 8, &[5]).err().unwrap(), @"ArcFaceLoss needs at least 2 classes to tell apart, the training photos have 1; add labels or photos");
+    assert!(matches!(build(&settings(r#"{"name": "ArcFaceLoss"}"#), 8, &[1, 1, 1]), Err(LossError::Settings(_))));
+    let unknown = r#"{"name": "ArcFaceLoss", "margin": 17.2, "scale": 30.0, "init_std": 0.01, "easy": true}"#;
+    assert!(matches!(build(&settings(unknown), 8, &[1, 1, 1]), Err(LossError::Settings(_))));
+    let loss = build(&arcface, 2, &[2, 2, 2]).unwrap();
     let zeros = |n: usize, d: usize| Tensor::zeros((n, d), DType::F32, &Device::Cpu).unwrap();
-    let head = [zeros(3, 2)];
-    let class = gradients(loss.as_ref(), &head, &zeros(2, 2), &Targets::new(&[1, 3]), START).unwrap_err();
+    let head = weights(vec![zeros(3, 2)]);
+    let class = gradients(loss.as_ref(), &head, &zeros(2, 2), &Targets::new(&[1, 3]), start()).unwrap_err();
     insta::assert_snapshot!(class, @"row 1 of the batch has class 3, the head has 3; were the classes counted on other photos?");
-    let shape = gradients(loss.as_ref(), &head, &zeros(2, 4), &Targets::new(&[1, 2]), START).unwrap_err();
+    let shape = gradients(loss.as_ref(), &head, &zeros(2, 4), &Targets::new(&[1, 2]), start()).unwrap_err();
     insta::assert_snapshot!(shape, @"ArcFaceLoss takes embeddings [b, 2] with one label each, got [2, 4] with 2 labels");
 }
 
@@ -199,7 +219,7 @@ fn every_built_row_decodes_with_its_defaults() {
                 settings.set(param.name, literal.value());
             }
         }
-        let loss = build(&settings, 4, 3).unwrap();
+        let loss = build(&settings, 4, &[1, 5, 2]).unwrap();
         assert_eq!(loss.name(), technique.name);
         assert!(technique.details.len() > 200 && !technique.details.contains("  "), "{}", technique.name);
     }
@@ -207,11 +227,66 @@ fn every_built_row_decodes_with_its_defaults() {
 
 #[test]
 fn the_head_joins_the_parameters_once() {
-    let loss = cross_entropy::CrossEntropyLoss { dimensions: 4, classes: 3, label_smoothing: 0.0 };
+    let loss = built(LINEAR, 4, &[1; 3]);
     let mut params = Params::new();
-    let head = Head::add(&loss, &mut params, Seed::new(0)).unwrap();
+    let head = Head::add(loss.as_ref(), &mut params, Seed::new(0)).unwrap();
     let names: Vec<&str> = params.iter().map(|(_, name, ..)| name).collect();
     assert_eq!(names, ["loss.weight", "loss.bias"]);
-    assert_eq!(head.tensors(&params)[0].dims(), [3, 4]);
-    assert!(Head::add(&loss, &mut params, Seed::new(0)).is_err());
+    assert_eq!(head.tensors(&params, &[])[0].tensor.dims(), [3, 4]);
+    assert!(Head::add(loss.as_ref(), &mut params, Seed::new(0)).is_err());
+}
+
+/// The mean of all batches' embeddings so far, `[d]`, as the target; its second buffer counts the batches.
+struct Following(bool);
+
+impl Loss for Following {
+    fn name(&self) -> &'static str {
+        "Following"
+    }
+
+    fn head(&self, _: Seed) -> Result<Vec<HeadWeight>, LossError> {
+        let zeros = |n: usize| Tensor::zeros(n, DType::F32, &Device::Cpu).unwrap();
+        Ok(vec![
+            HeadWeight::buffer("mean", zeros(2)),
+            HeadWeight::weight("shift", zeros(2)),
+            HeadWeight::buffer("count", zeros(1)),
+        ])
+    }
+
+    fn forward(&self, head: &[Tensor], x: &Tensor, targets: &Targets<'_>, _: Moment) -> Result<Forward, LossError> {
+        let size = Size { dimensions: 2, classes: 9 };
+        run(self.name(), size, x, targets, || {
+            let count = (&head[2] + 1.0)?;
+            let mean = (&head[0] + (x.mean(0)? - &head[0])?.broadcast_div(&count)?)?;
+            let value = x.broadcast_sub(&mean)?.broadcast_sub(&head[1])?.sqr()?.mean_all()?;
+            Ok(Forward { value, buffers: vec![(0, mean), (if self.0 { 2 } else { 1 }, count)] })
+        })
+    }
+}
+
+#[test]
+fn buffers_move_on_and_have_no_gradient() {
+    let loss = Following(true);
+    let mut params = Params::new();
+    let head = Head::add(&loss, &mut params, Seed::new(0)).unwrap();
+    assert_eq!(params.weights().count(), 1);
+    let x = |value: f32| Tensor::full(value, (3, 2), &Device::Cpu).unwrap();
+    let targets = Targets::new(&[0, 1, 2]);
+    let first = gradients(&loss, &head.tensors(&params, &[]), &x(2.0), &targets, start()).unwrap();
+    assert_eq!(first.head.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [1]);
+    // A second batch of one step sees what the first has left, though it is not yet among the parameters.
+    let second = gradients(&loss, &head.tensors(&params, &first.buffers), &x(5.0), &targets, start()).unwrap();
+    assert_eq!(flat(&second.buffers[0].1), [3.5, 3.5]);
+    let all: Vec<(usize, Tensor)> = first.buffers.into_iter().chain(second.buffers).collect();
+    let newest = head.tensors(&params, &all);
+    head.set_buffers(&mut params, all).unwrap();
+    assert_eq!(flat(params.get(params.by_name("loss.count").unwrap())), [2.0]);
+    assert_eq!(flat(params.get(params.by_name("loss.mean").unwrap())), [3.5, 3.5]);
+    assert_eq!(
+        newest.iter().map(|w| (w.name.as_str(), flat(&w.tensor)[0])).collect::<Vec<_>>(),
+        [("mean", 3.5), ("shift", 0.0), ("count", 2.0)]
+    );
+    // A weight belongs to the optimiser.
+    let wrong = gradients(&Following(false), &head.tensors(&params, &[]), &x(1.0), &targets, start()).unwrap_err();
+    insta::assert_snapshot!(wrong, @"Following gave a new value for place 1 of its head, which is no buffer");
 }

@@ -7,6 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use candle_core::Tensor;
+
 use super::average::Average;
 use super::checkpoint::{self, Checkpoint, Exact, Lesson, Place, Rest};
 use super::optimizer::{self, Optimizer, clip_factor, gradient_norm};
@@ -164,6 +166,9 @@ struct Gathered {
     grads: Option<Grads>,
     losses: Vec<f64>,
     photos: Vec<u32>,
+    /// New values of the head's buffers. The next batch sees them; they join the parameters with the step, so that
+    /// a batch that is done again after a stop finds what it found the first time.
+    buffers: Vec<(usize, Tensor)>,
 }
 
 impl<'a> Trainer<'a> {
@@ -241,13 +246,16 @@ impl<'a> Trainer<'a> {
     fn learn(&mut self, batch: &Batch) -> Result<(), TrainError> {
         let Task { network, loss, settings, seed, .. } = *self.task;
         check_batch(batch, self.at.epoch, self.batch())?;
-        let moment = Moment { epoch: self.done(), epochs: settings.epochs as f64 };
+        let place = |name: &str| seed.named(name).at(self.at.epoch as u64).at(self.batch() as u64);
+        let moment = Moment { epoch: self.done(), epochs: settings.epochs as f64, seed: place("loss draws") };
+        let draws = place("draws");
         self.tape.freeze(self.frozen());
-        self.tape.seed(seed.named("draws").at(self.at.epoch as u64).at(self.batch() as u64));
+        self.tape.seed(draws);
 
         let embeddings = network.forward(self.params, &mut self.tape, &batch.images)?; // [b, d]
         let targets = Targets { classes: &batch.classes, coarse: &batch.coarse };
-        let fall = loss::gradients(loss, &self.head.tensors(self.params), &embeddings.tensor(), &targets, moment)?;
+        let head = self.head.tensors(self.params, &self.gathered.buffers);
+        let fall = loss::gradients(loss, &head, &embeddings.tensor(), &targets, moment)?;
         if !fall.value.is_finite() {
             return Err(not_finite("the loss", fall.value, &self.at, &batch.photos));
         }
@@ -257,6 +265,7 @@ impl<'a> Trainer<'a> {
             false => Grads::default(),
         };
         self.head.insert(&mut grads, fall.head);
+        self.gathered.buffers.extend(fall.buffers);
         self.gathered.losses.push(fall.value);
         self.gathered.photos.extend(&batch.photos);
         match &mut self.gathered.grads {
@@ -279,7 +288,7 @@ impl<'a> Trainer<'a> {
     /// The optimiser's step with what was gathered, and the average's.
     fn step(&mut self) -> Result<Step, TrainError> {
         let settings = self.task.settings;
-        let Gathered { grads, losses, photos } = std::mem::take(&mut self.gathered);
+        let Gathered { grads, losses, photos, buffers } = std::mem::take(&mut self.gathered);
         let grads = grads.unwrap_or_default();
         if !self.checked || self.at.step == self.thaw {
             check_gradients(self.params, &grads, &self.optimizer, &self.frozen())?;
@@ -295,6 +304,7 @@ impl<'a> Trainer<'a> {
         let lr = self.optimizer.lr() * self.schedule.factor(self.at.step);
         self.optimizer.step(self.params, &grads, lr, share * clip_factor(norm, settings.clip_grad_norm))?;
         self.tape.apply_updates(self.params)?;
+        self.head.set_buffers(self.params, buffers)?;
 
         self.at.step += 1;
         self.at.batch += losses.len();

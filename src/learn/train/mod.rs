@@ -207,6 +207,15 @@ impl Classes {
         Classes(all)
     }
 
+    /// How many of these labels each class has, `[len()]`; labels that were not counted are left out.
+    pub fn counts(&self, labels: impl IntoIterator<Item = u32>) -> Vec<u32> {
+        let mut counts = vec![0; self.0.len()];
+        for class in labels.into_iter().filter_map(|label| self.class(label)) {
+            counts[class as usize] += 1;
+        }
+        counts
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -152,7 +152,7 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &S
     let loss = loss::build(
         bench.recipe.settings().get("loss").unwrap_or(&Value::table()),
         network.embedding(),
-        batches.classes.len(),
+        &batches.counts(),
     )?;
     let name = part(fold);
     let mut examine = |now: &Evaluate<'_>| -> Result<f64, train::OtherError> {
@@ -284,7 +284,7 @@ pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), Sessio
     let Model { network, mut params, sight, .. } = model(bench, fold, Purpose::Trial)?;
     let mut batches = Few(FoldBatches::new(bench, &bench.graph.folds[fold], fold, &settings, sight.normalization)?);
     let table = bench.recipe.settings().get("loss").cloned().unwrap_or_else(Value::table);
-    let loss = loss::build(&table, network.embedding(), batches.0.classes.len())?;
+    let loss = loss::build(&table, network.embedding(), &batches.0.counts())?;
     let key = KeyWriter::new("stopwatch").number(u64::from(bench.project.around.pid)).finish();
     let work =
         bench.project.store.work(&key)?.ok_or_else(|| SessionError::Held("a trial of a few batches".to_owned()))?;
@@ -448,6 +448,12 @@ impl<'a> FoldBatches<'a> {
             pipeline: Arc::new(Pipeline::train(&augment)?),
             normalization,
         })
+    }
+
+    /// Photos of each class, `[classes]`.
+    fn counts(&self) -> Vec<u32> {
+        let all = &self.bench.photos.manifest.photos;
+        self.classes.counts(self.photos.iter().filter_map(|&i| all[i as usize].label))
     }
 
     fn labelled(&self, batch: data::batch::Batch) -> Result<train::Batch, train::OtherError> {

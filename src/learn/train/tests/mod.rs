@@ -162,7 +162,38 @@ pub(super) fn settings(epochs: usize) -> TrainSettings {
 fn arcface() -> Box<dyn Loss> {
     let settings =
         serde_json::from_str::<Value>(r#"{"name": "ArcFaceLoss", "margin": 17.2, "scale": 30.0, "init_std": 0.01}"#);
-    loss::build(&settings.unwrap(), 8, CLASSES as usize).unwrap()
+    loss::build(&settings.unwrap(), 8, &[16; CLASSES as usize]).unwrap()
+}
+
+/// ArcFace made restless: each batch's loss has a drawn factor, and leans on the mean of all losses before it, a buffer.
+struct Restless(Box<dyn Loss>);
+
+impl Loss for Restless {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn head(&self, seed: Seed) -> Result<Vec<loss::HeadWeight>, loss::LossError> {
+        let mean = Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
+        Ok([vec![loss::HeadWeight::buffer("mean", mean)], self.0.head(seed)?].concat())
+    }
+
+    fn forward(
+        &self,
+        head: &[Tensor],
+        embeddings: &Tensor,
+        targets: &loss::Targets<'_>,
+        at: loss::Moment,
+    ) -> Result<loss::Forward, loss::LossError> {
+        let value = self.0.forward(&head[1..], embeddings, targets, at)?.value;
+        let factor = 1.0 + 0.2 * at.seed.draws().normal();
+        let lean = |value: &Tensor| {
+            let mean = ((&head[0] * 0.9)? + (value.detach().reshape(1)? * 0.1)?)?;
+            Ok((((value + mean.reshape(())?)? * factor)?.sqr()?, mean))
+        };
+        let (value, mean) = lean(&value).map_err(|source| loss::LossError::Candle { loss: self.name(), source })?;
+        Ok(loss::Forward { value, buffers: vec![(0, mean)] })
+    }
 }
 
 /// Share of fresh photos whose nearest other photo by cosine has the same class.
@@ -197,7 +228,8 @@ fn train_with(
     let (mut network, mut params) = Tiny::new();
     // The trainings that freeze a part drop some values as well.
     network.drop = if settings.freeze.is_some() { 0.2 } else { 0.0 };
-    let loss = arcface();
+    // Those that take several batches a step have a loss that draws and remembers as well.
+    let loss = if settings.accumulate.is_some() { Box::new(Restless(arcface())) } else { arcface() };
     let mut events = Vec::new();
     let task = Task {
         network: &network,
@@ -589,5 +621,7 @@ fn classes_are_numbered_without_gaps() {
     assert_eq!((classes.len(), classes.is_empty()), (3, false));
     assert_eq!([3, 7, 11, 4].map(|label| classes.class(label)), [Some(0), Some(1), Some(2), None]);
     assert_eq!((classes.label(2), classes.label(3)), (Some(11), None));
+    // 4 is no class of these.
+    assert_eq!(classes.counts([3, 11, 4, 3, 3]), [3, 0, 1]);
     assert_eq!([steps_per_epoch(100, 16), steps_per_epoch(5, 16), steps_per_epoch(32, 16)], [6, 1, 2]);
 }

@@ -47,7 +47,7 @@ impl Loss for Given {
     }
 
     fn head(&self, _: Seed) -> Result<Vec<loss::HeadWeight>, loss::LossError> {
-        Ok(vec![loss::HeadWeight { name: "weight".to_owned(), tensor: self.1.clone() }])
+        Ok(vec![loss::HeadWeight::weight("weight", self.1.clone())])
     }
 
     fn forward(
@@ -56,7 +56,7 @@ impl Loss for Given {
         embeddings: &Tensor,
         targets: &loss::Targets<'_>,
         at: loss::Moment,
-    ) -> Result<Tensor, loss::LossError> {
+    ) -> Result<loss::Forward, loss::LossError> {
         self.0.forward(head, embeddings, targets, at)
     }
 }
@@ -97,7 +97,7 @@ fn equals(images: &[f32], golden: &Case, settings: &TrainSettings) {
         params.set(*id, Tensor::from_slice(&golden.start[name], shape, &Device::Cpu).unwrap()).unwrap();
     }
     let settings_of_loss = r#"{"name": "ArcFaceLoss", "margin": 17.2, "scale": 30.0, "init_std": 0.01}"#;
-    let arcface = loss::build(&serde_json::from_str(settings_of_loss).unwrap(), 5, 3).unwrap();
+    let arcface = loss::build(&serde_json::from_str(settings_of_loss).unwrap(), 5, &[8; 3]).unwrap();
     let head = Tensor::from_slice(&golden.start["loss.W"], (3, 5), &Device::Cpu).unwrap();
     let mut steps = Vec::new();
     let folder = tempfile::tempdir().unwrap();

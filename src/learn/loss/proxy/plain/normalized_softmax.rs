@@ -1,0 +1,89 @@
+//! Softmax over cosines: only directions count.
+//!
+//! Takes embeddings and one direction per class; gives the cross-entropy of `cos θ_j / T`. As
+//! pytorch-metric-learning's `NormalizedSoftmaxLoss` (Zhai and Wu 2019, arXiv 1811.12649), which
+//! stores the head as `[d, n]`; here it is `[n, d]`, as every linear layer's weight.
+
+use candle_core::Tensor;
+use serde::Deserialize;
+
+use crate::base::Seed;
+use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::learn::loss::normalize::cosines;
+use crate::learn::loss::proxy::classify::{INIT_STD, cross_entropy, normal_head, parts};
+use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Size, Targets, run};
+
+/// See [`ROW`].
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `T`; smaller is sharper.
+    pub temperature: f64,
+    /// Deviation of the head's first values.
+    pub init_std: f64,
+}
+
+/// Softmax over cosines.
+pub const ROW: Technique = Technique {
+    name: "NormalizedSoftmaxLoss",
+    slot: "loss",
+    about: "A classifier over cosines: trains what the search will compare.",
+    details: "The embedding x and each label's vector w_j are divided by their lengths; what is left is the cosine of \
+the angle between them. The loss is the softmax cross-entropy of cos(x, w_j) / temperature. Length no longer helps, so \
+the network has to turn embeddings towards their label, which is what cosine search measures later.
+
+temperature sets how sharp the softmax is. A cosine lies in -1..1, and without a small temperature the best possible \
+loss would still be far from 0. 0.05 equals a scale of 20 in ArcFaceLoss (scale = 1 / temperature, margin 0). A lower \
+temperature lets easy photos rest and works on hard ones; too low (below about 0.01) and the loss follows a few wrong \
+labels.
+
+A good second baseline; ArcFaceLoss with the same scale adds the margin and is usually better.",
+    params: &[
+        Param::new(
+            "temperature",
+            Kind::Float { min: 1e-4, max: 100.0 },
+            Default::Is(Literal::Float(0.05)),
+            "Divides the cosines; smaller is sharper.",
+        ),
+        INIT_STD,
+    ],
+    source: "pytorch_metric_learning.losses.NormalizedSoftmaxLoss; Zhai and Wu 2019, arXiv 1811.12649",
+    status: Status::Built,
+};
+
+/// Softmax cross-entropy over cosines divided by a temperature.
+#[derive(Clone, Debug)]
+pub struct NormalizedSoftmaxLoss {
+    size: Size,
+    settings: Settings,
+}
+
+impl Build for Settings {
+    fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
+        Ok(Box::new(NormalizedSoftmaxLoss { size: Size { dimensions, classes: counts.len() }, settings: self }))
+    }
+}
+
+impl Loss for NormalizedSoftmaxLoss {
+    fn name(&self) -> &'static str {
+        ROW.name
+    }
+
+    fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
+        normal_head(self.name(), self.size, 1, self.settings.init_std, seed)
+    }
+
+    fn forward(
+        &self,
+        head: &[Tensor],
+        embeddings: &Tensor,
+        targets: &Targets<'_>,
+        _: Moment,
+    ) -> Result<Forward, LossError> {
+        run(self.name(), self.size, embeddings, targets, || {
+            let [weight] = parts(head)?;
+            let logits = (cosines(embeddings, weight)? / self.settings.temperature)?; // [b, n]
+            Ok(cross_entropy(&logits, targets.classes, 0.0)?.into())
+        })
+    }
+}
