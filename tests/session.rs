@@ -105,6 +105,21 @@ fn with_no_epochs_the_network_is_used_as_it_comes() {
 }
 
 #[test]
+fn the_contact_sheet_shows_photos_before_and_after() {
+    let project = Project::new();
+    let sheet =
+        |out: &str| project.json(&["augment", "quick", "--out", out, "--photos", "3", "--draws", "2"]).remove(0);
+    let told = sheet("sheet.png");
+    assert_eq!(told["photos"], 3);
+    let picture = image::open(project.path("sheet.png")).unwrap().to_rgb8();
+    assert_eq!((told["width"].as_u64(), told["height"].as_u64()), (Some(480), Some(u64::from(picture.height()))));
+    sheet("again.png");
+    assert_eq!(fs::read(project.path("sheet.png")).unwrap(), fs::read(project.path("again.png")).unwrap());
+    let (code, told) = failure(&project.toji(&["augment", "quick", "--out", "sheet.svg"]));
+    assert!(code == 1 && told.contains("sheet.svg") && told.contains(".png"), "{told}");
+}
+
+#[test]
 fn a_lower_rung_is_a_prefix_and_a_killed_run_goes_on_to_the_same_bits() {
     let straight = Project::new();
     straight.json(&["run", "quick"]);
@@ -305,9 +320,9 @@ fn what_only_the_tables_together_show_is_told_before_anything_runs() {
     project.write("recipes/quick.md", &sampled("name = \"MPerClassSampler\", m = 5"));
     let (_, told) = failure(&project.toji(&["plan", "quick"]));
     assert!(told.contains("quick.md:23:") && told.contains("multiple of 5"), "{told}");
-    project.write("recipes/quick.md", &sampled("name = \"HierarchicalSampler\""));
+    project.write("recipes/quick.md", &sampled("name = \"HierarchicalSampler\", samples_per_class = 1, super_classes_per_batch = 32"));
     let (_, told) = failure(&project.toji(&["run", "quick"]));
-    assert!(told.contains("needs 2 coarse labels"), "{told}");
+    assert!(told.contains("needs 32 coarse labels"), "{told}");
     project.write("recipes/quick.md", &sampled("name = \"MPerClassSampler\", m = 4"));
     assert!(project.json(&["run", "quick"]).last().unwrap()["score"].as_f64().unwrap() > 0.0);
 }

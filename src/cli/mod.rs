@@ -6,6 +6,7 @@
 //!        ─▶ 0 done, 1 failed, 2 wrong use
 //! ```
 
+mod augment;
 mod backbone;
 mod explain;
 mod failure;
@@ -62,6 +63,8 @@ enum Command {
     Explain(explain::Args),
     /// List the networks, or say what one costs and measure it here.
     Backbone(backbone::Args),
+    /// Show training photos before and after a recipe's augmentation, as a PNG.
+    Augment(augment::Args),
     /// Draw the curves of recipes as SVG or PNG.
     Plot(plot::Args),
     /// Write a recipe's submission and note it in ledger.jsonl.
@@ -135,6 +138,7 @@ pub fn run() -> ExitCode {
             Some(Command::Worker(args)) => worker::work(&context, &args),
             Some(Command::Explain(args)) => explain::explain(&context, &args),
             Some(Command::Backbone(args)) => backbone::backbone(&context, &args),
+            Some(Command::Augment(args)) => augment::augment(&context, &args),
             Some(Command::Plot(args)) => plot::plot(&context, &args),
             Some(Command::Submit(args)) => submit::submit(&context, &args),
             Some(Command::New(args)) => new::new(&context, &args),

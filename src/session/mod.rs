@@ -16,6 +16,7 @@
 //! - [`brew`]: carries a plan out; [`worker`]: does so for jobs of the queue, detached from any terminal.
 //! - [`survey`]: looks at the files again and gives a [`snapshot`]; [`watch`]: says when to look.
 //! - [`stopwatch`]: tries a few batches where nothing tells how long a stage takes;
+//! - [`samples`]: photos before and after augmentation, for people to look at;
 //! - [`submit`]: the file that is handed in.
 //!
 //! A viewer holds a snapshot and sends a [`command`]; whatever it asks for becomes a file that a
@@ -30,6 +31,7 @@ pub mod photos;
 pub mod project;
 pub mod recipe;
 pub mod rung;
+pub mod samples;
 pub mod schema;
 pub mod snapshot;
 pub mod stages;

@@ -200,9 +200,9 @@ pub struct Output {
     pub state: OutputState,
     /// Plain lines to show.
     pub lines: Vec<String>,
-    /// Small pictures to show beside each other.
+    /// Rows of small pictures; what stands in one column belongs together.
     #[serde(skip)]
-    pub pictures: Vec<Picture>,
+    pub pictures: Vec<Vec<Picture>>,
 }
 
 /// Whether an output still holds.

@@ -1,6 +1,7 @@
 //! A snapshot → pictures and pages for people.
 //!
 //! - [`curves`] draws learning curves as SVG or PNG (plotters), from the series that the terminal shows.
+//! - [`sheet`] sets pictures with their names on one page.
 //! - [`table`] sets the board and the plan as plain text for a pipe, a log or a narrow terminal.
 //! - [`palette`] gives each recipe its colour, the same on every picture.
 //!
@@ -11,6 +12,7 @@
 pub mod curves;
 mod font;
 pub mod palette;
+pub mod sheet;
 pub mod table;
 
 use std::path::PathBuf;
@@ -32,6 +34,15 @@ pub enum ShowError {
     /// There is nothing to draw.
     #[error("none of these recipes has a curve yet; run one first")]
     Nothing,
+    /// A contact sheet is asked for in another form.
+    #[error("{}: a contact sheet is written as .png; name the file so", path.display())]
+    NotPng {
+        /// The file that was asked for.
+        path: PathBuf,
+    },
+    /// There is no picture for a contact sheet.
+    #[error("none of the photos can be read: there is nothing to show")]
+    NoPicture,
     /// A recipe that the snapshot does not have.
     #[error("no recipe {name:?}; there are {known}")]
     UnknownRecipe {

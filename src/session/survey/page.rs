@@ -9,15 +9,15 @@ use std::sync::Arc;
 
 use super::Survey;
 use crate::base::text::duration;
-use crate::base::{Key, KeyWriter};
+use crate::base::{Cancel, Key, KeyWriter};
 use crate::book::{self, Diagnostic};
 use crate::dag::{Action, RunView, StageState, Step};
 use crate::data::augment::Pipeline;
-use crate::data::augment::settings::Size;
-use crate::data::decode::decode;
+use crate::data::decode;
 use crate::learn::backbone::Settings;
 use crate::session::Recipe;
 use crate::session::brew::Planned;
+use crate::session::samples::{samples, shrunk};
 use crate::session::snapshot::{Block, Output, OutputState, Picture, Problem};
 use crate::session::weights::{self, in_words};
 
@@ -31,7 +31,7 @@ const KEPT: usize = 128;
 
 /// Augmented sample pictures by what they depend on.
 #[derive(Default)]
-pub(super) struct Samples(HashMap<Key, Vec<Picture>>);
+pub(super) struct Samples(HashMap<Key, Vec<Vec<Picture>>>);
 
 /// Which stages show under a cell with this table.
 fn stages_of(table: &str) -> &'static [&'static str] {
@@ -144,8 +144,8 @@ impl Survey {
         })
     }
 
-    /// A few training photos as the network sees them.
-    fn samples(&mut self, recipe: &Arc<Recipe>, planned: &Planned) -> Option<(Vec<String>, Vec<Picture>)> {
+    /// A few training photos, and under each how the network sees it.
+    fn samples(&mut self, recipe: &Arc<Recipe>, planned: &Planned) -> Option<(Vec<String>, Vec<Vec<Picture>>)> {
         let project = self.project.as_ref().ok()?.clone();
         let photos = self.photos.as_ref()?.as_ref().ok()?.clone();
         let augment = recipe.settings().get("augment")?;
@@ -156,21 +156,15 @@ impl Survey {
         key.key(&photos.key).number(recipe.seed_number());
         let key = key.finish();
         if !self.samples.0.contains_key(&key) {
-            let step = (fold.train.len() / SAMPLES).max(1);
-            let made = fold.train.iter().step_by(step).take(SAMPLES).enumerate().filter_map(|(slot, &photo)| {
-                // Not through the cache of training, which keeps what it decodes: a viewer stays small.
-                let picture =
-                    decode(&photos.manifest.file(&project.root, photo), &project.competition.data.limits).ok()?;
-                let mut seen = pipeline.picture(&picture, recipe.seed().named("samples").at(slot as u64));
-                if seen.width.max(seen.height) > LARGEST {
-                    let scale = f64::from(LARGEST) / f64::from(seen.width.max(seen.height));
-                    let side = |n: u32| ((f64::from(n) * scale).round() as usize).max(1);
-                    let size = Size { height: side(seen.height), width: side(seen.width) };
-                    seen = Pipeline::to_size(size).picture(&seen, recipe.seed());
-                }
-                Some(Picture { width: seen.width, height: seen.height, rgb: seen.rgb.into() })
-            });
-            let made = made.collect();
+            let wanted = (SAMPLES, 1);
+            let found = samples(&project, recipe, &photos, fold, &pipeline, wanted, &Cancel::new()).ok()?;
+            let shown = |picture: decode::Picture| {
+                let picture = shrunk(picture, LARGEST);
+                Picture { width: picture.width, height: picture.height, rgb: picture.rgb.into() }
+            };
+            let pairs = found.into_iter().map(|sample| (sample.before, sample.after));
+            let (before, after): (Vec<_>, Vec<_>) = pairs.unzip();
+            let made = vec![before.into_iter().map(shown).collect(), after.into_iter().flatten().map(shown).collect()];
             if self.samples.0.len() > KEPT {
                 self.samples.0.clear();
             }

@@ -129,7 +129,7 @@ fn picture(seed: u32) -> Picture {
 
 fn output(stage: &str, state: OutputState, lines: &[&str], pictures: u32) -> Output {
     let lines = lines.iter().map(|l| (*l).to_owned()).collect();
-    Output { stage: stage.into(), state, lines, pictures: (0..pictures).map(picture).collect() }
+    Output { stage: stage.into(), state, lines, pictures: vec![(0..pictures).map(picture).collect()] }
 }
 
 fn arcface() -> Recipe {

@@ -7,7 +7,7 @@ use crate::tui::tests::sample;
 fn page_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j enter ctrl+d")), @r#"
     Board Page Curves Plan  1 busy, 1 queued
-    02-arcface  3/7  ▸ running  hold…   38 %
+    02-arcface  3/7  ▸ running  hold…   43 %
 
     - RandomResizedCrop keeps 60 % of the
       area

@@ -220,18 +220,17 @@ fn curve_row(curve: &Curve, tone: Tone, ink: Ink, columns: usize) -> Option<Line
     ]))
 }
 
-/// Pictures beside each other, in at most two strips.
-fn strips(pictures: &[Picture], ink: Ink, columns: u16, pieces: &mut Vec<Piece>) {
+/// Rows of pictures, one strip each; what has no room at the right is counted.
+fn strips(rows: &[Vec<Picture>], ink: Ink, columns: u16, pieces: &mut Vec<Piece>) {
     const WIDE: u16 = 16;
     const HIGH: u16 = 10;
-    const STRIPS: usize = 2;
     let drawer = HalfBlocks::new(ink);
     let wide = WIDE.min(columns.saturating_sub(4));
-    if wide < 4 || pictures.is_empty() {
+    if wide < 4 {
         return;
     }
     let per_strip = usize::from((columns.saturating_sub(4) + 1) / (wide + 1)).max(1);
-    for strip in pictures.chunks(per_strip).take(STRIPS) {
+    for strip in rows.iter().filter(|row| !row.is_empty()).map(|row| &row[..row.len().min(per_strip)]) {
         let place = |(i, picture): (usize, &Picture)| {
             // High pictures become narrower instead of higher.
             let rows = drawer.rows(picture, wide);
@@ -245,7 +244,7 @@ fn strips(pictures: &[Picture], ink: Ink, columns: u16, pieces: &mut Vec<Piece>)
         pieces.push(Piece::Strip { pictures, rows });
         pieces.push(Piece::Row(Line::default()));
     }
-    let hidden = pictures.len().saturating_sub(per_strip * STRIPS);
+    let hidden = rows.iter().map(|row| row.len().saturating_sub(per_strip)).max().unwrap_or(0);
     if hidden > 0 {
         pieces.push(Piece::Row(line(vec![ink.span(&format!("    and {hidden} more"), Tone::Faint)])));
     }

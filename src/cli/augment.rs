@@ -1,0 +1,99 @@
+//! `toji augment`: training photos before and after augmentation, as a contact sheet.
+
+use std::path::PathBuf;
+
+use toji::base::Cancel;
+use toji::base::text::plain;
+use toji::data::augment::Pipeline;
+use toji::data::decode::Picture;
+use toji::session::samples::{samples, shrunk};
+use toji::session::{Photos, SessionError};
+use toji::show::sheet::{self, Row, Tile};
+
+use super::Context;
+use super::failure::Failure;
+
+/// Longer sides of pictures on the sheet are shrunk to so many pixels.
+const LARGEST: u32 = 224;
+
+/// Arguments.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The recipe: its name, or the path of its file.
+    #[arg(value_name = "RECIPE")]
+    recipe: String,
+    /// The picture, a .png.
+    #[arg(long, value_name = "FILE", default_value = "augment.png")]
+    out: PathBuf,
+    /// How many training photos, spread evenly over the first fold.
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=200))]
+    photos: u32,
+    /// How often each is drawn.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=50))]
+    draws: u32,
+    /// A font file (.ttf, .otf) for names that need glyphs which the built-in Latin font lacks.
+    #[arg(long, value_name = "FILE")]
+    font: Option<PathBuf>,
+}
+
+/// Draws the sheet.
+pub fn augment(context: &Context, args: &Args) -> Result<(), Failure> {
+    let project = context.project()?;
+    let recipe = project.recipe(&args.recipe)?;
+    if recipe.is_broken() {
+        return Err(Failure::diagnostics(&recipe.diagnostics, &context.say));
+    }
+    let cancel = Cancel::new();
+    let photos = Photos::read(&project, &context.say, &cancel)?;
+    context.say.wipe();
+    let table = recipe.settings().get("augment").cloned().unwrap_or_else(toji::base::Value::table);
+    let pipeline = Pipeline::train(&table).map_err(SessionError::from)?;
+    let folds = project.divided(&recipe, &photos)?.folds.clone();
+    let fold = folds.first().ok_or_else(|| Failure::failed("there is no fold to take photos from".to_owned()))?;
+    let wanted = (args.photos as usize, args.draws as usize);
+    let found = samples(&project, &recipe, &photos, fold, &pipeline, wanted, &cancel)?;
+    let pictures: Vec<(u32, Vec<Picture>)> = found
+        .into_iter()
+        .map(|sample| {
+            let all = std::iter::once(sample.before).chain(sample.after);
+            (sample.photo, all.map(|picture| shrunk(picture, LARGEST)).collect())
+        })
+        .collect();
+    let tile = |picture| {
+        let Picture { width, height, rgb }: &Picture = picture;
+        Tile { width: *width, height: *height, rgb }
+    };
+    let rows: Vec<Row<'_>> = pictures
+        .iter()
+        .map(|(place, pictures)| {
+            let photo = &photos.manifest.photos[*place as usize];
+            let name = format!("{}  {}", photo.id, photo.path.display());
+            Row { name: plain(&name), tiles: pictures.iter().map(tile).collect() }
+        })
+        .collect();
+    let size = pipeline.size();
+    let ops = pipeline.ops().iter().map(|op| op.name).collect::<Vec<_>>().join(", ");
+    let title = [
+        format!("{}: training photos before and after augmentation", plain(&recipe.name)),
+        format!("{} x {} pixels after {ops}", size.width, size.height),
+    ];
+    let columns: Vec<String> =
+        std::iter::once("photo".to_owned()).chain((1..=args.draws).map(|draw| format!("draw {draw}"))).collect();
+    let out = context.here.join(&args.out);
+    let font = args.font.as_ref().map(|font| context.here.join(font));
+    let drawn =
+        sheet::write(&title, &columns, &rows, &out, font.as_deref()).map_err(|e| Failure::failed(e.to_string()))?;
+    let missing: String = drawn.missing.iter().collect();
+    if context.say.is_json() {
+        let (width, height, photos) = (drawn.width, drawn.height, rows.len());
+        let object =
+            serde_json::json!({ "file": out, "width": width, "height": height, "photos": photos, "missing": missing });
+        context.say.json(&object);
+        return Ok(());
+    }
+    context.say.line(&plain(&format!("{}: {} × {} pixels", out.display(), drawn.width, drawn.height)));
+    if !missing.is_empty() {
+        context.say.line(&plain(&format!("the font has no glyphs for: {missing}; give one with --font")));
+    }
+    Ok(())
+}

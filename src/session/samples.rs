@@ -1,0 +1,77 @@
+//! A few training photos as they are, and as training would see them.
+//!
+//! Takes a recipe and the photos of its first fold; decodes some of them, spread evenly, and augments each as
+//! often as asked. For people to look at: the draws are the recipe's own, though not those of any epoch.
+
+use super::{Photos, Project, Recipe, SessionError};
+use crate::base::Cancel;
+use crate::data::augment::Pipeline;
+use crate::data::augment::settings::Size;
+use crate::data::decode::{Picture, decode};
+use crate::data::folds::Fold;
+
+/// One photo before and after.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// The photo's place in the manifest.
+    pub photo: u32,
+    /// The whole photo, its longer side at most that of an augmented picture.
+    pub before: Picture,
+    /// What training would see, one picture a draw.
+    pub after: Vec<Picture>,
+}
+
+/// `count` photos of a fold's training set, evenly spread, each drawn `draws` times. A photo that cannot be read is
+/// passed over.
+///
+/// # Errors
+/// On a stop.
+pub fn samples(
+    project: &Project,
+    recipe: &Recipe,
+    photos: &Photos,
+    fold: &Fold,
+    pipeline: &Pipeline,
+    (count, draws): (usize, usize),
+    cancel: &Cancel,
+) -> Result<Vec<Sample>, SessionError> {
+    let count = count.min(fold.train.len());
+    let mut found = Vec::with_capacity(count);
+    for slot in 0..count {
+        cancel.check()?;
+        let photo = fold.train[slot * fold.train.len() / count];
+        // Not through the cache of training, which keeps what it decodes: a viewer stays small.
+        let file = photos.manifest.file(&project.root, photo);
+        let Ok(whole) = decode(&file, &project.competition.data.limits) else { continue };
+        let seed = recipe.seed().named("samples").at(slot as u64);
+        let after = (0..draws).map(|draw| pipeline.picture(&whole, seed.at(draw as u64))).collect();
+        let size = pipeline.size();
+        found.push(Sample { photo, before: shrunk(whole, size.height.max(size.width) as u32), after });
+    }
+    Ok(found)
+}
+
+/// The picture with its longer side brought down to `longest` pixels, where it is longer.
+pub fn shrunk(picture: Picture, longest: u32) -> Picture {
+    let longer = picture.width.max(picture.height);
+    if longer <= longest || longest == 0 {
+        return picture;
+    }
+    let side = |n: u32| ((f64::from(n) * f64::from(longest) / f64::from(longer)).round() as usize).max(1);
+    let size = Size { height: side(picture.height), width: side(picture.width) };
+    Pipeline::to_size(size).picture(&picture, crate::base::Seed::new(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shrinking_keeps_the_shape() {
+        let picture = |width: u32, height: u32| Picture { width, height, rgb: vec![7; (width * height * 3) as usize] };
+        let size = |p: Picture| (p.width, p.height);
+        assert_eq!(size(shrunk(picture(400, 100), 96)), (96, 24));
+        assert_eq!(size(shrunk(picture(1, 900), 96)), (1, 96));
+        assert_eq!(size(shrunk(picture(40, 30), 96)), (40, 30));
+    }
+}
