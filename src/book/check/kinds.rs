@@ -102,7 +102,8 @@ impl Checker<'_> {
         checked.into_iter().collect::<Option<Vec<Value>>>().map(Value::List)
     }
 
-    /// The first kind that fits. When none does, the one that was probably meant speaks: the kind of the same shape.
+    /// The first kind that fits. When none does, the one that was probably meant speaks: the kind of the same shape; of
+    /// several tables the one whose keys were written.
     fn either(&mut self, kind: &Kind, kinds: &'static [Kind], node: &Node, path: &str, unit: &str) -> Option<Value> {
         let said = self.found.len();
         for kind in kinds {
@@ -112,9 +113,12 @@ impl Checker<'_> {
             }
             self.found.truncate(said);
         }
-        let mut alike = kinds.iter().filter(|k| same_shape(k, node));
-        match (alike.next(), alike.next()) {
-            (Some(meant), None) => self.kind(meant, node, path, unit),
+        let mut alike: Vec<&'static Kind> = kinds.iter().filter(|k| same_shape(k, node)).collect();
+        if alike.len() > 1 && alike.iter().any(|k| has_key(k, node)) {
+            alike.retain(|k| has_key(k, node));
+        }
+        match alike[..] {
+            [meant] => self.kind(meant, node, path, unit),
             _ => {
                 let message = format!("`{path}`: expected {}, found {}", words(kind, unit), found(node));
                 self.say(node.place.as_ref(), message, None);
@@ -132,6 +136,16 @@ fn same_shape(kind: &Kind, node: &Node) -> bool {
         Kind::List { .. } => matches!(node.shape, Shape::List(_)),
         Kind::OneOf { .. } | Kind::Table(_) => matches!(node.shape, Shape::Table(_)),
         Kind::Either(kinds) => kinds.iter().any(|k| same_shape(k, node)),
+    }
+}
+
+/// Whether a table has a key by which it can be told to be of this kind.
+fn has_key(kind: &Kind, node: &Node) -> bool {
+    let Shape::Table(table) = &node.shape else { return false };
+    match kind {
+        Kind::OneOf { tag, .. } => table.entries.contains_key(*tag),
+        Kind::Table(params) => params.iter().any(|param| table.entries.contains_key(param.name)),
+        _ => false,
     }
 }
 
