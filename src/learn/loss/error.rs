@@ -11,11 +11,15 @@ pub enum LossError {
     /// The `[loss]` table does not decode; the reader of recipes should have said so before.
     #[error("[loss] cannot be read: {0}")]
     Settings(#[from] crate::base::value::DecodeError),
-    /// A head needs two classes at least, one-class training teaches nothing.
-    #[error("{loss} needs at least 2 classes to tell apart, the training photos have {classes}; add labels or photos")]
+    /// A head needs two classes at least, one-class training teaches nothing; some losses need more.
+    #[error(
+        "{loss} needs at least {needs} classes to tell apart, the training photos have {classes}; add labels or photos"
+    )]
     TooFewClasses {
         /// The loss.
         loss: &'static str,
+        /// How many it needs.
+        needs: usize,
         /// How many there are.
         classes: usize,
     },
@@ -50,6 +54,16 @@ pub enum LossError {
         loss: &'static str,
         /// "embeddings", "weight", …
         what: String,
+    },
+    /// A head with several directions per class has another number of rows.
+    #[error("{loss}: a head of {rows} directions is not {sub_centers} for each class")]
+    Centers {
+        /// The loss.
+        loss: &'static str,
+        /// Rows of the head.
+        rows: usize,
+        /// Directions that each class should have.
+        sub_centers: usize,
     },
     /// A new value came for something that is no buffer.
     #[error("{loss} gave a new value for place {place} of its head, which is no buffer")]

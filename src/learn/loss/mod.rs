@@ -136,7 +136,7 @@ pub trait Build {
 pub fn build(settings: &Value, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
     let loss = settings.decode::<technique::LossSettings>()?.build(dimensions, counts)?;
     if counts.len() < 2 {
-        return Err(LossError::TooFewClasses { loss: loss.name(), classes: counts.len() });
+        return Err(LossError::TooFewClasses { loss: loss.name(), needs: 2, classes: counts.len() });
     }
     Ok(loss)
 }

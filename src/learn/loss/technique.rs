@@ -20,9 +20,10 @@ pub const LOSS: Section = Section {
     status: Status::Built,
 };
 
-/// From `Name: folder::file`, where the file has `Settings` and `ROW`, and from rows that are not built.
+/// From `Name: folder::file`, where the file has `Settings` and `ROW`, and from further rows: those of what may stand inside a
+/// loss, and those that are not built.
 macro_rules! losses {
-    (built { $($name:ident: $first:ident $(:: $step:ident)*,)* } later { $($row:expr,)* }) => {
+    (built { $($name:ident: $first:ident $(:: $step:ident)*,)* } rows { $($row:expr,)* }) => {
         /// The decoded `[loss]` table.
         #[derive(Clone, Debug, PartialEq, Deserialize)]
         #[serde(tag = "name")]
@@ -41,7 +42,7 @@ macro_rules! losses {
             }
         }
 
-        /// The rows of the slot "loss".
+        /// The rows of the slots "loss" and "margin".
         pub const TECHNIQUES: &[&Technique] = &[$(&$first $(:: $step)* ::ROW,)* $(&$row,)*];
     };
 }
@@ -51,14 +52,24 @@ losses! {
         CrossEntropyLoss: proxy::plain::cross_entropy,
         NormalizedSoftmaxLoss: proxy::plain::normalized_softmax,
         ArcFaceLoss: proxy::angular::arcface,
+        CosFaceLoss: proxy::angular::cosface,
+        SubCenterArcFaceLoss: proxy::angular::sub_center_arcface,
+        ElasticArcFaceLoss: proxy::angular::elastic_arcface,
+        ElasticCosFaceLoss: proxy::angular::elastic_cosface,
+        SphereFaceLoss: proxy::angular::sphereface,
+        AdaCos: proxy::adaptive::adacos,
+        CurricularFace: proxy::adaptive::curricular,
+        AdaFace: proxy::adaptive::adaface,
+        ProxyNCALoss: proxy::proxies::proxy_nca,
+        ProxyAnchorLoss: proxy::proxies::proxy_anchor,
+        SoftTripleLoss: proxy::proxies::soft_triple,
     }
-    later {
-        proxy::COSFACE,
-        proxy::SUB_CENTER_ARCFACE,
+    rows {
+        proxy::margin::MINMAX,
+        proxy::margin::POWER,
         pair::CONTRASTIVE,
         pair::TRIPLET,
         pair::MULTI_SIMILARITY,
         pair::CIRCLE,
-        proxy::PROXY_ANCHOR,
     }
 }

@@ -1,14 +1,16 @@
-//! What classifiers share: from cosines to logits, from logits to the loss, and how a head begins.
+//! What classifiers share: a head of directions, cosines, the margin on the target's column, the scale.
 //!
-//! Takes logits `[b, n]` and classes; gives `mean_i(−log softmax(logits_i)[class_i])`, as
-//! `torch.nn.CrossEntropyLoss`. A loss with a margin says how it changes the target's cosine, in a closure over
-//! `[b, 1]`, and [`margin_logits`] does the rest.
+//! Takes the settings that all of them have ([`Classifier`]) and a closure that makes cosines into logits. A loss with
+//! a margin says how it changes the target's cosine, over `[b, 1]`, and [`with_target`] does the rest; so that ArcFace,
+//! CosFace and their relatives are a few lines each.
 
-use candle_core::{D, Device, Result as CandleResult, Tensor, bail};
+use candle_core::{Device, Result as CandleResult, Tensor, bail};
 
+use super::aim::{Aim, ClassWeights};
 use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param};
-use crate::learn::loss::{HeadWeight, LossError, Size};
+use crate::learn::loss::normalize::cosines;
+use crate::learn::loss::{Forward, HeadWeight, LossError, Size, Targets, run};
 
 /// The row of a head's first deviation, for losses in which only directions count.
 pub(super) const INIT_STD: Param = Param::new(
@@ -19,35 +21,70 @@ pub(super) const INIT_STD: Param = Param::new(
      turns faster under AdamW's steps: 0.01 is ArcFace's own code, 1.0 pytorch-metric-learning's default.",
 );
 
-/// `mean_i(log Σ_j exp(z_ij) − z_i,class)`, with the maximum taken out of the exponent.
-///
-/// With `label_smoothing` ε the target is `(1 − ε)` at the class plus `ε/n` everywhere, as in PyTorch.
-///
-/// `logits` `[b, n]`; every class must be below n.
-pub(in crate::learn::loss) fn cross_entropy(
-    logits: &Tensor,
-    classes: &[u32],
-    label_smoothing: f64,
-) -> CandleResult<Tensor> {
-    let log_softmax = candle_nn::ops::log_softmax(logits, D::Minus1)?; // [b, n]
-    let target = log_softmax.gather(&column(classes, logits.device())?, 1)?; // [b, 1]
-    let aim = if label_smoothing == 0.0 {
-        target
-    } else {
-        ((target * (1.0 - label_smoothing))? + (log_softmax.mean_keepdim(D::Minus1)? * label_smoothing)?)?
-    };
-    aim.mean_all()?.neg()
+/// The row of `scale`, for losses over cosines; `about` may say more than that it multiplies.
+pub(super) const fn scale(default: f64, about: &'static str) -> Param {
+    Param::new("scale", Kind::Float { min: 0.1, max: 1000.0 }, Default::Is(Literal::Float(default)), about)
+}
+
+/// A head of one direction per class, or several, and the cross-entropy over what is made of the cosines.
+#[derive(Clone, Debug)]
+pub(super) struct Classifier {
+    pub name: &'static str,
+    pub size: Size,
+    /// Directions of each class.
+    pub per_class: usize,
+    pub init_std: f64,
+    pub aim: Aim,
+}
+
+impl Classifier {
+    /// One direction per class. `counts`: photos of each class, `[n]`.
+    pub(super) fn new(
+        name: &'static str,
+        (dimensions, counts): (usize, &[u32]),
+        init_std: f64,
+        label_smoothing: Option<f64>,
+        class_weights: Option<ClassWeights>,
+    ) -> Classifier {
+        let aim = Aim::new(label_smoothing, class_weights, counts);
+        Classifier { name, size: Size { dimensions, classes: counts.len() }, per_class: 1, init_std, aim }
+    }
+
+    /// `weight [n · per_class, d]`, the directions of one class in a row: normal draws, of which only the direction counts.
+    pub(super) fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
+        let (rows, mut draws) = (self.size.classes * self.per_class, seed.named("weight").draws());
+        let values: Vec<f32> =
+            (0..rows * self.size.dimensions).map(|_| (draws.normal() * self.init_std) as f32).collect();
+        let tensor = Tensor::from_vec(values, (rows, self.size.dimensions), &Device::Cpu)
+            .map_err(|source| LossError::Candle { loss: self.name, source })?;
+        Ok(vec![HeadWeight::weight("weight", tensor)])
+    }
+
+    /// The loss of a batch: `logits` gets the cosines `[b, n · per_class]` and gives the logits `[b, n]`. `weight` is the
+    /// head's first tensor; those behind it are the loss's own affair.
+    pub(super) fn forward(
+        &self,
+        weight: Option<&Tensor>,
+        embeddings: &Tensor,
+        targets: &Targets<'_>,
+        logits: impl FnOnce(Tensor) -> CandleResult<Tensor>,
+    ) -> Result<Forward, LossError> {
+        run(self.name, self.size, embeddings, targets, || {
+            let Some(weight) = weight else { bail!("the head is empty") };
+            let logits = logits(cosines(embeddings, weight)?)?;
+            Ok(self.aim.loss(&logits, targets.classes)?.into())
+        })
+    }
 }
 
 /// Cosines `[b, n]` of which each row's own class has another value: `change` takes the targets' cosines `[b, 1]` and
 /// gives what stands in their place; gradients go through both. To be multiplied by the scale.
-pub(super) fn margin_logits(
+pub(super) fn with_target(
     cosines: &Tensor,
     classes: &[u32],
     change: impl FnOnce(&Tensor) -> CandleResult<Tensor>,
 ) -> CandleResult<Tensor> {
-    let index = column(classes, cosines.device())?; // [b, 1]
-    let target = cosines.gather(&index, 1)?; // [b, 1]
+    let target = cosines.gather(&column(classes, cosines.device())?, 1)?; // [b, 1]
     let change = (change(&target)? - &target)?; // [b, 1]
     // candle's scatter_add lets no gradient through to the places it adds to, so a mask does it.
     cosines + target_mask(cosines, classes)?.broadcast_mul(&change)?
@@ -58,6 +95,16 @@ pub(super) fn target_mask(cosines: &Tensor, classes: &[u32]) -> CandleResult<Ten
     let index = column(classes, cosines.device())?; // [b, 1]
     let ones = Tensor::ones(index.dims(), cosines.dtype(), cosines.device())?;
     cosines.detach().zeros_like()?.scatter(&index, &ones, 1) // [b, n]
+}
+
+/// One number for each row, as `[b, 1]` of the type and place of `like`.
+pub(super) fn per_row(values: Vec<f64>, like: &Tensor) -> CandleResult<Tensor> {
+    Tensor::from_vec(values, (like.dim(0)?, 1), like.device())?.to_dtype(like.dtype())
+}
+
+/// The numbers of a tensor, without history.
+pub(super) fn numbers(tensor: &Tensor) -> CandleResult<Vec<f64>> {
+    tensor.detach().to_dtype(candle_core::DType::F64)?.flatten_all()?.to_vec1()
 }
 
 /// Classes as an index tensor `[b, 1]`.
@@ -71,19 +118,4 @@ pub(super) fn parts<const N: usize>(head: &[Tensor]) -> CandleResult<&[Tensor; N
         Ok(parts) => Ok(parts),
         Err(_) => bail!("the head has {N} tensors, got {}", head.len()),
     }
-}
-
-/// `weight [rows, d]` of normal draws with the given deviation, for heads of which only the direction counts.
-pub(super) fn normal_head(
-    loss: &'static str,
-    size: Size,
-    per_class: usize,
-    deviation: f64,
-    seed: Seed,
-) -> Result<Vec<HeadWeight>, LossError> {
-    let (rows, mut draws) = (size.classes * per_class, seed.named("weight").draws());
-    let values: Vec<f32> = (0..rows * size.dimensions).map(|_| (draws.normal() * deviation) as f32).collect();
-    let tensor = Tensor::from_vec(values, (rows, size.dimensions), &Device::Cpu)
-        .map_err(|source| LossError::Candle { loss, source })?;
-    Ok(vec![HeadWeight::weight("weight", tensor)])
 }

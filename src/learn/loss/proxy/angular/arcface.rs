@@ -4,25 +4,30 @@
 //! target's angle is made larger by the margin `m` first (Deng et al. 2019, arXiv 1801.07698). As
 //! pytorch-metric-learning's `ArcFaceLoss`, which stores the head as `[d, n]`; here it is `[n, d]`.
 
-use candle_core::{DType, Result as CandleResult, Tensor};
+use candle_core::{Result as CandleResult, Tensor};
 use serde::Deserialize;
 
 use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
-use crate::learn::loss::normalize::cosines;
-use crate::learn::loss::proxy::classify::{INIT_STD, cross_entropy, margin_logits, normal_head, parts};
-use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Size, Targets, run};
+use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
+use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, numbers, per_row, with_target};
+use crate::learn::loss::proxy::margin::{self, Margin, Margins, Measure};
+use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Targets};
 
 /// See [`ROW`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// `m`, in degrees.
-    pub margin: f64,
+    /// `m`.
+    pub margin: Margin,
     /// `s`, the radius of the sphere on which the cosines become logits.
     pub scale: f64,
     /// Deviation of the head's first values.
     pub init_std: f64,
+    /// Share of the target's probability that is spread over all classes.
+    pub label_smoothing: Option<f64>,
+    /// How much a photo of each class counts.
+    pub class_weights: Option<ClassWeights>,
 }
 
 /// Additive angular margin.
@@ -48,12 +53,16 @@ Google Landmark Recognition 2020 1st: 0.3 to 0.4 / 45; 2021 1st: 0.3 / 45 with s
 on images, grown from 0.2. Open-image 2022 1st (ViT-H): 0.5 / 30. The defaults, 28.6 degrees and 64, are the library's \
 and were made for faces: millions of photos, hundreds for each person. Start with 17.2 and 30.
 
+margin may also be a table. { kind = \"minmax\" } and { kind = \"power\" } give each label a margin by its photos, wide for \
+rare ones (values in radians, see those rows). { from = 11.5, to = 45.8, epochs = 10 } lets it grow from the first batch to the \
+end of epoch 10 and stay, in degrees: Shopee 2021's first place went from 0.2 rad to 0.8 and 1.0 that way.
+
 Fails when labels have one photo each, and when many labels are wrong (try a smaller margin, or clean them first). A \
 loss that does not fall at all in the first epochs: warm up longer, or lower the margin.",
     params: &[
         Param::new(
             "margin",
-            Kind::Float { min: 0.0, max: 180.0 },
+            margin::ANGLE,
             Default::Is(Literal::Float(28.6)),
             "Angle by which the right label must win; 17.2 is a good start.",
         )
@@ -65,6 +74,8 @@ loss that does not fall at all in the first epochs: warm up longer, or lower the
             "Multiplies the cosines before the softmax; 30 is a good start.",
         ),
         INIT_STD,
+        LABEL_SMOOTHING,
+        CLASS_WEIGHTS,
     ],
     source: "pytorch_metric_learning.losses.ArcFaceLoss; Deng et al. 2019, arXiv 1801.07698",
     status: Status::Built,
@@ -73,13 +84,17 @@ loss that does not fall at all in the first epochs: warm up longer, or lower the
 /// Additive angular margin.
 #[derive(Clone, Debug)]
 pub struct ArcFaceLoss {
-    size: Size,
-    settings: Settings,
+    classifier: Classifier,
+    margins: Margins,
+    scale: f64,
 }
 
 impl Build for Settings {
     fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
-        Ok(Box::new(ArcFaceLoss { size: Size { dimensions, classes: counts.len() }, settings: self }))
+        let classifier =
+            Classifier::new(ROW.name, (dimensions, counts), self.init_std, self.label_smoothing, self.class_weights);
+        let margins = Margins::new(&self.margin, Measure::Angle, counts);
+        Ok(Box::new(ArcFaceLoss { classifier, margins, scale: self.scale }))
     }
 }
 
@@ -89,7 +104,7 @@ impl Loss for ArcFaceLoss {
     }
 
     fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
-        normal_head(self.name(), self.size, 1, self.settings.init_std, seed)
+        self.classifier.head(seed)
     }
 
     fn forward(
@@ -97,14 +112,12 @@ impl Loss for ArcFaceLoss {
         head: &[Tensor],
         embeddings: &Tensor,
         targets: &Targets<'_>,
-        _: Moment,
+        at: Moment,
     ) -> Result<Forward, LossError> {
-        run(self.name(), self.size, embeddings, targets, || {
-            let [weight] = parts(head)?;
-            let margin = self.settings.margin.to_radians();
-            let cosines = cosines(embeddings, weight)?; // [b, n]
-            let logits = margin_logits(&cosines, targets.classes, |target| turned(target, margin))?;
-            Ok(cross_entropy(&(logits * self.settings.scale)?, targets.classes, 0.0)?.into())
+        let classes = targets.classes;
+        self.classifier.forward(head.first(), embeddings, targets, |cosines| {
+            let margins = self.margins.of_rows(classes, at);
+            with_target(&cosines, classes, |target| turned(target, &margins))? * self.scale
         })
     }
 }
@@ -114,14 +127,25 @@ impl Loss for ArcFaceLoss {
 const EDGE: f64 = 1e-7;
 
 /// `cos(θ + m)` from `cos θ`, `[b, 1]`; where `θ + m` would pass 180° and the cosine rise again,
-/// `cos θ − m·sin m`, so that the loss keeps falling with the angle. `margin` in radians.
-fn turned(cosine: &Tensor, margin: f64) -> CandleResult<Tensor> {
-    let inside = cosine.clamp(-1.0 + EDGE, 1.0 - EDGE)?;
+/// `cos θ − m·sin m`, so that the loss keeps falling with the angle. `margins` `[b]` in radians, below π.
+pub(in crate::learn::loss::proxy) fn turned(cosine: &Tensor, margins: &[f64]) -> CandleResult<Tensor> {
+    let past = margins.iter().map(|m| m * m.sin()).collect();
+    let straight = (cosine - per_row(past, cosine)?)?;
+    // θ ≤ 180° − m, said with cosines: these fall with the angle.
+    let inside = numbers(&inside(cosine)?)?;
+    let turns: Vec<u8> = inside.iter().zip(margins).map(|(c, m)| u8::from(*c >= -m.cos())).collect();
+    Tensor::from_vec(turns, cosine.dims(), cosine.device())?.where_cond(&sum_of_angles(cosine, margins)?, &straight)
+}
+
+/// `cos(θ + m)` from `cos θ`, `[b, 1]`, wherever it falls.
+pub(in crate::learn::loss::proxy) fn sum_of_angles(cosine: &Tensor, margins: &[f64]) -> CandleResult<Tensor> {
+    let inside = inside(cosine)?;
     // (1 − c)(1 + c) and not 1 − c²: at small angles the square has lost the digits that count.
     let sine = ((1.0 - &inside)? * (&inside + 1.0)?)?.sqrt()?;
-    let turned = ((&inside * margin.cos())? - (sine * margin.sin())?)?;
-    let straight = (cosine - margin * margin.sin())?;
-    // θ ≤ 180° − m, said with cosines: these fall with the angle.
-    let turns = inside.to_dtype(DType::F64)?.ge(-margin.cos())?; // [b, 1]
-    turns.where_cond(&turned, &straight)
+    let part = |of: fn(f64) -> f64| per_row(margins.iter().map(|m| of(*m)).collect(), cosine);
+    (inside * part(f64::cos)?)? - (sine * part(f64::sin)?)?
+}
+
+fn inside(cosine: &Tensor) -> CandleResult<Tensor> {
+    cosine.clamp(-1.0 + EDGE, 1.0 - EDGE)
 }

@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
-use crate::learn::loss::normalize::cosines;
-use crate::learn::loss::proxy::classify::{INIT_STD, cross_entropy, normal_head, parts};
-use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Size, Targets, run};
+use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
+use crate::learn::loss::proxy::classify::{Classifier, INIT_STD};
+use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Targets};
 
 /// See [`ROW`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -21,6 +21,10 @@ pub struct Settings {
     pub temperature: f64,
     /// Deviation of the head's first values.
     pub init_std: f64,
+    /// Share of the target's probability that is spread over all classes.
+    pub label_smoothing: Option<f64>,
+    /// How much a photo of each class counts.
+    pub class_weights: Option<ClassWeights>,
 }
 
 /// Softmax over cosines.
@@ -46,6 +50,8 @@ A good second baseline; ArcFaceLoss with the same scale adds the margin and is u
             "Divides the cosines; smaller is sharper.",
         ),
         INIT_STD,
+        LABEL_SMOOTHING,
+        CLASS_WEIGHTS,
     ],
     source: "pytorch_metric_learning.losses.NormalizedSoftmaxLoss; Zhai and Wu 2019, arXiv 1811.12649",
     status: Status::Built,
@@ -54,13 +60,15 @@ A good second baseline; ArcFaceLoss with the same scale adds the margin and is u
 /// Softmax cross-entropy over cosines divided by a temperature.
 #[derive(Clone, Debug)]
 pub struct NormalizedSoftmaxLoss {
-    size: Size,
-    settings: Settings,
+    classifier: Classifier,
+    temperature: f64,
 }
 
 impl Build for Settings {
     fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
-        Ok(Box::new(NormalizedSoftmaxLoss { size: Size { dimensions, classes: counts.len() }, settings: self }))
+        let classifier =
+            Classifier::new(ROW.name, (dimensions, counts), self.init_std, self.label_smoothing, self.class_weights);
+        Ok(Box::new(NormalizedSoftmaxLoss { classifier, temperature: self.temperature }))
     }
 }
 
@@ -70,7 +78,7 @@ impl Loss for NormalizedSoftmaxLoss {
     }
 
     fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
-        normal_head(self.name(), self.size, 1, self.settings.init_std, seed)
+        self.classifier.head(seed)
     }
 
     fn forward(
@@ -80,10 +88,6 @@ impl Loss for NormalizedSoftmaxLoss {
         targets: &Targets<'_>,
         _: Moment,
     ) -> Result<Forward, LossError> {
-        run(self.name(), self.size, embeddings, targets, || {
-            let [weight] = parts(head)?;
-            let logits = (cosines(embeddings, weight)? / self.settings.temperature)?; // [b, n]
-            Ok(cross_entropy(&logits, targets.classes, 0.0)?.into())
-        })
+        self.classifier.forward(head.first(), embeddings, targets, |cosines| cosines / self.temperature)
     }
 }
