@@ -23,6 +23,7 @@ pub fn recipes() -> Schema {
         data::batch::TECHNIQUES,
         learn::backbone::TECHNIQUES,
         learn::loss::TECHNIQUES,
+        learn::loss::pair::miner::TECHNIQUES,
         learn::train::TECHNIQUES,
         data::TECHNIQUES,
         retrieve::post::TECHNIQUES,

@@ -11,6 +11,14 @@ pub enum LossError {
     /// The `[loss]` table does not decode; the reader of recipes should have said so before.
     #[error("[loss] cannot be read: {0}")]
     Settings(#[from] crate::base::value::DecodeError),
+    /// Settings that are right one by one and wrong together.
+    #[error("{loss}: {problem}")]
+    Contradiction {
+        /// The loss.
+        loss: &'static str,
+        /// Which they are, and what to do.
+        problem: String,
+    },
     /// A head needs two classes at least, one-class training teaches nothing; some losses need more.
     #[error(
         "{loss} needs at least {needs} classes to tell apart, the training photos have {classes}; add labels or photos"

@@ -21,7 +21,7 @@ pub const LOSS: Section = Section {
 };
 
 /// From `Name: folder::file`, where the file has `Settings` and `ROW`, and from further rows: those of what may stand inside a
-/// loss, and those that are not built.
+/// loss.
 macro_rules! losses {
     (built { $($name:ident: $first:ident $(:: $step:ident)*,)* } rows { $($row:expr,)* }) => {
         /// The decoded `[loss]` table.
@@ -63,13 +63,15 @@ losses! {
         ProxyNCALoss: proxy::proxies::proxy_nca,
         ProxyAnchorLoss: proxy::proxies::proxy_anchor,
         SoftTripleLoss: proxy::proxies::soft_triple,
+        ContrastiveLoss: pair::formula::contrastive,
+        TripletMarginLoss: pair::formula::triplet_margin,
+        MultiSimilarityLoss: pair::formula::multi_similarity,
+        CircleLoss: pair::formula::circle,
+        NTXentLoss: pair::formula::ntxent,
+        SupConLoss: pair::formula::supcon,
     }
     rows {
         proxy::margin::MINMAX,
         proxy::margin::POWER,
-        pair::CONTRASTIVE,
-        pair::TRIPLET,
-        pair::MULTI_SIMILARITY,
-        pair::CIRCLE,
     }
 }
