@@ -325,6 +325,17 @@ fn what_only_the_tables_together_show_is_told_before_anything_runs() {
     assert!(told.contains("needs 32 coarse labels"), "{told}");
     project.write("recipes/quick.md", &sampled("name = \"MPerClassSampler\", m = 4"));
     assert!(project.json(&["run", "quick"]).last().unwrap()["score"].as_f64().unwrap() > 0.0);
+    let pairs = |memory: &str| {
+        let contrastive =
+            format!("name = \"ContrastiveLoss\"\nminer = {{ name = \"BatchHardMiner\" }}\nmemory = {memory}");
+        sampled("name = \"MPerClassSampler\", m = 4")
+            .replace("name = \"ArcFaceLoss\"\nmargin = 17.2\nscale = 30", &contrastive)
+    };
+    project.write("recipes/quick.md", &pairs("16"));
+    let (_, told) = failure(&project.toji(&["plan", "quick"]));
+    assert!(told.contains("quick.md:") && told.contains("a batch of 32 does not fit into memory = 16"), "{told}");
+    project.write("recipes/quick.md", &pairs("64"));
+    assert!(project.json(&["run", "quick"]).last().unwrap()["score"].as_f64().unwrap() > 0.0);
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! Mistakes that no single key shows: what the recipe's tables mean together.
 //!
 //! Takes a recipe that was read without mistakes; tells, with file and line, a list of augmentations
-//! that fixes no size, a projection wider than the embedding, weights that are not there, a part to freeze
-//! that the network lacks. It asks before anything runs, so that nobody learns it after an hour.
+//! that fixes no size, a memory smaller than a batch, a projection wider than the embedding, weights that are
+//! not there, a part to freeze that the network lacks. It asks before anything runs, so that nobody learns it after an hour.
 
 use super::graph::decode;
 use super::{Project, Recipe, SessionError};
 use crate::base::Value;
 use crate::data::augment::Pipeline;
 use crate::learn::backbone::{self, Settings, Source};
+use crate::learn::loss;
 use crate::learn::train::{Frozen, TrainSettings};
 use crate::retrieve::post::{self, Step};
 
@@ -30,6 +31,9 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
     }
     let train: TrainSettings = decode(recipe, "train")?;
     train.sampler.check_batch(train.batch).map_err(|error| at(recipe, "train.sampler", &error.to_string()))?;
+    if let Some(table) = recipe.settings().get("loss") {
+        loss::check(table, train.batch).map_err(|error| at(recipe, "loss", &error.to_string()))?;
+    }
     if train.freeze.is_some() || train.unfreeze_at.is_some() {
         let (network, params) = backbone::outline(&settings)?;
         let key = if train.freeze.is_some() { "train.freeze" } else { "train.unfreeze_at" };

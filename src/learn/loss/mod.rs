@@ -125,6 +125,23 @@ pub trait Build {
     /// # Errors
     /// When the settings do not fit the classes.
     fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError>;
+
+    /// Whether the settings go with each other and with batches of `batch` photos.
+    ///
+    /// # Errors
+    /// When they do not.
+    fn check(&self, batch: usize) -> Result<(), LossError> {
+        let _ = batch;
+        Ok(())
+    }
+}
+
+/// Whether a recipe's `[loss]` table goes with batches of `batch` photos, which can be said before any photo is read.
+///
+/// # Errors
+/// When it does not, or does not decode.
+pub fn check(settings: &Value, batch: usize) -> Result<(), LossError> {
+    settings.decode::<technique::LossSettings>()?.check(batch)
 }
 
 /// The loss that a recipe's `[loss]` table asks for.

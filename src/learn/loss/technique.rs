@@ -40,6 +40,12 @@ macro_rules! losses {
                     $(LossSettings::$name(settings) => settings.build(dimensions, counts),)*
                 }
             }
+
+            fn check(&self, batch: usize) -> Result<(), LossError> {
+                match self {
+                    $(LossSettings::$name(settings) => settings.check(batch),)*
+                }
+            }
         }
 
         /// The rows of the slots "loss" and "margin".

@@ -65,16 +65,31 @@ pub struct PairLoss<F> {
 impl<F: Formula + 'static> Build for F {
     fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
         let (classes, most) = (counts.len(), memory::MOST_CLASSES);
-        let many = || format!("a memory holds labels of {most} classes at most, the training photos have {classes}");
-        let many = (self.memory() > 0 && classes > most).then(many);
-        if let Some(problem) = self.contradiction().or_else(|| self.miner().contradiction()).or(many) {
+        if self.memory() > 0 && classes > most {
+            let problem =
+                format!("a memory holds labels of {most} classes at most, the training photos have {classes}");
             return Err(LossError::Contradiction { loss: self.name(), problem });
         }
+        Build::check(&self, 0)?;
         Ok(Box::new(PairLoss { size: Size { dimensions, classes }, formula: self }))
+    }
+
+    fn check(&self, batch: usize) -> Result<(), LossError> {
+        let size = self.memory();
+        let small = || {
+            format!(
+                "a batch of {batch} does not fit into memory = {size}: make the memory at least as large as a batch"
+            )
+        };
+        let small = (size > 0 && batch > size).then(small);
+        match self.contradiction().or_else(|| self.miner().contradiction()).or(small) {
+            Some(problem) => Err(LossError::Contradiction { loss: self.name(), problem }),
+            None => Ok(()),
+        }
     }
 }
 
-impl<F: Formula> Loss for PairLoss<F> {
+impl<F: Formula + 'static> Loss for PairLoss<F> {
     fn name(&self) -> &'static str {
         self.formula.name()
     }
@@ -98,15 +113,9 @@ impl<F: Formula> Loss for PairLoss<F> {
         at: Moment,
     ) -> Result<Forward, LossError> {
         let (formula, classes) = (&self.formula, targets.classes);
-        let (batch, size) = (classes.len(), formula.memory());
-        if size > 0 && batch > size {
-            let problem = format!(
-                "a batch of {batch} does not fit into memory = {size}: make the memory at least as large as a batch"
-            );
-            return Err(LossError::Contradiction { loss: self.name(), problem });
-        }
+        self.formula.check(classes.len())?;
         run(self.name(), self.size, embeddings, targets, || {
-            let memory = match size {
+            let memory = match formula.memory() {
                 0 => None,
                 _ => Some(memory::enqueue(head, embeddings, classes)?),
             };
