@@ -15,6 +15,7 @@ mod dag;
 mod data;
 mod house;
 mod learn;
+mod parts;
 mod project;
 mod retrieve;
 mod session;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use toji::base::Seed;
 use toji::learn::backbone::{Pool, Settings, build};
 use toji::learn::ops::{Network, Params, Tape};
-use toji::learn::train::optimizer::{Group, Optimizer};
+use toji::learn::train::optimizer::{AdamW, Group, Optimizer};
 use toji::learn::train::technique::OptimizerSettings;
 
 use super::pairs::{Mode, Pair};
@@ -75,7 +75,7 @@ fn training<'a>(
     let labels = Tensor::from_vec(labels, batch, &Device::Cpu)?;
     let lr = 1e-3;
     // PyTorch's defaults, for all weights alike.
-    let settings = OptimizerSettings::AdamW { lr, weight_decay: 1e-2, betas: [0.9, 0.999], eps: 1e-8 };
+    let settings = OptimizerSettings::AdamW(AdamW { lr, weight_decay: 1e-2, betas: [0.9, 0.999], eps: 1e-8 });
     let group = Group { lr: 1.0, decay: true, since: 0, weights: params.weights().collect() };
     let mut optimizer = Optimizer::new(&settings, vec![group], params);
     let mut tape = Tape::train();

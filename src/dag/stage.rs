@@ -3,7 +3,7 @@
 //! Takes a stage's name, version, settings and the keys of its inputs; gives the key under which its
 //! artefact stands in the store. A long stage (a fit over epochs) may be cut: the artefact after `at`
 //! of `of` epochs is a prefix of the full one and its key is derived from (stage key, at), so every rung
-//! of the ladder continues the one before. Rung, device, threads, paths and worker count are in no key.
+//! of the ladder continues the one before; an open stage is cut wherever it ends. Rung, device, threads, paths and worker count are in no key.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,15 @@ pub struct Span {
     pub at: u32,
     /// Length of the full stage. It must also be in the settings: the span itself is in no key.
     pub of: u32,
+    /// Whether the stage has no end of its own: the length is not in the settings, every artefact is a prefix, and a longer one
+    /// goes on from a shorter one.
+    #[serde(default, skip_serializing_if = "is_closed")]
+    pub open: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_closed(open: &bool) -> bool {
+    !open
 }
 
 /// One step of the flow.
@@ -96,7 +105,13 @@ impl Stage {
 
     /// The same stage, cut after `at` of `of` units; a cut beyond the end is the end.
     pub fn cut(mut self, unit: &str, at: u32, of: u32) -> Stage {
-        self.span = Some(Span { unit: unit.to_owned(), at: at.min(of), of });
+        self.span = Some(Span { unit: unit.to_owned(), at: at.min(of), of, open: false });
+        self
+    }
+
+    /// The same stage without an end of its own, for now after `at` units; `of` are wanted in all.
+    pub fn open(mut self, unit: &str, at: u32, of: u32) -> Stage {
+        self.span = Some(Span { unit: unit.to_owned(), at: at.min(of), of, open: true });
         self
     }
 
@@ -123,11 +138,11 @@ impl Stage {
         out.finish()
     }
 
-    /// The key of the stage cut after `at` units. At its full length that is [`Stage::key`] itself.
+    /// The key of the stage cut after `at` units. At its full length that is [`Stage::key`] itself, unless it is open.
     pub fn prefix(&self, at: u32) -> Key {
         let full = self.key();
         match &self.span {
-            Some(span) if at < span.of => prefix_of(&full, at),
+            Some(span) if at < span.of || span.open => prefix_of(&full, at),
             _ => full,
         }
     }
@@ -253,6 +268,17 @@ mod tests {
         // A rung only cuts: the full length has the stage's own key, whichever rung asked for it.
         assert_eq!(fit().cut("epoch", 99, 12).artefact(), plain.key());
         assert_eq!(fit().cut("epoch", 2, 12).artefact(), plain.prefix(2));
+    }
+
+    #[test]
+    fn an_open_stage_is_a_prefix_of_every_longer_one() {
+        let open = |at, of| Stage { span: None, ..fit() }.open("epoch", at, of);
+        assert_eq!(open(10, 10).artefact(), open(18, 18).prefix(10));
+        assert_eq!(open(2, 10).artefact(), open(18, 18).prefix(2));
+        assert_ne!(open(10, 10).artefact(), open(18, 18).artefact());
+        assert_ne!(open(10, 10).artefact(), open(10, 10).key());
+        let record = serde_json::to_string(&Recorded::from(&fit())).unwrap();
+        assert!(!record.contains("open"), "records of closed stages read as ever");
     }
 
     #[test]

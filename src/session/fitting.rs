@@ -5,12 +5,13 @@
 //! not there, a part to freeze that the network lacks. It asks before anything runs, so that nobody learns it after an hour.
 
 use super::graph::decode;
-use super::{Project, Recipe, SessionError};
+use super::{Project, Recipe, SessionError, weights};
 use crate::base::Value;
+use crate::book::OriginKind;
 use crate::data::augment::Pipeline;
 use crate::learn::backbone::{self, Settings, Source};
 use crate::learn::loss;
-use crate::learn::train::{Frozen, TrainSettings};
+use crate::learn::train::{self, Frozen, Part};
 use crate::retrieve::post::{self, Step};
 
 /// Checks a recipe without mistakes.
@@ -29,15 +30,22 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
             return Err(at(recipe, "backbone.weights", &format!("there is no file {}", file.display())));
         }
     }
-    let train: TrainSettings = decode(recipe, "train")?;
-    train.sampler.check_batch(train.batch).map_err(|error| at(recipe, "train.sampler", &error.to_string()))?;
-    if let Some(table) = recipe.settings().get("loss") {
-        loss::check(table, train.batch).map_err(|error| at(recipe, "loss", &error.to_string()))?;
-    }
-    if train.freeze.is_some() || train.unfreeze_at.is_some() {
-        let (network, params) = backbone::outline(&settings)?;
-        let key = if train.freeze.is_some() { "train.freeze" } else { "train.unfreeze_at" };
-        Frozen::of(&train, network.as_ref(), &params, 1).map_err(|error| at(recipe, key, &error.to_string()))?;
+    for (i, part) in parts(recipe)?.iter().enumerate() {
+        let stage = format!("train.stages[{i}]");
+        weights::training(recipe, part.size)
+            .map_err(|error| at(recipe, &format!("{stage}.size"), &error.to_string()))?;
+        let train = &part.settings;
+        train.sampler.check_batch(train.batch).map_err(|error| at(recipe, "train.sampler", &error.to_string()))?;
+        if let Some(table) = recipe.settings().get("loss") {
+            loss::check(table, train.batch).map_err(|error| at(recipe, "loss", &error.to_string()))?;
+        }
+        if train.freeze.is_some() || train.unfreeze_at.is_some() {
+            let (network, params) = backbone::outline(&settings)?;
+            let key = if train.freeze.is_some() { "freeze" } else { "unfreeze_at" };
+            let own = format!("{stage}.{key}");
+            let key = if recipe.book.origins.contains_key(&own) { own } else { format!("train.{key}") };
+            Frozen::of(train, network.as_ref(), &params, 1).map_err(|error| at(recipe, &key, &error.to_string()))?;
+        }
     }
     project.weights(&settings).map_err(|e| at(recipe, "backbone.weights", &e.to_string()))?;
     let table = recipe.settings().get("post").cloned().unwrap_or_else(Value::table);
@@ -52,6 +60,24 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
         }
     }
     Ok(())
+}
+
+/// The parts of a recipe's training, in order; none when it trains nothing.
+///
+/// # Errors
+/// When keys of `[train]` contradict each other, with the place.
+pub fn parts(recipe: &Recipe) -> Result<Vec<Part>, SessionError> {
+    let train = recipe.settings().get("train").cloned().unwrap_or_else(Value::table);
+    let parts = train::parts(&train).map_err(|error| at(recipe, &error.key, &error.problem))?;
+    let all = parts.last().map_or(0, |part| part.end);
+    let written = recipe.book.origins.get("train.epochs").is_some_and(|origin| origin.kind != OriginKind::Default);
+    if let (Some(epochs), true) = (train.get("epochs").and_then(Value::as_int), written)
+        && epochs != all as i64
+    {
+        let text = format!("epochs = {epochs}, but the stages have {all} in all: leave epochs out");
+        return Err(at(recipe, "train.epochs", &text));
+    }
+    Ok(parts)
 }
 
 /// A mistake with the place of the nearest key that was written.

@@ -10,7 +10,7 @@ use super::{Photos, Project, Recipe, Rung, SessionError, fitting};
 use crate::base::Key;
 use crate::dag::{Node, Recorded, Stage};
 use crate::data::folds::Fold;
-use crate::learn::train::TrainSettings;
+use crate::learn::train::Part;
 
 /// What a recipe means on these photos.
 pub struct Graph {
@@ -22,8 +22,10 @@ pub struct Graph {
     pub folds: Arc<Vec<Fold>>,
     /// The rung.
     pub rung: Rung,
-    /// How long the full schedule is.
+    /// How long the full training is.
     pub epochs: usize,
+    /// The parts of a fold's training, in order.
+    pub parts: Vec<Part>,
 }
 
 impl Graph {
@@ -34,16 +36,24 @@ impl Graph {
     /// without weights.
     pub fn of(project: &Project, recipe: &Recipe, photos: &Photos, rung: Rung) -> Result<Graph, SessionError> {
         fitting::check(project, recipe)?;
-        let train: TrainSettings = decode(recipe, "train")?;
+        let parts = fitting::parts(recipe)?;
+        let epochs = parts.last().map_or(0, |part| part.end);
         let divided = project.divided(recipe, photos)?;
         let folds = divided.folds.clone();
-        let mut graph = Graph { nodes: Vec::new(), tasks: Vec::new(), folds, rung, epochs: train.epochs };
+        let mut graph = Graph { nodes: Vec::new(), tasks: Vec::new(), folds, rung, epochs, parts };
 
         let data = graph.add(Task::Data, stages::data::stage(project, photos), photos.manifest.photos.len() as f64);
         let fold = graph.add(Task::Fold, stages::fold::stage(project, recipe, data, divided.key), 1.0);
-        let until = rung.epochs(train.epochs);
+        let until = rung.epochs(epochs);
         // Work in multiply-adds, so that one network's history tells of another's: 10⁹ of them a unit.
         let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
+        let of_part = graph.parts.iter().map(|part| match part.size {
+            Some([height, width]) => {
+                project.cost_at(recipe, height.max(width)).map_or(giga, |cost| cost.multiply_adds as f64 / 1e9)
+            }
+            None => giga,
+        });
+        let of_part: Vec<f64> = of_part.collect();
         let unfetched = project.unfetched(recipe);
         let mut rankings = Vec::new();
         for i in 0..rung.folds(graph.folds.len()) {
@@ -51,12 +61,17 @@ impl Graph {
             let (images, embedded) = (fold_here.train.len() as f64, divided.embedded[i] as f64);
             let (queries, gallery) = (fold_here.query.len() as f64, fold_here.gallery.len() as f64);
             let first = graph.nodes.len();
-            let fit = if train.epochs == 0 {
-                None
-            } else {
-                let stage = stages::fit::stage(project, recipe, i, divided.train[i], until, train.epochs)?;
-                Some(graph.add(Task::Fit { fold: i, until }, stage, images * train.epochs as f64 * giga))
-            };
+            let mut fit = None;
+            for (number, giga) in of_part.iter().enumerate() {
+                let part = &graph.parts[number];
+                if part.first >= until {
+                    break;
+                }
+                let (stop, length) = (until.min(part.end), part.end - part.first);
+                let stage = stages::fit::stage(project, recipe, i, divided.train[i], part, stop, fit)?;
+                let task = Task::Fit { fold: i, part: number, until: stop };
+                fit = Some(graph.add(task, stage, images * length as f64 * giga));
+            }
             let stage = stages::embed::stage(project, recipe, i, fit, fold)?;
             let embed = graph.add(Task::Embed { fold: i }, stage, embedded * giga);
             if let (Some(name), true) = (&unfetched, project.around.hub.offline) {
@@ -109,9 +124,16 @@ impl Graph {
         key
     }
 
-    /// The training of a fold; `None` where the recipe trains nothing.
+    /// The last part of a fold's training that the rung has; `None` where the recipe trains nothing.
     pub fn fit(&self, fold: usize) -> Option<Task> {
-        self.tasks.iter().copied().find(|task| matches!(task, Task::Fit { fold: of, .. } if *of == fold))
+        self.tasks.iter().copied().rfind(|task| matches!(task, Task::Fit { fold: of, .. } if *of == fold))
+    }
+
+    /// The stage of the part before part `part` of a fold's training; `None` for the first.
+    pub fn before(&self, fold: usize, part: usize) -> Option<&Stage> {
+        let wanted = part.checked_sub(1)?;
+        let is_it = |task: &Task| matches!(task, Task::Fit { fold: of, part, .. } if (*of, *part) == (fold, wanted));
+        self.tasks.iter().position(is_it).map(|place| &self.nodes[place].stage)
     }
 
     /// The place of a task's node.

@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::watch::{Stamp, stamp};
-use super::{Photos, Recipe, SessionError, recipe, schema};
+use super::{Photos, Recipe, SessionError, recipe, schema, weights};
 use crate::base::{Clock, Key, KeyWriter, Value, files};
 use crate::book::{self, Diagnostic, Schema};
 use crate::dag::Store;
 use crate::data::Competition;
-use crate::data::augment::Pipeline;
 use crate::data::folds::{self, Fold};
 use crate::learn::backbone::hub::Hub;
 use crate::learn::backbone::{self, Cost};
@@ -144,15 +143,20 @@ impl Project {
     /// What a recipe's network costs for one picture of the size that evaluation gives it, with the side
     /// of that picture; `None` when the recipe names none.
     pub fn cost(&self, recipe: &Recipe) -> Option<(Cost, usize)> {
-        let table = recipe.settings().get("backbone")?;
-        let size = Pipeline::eval(recipe.settings().get("augment")?).ok()?.size();
+        let size = weights::evaluation(recipe).ok()?.size();
         let side = size.height.max(size.width);
+        self.cost_at(recipe, side).map(|cost| (cost, side))
+    }
+
+    /// What a pass of the recipe's network over a square picture of this side costs.
+    pub fn cost_at(&self, recipe: &Recipe, side: usize) -> Option<Cost> {
+        let table = recipe.settings().get("backbone")?;
         let mut key = KeyWriter::new("cost");
         table.write_key(&mut key);
         let key = key.number(side as u64).finish();
         let mut costs = self.costs.lock().unwrap_or_else(PoisonError::into_inner);
         let count = || backbone::cost(&table.decode().ok()?, side).ok();
-        costs.entry(key).or_insert_with(count).map(|cost| (cost, side))
+        *costs.entry(key).or_insert_with(count)
     }
 
     /// The folds of a recipe on these photos.

@@ -6,9 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Project, Recipe, SessionError};
+use super::{Project, Recipe, SessionError, fitting};
 use crate::base::{Cancel, Key, KeyWriter, Progress, Value};
-use crate::data::augment::{Interpolation, Normalization, Pipeline};
+use crate::data::augment::settings::Size;
+use crate::data::augment::{AugmentError, Interpolation, Normalization, Pipeline};
 use crate::learn::backbone::hub::{Expected, HubName, licence};
 use crate::learn::backbone::{self, Settings, Source};
 
@@ -119,14 +120,13 @@ pub struct Sight {
 
 impl Sight {
     /// The picture that evaluation gives: `[augment] eval` when it is written; otherwise as the weights expect it, at the size
-    /// of training, or without weights a plain resize to that size.
+    /// of the last stage of training, or without weights a plain resize to that size.
     ///
     /// # Errors
     /// When `[augment]` fixes no size.
     pub fn of(recipe: &Recipe, expected: &Expected, with_weights: bool) -> Result<Sight, SessionError> {
-        let augment = recipe.settings().get("augment").cloned().unwrap_or_else(Value::table);
-        let plain = Pipeline::eval(&augment)?;
-        let evaluation = match with_weights && augment.get("eval").is_none() {
+        let plain = evaluation(recipe)?;
+        let evaluation = match with_weights && recipe.settings().get("augment.eval").is_none() {
             true => {
                 let interpolation = Interpolation::of_weights(&expected.interpolation);
                 Pipeline::of_weights(plain.size(), interpolation, f64::from(expected.crop))
@@ -135,6 +135,40 @@ impl Sight {
         };
         Ok(Sight { normalization: Normalization { mean: expected.mean, std: expected.std }, evaluation })
     }
+}
+
+/// The pipeline of training, with pictures of a stage's own height and width where it has them.
+///
+/// # Errors
+/// When `[augment]` fixes no size.
+pub fn training(recipe: &Recipe, size: Option<[usize; 2]>) -> Result<Pipeline, AugmentError> {
+    let augment = recipe.settings().get("augment").cloned().unwrap_or_else(Value::table);
+    let pipeline = Pipeline::train(&augment)?;
+    match size {
+        Some([height, width]) => pipeline.at(Size { height, width }),
+        None => Ok(pipeline),
+    }
+}
+
+/// `[augment] eval` as it is written, or a resize to the size of the last stage of training.
+///
+/// # Errors
+/// When `[augment]` fixes no size, or the recipe's stages contradict each other.
+pub fn evaluation(recipe: &Recipe) -> Result<Pipeline, SessionError> {
+    let augment = recipe.settings().get("augment").cloned().unwrap_or_else(Value::table);
+    let plain = Pipeline::eval(&augment)?;
+    match (augment.get("eval"), last_size(recipe)?) {
+        (None, Some([height, width])) => Ok(Pipeline::to_size(Size { height, width })),
+        _ => Ok(plain),
+    }
+}
+
+/// Height and width of the pictures in the last stage of training, where it has its own.
+///
+/// # Errors
+/// When the recipe's stages contradict each other.
+pub fn last_size(recipe: &Recipe) -> Result<Option<[usize; 2]>, SessionError> {
+    Ok(fitting::parts(recipe)?.last().and_then(|part| part.size))
 }
 
 /// What weights expect, in words: "crop 0.95, bicubic, mean 0.485 0.456 0.406, std 0.229 0.224 0.225".

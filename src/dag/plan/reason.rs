@@ -42,7 +42,7 @@ pub(super) fn why(
     causes.extend(inputs_told(node, old, after, steps));
     if let (Some(was), Some(now)) = (&old.span, &stage.span)
         && was.at != now.at
-        && was.of == now.of
+        && (was.of == now.of || now.open)
     {
         causes.push(format!("{} {} → {}", now.unit, was.at, now.at));
     }

@@ -101,6 +101,35 @@ impl Pipeline {
         Pipeline { ops: vec![Op { name: "CenterCrop", p: 1.0, action }], size }
     }
 
+    /// The same pipeline for pictures of another size: what comes out has it, and earlier operations that have a size are
+    /// scaled alike, so that a crop keeps its share.
+    ///
+    /// # Errors
+    /// When another size would come out, which is a fault of Toji.
+    pub fn at(mut self, size: Size) -> Result<Pipeline, AugmentError> {
+        let was = self.size;
+        let scaled = |from: Size| {
+            let side = |of: usize, old: usize, new: usize| {
+                ((of as f64 * new as f64 / old.max(1) as f64).round() as usize).max(1)
+            };
+            let (height, width) = (side(from.height, was.height, size.height), side(from.width, was.width, size.width));
+            Size { height, width }
+        };
+        for op in &mut self.ops {
+            match &mut op.action {
+                Action::RandomResizedCrop { size, .. } | Action::Resize { size, .. } | Action::Middle { size, .. } => {
+                    *size = scaled(*size);
+                }
+                Action::HorizontalFlip | Action::Affine(_) | Action::ColorJitter { .. } => {}
+            }
+        }
+        self.size = size;
+        match self.ops.iter().fold(None, |size, op| op.size_after(size)) == Some(size) {
+            true => Ok(self),
+            false => Err(AugmentError::NoSize { list: format!("the pipeline at {} × {}", size.height, size.width) }),
+        }
+    }
+
     /// Rows and columns of what comes out.
     pub fn size(&self) -> Size {
         self.size
@@ -321,6 +350,16 @@ mod tests {
         assert_eq!(Pipeline::eval(&augment).unwrap(), Pipeline::to_size(Size { height: 24, width: 16 }));
         augment.set("eval", list(r#"[{"op": "Resize", "size": [8, 8]}, {"op": "HorizontalFlip"}]"#));
         assert!(Pipeline::eval(&augment).unwrap_err().to_string().contains("HorizontalFlip"));
+    }
+
+    #[test]
+    fn another_size_scales_what_comes_before_it() {
+        let crop = r#"[{"op": "Resize", "size": [64, 32]}, {"op": "RandomResizedCrop", "size": [24, 16]}]"#;
+        let pipeline = Pipeline::new("augment.train", &list(crop)).unwrap();
+        let larger = pipeline.clone().at(Size { height: 48, width: 48 }).unwrap();
+        let expected = crop.replace("[64, 32]", "[128, 96]").replace("[24, 16]", "[48, 48]");
+        assert_eq!(larger, Pipeline::new("augment.train", &list(&expected)).unwrap());
+        assert_eq!(pipeline.clone().at(pipeline.size()).unwrap(), pipeline);
     }
 
     #[test]

@@ -52,10 +52,9 @@ impl<'a> Targets<'a> {
 /// Where training stands, for losses whose margin changes on the way, and for those that draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moment {
-    /// Epochs finished, with the fraction of the present one, in `0.0..epochs`.
+    /// Epochs finished, with the fraction of the present one, counted through all parts of a training. How many there will be
+    /// no loss is told: a training that is made longer goes on from the end of a shorter one.
     pub epoch: f64,
-    /// Epochs of the whole schedule, also when the run stops earlier.
-    pub epochs: f64,
     /// Root of this batch's draws: a function of the recipe's seed, epoch and batch.
     pub seed: Seed,
 }

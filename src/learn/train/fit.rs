@@ -11,7 +11,8 @@ use candle_core::Tensor;
 
 use super::average::Average;
 use super::checkpoint::{self, Checkpoint, Exact, Lesson, Place, Rest};
-use super::optimizer::{self, Optimizer, clip_factor, gradient_norm};
+use super::optimizer::{self, Optimizer, Sam, clip_factor, gradient_norm, sam};
+use super::parts::Passage;
 use super::{
     Batch, Batches, Evaluate, Evaluator, FitEvent, Frozen, Observer, Schedule, Step, TrainError, TrainSettings,
     updates_per_epoch,
@@ -37,11 +38,26 @@ pub struct Task<'a> {
     pub settings: &'a TrainSettings,
     /// The recipe's seed (for the fold); the head's first values come from it.
     pub seed: Seed,
-    /// Stop after so many epochs, at most `settings.epochs`: a prefix of the whole training.
+    /// Epochs before this training, of stages that it starts from; epochs are counted from the first stage's start.
+    pub first: usize,
+    /// Stop after so many epochs, at most `first + settings.epochs`: a prefix of the whole training.
     pub until_epoch: usize,
     /// Key of all that the training depends on, `until_epoch` not included: a checkpoint of another
     /// key is refused.
     pub key: Key,
+    /// The part before this one: its end may lie in the folder as the beginning of this one.
+    pub before: Option<Before>,
+}
+
+/// A part of a training that another one starts from.
+#[derive(Clone, Copy, Debug)]
+pub struct Before {
+    /// The key in its checkpoint.
+    pub key: Key,
+    /// Epochs that it ends after.
+    pub epochs: usize,
+    /// What goes over.
+    pub passage: Passage,
 }
 
 /// What training needs from outside.
@@ -169,6 +185,15 @@ struct Gathered {
     /// New values of the head's buffers. The next batch sees them; they join the parameters with the step, so that
     /// a batch that is done again after a stop finds what it found the first time.
     buffers: Vec<(usize, Tensor)>,
+    /// The batches themselves, where they are passed again, each with the number of `buffers` that it saw.
+    batches: Vec<(Batch, usize)>,
+}
+
+/// What a pass over one batch gives: its mean loss, gradients, new values of the head's buffers.
+struct Passed {
+    value: f64,
+    grads: Grads,
+    buffers: Vec<(usize, Tensor)>,
 }
 
 impl<'a> Trainer<'a> {
@@ -181,7 +206,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<Trainer<'a>, TrainError> {
         let Task { settings, until_epoch: until, key, .. } = *task;
         let (updates, each) = updates_per_epoch(batches, settings.accumulate);
-        let schedule = Schedule::new(&settings.schedule, settings.epochs, updates);
+        let schedule = Schedule::new(&settings.schedule, settings.optimizer.rule().lr(), settings.epochs, updates);
         let head = Head::add(task.loss, params, task.seed)?;
         let frozen = Frozen::of(settings, task.network, params, updates)?;
         let groups = optimizer::groups(params, task.network, settings, frozen);
@@ -192,17 +217,31 @@ impl<'a> Trainer<'a> {
             Err(TrainError::File(e)) if e.is_missing() => Place::start(key),
             Err(e) => return Err(e),
             Ok(mut checkpoint) => {
-                let place = checkpoint.place().clone();
-                if place.key != key {
+                let mut place = checkpoint.place().clone();
+                let before = task.before.filter(|before| before.key == place.key && before.epochs == place.epoch);
+                if place.key != key && before.is_none() {
                     return Err(TrainError::OtherSettings { path, found: place.key.short(), expected: key.short() });
                 }
-                checkpoint.resume(params, &mut optimizer, average.as_mut().map(|average| &mut average.params))?;
-                around.observe.event(&FitEvent::Resumed { epoch: place.epoch, batch: place.batch });
+                match before.filter(|_| place.key != key).map(|before| before.passage) {
+                    Some(Passage::Weights) => {
+                        // Only what was learnt goes over: weights, statistics, the head, and the curve so far.
+                        checkpoint.load(params)?;
+                        average = settings.ema.map(|ema| Average::new(ema, params)).transpose()?;
+                        place = Place { epoch: place.epoch, history: place.history, ..Place::start(key) };
+                    }
+                    Some(Passage::Everything) | None => {
+                        let average = average.as_mut().map(|average| &mut average.params);
+                        checkpoint.resume(params, &mut optimizer, average)?;
+                        place.key = key;
+                        around.observe.event(&FitEvent::Resumed { epoch: place.epoch, batch: place.batch });
+                    }
+                }
                 place
             }
         };
-        if until > settings.epochs || until < at.epoch {
-            return Err(TrainError::Until { until, epochs: settings.epochs, done: at.epoch });
+        let end = task.first + settings.epochs;
+        if until > end || until < at.epoch || at.epoch < task.first {
+            return Err(TrainError::Until { until, epochs: end, done: at.epoch });
         }
         let mask = |frozen: &Frozen| params.iter().map(|(_, name, ..)| frozen.holds(task.network, name)).collect();
         let (mask, thaw) = frozen.as_ref().map_or((Arc::default(), 0), |frozen| (mask(frozen), frozen.steps));
@@ -237,24 +276,43 @@ impl<'a> Trainer<'a> {
         self.at.batch + self.gathered.losses.len()
     }
 
-    /// Epochs finished, with a fraction.
-    fn done(&self) -> f64 {
-        self.at.epoch as f64 + self.batch() as f64 / self.batches() as f64
+    /// Epochs finished when `batches` of the epoch that has begun are, with the fraction of these.
+    fn done(&self, batches: usize) -> f64 {
+        self.at.epoch as f64 + batches as f64 / self.batches() as f64
     }
 
-    /// Forward, loss, backward: one batch's gradient joins the step's.
+    /// One batch's gradient joins the step's.
     fn learn(&mut self, batch: &Batch) -> Result<(), TrainError> {
-        let Task { network, loss, settings, seed, .. } = *self.task;
-        check_batch(batch, self.at.epoch, self.batch())?;
-        let place = |name: &str| seed.named(name).at(self.at.epoch as u64).at(self.batch() as u64);
-        let moment = Moment { epoch: self.done(), epochs: settings.epochs as f64, seed: place("loss draws") };
+        let seen = std::mem::take(&mut self.gathered.buffers);
+        let passed = self.pass(batch, self.batch(), &seen);
+        if self.task.settings.optimizer.sam().is_some() {
+            self.gathered.batches.push((batch.clone(), seen.len()));
+        }
+        self.gathered.buffers = seen;
+        let Passed { value, grads, buffers } = passed?;
+        self.gathered.buffers.extend(buffers);
+        self.gathered.losses.push(value);
+        self.gathered.photos.extend(&batch.photos);
+        match &mut self.gathered.grads {
+            None => self.gathered.grads = Some(grads),
+            Some(sum) => sum.add(grads)?,
+        }
+        Ok(())
+    }
+
+    /// Forward, loss, backward over the batch at `slot` of the epoch; `seen` are the head's newer buffers.
+    fn pass(&mut self, batch: &Batch, slot: usize, seen: &[(usize, Tensor)]) -> Result<Passed, TrainError> {
+        let Task { network, loss, seed, .. } = *self.task;
+        check_batch(batch, self.at.epoch, slot)?;
+        let place = |name: &str| seed.named(name).at(self.at.epoch as u64).at(slot as u64);
+        let moment = Moment { epoch: self.done(slot), seed: place("loss draws") };
         let draws = place("draws");
         self.tape.freeze(self.frozen());
         self.tape.seed(draws);
 
         let embeddings = network.forward(self.params, &mut self.tape, &batch.images)?; // [b, d]
         let targets = Targets { classes: &batch.classes, coarse: &batch.coarse };
-        let head = self.head.tensors(self.params, &self.gathered.buffers);
+        let head = self.head.tensors(self.params, seen);
         let fall = loss::gradients(loss, &head, &embeddings.tensor(), &targets, moment)?;
         if !fall.value.is_finite() {
             return Err(not_finite("the loss", fall.value, &self.at, &batch.photos));
@@ -265,14 +323,35 @@ impl<'a> Trainer<'a> {
             false => Grads::default(),
         };
         self.head.insert(&mut grads, fall.head);
-        self.gathered.buffers.extend(fall.buffers);
-        self.gathered.losses.push(fall.value);
-        self.gathered.photos.extend(&batch.photos);
-        match &mut self.gathered.grads {
-            None => self.gathered.grads = Some(grads),
-            Some(sum) => sum.add(grads)?,
+        Ok(Passed { value: fall.value, grads, buffers: fall.buffers })
+    }
+
+    /// SAM's second pass: the gradient of the step's batches at the weights uphill of `grads`. Each batch sees the draws and
+    /// buffers of its first pass, and nothing but the gradient is kept of the second.
+    fn pass_uphill(&mut self, sam: Sam, grads: &Grads, norm: f64, first: &Gathered) -> Result<Grads, TrainError> {
+        // The first pass has moved the running statistics; what the second one would do to them is thrown away.
+        self.tape.apply_updates(self.params)?;
+        let before = sam.climb(self.params, grads, 1.0 / first.losses.len() as f64, norm)?;
+        let mut sum = Grads::default();
+        let passed = first.batches.iter().enumerate().try_for_each(|(i, (batch, seen))| {
+            let passed = self.pass(batch, self.at.batch + i, &first.buffers[..*seen])?;
+            Ok(sum.add(passed.grads)?)
+        });
+        sam::come_back(self.params, before)?;
+        self.tape.discard();
+        passed.map(|()| sum)
+    }
+
+    /// Length of a step's mean gradient, which must be finite.
+    fn length(&self, grads: &Grads, share: f64, photos: &[u32]) -> Result<f64, TrainError> {
+        let (norm, broken) = gradient_norm(grads, self.params)?;
+        match broken {
+            None => Ok(norm * share),
+            Some(id) => {
+                let what = format!("the gradient of {}", self.params.name(id));
+                Err(not_finite(&what, norm * share, &self.at, photos))
+            }
         }
-        Ok(())
     }
 
     /// What is frozen in the present step.
@@ -288,20 +367,21 @@ impl<'a> Trainer<'a> {
     /// The optimiser's step with what was gathered, and the average's.
     fn step(&mut self) -> Result<Step, TrainError> {
         let settings = self.task.settings;
-        let Gathered { grads, losses, photos, buffers } = std::mem::take(&mut self.gathered);
-        let grads = grads.unwrap_or_default();
+        let mut gathered = std::mem::take(&mut self.gathered);
+        let mut grads = gathered.grads.take().unwrap_or_default();
         if !self.checked || self.at.step == self.thaw {
             check_gradients(self.params, &grads, &self.optimizer, &self.frozen())?;
             self.checked = true;
         }
         // The mean over all photos of the step, as of one large batch.
-        let share = 1.0 / losses.len() as f64;
-        let (norm, broken) = gradient_norm(&grads, self.params)?;
-        let norm = norm * share;
-        if let Some(id) = broken {
-            return Err(not_finite(&format!("the gradient of {}", self.params.name(id)), norm, &self.at, &photos));
+        let share = 1.0 / gathered.losses.len() as f64;
+        let mut norm = self.length(&grads, share, &gathered.photos)?;
+        if let Some(sam) = settings.optimizer.sam() {
+            grads = self.pass_uphill(sam, &grads, norm, &gathered)?;
+            norm = self.length(&grads, share, &gathered.photos)?;
         }
-        let lr = self.optimizer.lr() * self.schedule.factor(self.at.step);
+        let Gathered { losses, photos, buffers, .. } = gathered;
+        let lr = self.schedule.rate(self.at.step);
         self.optimizer.step(self.params, &grads, lr, share * clip_factor(norm, settings.clip_grad_norm))?;
         self.tape.apply_updates(self.params)?;
         self.head.set_buffers(self.params, buffers)?;
@@ -316,7 +396,7 @@ impl<'a> Trainer<'a> {
         Ok(Step {
             step: self.at.step,
             steps: self.schedule.steps(),
-            epoch: self.done(),
+            epoch: self.done(self.at.batch),
             loss: loss * share,
             lr,
             gradient_norm: norm,

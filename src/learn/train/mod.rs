@@ -21,8 +21,11 @@
 //! norm over one or two pictures has no use for their statistics ([`steps_per_epoch`]).
 //!
 //! [`technique`] has the rows that recipes and help read; [`optimizer`], [`schedule`], [`average`] and
-//! [`checkpoint`] are the parts. A step is one of the optimiser: with `accumulate` it takes several batches,
-//! and training stops only between two steps. A second optimiser pass (SAM) would be one more value in [`fit()`].
+//! [`checkpoint`] are the means. A step is one of the optimiser: with `accumulate` it takes several batches, with SAM
+//! each of them twice, and training stops only between two steps.
+//!
+//! A training may have [`parts()`]: stages of growing pictures, or a constant rate and its cooldown. Each is a [`fit()`] of its own that
+//! finds the end of the one before as its beginning ([`Before`]); epochs are counted through all of them.
 
 pub mod average;
 pub mod checkpoint;
@@ -30,6 +33,7 @@ mod error;
 mod fit;
 mod freeze;
 pub mod optimizer;
+pub mod parts;
 pub mod schedule;
 pub mod speed;
 pub mod technique;
@@ -38,8 +42,9 @@ use candle_core::Tensor;
 
 pub use checkpoint::Checkpoint;
 pub use error::TrainError;
-pub use fit::{CHECKPOINT, Fitted, SAVE_SECONDS, Surroundings, Task, fit};
+pub use fit::{Before, CHECKPOINT, Fitted, SAVE_SECONDS, Surroundings, Task, fit};
 pub use freeze::Frozen;
+pub use parts::{Part, Passage, parts};
 pub use schedule::Schedule;
 pub use technique::{SECTIONS, TECHNIQUES, TrainSettings};
 
@@ -162,11 +167,11 @@ pub enum FitEvent {
 /// One step of training: of the optimiser, over all batches that make it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
-    /// Steps finished.
+    /// Steps finished since the optimiser began.
     pub step: usize,
-    /// Steps of the full schedule.
+    /// Steps of its full schedule.
     pub steps: usize,
-    /// Epochs finished, with a fraction.
+    /// Epochs finished, with a fraction; those of earlier stages count.
     pub epoch: f64,
     /// Mean loss of the photos.
     pub loss: f64,

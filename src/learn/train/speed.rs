@@ -6,7 +6,7 @@
 
 use candle_core::{Device, Tensor, Var};
 
-use super::optimizer::{Group, Optimizer};
+use super::optimizer::{AdamW, Group, Optimizer};
 use super::technique::OptimizerSettings;
 use super::{OtherError, TrainError};
 use crate::base::{Cancel, Clock, Seed};
@@ -62,7 +62,7 @@ fn train(
 ) -> Result<f64, OtherError> {
     let batch = x.dim(0)?;
     let labels = Tensor::from_vec((0..batch).map(|i| (i % CLASSES) as u32).collect(), batch, &Device::Cpu)?;
-    let settings = OptimizerSettings::AdamW { lr: 1e-3, weight_decay: 1e-2, betas: [0.9, 0.999], eps: 1e-8 };
+    let settings = OptimizerSettings::AdamW(AdamW { lr: 1e-3, weight_decay: 1e-2, betas: [0.9, 0.999], eps: 1e-8 });
     let group = Group { lr: 1.0, decay: true, since: 0, weights: params.weights().collect() };
     let mut optimizer = Optimizer::new(&settings, vec![group], params);
     let mut tape = Tape::train().at(processor);

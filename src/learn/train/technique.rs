@@ -5,6 +5,17 @@
 
 use serde::Deserialize;
 
+pub use super::optimizer::OptimizerSettings;
+use super::optimizer::adamw::ADAMW;
+use super::optimizer::lion::LION;
+use super::optimizer::sam::SAM;
+use super::optimizer::sgd::SGD;
+use super::parts::StageSettings;
+pub use super::schedule::ScheduleSettings;
+use super::schedule::constant::{CONSTANT, CONSTANT_COOLDOWN};
+use super::schedule::cosine::{COSINE, COSINE_RESTARTS};
+use super::schedule::one_cycle::ONE_CYCLE;
+use super::schedule::step::STEP;
 use crate::book::technique::{Body, Default, Kind, Literal, Param, Section, Status, Technique};
 use crate::data::batch::Sampler;
 
@@ -50,6 +61,9 @@ pub struct TrainSettings {
     /// Whether blocks are computed again on the way back.
     #[serde(default)]
     pub checkpoint: bool,
+    /// Stages, each of which starts from the end of the one before; see [`super::parts()`].
+    #[serde(default)]
+    pub stages: Vec<StageSettings>,
 }
 
 /// The decoded `ema`.
@@ -60,51 +74,6 @@ pub struct EmaSettings {
     pub decay: f64,
     /// Whether less stays in the first steps.
     pub warmup: bool,
-}
-
-/// The decoded `optimizer`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(tag = "name", deny_unknown_fields)]
-pub enum OptimizerSettings {
-    /// See [`ADAMW`].
-    AdamW {
-        /// Base learning rate.
-        lr: f64,
-        /// Share of a weight that a step of rate 1 would take away.
-        weight_decay: f64,
-        /// How slowly the means of gradient and squared gradient move.
-        betas: [f64; 2],
-        /// Added to the divisor.
-        eps: f64,
-    },
-    /// See [`SGD`].
-    #[serde(rename = "SGD")]
-    Sgd {
-        /// Base learning rate.
-        lr: f64,
-        /// Share of the last step that goes on.
-        momentum: f64,
-        /// How much of a weight is added to its gradient.
-        weight_decay: f64,
-        /// Whether the gradient joins the momentum before and after.
-        nesterov: bool,
-    },
-}
-
-/// The decoded `schedule`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(tag = "name", rename_all = "lowercase", deny_unknown_fields)]
-pub enum ScheduleSettings {
-    /// See [`COSINE`].
-    Cosine {
-        /// Epochs of linear rise; may be a fraction.
-        warmup_epochs: f64,
-    },
-    /// See [`CONSTANT`].
-    Constant {
-        /// Epochs of linear rise; may be a fraction.
-        warmup_epochs: f64,
-    },
 }
 
 /// The decoded `eval`.
@@ -119,7 +88,44 @@ pub struct EvalSettings {
 pub const SECTIONS: &[&Section] = &[&TRAIN];
 
 /// The rows of the slots "optimizer" and "schedule".
-pub const TECHNIQUES: &[&Technique] = &[&ADAMW, &SGD, &SAM, &COSINE, &CONSTANT, &COSINE_RESTARTS];
+pub const TECHNIQUES: &[&Technique] =
+    &[&ADAMW, &SGD, &LION, &SAM, &COSINE, &CONSTANT, &CONSTANT_COOLDOWN, &ONE_CYCLE, &STEP, &COSINE_RESTARTS];
+
+/// What a stage may say.
+const STAGE: &[Param] = &[
+    Param::new(
+        "epochs",
+        Kind::Int { min: 1, max: 100_000 },
+        Default::Required,
+        "Epochs of the stage.",
+    )
+    .unit("epochs"),
+    Param::new(
+        "size",
+        Kind::Either(&[
+            Kind::Int { min: 8, max: 4096 },
+            Kind::List { of: &Kind::Int { min: 8, max: 4096 }, min: 2, max: 2 },
+        ]),
+        Default::Absent,
+        "Output size of the pictures, or height and width, in place of [augment]'s; operations before the last that has a size are \
+         scaled with it.",
+    )
+    .unit("pixels"),
+    Param::new("lr", Kind::Float { min: 0.0, max: 100.0 }, Default::Absent, "Base learning rate of the optimiser."),
+    Param::new("batch", Kind::Int { min: 2, max: 65_536 }, Default::Absent, "Photos per step.").unit("photos"),
+    Param::new(
+        "schedule",
+        Kind::OneOf { tag: "name", slot: "schedule" },
+        Default::Absent,
+        "How the learning rate moves over the stage.",
+    ),
+    Param::new(
+        "freeze",
+        Kind::Text,
+        Default::Absent,
+        "The last part that does not learn in this stage; \"none\": everything learns.",
+    ),
+];
 
 /// `[train]`.
 pub const TRAIN: Section = Section {
@@ -257,149 +263,18 @@ pub const TRAIN: Section = Section {
             "Keeps only each block's input for the way back and computes the rest again there: the same weights to the bit, \
              for much less memory and about a third more time (timm's set_grad_checkpointing).",
         ),
+        Param::new(
+            "stages",
+            Kind::List { of: &Kind::Table(STAGE), min: 1, max: 16 },
+            Default::Absent,
+            "Trains in stages, each from the end of the one before: stages = [{ size = 128, epochs = 8 }, { size = 224, epochs = 3, \
+             lr = 3e-5 }] learns for 8 epochs on small pictures, where a photo costs a third, and for 3 on large ones. Each stage is a step of \
+             its own in the plan, `fit fold 0 stage 1 of 2`, whose checkpoint is kept: a change of the second stage trains the \
+             first no more. Weights, running statistics and the loss's head go on; optimiser, schedule, warm-up and ema begin anew. What a \
+             stage does not say is as in [train]; epochs are their sum. Evaluation is at the last stage's size \
+             from the start, unless [augment] eval is written. Landmark 2020 recognition 3rd: 256 (10 epochs, 1e-4), 512 (16, \
+             5e-5), 768 (1, 1e-5); Google Universal Image Embedding 2022 1st: freeze first, then everything at a tenth of the rate.",
+        ),
     ]),
     status: Status::Built,
-};
-
-/// Adam with decoupled weight decay.
-pub const ADAMW: Technique = Technique {
-    name: "AdamW",
-    slot: "optimizer",
-    about: "Steps of about the same length for every weight, with decoupled weight decay; needs little tuning.",
-    details: "For each weight it keeps two running means, of the gradient (m, over about 1 / (1 - betas[0]) = 10 steps) \
-and of its square (v, over about 1000 steps), and moves the weight by lr · m / (sqrt(v) + eps): a weight whose gradients \
-agree moves by about lr at every step, one whose gradients cancel out hardly moves. m and v start at 0 and are corrected \
-for it. Apart from that every weight is first multiplied by 1 - lr · weight_decay, biases and batch-norm weights \
-included, as PyTorch does when all parameters are in one group.
-
-lr is the first thing to tune: 1e-3 for small networks from scratch, 1e-4 for pretrained CNNs and 2e-5 to 5e-5 for large \
-pretrained transformers (sake labels, best single recipe: 3.1e-5, weight_decay 1e-2; Happywhale 2022 1st: 1.6e-3 with \
-the head at 1.6e-2). A loss that jumps or turns NaN wants less, or a longer warm-up.
-
-m and v take twice the memory of the weights.",
-    params: &[
-        Param::new("lr", Kind::Float { min: 0.0, max: 10.0 }, Default::Is(Literal::Float(1e-3)), "Base learning rate."),
-        Param::new(
-            "weight_decay",
-            Kind::Float { min: 0.0, max: 10.0 },
-            Default::Is(Literal::Float(1e-2)),
-            "How strongly weights are drawn to 0.",
-        ),
-        Param::new(
-            "betas",
-            Kind::List { of: &Kind::Float { min: 0.0, max: 0.999_999 }, min: 2, max: 2 },
-            Default::Is(Literal::List(&[Literal::Float(0.9), Literal::Float(0.999)])),
-            "How slowly the means of gradient and squared gradient move.",
-        ),
-        Param::new(
-            "eps",
-            Kind::Float { min: 0.0, max: 1.0 },
-            Default::Is(Literal::Float(1e-8)),
-            "Added to the divisor, so that tiny gradients do not make large steps.",
-        ),
-    ],
-    source: "torch.optim.AdamW (PyTorch 2); Loshchilov and Hutter 2019, arXiv 1711.05101",
-    status: Status::Built,
-};
-
-/// Momentum.
-pub const SGD: Technique = Technique {
-    name: "SGD",
-    slot: "optimizer",
-    about: "Gradient descent with momentum: steps as long as the gradient, for CNNs that are tuned with care.",
-    details: "With gradient g and weight w: g += weight_decay · w; m = momentum · m + g; w -= lr · m. With nesterov the \
-weight moves by lr · (g + momentum · m) instead, a look one step ahead. m starts at 0; momentum = 0.9 makes a lasting \
-gradient's steps ten times as long, so a rate that was right without momentum is ten times too large with it.
-
-Steps scale with the gradient, unlike AdamW's: lr depends on loss, scale and batch and has to be found anew for each (try \
-factors of 3); clip_grad_norm keeps single batches from throwing the weights away. With a well chosen rate it often ends level \
-with AdamW for ResNets and below it for transformers. Landmark 2019 1st: 1e-3 with weight_decay 1e-5; Landmark 2020 1st: \
-0.05 with 1e-4.
-
-m takes the memory of the weights once more, half of what AdamW needs; nothing with momentum = 0.",
-    params: &[
-        Param::new("lr", Kind::Float { min: 0.0, max: 100.0 }, Default::Is(Literal::Float(1e-2)), "Base learning rate."),
-        Param::new(
-            "momentum",
-            Kind::Float { min: 0.0, max: 0.999_999 },
-            Default::Is(Literal::Float(0.9)),
-            "Share of the last step that goes on. PyTorch's own default is 0.",
-        ),
-        Param::new(
-            "weight_decay",
-            Kind::Float { min: 0.0, max: 10.0 },
-            Default::Is(Literal::Float(0.0)),
-            "How strongly weights are drawn to 0, through the gradient.",
-        ),
-        Param::new(
-            "nesterov",
-            Kind::Bool,
-            Default::Is(Literal::Bool(false)),
-            "Looks one step ahead; a little steadier at high momentum.",
-        ),
-    ],
-    source: "torch.optim.SGD (PyTorch 2); Sutskever et al. 2013, On the importance of initialization and momentum",
-    status: Status::Built,
-};
-
-/// Sharpness-aware minimisation. Later.
-pub const SAM: Technique = Technique {
-    name: "SAM",
-    slot: "optimizer",
-    about: "Looks for flat minima with a second pass at a disturbed place.",
-    details: "",
-    params: &[],
-    source: "Foret et al. 2021, arXiv 2010.01412",
-    status: Status::Later,
-};
-
-const WARMUP: Param = Param::new(
-    "warmup_epochs",
-    Kind::Float { min: 0.0, max: 1000.0 },
-    Default::Is(Literal::Float(1.0)),
-    "Epochs in which the rate rises in a straight line; may be a fraction.",
-)
-.unit("epochs");
-
-/// Half a cosine to zero.
-pub const COSINE: Technique = Technique {
-    name: "cosine",
-    slot: "schedule",
-    about: "A short rise, then half a cosine down to zero; the field's standard.",
-    details: "In step t (from 0) of T the rate is lr · min(1, (t + 1) / W) · (1 + cos(pi · t / T)) / 2, where W is \
-warmup_epochs in steps and T the steps of all epochs. Warm-up and cosine are multiplied: the cosine runs over the whole \
-training (timm begins it after the warm-up; the curves differ by a few per cent).
-
-The high rate in the middle finds a good region, the low one at the end settles in it: the score \
-often rises once more when the rate falls. A run that is cut short must therefore be compared with others at the same epoch of the same length, never \
-with one whose schedule was shorter.
-
-Warm-up keeps the first steps small while AdamW's means and the batch norms have seen little: 1 epoch from scratch, 10 to \
-20 % of the epochs for large pretrained networks or large margins (Happywhale 2022 1st: 20 %).",
-    params: &[WARMUP],
-    source: "torch.optim.lr_scheduler.CosineAnnealingLR × LinearLR; Loshchilov and Hutter 2017, arXiv 1608.03983",
-    status: Status::Built,
-};
-
-/// No change after the warm-up.
-pub const CONSTANT: Technique = Technique {
-    name: "constant",
-    slot: "schedule",
-    about: "A short rise, then always the same rate.",
-    details: "In step t (from 0) the rate is lr · min(1, (t + 1) / W), where W is warmup_epochs in steps. Useful to find the \
-largest lr that a network bears, and to compare runs of different lengths; ends below a cosine of the same length.",
-    params: &[WARMUP],
-    source: "torch.optim.lr_scheduler.ConstantLR × LinearLR",
-    status: Status::Built,
-};
-
-/// Warm restarts. Later.
-pub const COSINE_RESTARTS: Technique = Technique {
-    name: "cosine-restarts",
-    slot: "schedule",
-    about: "Several cosines after each other.",
-    details: "",
-    params: &[],
-    source: "torch.optim.lr_scheduler.CosineAnnealingWarmRestarts",
-    status: Status::Later,
 };

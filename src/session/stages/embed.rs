@@ -17,7 +17,7 @@ use crate::learn::Device;
 use crate::learn::ops::{Network, Params, Tape};
 use crate::learn::train::{self, Checkpoint};
 use crate::retrieve::{self, Embeddings};
-use crate::session::weights::Sight;
+use crate::session::weights::{self, Sight};
 use crate::session::{Photos, Project, Recipe, SessionError};
 
 /// The artefact's file.
@@ -47,8 +47,13 @@ pub fn stage(
     stage = stage.input("fold", folds);
     stage.tables.push("augment".to_owned());
     if let Some(list) = recipe.settings().get("augment.eval") {
-        stage = stage.setting("augment.eval", list.clone());
-    } else if recipe.settings().get("backbone.weights").and_then(Value::as_text).is_some_and(|name| name != "none") {
+        return Ok(stage.setting("augment.eval", list.clone()));
+    }
+    if let Some(size) = weights::last_size(recipe)? {
+        // A rung may end in an earlier stage of training, whose key does not know it.
+        stage = stage.setting("augment.size", Value::List(size.map(|side| Value::Int(side as i64)).into()));
+    }
+    if recipe.settings().get("backbone.weights").and_then(Value::as_text).is_some_and(|name| name != "none") {
         stage = stage.setting("augment.eval", Value::Text("as the weights expect".to_owned()));
     }
     Ok(stage)

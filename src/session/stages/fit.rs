@@ -3,11 +3,15 @@
 //! The full training has one key; a rung that ends early makes a prefix of it, under a key that is
 //! derived from it, and the next rung goes on from there. How often it is evaluated, and what is
 //! computed again to save memory, changes no weight and is in no key.
+//!
+//! A training in parts (`stages`, a constant rate and its cooldown) is a row of such stages: each has the one before among
+//! its inputs and knows nothing of later ones, so that these can change without it.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Bench, Made, Task, embed, part};
+use super::curve::{Teller, tell_curve};
+use super::{Bench, Made, embed, part};
 use crate::base::{Key, KeyWriter, Seed, Value, files};
 use crate::dag::{Event, Stage, Step};
 use crate::data::augment::{Normalization, Pipeline};
@@ -17,9 +21,8 @@ use crate::data::{self};
 use crate::learn::backbone::hub::Expected;
 use crate::learn::backbone::{self, Settings};
 use crate::learn::ops::{Network, Params};
-use crate::learn::train::checkpoint::Lesson;
 use crate::learn::train::{
-    self, Batches, Checkpoint, Classes, Evaluate, FitEvent, Surroundings, TrainError, TrainSettings,
+    self, Batches, Before, Checkpoint, Classes, Evaluate, FitEvent, Part, Surroundings, TrainError,
 };
 use crate::learn::{Device, loss};
 use crate::session::graph::decode;
@@ -30,11 +33,9 @@ use crate::session::{Project, Recipe, SessionError};
 const SAVE_SECONDS: f64 = 120.0;
 /// The untrained network's score, beside the checkpoint of unfinished work.
 const UNTRAINED: &str = "untrained";
-/// Points of the loss curve in one epoch.
-const POINTS: usize = 10;
 
-/// The stage of one fold, cut after `until` of `epochs` epochs. `photos` is the content of what it
-/// trains on, so that a photo of the gallery that comes or goes trains nothing again.
+/// The stage of one part of a fold's training, cut after `until` epochs in all; `before` is the artefact of the part before it.
+/// `photos` is the content of what it trains on, so that a photo of the gallery that comes or goes trains nothing again.
 ///
 /// # Errors
 /// When the file of weights cannot be read.
@@ -43,25 +44,31 @@ pub fn stage(
     recipe: &Recipe,
     fold: usize,
     photos: Key,
+    part: &Part,
     until: usize,
-    epochs: usize,
+    before: Option<Key>,
 ) -> Result<Stage, SessionError> {
     let settings = recipe.settings();
     let version = train::VERSION * 100 + data::augment::VERSION;
-    let stage = Stage::new("fit", version).part(part(fold)).table(settings, "loss").table(settings, "train");
+    let mut stage = Stage::new("fit", version).part(label(fold, part)).table(settings, "loss");
+    stage = stage.setting("train", part.table.clone());
+    stage.tables.push("train".to_owned());
     let mut stage = begin(stage, project, recipe, fold)?.input("photos", photos);
-    stage = stage.cut("epoch", until as u32, epochs as u32);
+    if let Some(before) = before {
+        stage = stage.input("fit", before);
+    }
+    let (at, of) = ((until - part.first) as u32, (part.end - part.first) as u32);
+    stage = if part.open { stage.open("epoch", at, of) } else { stage.cut("epoch", at, of) };
     stage.tables.push("augment".to_owned());
     if let Some(list) = settings.get("augment.train") {
         stage = stage.setting("augment.train", list.clone());
     }
-    if let Value::Table(tables) = &mut stage.settings
-        && let Some(Value::Table(train)) = tables.get_mut("train")
-    {
-        train.remove("eval");
-        train.remove("checkpoint");
-    }
     Ok(stage)
+}
+
+/// "fold 0", "fold 0 stage 1 of 2".
+fn label(fold: usize, this: &Part) -> String {
+    if this.name.is_empty() { part(fold) } else { format!("{} {}", part(fold), this.name) }
 }
 
 /// Adds to a stage what a fold's network is before its first step: `[backbone]`, the weights it names, and the
@@ -130,16 +137,25 @@ fn seed(recipe: &Recipe, fold: usize) -> Seed {
     recipe.seed().named("fit").at(fold as u64)
 }
 
-pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &Step) -> Result<Made<'a>, SessionError> {
-    let settings: TrainSettings = decode(bench.recipe, "train")?;
+pub(super) fn make<'a>(
+    bench: &'a Bench<'a>,
+    fold: usize,
+    number: usize,
+    until: usize,
+    step: &Step,
+) -> Result<Made<'a>, SessionError> {
+    let now = &bench.graph.parts[number];
+    let (settings, before) = (&now.settings, bench.graph.before(fold, number));
     let work = bench.project.store.work(&step.key)?.ok_or_else(|| SessionError::Held(step.label()))?;
     if !step.replace && bench.project.store.has("fit", &step.key) {
         // Whoever held it has just published it: the caller finds it in the store.
         return Err(SessionError::Held(step.label()));
     }
     let checkpoint = work.folder().join(train::CHECKPOINT);
-    if let Some(key) = step.resume.and_then(|resume| resume.key) {
-        // A lower rung's end is this one's beginning.
+    // A lower rung's end is this one's beginning, and so is the end of the part before it.
+    let end = before.map(Stage::artefact);
+    let rung = step.resume.and_then(|resume| resume.key);
+    if let Some(key) = rung.or(end.filter(|_| !checkpoint.is_file())) {
         let from = bench.project.store.folder("fit", &key)?.join(train::CHECKPOINT);
         files::publish(&checkpoint, &files::read(&from)?)?;
     }
@@ -148,15 +164,15 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &S
     for text in notes {
         (bench.tell)(Event::Note { text });
     }
-    let mut batches = FoldBatches::new(bench, this, fold, &settings, sight.normalization)?;
+    let mut batches = FoldBatches::new(bench, this, fold, now, sight.normalization)?;
     let loss = loss::build(
         bench.recipe.settings().get("loss").unwrap_or(&Value::table()),
         network.embedding(),
         &batches.counts(),
     )?;
-    let name = part(fold);
+    let (name, label) = (part(fold), label(fold, now));
     let mut examine = |now: &Evaluate<'_>| -> Result<f64, train::OtherError> {
-        let found = embed::fold(bench, fold, now.network, now.params, &sight, &name, "fit")?;
+        let found = embed::fold(bench, fold, now.network, now.params, &sight, &label, "fit")?;
         let ranking = super::rank::search(bench, fold, &found, "fit")?;
         Ok(super::score::of_fold(bench, &ranking)?.value)
     };
@@ -171,26 +187,28 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &S
             files::publish(&work.folder().join(UNTRAINED), value.to_string().as_bytes())?;
             Some(value)
         }
-        _ => untrained(bench, &work.folder().join(UNTRAINED), step)?,
+        _ => untrained(bench, &work.folder().join(UNTRAINED), rung.or(end))?,
     };
     let so_far = if checkpoint.is_file() { Some(Checkpoint::open(&checkpoint)?.place().history.clone()) } else { None };
-    tell_curve(bench, &name, untrained, &so_far.unwrap_or_default());
+    tell_curve(bench, &name, untrained, &so_far.unwrap_or_default(), now.first);
     let (per_epoch, _) = train::updates_per_epoch(batches.steps(), settings.accumulate);
-    let mut teller = Teller { bench, part: &name, per_epoch, sum: 0.0, count: 0, lr: 0.0 };
+    let mut teller = Teller::new(bench, &name, &label, per_epoch);
     let mut observe = |event: &FitEvent| {
         teller.tell(event);
         if let FitEvent::Saved { epoch, batch: 0 } = event {
             // Only a hint for plans; the checkpoint itself is what counts.
-            let _ = work.reach(*epoch as u32);
+            let _ = work.reach(epoch.saturating_sub(now.first) as u32);
         }
     };
     let task = train::Task {
         network: network.as_ref(),
         loss: loss.as_ref(),
-        settings: &settings,
+        settings,
         seed: seed(bench.recipe, fold),
+        first: now.origin,
         until_epoch: until,
         key: step.stage.key(),
+        before: before.zip(now.passage).map(|(stage, passage)| Before { key: stage.key(), epochs: now.first, passage }),
     };
     let mut around = Surroundings {
         processor: bench.project.around.processor.clone(),
@@ -203,7 +221,7 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize, until: usize, step: &S
     };
     let fitted =
         train::fit(&task, &mut params, &mut batches, &mut around).map_err(|error| name_photos(bench, error))?;
-    let complete = fitted.epochs >= settings.epochs;
+    let complete = fitted.epochs >= now.end && !now.open;
     let facts = Value::of(&serde_json::json!({
         "epochs": fitted.epochs,
         "parameters": params.count(),
@@ -238,51 +256,20 @@ fn name_photos(bench: &Bench<'_>, error: TrainError) -> SessionError {
     }
 }
 
-/// The untrained network's score as it was found when the training began, here or on a lower rung.
-fn untrained(bench: &Bench<'_>, file: &Path, step: &Step) -> Result<Option<f64>, SessionError> {
-    if let Some(key) = step.resume.and_then(|resume| resume.key) {
+/// The untrained network's score as it was found when the training began, here or in the artefact that it goes on from.
+fn untrained(bench: &Bench<'_>, file: &Path, from: Option<Key>) -> Result<Option<f64>, SessionError> {
+    if let Some(key) = from {
         let meta = bench.project.store.meta("fit", &key)?;
         return Ok(meta.and_then(|meta| meta.facts.get("untrained").and_then(Value::as_f64)));
     }
     Ok(files::read_text(file).ok().and_then(|text| text.trim().parse().ok()))
 }
 
-/// Tells the whole curve so far: what was told of this part before (by a killed attempt, with points beyond
-/// its last checkpoint) is superseded.
-fn tell_curve(bench: &Bench<'_>, part: &str, untrained: Option<f64>, history: &[Lesson]) {
-    (bench.tell)(Event::Rewind { part: part.to_owned(), x: -1.0 });
-    let point = |series: &str, x: f64, value: f64| {
-        let (series, part) = (series.to_owned(), part.to_owned());
-        (bench.tell)(Event::Point { series, part, x, value });
-    };
-    let metric = bench.project.metric();
-    if let Some(value) = untrained {
-        point(&metric, 0.0, value);
-    }
-    for (i, lesson) in history.iter().enumerate() {
-        let x = (i + 1) as f64;
-        point("loss", x, lesson.loss.0);
-        if let Some(score) = lesson.score {
-            point(&metric, x, score.0);
-        }
-    }
-}
-
-/// Tells the curve of a training that was found in the store.
-pub(super) fn recall(bench: &Bench<'_>, fold: usize, task: Task) -> Result<(), SessionError> {
-    let file = bench.folder(task)?.join(train::CHECKPOINT);
-    let meta = bench.project.store.meta("fit", &bench.graph.stage(task)?.artefact())?;
-    let untrained = meta.and_then(|meta| meta.facts.get("untrained").and_then(Value::as_f64));
-    tell_curve(bench, &part(fold), untrained, &Checkpoint::open(&file)?.place().history);
-    Ok(())
-}
-
 /// Trains three batches that are thrown away: seconds of one batch, and its work in the measure of the graph.
 pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), SessionError> {
-    let settings: TrainSettings = decode(bench.recipe, "train")?;
-    let settings = TrainSettings { epochs: 1, ..settings };
+    let Some(now) = bench.graph.parts.first() else { return Err(SessionError::Unfit("nothing is trained".to_owned())) };
     let Model { network, mut params, sight, .. } = model(bench, fold, Purpose::Trial)?;
-    let mut batches = Few(FoldBatches::new(bench, &bench.graph.folds[fold], fold, &settings, sight.normalization)?);
+    let mut batches = Few(FoldBatches::new(bench, &bench.graph.folds[fold], fold, now, sight.normalization)?);
     let table = bench.recipe.settings().get("loss").cloned().unwrap_or_else(Value::table);
     let loss = loss::build(&table, network.embedding(), &batches.0.counts())?;
     let key = KeyWriter::new("stopwatch").number(u64::from(bench.project.around.pid)).finish();
@@ -298,10 +285,12 @@ pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), Sessio
     let task = train::Task {
         network: network.as_ref(),
         loss: loss.as_ref(),
-        settings: &settings,
+        settings: &now.settings,
         seed: seed(bench.recipe, fold),
+        first: 0,
         until_epoch: 1,
         key,
+        before: None,
     };
     let mut around = Surroundings {
         processor: bench.project.around.processor.clone(),
@@ -318,8 +307,11 @@ pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), Sessio
     // The first batch waits for the first pictures; where there is only one it has to do.
     let later = if steps.len() > 1 { &steps[1..] } else { &steps[..] };
     let (seconds, images) = later.iter().fold((0.0, 0.0), |sum, step| (sum.0 + step.0, sum.1 + step.1));
-    let giga = bench.project.cost(bench.recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
-    Ok((seconds, images * giga))
+    let cost = match now.size {
+        Some([height, width]) => bench.project.cost_at(bench.recipe, height.max(width)),
+        None => bench.project.cost(bench.recipe).map(|(cost, _)| cost),
+    };
+    Ok((seconds, images * cost.map_or(1.0, |cost| cost.multiply_adds as f64 / 1e9)))
 }
 
 /// The first three batches of an epoch.
@@ -333,63 +325,6 @@ impl Batches for Few<'_> {
     fn epoch(&mut self, epoch: usize, first: usize) -> Result<train::Epoch<'_>, train::OtherError> {
         let steps = self.steps();
         Ok(Box::new(self.0.epoch(epoch, first)?.take(steps - first)))
-    }
-}
-
-/// Turns what training says into events: a few points of the loss an epoch, not one a step.
-struct Teller<'a> {
-    bench: &'a Bench<'a>,
-    part: &'a str,
-    per_epoch: usize,
-    sum: f64,
-    count: usize,
-    lr: f64,
-}
-
-impl Teller<'_> {
-    fn tell(&mut self, event: &FitEvent) {
-        let part = self.part.to_owned();
-        let point =
-            |series: &str, x: f64, value: f64| Event::Point { series: series.to_owned(), part: part.clone(), x, value };
-        let tell = self.bench.tell;
-        match event {
-            FitEvent::Resumed { epoch, batch } => {
-                let text = format!("{part} goes on after epoch {epoch} and {batch} batches");
-                tell(Event::Note { text });
-            }
-            FitEvent::Step(step) => {
-                self.sum += step.loss;
-                self.count += 1;
-                self.lr = step.lr;
-                let every = self.per_epoch.div_ceil(POINTS);
-                if step.step.is_multiple_of(every) || step.step.is_multiple_of(self.per_epoch) {
-                    tell(point("loss", step.epoch, self.sum / self.count as f64));
-                    (self.sum, self.count) = (0.0, 0);
-                }
-                tell(Event::Progress {
-                    stage: "fit".to_owned(),
-                    part: part.clone(),
-                    what: "train".to_owned(),
-                    done: step.step as u64,
-                    total: step.steps as u64,
-                    unit: "steps".to_owned(),
-                });
-            }
-            FitEvent::Epoch { epoch, loss, images_per_second } => {
-                // The epoch's mean takes the place of its batches, so that a curve reads the same while it is
-                // made and when it is found in the store.
-                let x = *epoch as f64;
-                tell(Event::Rewind { part: part.clone(), x: x - 1.0 });
-                tell(point("loss", x, *loss));
-                tell(point("lr", x, self.lr));
-                tell(point("images per second", x, *images_per_second));
-                (self.sum, self.count) = (0.0, 0);
-            }
-            FitEvent::Score { epoch, value, .. } => {
-                tell(point(&self.bench.project.metric(), *epoch as f64, *value));
-            }
-            FitEvent::Saved { .. } => {}
-        }
     }
 }
 
@@ -415,7 +350,7 @@ impl<'a> FoldBatches<'a> {
         bench: &'a Bench<'a>,
         fold: &Fold,
         number: usize,
-        settings: &TrainSettings,
+        now: &Part,
         normalization: Normalization,
     ) -> Result<FoldBatches<'a>, SessionError> {
         let all = &bench.photos.manifest.photos;
@@ -429,11 +364,10 @@ impl<'a> FoldBatches<'a> {
         let photos = || fold.train.iter().map(|&i| &all[i as usize]);
         let labels: Vec<u32> = photos().map(|photo| of(photo.label, &classes).unwrap_or_default()).collect();
         let groups: Option<Vec<u32>> = photos().map(|photo| of(photo.coarse, &coarse)).collect();
-        let (groups, sampler) = (groups.unwrap_or_default(), settings.sampler);
+        let (groups, sampler) = (groups.unwrap_or_default(), now.settings.sampler);
         sampler
-            .check(Labels { fine: &labels, coarse: &groups }, settings.batch)
+            .check(Labels { fine: &labels, coarse: &groups }, now.settings.batch)
             .map_err(|error| SessionError::Unfit(format!("fold {number}: {error}")))?;
-        let augment = bench.recipe.settings().get("augment").cloned().unwrap_or_else(Value::table);
         Ok(FoldBatches {
             bench,
             photos: fold.train.clone(),
@@ -442,10 +376,10 @@ impl<'a> FoldBatches<'a> {
             labels,
             groups,
             sampler,
-            batch: settings.batch,
+            batch: now.settings.batch,
             seed: seed(bench.recipe, number).named("batches"),
             pictures: bench.photos.pictures(bench.project),
-            pipeline: Arc::new(Pipeline::train(&augment)?),
+            pipeline: Arc::new(weights::training(bench.recipe, now.size)?),
             normalization,
         })
     }

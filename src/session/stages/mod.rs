@@ -5,10 +5,13 @@
 //!                └─ … one line a fold …        ┘
 //! ```
 //!
+//! A training in parts has one `fit` for each, in a row; `embed` reads the last one.
+//!
 //! A stage reads artefacts by the keys in the graph and gives a [`Made`]: the facts that go beside
 //! its artefact and a closure that writes its files into the folder it is given. Publishing, timing
 //! and telling belong to [`super::brew`].
 
+mod curve;
 pub mod data;
 pub mod embed;
 pub mod fit;
@@ -34,7 +37,9 @@ pub enum Task {
     Fit {
         /// The fold, from 0.
         fold: usize,
-        /// Epochs after which it stops.
+        /// The part of the training, from 0.
+        part: usize,
+        /// Epochs after which it stops, those of earlier parts included.
         until: usize,
     },
     /// Embeddings of one fold's queries and gallery.
@@ -110,7 +115,7 @@ pub fn make<'a>(bench: &'a Bench<'a>, task: Task, step: &Step) -> Result<Made<'a
     match task {
         Task::Data => Ok(data::make(bench)),
         Task::Fold => Ok(fold::make(bench)),
-        Task::Fit { fold, until } => fit::make(bench, fold, until, step),
+        Task::Fit { fold, part, until } => fit::make(bench, fold, part, until, step),
         Task::Embed { fold } => embed::make(bench, fold),
         Task::Post { fold } => post::make(bench, fold),
         Task::Rank { fold } => rank::make(bench, fold),
@@ -125,7 +130,7 @@ pub fn make<'a>(bench: &'a Bench<'a>, task: Task, step: &Step) -> Result<Made<'a
 /// When it cannot be read.
 pub fn recall(bench: &Bench<'_>, task: Task) -> Result<(), SessionError> {
     match task {
-        Task::Fit { fold, .. } => fit::recall(bench, fold, task),
+        Task::Fit { fold, .. } => curve::recall(bench, fold, task),
         Task::Score => score::recall(bench),
         Task::Data
         | Task::Fold

@@ -11,6 +11,7 @@ use crate::dag::{Plan, RunState, RunView, StageState};
 use crate::score::bootstrap;
 use crate::session::recipe::Recipe as Text;
 use crate::session::snapshot::{Curve, Delta, Recipe, Score, State, Step};
+use crate::session::stages::Task;
 use crate::session::stages::score::BOOTSTRAP;
 
 impl Survey {
@@ -28,7 +29,8 @@ impl Survey {
         let at = run.as_ref().and_then(|run| epoch(run, full));
         // Without a plan (the data has mistakes now) nobody knows how far it goes.
         let running = run.clone().filter(|_| state == State::Running && plan.is_some());
-        let seconds_left = running.as_ref().and_then(|run| self.seconds_left(run, plan, epochs, full));
+        let until = running.as_ref().and_then(|run| until(run, planned.as_deref()?)).unwrap_or(epochs);
+        let seconds_left = running.as_ref().and_then(|run| self.seconds_left(run, plan, until, full));
         let paired = scored.as_deref().zip(pinned).map(|(scored, pinned)| self.delta(scored, pinned));
         let (delta, unpaired) = match paired {
             None => (None, None),
@@ -74,15 +76,15 @@ impl Survey {
 
     /// The rest of the running stage at the pace since it was first seen, and the later ones as history tells;
     /// `None` when one of them is not known.
-    fn seconds_left(&mut self, run: &RunView, plan: Option<&Plan>, epochs: usize, full: usize) -> Option<f64> {
+    fn seconds_left(&mut self, run: &RunView, plan: Option<&Plan>, until: usize, full: usize) -> Option<f64> {
         let told = &run.told;
         let now = told.stages.iter().rev().find(|stage| stage.state == StageState::Started)?;
         let counted = told.progress.as_ref().filter(|p| p.stage == now.stage && p.part == now.part && p.total > 0);
         let clock = self.around.clock.now();
         let own = match counted {
             Some(p) if p.what == "train" => {
-                // A rung may end before the schedule that is counted here.
-                let end = p.total as f64 * epochs as f64 / full.max(1) as f64;
+                // A rung or a part may end before the training that is counted here.
+                let end = p.total as f64 * until as f64 / full.max(1) as f64;
                 let name = format!("{} {} {}", run.id(), told.attempts, now.part);
                 let pace = self.paces.entry(name).or_insert(Pace { done: p.done, at: p.at });
                 let (done, seconds) = (p.done.saturating_sub(pace.done), p.at.since(pace.at));
@@ -147,7 +149,10 @@ fn epoch(run: &RunView, full: usize) -> Option<f64> {
     let part =
         told.stages.iter().rev().find(|stage| stage.state == StageState::Started).map(|stage| stage.part.as_str());
     let last = |points: &Arc<Vec<[f64; 2]>>| points.last().map(|point| point[0]);
-    let here = |name: &str| part.is_none_or(|part| part.is_empty() || part == name);
+    // The curve of a fold goes on through the parts of its training: "fold 0" and "fold 0 stage 1 of 2".
+    let within =
+        |part: &str, name: &str| part.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+    let here = |name: &str| part.is_none_or(|part| part.is_empty() || within(part, name));
     let losses = told.curves.iter().filter(|((series, name), _)| series == "loss" && here(name));
     losses.filter_map(|(_, points)| last(points)).reduce(f64::max)
 }
@@ -159,9 +164,17 @@ fn fold(run: &RunView, planned: Option<&crate::session::brew::Planned>) -> Optio
     Some((number(&now.part)? + 1, folds))
 }
 
-/// The fold that a part names.
+/// The epoch after which the part of the training that runs now ends.
+fn until(run: &RunView, planned: &crate::session::brew::Planned) -> Option<usize> {
+    let now = run.told.stages.iter().rev().find(|stage| stage.state == StageState::Started)?.key?;
+    let graph = &planned.graph;
+    let place = graph.nodes.iter().position(|node| node.stage.artefact() == now)?;
+    if let Task::Fit { until, .. } = graph.tasks[place] { Some(until) } else { None }
+}
+
+/// The fold that a part names: "fold 0", "host fold 0", "fold 0 stage 1 of 2".
 fn number(part: &str) -> Option<u32> {
-    part.rsplit(' ').next()?.parse().ok()
+    part.split(' ').skip_while(|word| *word != "fold").nth(1)?.parse().ok()
 }
 
 fn score(scored: &Scored, stale: bool) -> Score {
@@ -234,5 +247,16 @@ fn message(
             first.map(|step| format!("{}: {}", step.label(), step.reason)).or(unplanned)
         }
         State::Fresh => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn a_part_names_its_fold_first() {
+        let parts = ["fold 0", "fold 12", "host fold 3", "fold 1 stage 2 of 3", "fold 4 constant", "", "fold"];
+        assert_eq!(parts.map(number), [Some(0), Some(12), Some(3), Some(1), Some(4), None, None]);
     }
 }

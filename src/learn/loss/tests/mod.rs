@@ -46,7 +46,7 @@ enum Part {
 }
 
 fn start() -> Moment {
-    Moment { epoch: 0.0, epochs: 1.0, seed: Seed::new(0) }
+    Moment { epoch: 0.0, seed: Seed::new(0) }
 }
 
 /// A loss from its table, for so many photos of each class.

@@ -1,34 +1,75 @@
-//! Optimisers, equal to PyTorch's, in one pass over each tensor.
+//! Optimisers, equal to PyTorch's and the papers', in one pass over each tensor.
 //!
 //! Takes weights and their gradients; changes the weights in place, in f32 with PyTorch's order of
 //! operations. A pass is cut into pieces of a fixed length and every element depends on itself alone, so the
 //! bits are the same for any number of threads. `groups` says which weights learn at which rate; `norm` is the
-//! length of a gradient. An optimiser more is an arm in [`Rule`].
+//! length of a gradient. `rule` joins the optimisers that step by themselves, one file each with its row;
+//! [`sam`] lays a second pass over one of them.
 
+pub mod adamw;
 mod groups;
+pub mod lion;
 mod norm;
+pub mod rule;
+pub mod sam;
+pub mod sgd;
 
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::{CpuStorage, InplaceOp2, Layout, Result as CandleResult, bail};
-use rayon::prelude::*;
+use serde::Deserialize;
 
+pub use adamw::AdamW;
 pub use groups::{Group, groups};
+pub use lion::Lion;
 pub use norm::{clip_factor, gradient_norm};
+pub use rule::RuleSettings;
+pub use sam::Sam;
+pub use sgd::Sgd;
 
+use self::rule::Rule;
 use super::TrainError;
-use super::technique::OptimizerSettings;
-use crate::learn::ops::{Grads, ParamId, Params, wide};
+use crate::learn::ops::{Grads, ParamId, Params};
+
+/// The decoded `optimizer`.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(tag = "name")]
+pub enum OptimizerSettings {
+    /// See [`adamw::ADAMW`].
+    AdamW(AdamW),
+    /// See [`sgd::SGD`].
+    #[serde(rename = "SGD")]
+    Sgd(Sgd),
+    /// See [`lion::LION`].
+    Lion(Lion),
+    /// See [`sam::SAM`].
+    #[serde(rename = "SAM")]
+    Sam(Sam),
+}
+
+impl OptimizerSettings {
+    /// What makes the step.
+    pub fn rule(&self) -> RuleSettings {
+        match *self {
+            OptimizerSettings::AdamW(adamw) => RuleSettings::AdamW(adamw),
+            OptimizerSettings::Sgd(sgd) => RuleSettings::Sgd(sgd),
+            OptimizerSettings::Lion(lion) => RuleSettings::Lion(lion),
+            OptimizerSettings::Sam(sam) => sam.base,
+        }
+    }
+
+    /// The second pass over it, if there is one.
+    pub fn sam(&self) -> Option<Sam> {
+        if let OptimizerSettings::Sam(sam) = self { Some(*sam) } else { None }
+    }
+}
 
 /// Fills the slice with one part (`m`, `v`) of what an optimiser remembered about a weight.
 pub type ReadMemory<'a> = dyn FnMut(ParamId, &'static str, &mut [f32]) -> Result<(), TrainError> + 'a;
 
-/// Floats per piece of work: large enough to be worth a thread, and a function of nothing.
-const PIECE: usize = 1 << 15;
-
 /// What makes a step from gradients.
 pub struct Optimizer {
-    settings: OptimizerSettings,
+    settings: RuleSettings,
     groups: Vec<Group>,
     steps: usize,
     /// By the parameters' order; `None` for what never learns.
@@ -41,20 +82,19 @@ struct Memory([Vec<f32>; 2]);
 impl Optimizer {
     /// Before the first step. `params` says only how large the weights are.
     pub fn new(settings: &OptimizerSettings, groups: Vec<Group>, params: &Params) -> Optimizer {
-        let parts = parts(settings).len();
+        let settings = settings.rule();
+        let parts = settings.parts().len();
         let mut memory: Vec<Option<Memory>> = (0..params.len()).map(|_| None).collect();
         for id in groups.iter().filter(|g| g.since < usize::MAX).flat_map(|g| &g.weights) {
             let n = params.get(*id).elem_count();
             memory[id.index()] = Some(Memory([0, 1].map(|part| vec![0.0; if part < parts { n } else { 0 }])));
         }
-        Optimizer { settings: settings.clone(), groups, steps: 0, memory }
+        Optimizer { settings, groups, steps: 0, memory }
     }
 
     /// The base learning rate, before the schedule.
     pub fn lr(&self) -> f64 {
-        match self.settings {
-            OptimizerSettings::AdamW { lr, .. } | OptimizerSettings::Sgd { lr, .. } => lr,
-        }
+        self.settings.lr()
     }
 
     /// Steps made.
@@ -94,7 +134,7 @@ impl Optimizer {
     /// What the optimiser remembers about one weight, by name: `m`, `v`.
     pub fn memory(&self, id: ParamId) -> Vec<(&'static str, &[f32])> {
         let Some(Some(Memory(memory))) = self.memory.get(id.index()) else { return Vec::new() };
-        parts(&self.settings).iter().zip(memory).map(|(name, part)| (*name, part.as_slice())).collect()
+        self.settings.parts().iter().zip(memory).map(|(name, part)| (*name, part.as_slice())).collect()
     }
 
     /// Goes on from what [`Optimizer::steps`] and [`Optimizer::memory`] gave.
@@ -104,101 +144,13 @@ impl Optimizer {
     pub fn restore(&mut self, steps: usize, read: &mut ReadMemory<'_>) -> Result<(), TrainError> {
         for &id in self.groups.iter().flat_map(|g| &g.weights) {
             if let Some(Memory(memory)) = &mut self.memory[id.index()] {
-                for (name, part) in parts(&self.settings).iter().zip(memory) {
+                for (name, part) in self.settings.parts().iter().zip(memory) {
                     read(id, name, part)?;
                 }
             }
         }
         self.steps = steps;
         Ok(())
-    }
-}
-
-/// The names of what is remembered about each number, as PyTorch's state has it in short.
-fn parts(settings: &OptimizerSettings) -> &'static [&'static str] {
-    match settings {
-        OptimizerSettings::AdamW { .. } => &["m", "v"],
-        OptimizerSettings::Sgd { momentum: 0.0, .. } => &[],
-        OptimizerSettings::Sgd { .. } => &["momentum"],
-    }
-}
-
-/// The numbers of one step of one group, in f64 until here and rounded once, as PyTorch does with Python's floats.
-#[derive(Clone, Copy)]
-enum Rule {
-    AdamW { scale: f32, keep: f32, toward1: f32, beta2: f32, toward2: f32, root2: f32, eps: f32, step: f32 },
-    Sgd { scale: f32, decay: f32, momentum: f32, nesterov: bool, step: f32 },
-}
-
-impl Rule {
-    /// `steps` that the group makes with this one, from 1.
-    fn new(settings: &OptimizerSettings, lr: f64, decays: bool, steps: usize, scale: f64) -> Rule {
-        let scale = scale as f32;
-        let decay = |weight_decay: f64| if decays { weight_decay } else { 0.0 };
-        match *settings {
-            OptimizerSettings::AdamW { weight_decay, betas: [beta1, beta2], eps, .. } => Rule::AdamW {
-                scale,
-                keep: (1.0 - lr * decay(weight_decay)) as f32,
-                toward1: (1.0 - beta1) as f32,
-                beta2: beta2 as f32,
-                toward2: (1.0 - beta2) as f32,
-                root2: (1.0 - beta2.powf(steps as f64)).sqrt() as f32,
-                eps: eps as f32,
-                step: (-lr / (1.0 - beta1.powf(steps as f64))) as f32,
-            },
-            OptimizerSettings::Sgd { weight_decay, momentum, nesterov, .. } => {
-                let (decay, momentum) = (decay(weight_decay) as f32, momentum as f32);
-                Rule::Sgd { scale, decay, momentum, nesterov, step: -lr as f32 }
-            }
-        }
-    }
-
-    fn run(self, w: &mut [f32], g: &[f32], [a, b]: &mut [Vec<f32>; 2]) {
-        if w.len() <= PIECE {
-            return self.piece(w, g, a, b);
-        }
-        match (a.is_empty(), b.is_empty()) {
-            (false, false) => w
-                .par_chunks_mut(PIECE)
-                .zip(g.par_chunks(PIECE))
-                .zip(a.par_chunks_mut(PIECE).zip(b.par_chunks_mut(PIECE)))
-                .for_each(|((w, g), (a, b))| self.piece(w, g, a, b)),
-            (false, true) => w
-                .par_chunks_mut(PIECE)
-                .zip(g.par_chunks(PIECE))
-                .zip(a.par_chunks_mut(PIECE))
-                .for_each(|((w, g), a)| self.piece(w, g, a, &mut [])),
-            _ => w.par_chunks_mut(PIECE).zip(g.par_chunks(PIECE)).for_each(|(w, g)| self.piece(w, g, &mut [], &mut [])),
-        }
-    }
-
-    fn piece(self, w: &mut [f32], g: &[f32], a: &mut [f32], b: &mut [f32]) {
-        match self {
-            Rule::AdamW { scale, keep, toward1, beta2, toward2, root2, eps, step } => wide!(|| {
-                for (((w, g), m), v) in w.iter_mut().zip(g).zip(a).zip(b) {
-                    let g = g * scale;
-                    *m += toward1 * (g - *m);
-                    *v = *v * beta2 + toward2 * g * g;
-                    *w = *w * keep + step * *m / (v.sqrt() / root2 + eps);
-                }
-            }),
-            Rule::Sgd { scale, decay, momentum: 0.0, step, .. } => wide!(|| {
-                for (w, g) in w.iter_mut().zip(g) {
-                    *w += step * (g * scale + decay * *w);
-                }
-            }),
-            Rule::Sgd { scale, decay, momentum, nesterov, step } => {
-                // Nesterov's looks one step ahead: the gradient joins the momentum once more.
-                let [ahead, follow] = if nesterov { [1.0, momentum] } else { [0.0, 1.0] };
-                wide!(|| {
-                    for ((w, g), m) in w.iter_mut().zip(g).zip(a) {
-                        let g = g * scale + decay * *w;
-                        *m = *m * momentum + g;
-                        *w += step * (ahead * g + follow * *m);
-                    }
-                });
-            }
-        }
     }
 }
 

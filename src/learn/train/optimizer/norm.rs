@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, Result as CandleResult, Storage, Tensor, bail};
 use rayon::prelude::*;
 
-use super::PIECE;
+use super::rule::PIECE;
 use crate::learn::ops::{Grads, ParamId, Params, wide};
 use crate::learn::train::TrainError;
 

@@ -6,6 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use proptest::prelude::*;
 use serde::Deserialize;
 
+use super::rule::PIECE;
 use super::*;
 use crate::learn::ops::Kind;
 
@@ -36,11 +37,15 @@ fn all(params: &Params) -> Vec<Group> {
 }
 
 fn adamw(lr: f64, weight_decay: f64, eps: f64) -> OptimizerSettings {
-    OptimizerSettings::AdamW { lr, weight_decay, betas: [0.9, 0.999], eps }
+    OptimizerSettings::AdamW(AdamW { lr, weight_decay, betas: [0.9, 0.999], eps })
 }
 
 fn sgd(lr: f64, momentum: f64) -> OptimizerSettings {
-    OptimizerSettings::Sgd { lr, momentum, weight_decay: 0.01, nesterov: false }
+    OptimizerSettings::Sgd(Sgd { lr, momentum, weight_decay: 0.01, nesterov: false })
+}
+
+fn lion(lr: f64, weight_decay: f64) -> OptimizerSettings {
+    OptimizerSettings::Lion(Lion { lr, betas: [0.9, 0.99], weight_decay })
 }
 
 fn equals(golden: &str, cases: usize) {
@@ -75,6 +80,81 @@ fn sgd_equals_pytorch() {
 }
 
 #[test]
+fn lion_equals_timm_over_fifty_steps() {
+    equals(include_str!("../../../../tests/golden/train/lion.json"), 3);
+}
+
+#[test]
+fn lion_moves_by_the_rate_and_rests_on_zero() {
+    let (params, id) = one(&[1.0, 1.0, 1.0]);
+    let mut optimizer = Optimizer::new(&lion(0.25, 0.0), all(&params), &params);
+    optimizer.step(&params, &gradient(id, &[1e-20, -5.0, 0.0]), 0.25, 1.0).unwrap();
+    assert_eq!(params.get(id).to_vec1::<f32>().unwrap(), [0.75, 1.25, 1.0]);
+    // m is -0.05: c = 0.9 · -0.05 + 0.1 · 0.4 is still below 0, against the new gradient.
+    optimizer.step(&params, &gradient(id, &[0.0, 0.4, 0.0]), 0.25, 1.0).unwrap();
+    assert_eq!(params.get(id).to_vec1::<f32>().unwrap(), [0.5, 1.5, 1.0]);
+}
+
+#[derive(Deserialize)]
+struct Uphill {
+    #[serde(flatten)]
+    settings: OptimizerSettings,
+    start: Vec<f32>,
+    steep: Vec<f32>,
+    lowest: Vec<f32>,
+    after: BTreeMap<usize, Vec<f32>>,
+}
+
+#[test]
+fn sam_equals_its_formula_in_pytorch_over_fifty_steps() {
+    // tests/golden/train/make.py: two tensors of a loss Σ steep · log cosh(w - lowest), whose gradient is steep · tanh.
+    let golden: Vec<Uphill> = serde_json::from_str(include_str!("../../../../tests/golden/train/sam.json")).unwrap();
+    assert_eq!(golden.len(), 3);
+    for case in &golden {
+        let sam = case.settings.sam().unwrap();
+        let mut params = Params::new();
+        let half = case.start.len() / 2;
+        let tensor = |values: &[f32]| Tensor::new(values, &Device::Cpu).unwrap();
+        for (name, part) in [("a", &case.start[..half]), ("b", &case.start[half..])] {
+            params.add(name, tensor(part), Kind::Weight).unwrap();
+        }
+        let ids: Vec<ParamId> = params.weights().collect();
+        let weights = |params: &Params| -> Vec<f32> {
+            ids.iter().flat_map(|id| params.get(*id).to_vec1::<f32>().unwrap()).collect()
+        };
+        let slope = |params: &Params| {
+            let all = weights(params);
+            let gradient: Vec<f32> =
+                all.iter().zip(&case.steep).zip(&case.lowest).map(|((w, a), t)| a * (w - t).tanh()).collect();
+            let mut grads = Grads::default();
+            grads.insert(ids[0], tensor(&gradient[..half]));
+            grads.insert(ids[1], tensor(&gradient[half..]));
+            grads
+        };
+        let mut optimizer = Optimizer::new(&case.settings, all(&params), &params);
+        for step in 0..50 {
+            let lr = optimizer.lr() * 0.5 * (1.0 + (std::f64::consts::PI * f64::from(step) / 50.0).cos());
+            // Twice the gradient at half the share: what `accumulate` gives.
+            let mut first = slope(&params);
+            first.add(slope(&params)).unwrap();
+            let norm = gradient_norm(&first, &params).unwrap().0 * 0.5;
+            let (before, here) = (weights(&params), params.clone());
+            let old = sam.climb(&mut params, &first, 0.5, norm).unwrap();
+            assert_eq!(weights(&here), before, "what others hold is not disturbed");
+            let second = slope(&params);
+            sam::come_back(&mut params, old).unwrap();
+            assert_eq!(weights(&params), before);
+            optimizer.step(&params, &second, lr, 1.0).unwrap();
+            if let Some(expected) = case.after.get(&(step as usize + 1)) {
+                for (a, b) in weights(&params).iter().zip(expected) {
+                    assert!((a - b).abs() <= 5e-6 * b.abs().max(0.1), "{:?} step {step}: {a} and {b}", case.settings);
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn groups_have_their_own_rates_and_buffers_none() {
     let mut params = Params::new();
     let ones = || Tensor::ones(3, DType::F32, &Device::Cpu).unwrap();
@@ -97,7 +177,7 @@ fn groups_have_their_own_rates_and_buffers_none() {
 
 #[test]
 fn a_late_group_begins_as_if_training_did_and_a_spared_one_does_not_decay() {
-    for settings in [adamw(1e-2, 0.5, 1e-8), sgd(1e-2, 0.9)] {
+    for settings in [adamw(1e-2, 0.5, 1e-8), sgd(1e-2, 0.9), lion(1e-2, 0.5)] {
         let (params, id) = one(&[1.0, -2.0]);
         let group = |since| vec![Group { lr: 1.0, decay: true, since, weights: vec![id] }];
         let mut late = Optimizer::new(&settings, group(2), &params);
@@ -125,8 +205,8 @@ fn a_late_group_begins_as_if_training_did_and_a_spared_one_does_not_decay() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
     #[test]
-    fn pieces_and_threads_change_no_bit(seed in any::<u64>(), n in PIECE - 3..3 * PIECE, kind in 0..3) {
-        let settings = [adamw(1e-2, 0.1, 1e-8), sgd(1e-2, 0.9), sgd(1e-2, 0.0)][kind as usize].clone();
+    fn pieces_and_threads_change_no_bit(seed in any::<u64>(), n in PIECE - 3..3 * PIECE, kind in 0..4) {
+        let settings = [adamw(1e-2, 0.1, 1e-8), sgd(1e-2, 0.9), sgd(1e-2, 0.0), lion(1e-2, 0.1)][kind as usize];
         let mut draws = crate::base::Seed::new(seed).draws();
         let mut draw = || (0..n).map(|_| draws.normal() as f32).collect::<Vec<f32>>();
         let (start, first, second) = (draw(), draw(), draw());

@@ -1,5 +1,6 @@
 //! The loop on a tiny network of the tape's: it learns, it resumes to the same bits, it refuses nonsense.
 
+mod parts;
 mod whole;
 
 use crate::data::batch::Sampler;
@@ -8,6 +9,8 @@ use std::sync::Mutex;
 
 use candle_core::{D, DType, Device};
 
+use super::optimizer::{AdamW, Lion, RuleSettings, Sam, Sgd};
+use super::schedule::Cosine;
 use super::technique::{EmaSettings, EvalSettings, OptimizerSettings, ScheduleSettings};
 use super::*;
 use crate::base::clock::Fixed;
@@ -144,8 +147,8 @@ pub(super) fn settings(epochs: usize) -> TrainSettings {
         epochs,
         batch: 16,
         sampler: Sampler::RandomSampler {},
-        optimizer: OptimizerSettings::AdamW { lr: 1e-2, weight_decay: 5e-4, betas: [0.9, 0.999], eps: 1e-8 },
-        schedule: ScheduleSettings::Cosine { warmup_epochs: 0.5 },
+        optimizer: OptimizerSettings::AdamW(AdamW { lr: 1e-2, weight_decay: 5e-4, betas: [0.9, 0.999], eps: 1e-8 }),
+        schedule: ScheduleSettings::Cosine(Cosine { warmup_epochs: 0.5 }),
         eval: EvalSettings { every_epochs: 1 },
         head_lr: 2.0,
         layer_decay: None,
@@ -156,6 +159,7 @@ pub(super) fn settings(epochs: usize) -> TrainSettings {
         freeze: None,
         unfreeze_at: None,
         checkpoint: false,
+        stages: Vec::new(),
     }
 }
 
@@ -218,10 +222,16 @@ fn train(folder: &Path, epochs: usize, until: usize, batches: Patterns, cancel: 
     train_with(folder, &settings(epochs), until, batches, cancel)
 }
 
-fn train_with(
+fn train_with(folder: &Path, settings: &TrainSettings, until: usize, batches: Patterns, cancel: &Cancel) -> Trained {
+    train_part(folder, settings, (0, until), (Key::of_bytes(b"tiny"), None), batches, cancel)
+}
+
+/// The same with epochs before it, its key, and the part before it.
+fn train_part(
     folder: &Path,
     settings: &TrainSettings,
-    until: usize,
+    (first, until): (usize, usize),
+    (key, before): (Key, Option<Before>),
     mut batches: Patterns,
     cancel: &Cancel,
 ) -> Trained {
@@ -236,8 +246,10 @@ fn train_with(
         loss: loss.as_ref(),
         settings,
         seed: Seed::new(7),
+        first,
         until_epoch: until,
-        key: Key::of_bytes(b"tiny"),
+        key,
+        before,
     };
     let mut around = Surroundings {
         processor: Processor::cpu(),
@@ -292,9 +304,32 @@ fn nor_does_it_with_every_key_at_work() {
     unchanged_by_stops(&TrainSettings { unfreeze_at: None, checkpoint: true, ..settings }, (2, 2), (2, 2));
 }
 
+#[test]
+fn nor_does_it_with_two_passes_a_step_or_the_sign_alone() {
+    let base = RuleSettings::Sgd(Sgd { lr: 1e-2, momentum: 0.9, weight_decay: 1e-3, nesterov: true });
+    let sam = OptimizerSettings::Sam(Sam { rho: 0.1, adaptive: false, base });
+    unchanged_by_stops(&TrainSettings { optimizer: sam, ..every_key() }, (1, 2), (1, 2));
+    let lion = RuleSettings::Lion(Lion { lr: 1e-3, betas: [0.9, 0.99], weight_decay: 0.1 });
+    let adaptive = OptimizerSettings::Sam(Sam { rho: 0.5, adaptive: true, base: lion });
+    unchanged_by_stops(&TrainSettings { optimizer: adaptive, ..settings(4) }, (1, 3), (1, 4));
+}
+
+#[test]
+fn sam_without_a_way_is_its_base() {
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let base = settings(2).optimizer;
+    let sam = OptimizerSettings::Sam(Sam { rho: 0.0, adaptive: false, base: base.rule() });
+    let [plain, twice] = [(0, base), (1, sam)].map(|(i, optimizer)| {
+        let settings = TrainSettings { optimizer, accumulate: Some(2), ..settings(2) };
+        train_with(folders[i].path(), &settings, 2, Patterns::plain(), &Cancel::new())
+    });
+    assert_eq!(plain.result.unwrap().history, twice.result.unwrap().history);
+    assert_eq!(bytes(folders[0].path()), bytes(folders[1].path()), "and the running statistics are moved once");
+}
+
 fn every_key() -> TrainSettings {
     TrainSettings {
-        optimizer: OptimizerSettings::Sgd { lr: 1e-2, momentum: 0.9, weight_decay: 1e-3, nesterov: true },
+        optimizer: OptimizerSettings::Sgd(Sgd { lr: 1e-2, momentum: 0.9, weight_decay: 1e-3, nesterov: true }),
         layer_decay: Some(0.7),
         weight_decay_exclude_1d: true,
         accumulate: Some(2),
@@ -319,7 +354,7 @@ fn what_is_computed_again_trains_to_the_same_bits() {
 fn what_is_frozen_stays_until_its_epoch() {
     let folder = tempfile::tempdir().unwrap();
     let settings = TrainSettings {
-        optimizer: OptimizerSettings::AdamW { lr: 1e-2, weight_decay: 0.1, betas: [0.9, 0.999], eps: 1e-8 },
+        optimizer: OptimizerSettings::AdamW(AdamW { lr: 1e-2, weight_decay: 0.1, betas: [0.9, 0.999], eps: 1e-8 }),
         freeze: Some("conv2".to_owned()),
         unfreeze_at: Some(2),
         ..settings(3)
@@ -412,8 +447,10 @@ fn an_evaluation_that_is_stopped_is_made_up_for() {
         loss: loss.as_ref(),
         settings: &settings,
         seed: Seed::new(7),
+        first: 0,
         until_epoch: 2,
         key: Key::of_bytes(b"tiny"),
+        before: None,
     };
     let mut around = Surroundings {
         processor: Processor::cpu(),
@@ -459,8 +496,10 @@ fn speed_and_early_saves_come_from_the_clock() {
         loss: loss.as_ref(),
         settings: &settings,
         seed: Seed::new(7),
+        first: 0,
         until_epoch: 1,
         key: Key::of_bytes(b"tiny"),
+        before: None,
     };
     let mut around = Surroundings {
         processor: Processor::cpu(),
@@ -506,8 +545,10 @@ fn a_weight_that_cannot_learn_is_named() {
         loss: loss.as_ref(),
         settings: &settings,
         seed: Seed::new(7),
+        first: 0,
         until_epoch: 1,
         key: Key::of_bytes(b"tiny"),
+        before: None,
     };
     let mut around = Surroundings {
         processor: Processor::cpu(),
@@ -593,8 +634,16 @@ fn a_checkpoint_gives_its_weights_and_refuses_other_uses() {
         save_seconds: 1e9,
     };
     let key = Key::of_bytes(b"other");
-    let mut task =
-        Task { network: &network, loss: loss.as_ref(), settings: &settings, seed: Seed::new(7), until_epoch: 2, key };
+    let mut task = Task {
+        network: &network,
+        loss: loss.as_ref(),
+        settings: &settings,
+        seed: Seed::new(7),
+        first: 0,
+        until_epoch: 2,
+        key,
+        before: None,
+    };
     let error = fit(&task, &mut Tiny::new().1, &mut Patterns::plain(), &mut around).unwrap_err();
     assert!(matches!(error, TrainError::OtherSettings { .. }), "{error}");
     (task.key, task.until_epoch) = (Key::of_bytes(b"tiny"), 3);
@@ -609,7 +658,7 @@ fn the_table_decodes_as_a_recipe_writes_it() {
         "schedule": {"name": "cosine", "warmup_epochs": 1.0}}"#;
     let settings: TrainSettings = serde_json::from_str::<Value>(text).unwrap().decode().unwrap();
     assert_eq!((settings.epochs, settings.batch, settings.clip_grad_norm), (12, 64, None));
-    assert_eq!(settings.schedule, ScheduleSettings::Cosine { warmup_epochs: 1.0 });
+    assert_eq!(settings.schedule, ScheduleSettings::Cosine(Cosine { warmup_epochs: 1.0 }));
     assert_eq!(settings.sampler, Sampler::MPerClassSampler { m: 4 });
     let wrong = text.replace("weight_decay", "weight_decoy");
     assert!(serde_json::from_str::<Value>(&wrong).unwrap().decode::<TrainSettings>().is_err());

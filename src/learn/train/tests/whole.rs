@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::learn::backbone::{self, Pool};
+use crate::learn::train::optimizer::{RuleSettings, Sam};
 
 #[derive(serde::Deserialize)]
 struct Golden {
@@ -68,8 +69,8 @@ fn a_whole_training_equals_pytorch() {
     let golden: Golden = serde_json::from_str(include_str!("../../../../tests/golden/train/fit.json")).unwrap();
     let adamw = TrainSettings {
         batch: 8,
-        optimizer: OptimizerSettings::AdamW { lr: 2e-3, weight_decay: 0.05, betas: [0.9, 0.999], eps: 1e-8 },
-        schedule: ScheduleSettings::Cosine { warmup_epochs: 2.0 / 3.0 },
+        optimizer: OptimizerSettings::AdamW(AdamW { lr: 2e-3, weight_decay: 0.05, betas: [0.9, 0.999], eps: 1e-8 }),
+        schedule: ScheduleSettings::Cosine(Cosine { warmup_epochs: 2.0 / 3.0 }),
         clip_grad_norm: Some(65.0),
         ..settings(4)
     };
@@ -78,15 +79,27 @@ fn a_whole_training_equals_pytorch() {
     // Two batches a step, rates by layer, vectors spared, the average in the end.
     let sgd = TrainSettings {
         batch: 4,
-        optimizer: OptimizerSettings::Sgd { lr: 1e-3, momentum: 0.9, weight_decay: 0.05, nesterov: true },
+        optimizer: OptimizerSettings::Sgd(Sgd { lr: 1e-3, momentum: 0.9, weight_decay: 0.05, nesterov: true }),
         layer_decay: Some(0.5),
         weight_decay_exclude_1d: true,
         clip_grad_norm: None,
         accumulate: Some(2),
         ema: Some(EmaSettings { decay: 0.8, warmup: true }),
-        ..adamw
+        ..adamw.clone()
     };
     equals(&golden.images, &golden.cases[1], &sgd);
+    // SAM over AdamW, each of two batches a step passed twice; running statistics take in the first pass alone.
+    let OptimizerSettings::AdamW(base) = adamw.optimizer else { panic!("AdamW") };
+    let base = RuleSettings::AdamW(base);
+    let sam = TrainSettings {
+        batch: 4,
+        optimizer: OptimizerSettings::Sam(Sam { rho: 0.05, adaptive: false, base }),
+        accumulate: Some(2),
+        clip_grad_norm: Some(110.0),
+        ..adamw
+    };
+    equals(&golden.images, &golden.cases[2], &sam);
+    assert!(golden.cases[2].norms.iter().any(|n| *n > 110.0) && golden.cases[2].norms.iter().any(|n| *n < 110.0));
 }
 
 fn equals(images: &[f32], golden: &Case, settings: &TrainSettings) {
@@ -106,8 +119,10 @@ fn equals(images: &[f32], golden: &Case, settings: &TrainSettings) {
         loss: &Given(arcface, head),
         settings,
         seed: Seed::new(0),
+        first: 0,
         until_epoch: 4,
         key: Key::of_bytes(b"golden"),
+        before: None,
     };
     let mut around = Surroundings {
         processor: Processor::cpu(),
@@ -153,8 +168,10 @@ fn a_backbone_trains_and_its_checkpoint_fills_a_fresh_one() {
         loss: loss.as_ref(),
         settings: &settings,
         seed: Seed::new(7),
+        first: 0,
         until_epoch: 1,
         key: Key::of_bytes(b"backbone"),
+        before: None,
     };
     let mut losses = Vec::new();
     let mut around = Surroundings {
