@@ -55,7 +55,7 @@ fn every_loss_falls_and_brings_classes_together() {
         let targets = Targets::new(&classes);
         let mut values = Vec::new();
         for step in 0..400u64 {
-            let at = Moment { epoch: step as f64 / 100.0, epochs: 4.0, seed: Seed::new(5).at(step) };
+            let at = Moment { epoch: step as f64 / 100.0, seed: Seed::new(5).at(step) };
             let fall = gradients(loss.as_ref(), &head.tensors(&params, &[]), &x, &targets, at).unwrap();
             // Steps of one length, whatever the scale; a head that begins short turns faster.
             let down = |tensor: &Tensor, gradient: &Tensor, length: f64| {
@@ -107,7 +107,7 @@ fn value(settings: &str, counts: &[u32], rows: &[[f64; 3]], classes: &[u32], buf
 fn a_growing_margin_is_linear_and_then_constant() {
     let growing = |margin: &str, name: &str, epoch: f64| {
         let settings = format!(r#"{{"name": "{name}", "margin": {margin}, "scale": 5.0, "init_std": 0.01}}"#);
-        let at = Moment { epoch, epochs: 20.0, seed: Seed::new(0) };
+        let at = Moment { epoch, seed: Seed::new(0) };
         value(&settings, &[1, 1, 1], &[[3.0, 4.0, 0.0]], &[0], &[], at).value
     };
     for (name, from, to, middle) in [("ArcFaceLoss", 10.0, 50.0, 30.0), ("CosFaceLoss", 0.1, 0.3, 0.2)] {

@@ -75,7 +75,7 @@ fn flat(tensor: &Tensor) -> Vec<f64> {
 }
 
 fn at(seed: u64) -> Moment {
-    Moment { epoch: 0.0, epochs: 1.0, seed: Seed::new(seed) }
+    Moment { epoch: 0.0, seed: Seed::new(seed) }
 }
 
 fn built(settings: &str, dimensions: usize) -> Box<dyn Loss> {
