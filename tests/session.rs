@@ -320,7 +320,10 @@ fn what_only_the_tables_together_show_is_told_before_anything_runs() {
     project.write("recipes/quick.md", &sampled("name = \"MPerClassSampler\", m = 5"));
     let (_, told) = failure(&project.toji(&["plan", "quick"]));
     assert!(told.contains("quick.md:23:") && told.contains("multiple of 5"), "{told}");
-    project.write("recipes/quick.md", &sampled("name = \"HierarchicalSampler\", samples_per_class = 1, super_classes_per_batch = 32"));
+    project.write(
+        "recipes/quick.md",
+        &sampled("name = \"HierarchicalSampler\", samples_per_class = 1, super_classes_per_batch = 32"),
+    );
     let (_, told) = failure(&project.toji(&["run", "quick"]));
     assert!(told.contains("needs 32 coarse labels"), "{told}");
     project.write("recipes/quick.md", &sampled("name = \"MPerClassSampler\", m = 4"));
