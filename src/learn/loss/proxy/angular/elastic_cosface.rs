@@ -38,7 +38,7 @@ pub struct Settings {
 pub const ROW: Technique = Technique {
     name: "ElasticCosFaceLoss",
     slot: "loss",
-    about: "CosFaceLoss whose margin is drawn anew for each photo; the best loss on sake labels.",
+    about: "CosFaceLoss whose margin is drawn anew for each photo; that of the best single sake network.",
     details: "As CosFaceLoss, but in every batch each photo gets a margin of its own, drawn from a normal distribution \
 with mean margin and deviation std: the logit of its label is scale·(cos(t_y) - m_i). A fixed margin supposes that all \
 labels are equally spread; drawn ones let a label's vector come nearer at one time and be pushed further at another.
