@@ -316,6 +316,14 @@ fn what_only_the_tables_together_show_is_told_before_anything_runs() {
     project.write("recipes/quick.md", &flip);
     let (_, told) = failure(&project.toji(&["plan", "quick"]));
     assert!(told.contains("quick.md:8:") && told.contains("size"), "{told}");
+    let inside = QUICK.replace(
+        "{ op = \"RandomResizedCrop\", size = [32, 32], scale = [0.6, 1.0] }",
+        "{ op = \"Resize\", size = [32, 32] }, { op = \"OneOf\", transforms = [\n{ op = \"VerticalFlip\" },\n\
+         { op = \"Affine\", rotate = [9, 1] }] }",
+    );
+    project.write("recipes/quick.md", &inside);
+    let (_, told) = failure(&project.toji(&["plan", "quick"]));
+    assert!(told.contains("quick.md:10:1") && told.contains("transforms[1] Affine: rotate"), "{told}");
     let sampled = |sampler: &str| QUICK.replace("batch = 32", &format!("batch = 32\nsampler = {{ {sampler} }}"));
     project.write("recipes/quick.md", &sampled("name = \"MPerClassSampler\", m = 5"));
     let (_, told) = failure(&project.toji(&["plan", "quick"]));

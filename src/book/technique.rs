@@ -143,6 +143,29 @@ pub enum Kind {
     Either(&'static [Kind]),
 }
 
+impl Kind {
+    /// Whether a value is of this kind and within its bounds. A table that names a technique is checked by whoever
+    /// knows the techniques, so any table is taken for one.
+    pub fn takes(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Kind::Bool, Value::Bool(_)) | (Kind::Text, Value::Text(_)) | (Kind::OneOf { .. }, Value::Table(_)) => true,
+            (Kind::Int { min, max }, Value::Int(i)) => (min..=max).contains(&i),
+            (Kind::Float { min, max }, Value::Int(_) | Value::Float(_)) => {
+                value.as_f64().is_some_and(|x| (min..=max).contains(&&x))
+            }
+            (Kind::Choice(words), Value::Text(text)) => words.contains(&text.as_str()),
+            (Kind::List { of, min, max }, Value::List(items)) => {
+                (min..=max).contains(&&items.len()) && items.iter().all(|item| of.takes(item))
+            }
+            (Kind::Table(params), Value::Table(entries)) => entries
+                .iter()
+                .all(|(key, value)| params.iter().find(|p| p.name == key).is_some_and(|p| p.kind.takes(value))),
+            (Kind::Either(kinds), value) => kinds.iter().any(|kind| kind.takes(value)),
+            _ => false,
+        }
+    }
+}
+
 /// What holds when a key is not written.
 #[derive(Debug)]
 pub enum Default {

@@ -20,8 +20,8 @@ use crate::retrieve::post::{self, Step};
 /// The first that is found, with its place in the recipe.
 pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
     let augment = recipe.settings().get("augment").cloned().unwrap_or_else(Value::table);
-    Pipeline::train(&augment).map_err(|error| at(recipe, "augment.train", &error.to_string()))?;
-    Pipeline::eval(&augment).map_err(|error| at(recipe, "augment.eval", &error.to_string()))?;
+    Pipeline::train(&augment).map_err(|error| at(recipe, &error.place(), &error.to_string()))?;
+    Pipeline::eval(&augment).map_err(|error| at(recipe, &error.place(), &error.to_string()))?;
     let settings: Settings = decode(recipe, "backbone")?;
     let source = backbone::source(&settings.weights).map_err(|e| at(recipe, "backbone.weights", &e.to_string()))?;
     if let Source::File(file) = source {

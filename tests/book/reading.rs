@@ -285,3 +285,23 @@ fn many_lines_are_the_same_everywhere() {
         assert_eq!(book.settings.get("backbone.weights"), Some(&expected), "{text}");
     }
 }
+
+#[test]
+fn lists_in_lists_are_filled_in_and_keep_their_places() {
+    let text = "```toml\n[loss]\nname = \"ArcFaceLoss\"\n[train]\nepochs = 1\n[augment]\ntrain = [\n  { op = \"OneOf\", transforms = [\n    \
+                { op = \"HorizontalFlip\" },\n    { op = \"OneOf\", transforms = [{ op = \"Affine\", rotate = 10 }] },\n  ] },\n]\n```\n";
+    let book = right(&[("r.md", text)]);
+    let train = book.settings.get("augment.train").unwrap().to_string();
+    assert_eq!(
+        train,
+        "[{ op = \"OneOf\", p = 0.5, transforms = [{ op = \"HorizontalFlip\", p = 0.5 }, { op = \"OneOf\", p = 0.5, \
+         transforms = [{ op = \"Affine\", p = 0.5, rotate = 10.0 }] }] }]"
+    );
+    let place = |name: &str| (book.origins[name].line, book.origins[name].column);
+    assert_eq!(place("augment.train[0].transforms[1].transforms[0].rotate"), (10, 58));
+    assert_eq!(place("augment.train[0].transforms[0]"), (9, 5));
+    assert_eq!(book.origins["augment.train[0].transforms[0].p"].kind, OriginKind::Default);
+    // Printed and read again it is the same recipe.
+    let printed = print(&book.settings);
+    assert_eq!(right(&[("r.md", &format!("```toml\n{printed}```\n"))]).settings, book.settings);
+}

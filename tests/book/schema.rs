@@ -16,12 +16,14 @@ const AUGMENT: Section = Section {
     about: "How pictures are changed in training",
     body: Body::Params(&[Param::new(
         "train",
-        Kind::List { of: &Kind::OneOf { tag: "op", slot: "augment" }, min: 1, max: 8 },
+        OPERATIONS,
         Default::Is(Literal::List(&[Literal::Table(&[("op", Literal::Text("HorizontalFlip"))])])),
         "Operations in order",
     )]),
     status: Status::Built,
 };
+
+const OPERATIONS: Kind = Kind::List { of: &Kind::OneOf { tag: "op", slot: "augment" }, min: 1, max: 8 };
 
 const BACKBONE: Section = Section {
     name: "backbone",
@@ -164,6 +166,15 @@ const TECHNIQUES: &[&Technique] = &[
             P,
         ],
     ),
+    &Technique {
+        details: "One of the operations is chosen and applied for certain; their p are weights.",
+        about: "Apply one of some operations",
+        ..technique(
+            "OneOf",
+            "augment",
+            &[Param::new("transforms", OPERATIONS, Default::Required, "What to choose from"), P],
+        )
+    },
     &technique("avg", "pool", &[]),
     &technique(
         "gem",

@@ -1,56 +1,13 @@
-//! One settings table (`{ op = "Affine", rotate = [-10, 10], p = 0.5 }`) → one typed operation.
+//! The types and the declared keys that several operations share.
 //!
-//! Takes canonical settings or a partial table: what is not written is filled in from the declared
-//! defaults of [`super::table`], so there is one place where a default stands. Gives [`Op`], whose
-//! ranges are ready to draw from, or an error that names the operation, its place and the key.
-
-use std::collections::BTreeMap;
+//! Takes what a recipe's table says (serde); gives ranges to draw from, sizes, borders and colours. An operation's own
+//! settings stand in its own file and are made of these. The keys at the end are the rows of `toji explain` for
+//! what many operations take under one name, so that a word means the same everywhere.
 
 use serde::Deserialize;
 
-use super::table::TECHNIQUES;
-use crate::base::Value;
 use crate::base::seed::Draws;
-use crate::book::technique::{Default, Technique};
-
-/// An `[augment]` list cannot become a pipeline.
-#[derive(Clone, Debug, thiserror::Error, PartialEq)]
-pub enum AugmentError {
-    /// It is not a list of tables with `op`.
-    #[error("{list}: expected a list of operations such as {{ op = \"Resize\", size = [128, 128] }}")]
-    Shape {
-        /// "augment.train" or "augment.eval".
-        list: String,
-    },
-    /// No such operation.
-    #[error("{list}[{place}]: there is no operation \"{name}\"")]
-    Unknown {
-        /// The list.
-        list: String,
-        /// Place in the list, from 0.
-        place: usize,
-        /// What was written.
-        name: String,
-    },
-    /// A parameter is missing, unknown or out of range.
-    #[error("{list}[{place}] {name}: {reason}")]
-    Parameter {
-        /// The list.
-        list: String,
-        /// Place in the list, from 0.
-        place: usize,
-        /// The operation.
-        name: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// Pictures of different sizes would come out.
-    #[error("{list}: no operation fixes the output size; add {{ op = \"Resize\", size = [128, 128] }}")]
-    NoSize {
-        /// The list.
-        list: String,
-    },
-}
+use crate::book::technique::{Default, Kind, Literal, Param};
 
 /// Output size in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,8 +18,52 @@ pub struct Size {
     pub width: usize,
 }
 
-/// A closed range to draw from uniformly.
-#[derive(Clone, Copy, Debug, PartialEq)]
+impl Size {
+    /// `[height, width]` as recipes write it.
+    ///
+    /// # Errors
+    /// When a side is 0.
+    pub fn of([height, width]: [usize; 2]) -> Result<Size, String> {
+        if height == 0 || width == 0 {
+            return Err(format!("size = [{height}, {width}] holds no pixel"));
+        }
+        Ok(Size { height, width })
+    }
+}
+
+/// Another size of what comes out: earlier sizes change alike.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    /// What comes out now.
+    pub from: Size,
+    /// What shall come out.
+    pub to: Size,
+}
+
+impl Scale {
+    /// A number of rows, scaled.
+    pub fn rows(self, n: usize) -> usize {
+        Scale::side(n, self.from.height, self.to.height)
+    }
+
+    /// A number of columns, scaled.
+    pub fn columns(self, n: usize) -> usize {
+        Scale::side(n, self.from.width, self.to.width)
+    }
+
+    /// A size, scaled.
+    pub fn size(self, size: Size) -> Size {
+        Size { height: self.rows(size.height), width: self.columns(size.width) }
+    }
+
+    fn side(n: usize, from: usize, to: usize) -> usize {
+        ((n as f64 * to as f64 / from.max(1) as f64).round() as usize).max(1)
+    }
+}
+
+/// A closed range to draw from uniformly, written `[low, high]`.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(from = "[f64; 2]")]
 pub struct Range {
     /// Least.
     pub low: f64,
@@ -70,10 +71,72 @@ pub struct Range {
     pub high: f64,
 }
 
+impl From<[f64; 2]> for Range {
+    fn from([low, high]: [f64; 2]) -> Range {
+        Range { low, high }
+    }
+}
+
 impl Range {
     /// One number of the range. A range of one number still takes a draw, so that later draws keep their place.
     pub fn draw(self, draws: &mut Draws) -> f64 {
         draws.uniform(self.low, self.high)
+    }
+
+    /// One whole number of the range, both ends included.
+    pub fn draw_whole(self, draws: &mut Draws) -> i64 {
+        draws.between(self.low as i64, self.high as i64)
+    }
+
+    /// Whether there is one number in it only.
+    pub fn is_fixed(self) -> bool {
+        self.low == self.high
+    }
+
+    /// The range itself, when its ends are in order; `name` is the key that an error names.
+    ///
+    /// # Errors
+    /// When the ends are out of order or no numbers.
+    pub fn ordered(self, name: &str) -> Result<Range, String> {
+        if self.low <= self.high && self.low.is_finite() && self.high.is_finite() {
+            Ok(self)
+        } else {
+            Err(format!("{name} = [{}, {}] should be [least, greatest]", self.low, self.high))
+        }
+    }
+}
+
+/// A number or a range; what a lone number means belongs to the key.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Numbers {
+    /// `v`.
+    One(f64),
+    /// `[low, high]`.
+    Range(Range),
+}
+
+impl Numbers {
+    fn or(self, range: impl Fn(f64) -> Range) -> Range {
+        match self {
+            Numbers::One(v) => range(v),
+            Numbers::Range(range) => range,
+        }
+    }
+
+    /// `v` means `[v, v]`.
+    pub fn same(self) -> Range {
+        self.or(|v| Range { low: v, high: v })
+    }
+
+    /// `v` means `[-v, v]`.
+    pub fn symmetric(self) -> Range {
+        self.or(|v| Range { low: -v, high: v })
+    }
+
+    /// `v` means `[low, v]`; a `v` below `low` means `v` alone.
+    pub fn from(self, low: f64) -> Range {
+        self.or(|v| Range { low: low.min(v), high: v })
     }
 }
 
@@ -106,6 +169,23 @@ impl Interpolation {
     }
 }
 
+/// `area_for_downscale`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AreaForDownscale {
+    /// An axis that shrinks is averaged.
+    Image,
+    /// It is interpolated.
+    None,
+}
+
+impl AreaForDownscale {
+    /// Whether a shrinking axis is averaged.
+    pub fn is_on(self) -> bool {
+        matches!(self, AreaForDownscale::Image)
+    }
+}
+
 /// What stands outside the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -123,303 +203,153 @@ pub enum Border {
     Wrap,
 }
 
-/// One operation with its probability.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Op {
-    /// albumentations' name.
-    pub name: &'static str,
-    /// Probability that a picture gets it.
-    pub p: f64,
-    /// What it does.
-    pub action: Action,
-}
-
-/// What an operation does.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Action {
-    /// Cut out a random rectangle and resize it.
-    RandomResizedCrop {
-        /// Output size.
-        size: Size,
-        /// Share of the area.
-        scale: Range,
-        /// Width / height.
-        ratio: Range,
-        /// When an axis does not shrink, or `area` is off.
-        interpolation: Interpolation,
-        /// Average over the area on an axis that shrinks.
-        area: bool,
-    },
-    /// Mirror left and right.
-    HorizontalFlip,
-    /// Scale, turn, shear, shift.
-    Affine(Affine),
-    /// Brightness, contrast, saturation, hue.
-    ColorJitter {
-        /// Factors for brightness, contrast and saturation.
-        factors: [Range; 3],
-        /// Turns of the colour circle.
-        hue: Range,
-    },
-    /// Resize the whole picture.
-    Resize {
-        /// Output size.
-        size: Size,
-        /// When an axis does not shrink, or `area` is off.
-        interpolation: Interpolation,
-        /// Average over the area on an axis that shrinks.
-        area: bool,
-    },
-    /// Cut out the middle, in the shape of what comes out, and resize it.
-    Middle {
-        /// Output size.
-        size: Size,
-        /// Part of the largest such rectangle's side that is kept, above 0 and at most 1.
-        part: f64,
-        /// How pixels are made.
-        interpolation: Interpolation,
-    },
-}
-
-/// Parameters of Affine. Pairs are (x, y).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Affine {
-    /// Magnification.
-    pub scale: [Range; 2],
-    /// Shift as a share of width and height.
-    pub translate: [Range; 2],
-    /// Degrees, counter-clockwise.
-    pub rotate: Range,
-    /// Degrees.
-    pub shear: [Range; 2],
-    /// One scale for both axes.
-    pub keep_ratio: bool,
-    /// Linear or nearest.
-    pub interpolation: Interpolation,
-    /// What stands outside.
-    pub border: Border,
-    /// Colour outside.
-    pub fill: [f32; 3],
-}
-
-impl Op {
-    /// Reads one entry of a list.
-    ///
-    /// # Errors
-    /// When the operation is unknown, or a parameter is missing, unknown or senseless.
-    pub fn read(list: &str, place: usize, entry: &Value) -> Result<Op, AugmentError> {
-        let shape = || AugmentError::Shape { list: list.to_owned() };
-        let Value::Table(written) = entry else { return Err(shape()) };
-        let name = written.get("op").and_then(Value::as_text).ok_or_else(shape)?;
-        let technique = TECHNIQUES.iter().find(|t| t.name == name).ok_or_else(|| AugmentError::Unknown {
-            list: list.to_owned(),
-            place,
-            name: name.to_owned(),
-        })?;
-        let fail =
-            |reason: String| AugmentError::Parameter { list: list.to_owned(), place, name: name.to_owned(), reason };
-        let settings = filled_in(technique, written);
-        let (p, action) = action(technique.name, &settings).map_err(fail)?;
-        if !(0.0..=1.0).contains(&p) {
-            return Err(fail(format!("p = {p} is not a probability")));
+impl Border {
+    /// The pixel that stands in for place `i` of `0..n`; `None` means the fill colour. `n` is at least 1.
+    pub fn source(self, i: i64, n: i64) -> Option<i64> {
+        if (0..n).contains(&i) {
+            return Some(i);
         }
-        Ok(Op { name: technique.name, p, action })
-    }
-}
-
-fn filled_in(technique: &Technique, written: &BTreeMap<String, Value>) -> Value {
-    let mut settings = written.clone();
-    settings.remove("op");
-    for param in technique.params {
-        if let Default::Is(literal) = &param.default {
-            settings.entry(param.name.to_owned()).or_insert_with(|| literal.value());
-        }
-    }
-    Value::Table(settings)
-}
-
-fn action(name: &str, settings: &Value) -> Result<(f64, Action), String> {
-    fn decode<T: for<'de> Deserialize<'de>>(settings: &Value) -> Result<T, String> {
-        settings.decode().map_err(|e| e.to_string())
-    }
-    Ok(match name {
-        "RandomResizedCrop" => {
-            let w: WrittenCrop = decode(settings)?;
-            let (scale, ratio) = (ordered("scale", w.scale)?, ordered("ratio", w.ratio)?);
-            if ratio.low <= 0.0 || scale.low < 0.0 || scale.high > 1.0 {
-                return Err("scale must lie in 0 to 1 and ratio above 0".to_owned());
-            }
-            let (interpolation, area) = (w.interpolation, w.area_for_downscale.is_on());
-            (w.p, Action::RandomResizedCrop { size: size(w.size)?, scale, ratio, interpolation, area })
-        }
-        "Resize" => {
-            let w: WrittenResize = decode(settings)?;
-            let (interpolation, area) = (w.interpolation, w.area_for_downscale.is_on());
-            (w.p, Action::Resize { size: size(w.size)?, interpolation, area })
-        }
-        "HorizontalFlip" => (decode::<WrittenFlip>(settings)?.p, Action::HorizontalFlip),
-        "ColorJitter" => {
-            let w: WrittenJitter = decode(settings)?;
-            let factor = |name, written: Numbers| match written {
-                Numbers::One(v) => ordered(name, [(1.0 - v).max(0.0), 1.0 + v]),
-                Numbers::Range(range) => ordered(name, range),
-            };
-            let hue = match w.hue {
-                Numbers::One(v) => ordered("hue", [-v, v])?,
-                Numbers::Range(range) => ordered("hue", range)?,
-            };
-            let factors = [
-                factor("brightness", w.brightness)?,
-                factor("contrast", w.contrast)?,
-                factor("saturation", w.saturation)?,
-            ];
-            if factors.iter().any(|f| f.low < 0.0) || hue.low < -0.5 || hue.high > 0.5 {
-                return Err("factors must not be negative and hue must lie in -0.5 to 0.5".to_owned());
-            }
-            (w.p, Action::ColorJitter { factors, hue })
-        }
-        "Affine" => {
-            let w: WrittenAffine = decode(settings)?;
-            let none = Axes::Both(Numbers::One(0.0));
-            let affine = Affine {
-                scale: w.scale.ranges("scale", 1.0)?,
-                translate: w.translate_percent.unwrap_or(none).ranges("translate_percent", 0.0)?,
-                rotate: w.rotate.range("rotate")?,
-                shear: w.shear.ranges("shear", 0.0)?,
-                keep_ratio: w.keep_ratio,
-                interpolation: w.interpolation,
-                border: w.border_mode,
-                fill: match w.fill {
-                    Fill::Grey(v) => [v; 3],
-                    Fill::Rgb(rgb) => rgb,
-                },
-            };
-            if affine.scale.iter().any(|s| s.low <= 0.0) {
-                return Err("scale must be above 0".to_owned());
-            }
-            if affine.shear.iter().any(|s| s.low <= -90.0 || s.high >= 90.0) {
-                return Err("shear must lie between -90 and 90 degrees".to_owned());
-            }
-            (w.p, Action::Affine(affine))
-        }
-        other => return Err(format!("\"{other}\" is declared but has no code")),
-    })
-}
-
-fn size([height, width]: [usize; 2]) -> Result<Size, String> {
-    if height == 0 || width == 0 {
-        return Err(format!("size = [{height}, {width}] holds no pixel"));
-    }
-    Ok(Size { height, width })
-}
-
-fn ordered(name: &str, [low, high]: [f64; 2]) -> Result<Range, String> {
-    if low <= high && low.is_finite() && high.is_finite() {
-        Ok(Range { low, high })
-    } else {
-        Err(format!("{name} = [{low}, {high}] should be [least, greatest]"))
-    }
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum AreaForDownscale {
-    Image,
-    None,
-}
-
-impl AreaForDownscale {
-    fn is_on(self) -> bool {
-        matches!(self, AreaForDownscale::Image)
-    }
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(untagged)]
-enum Numbers {
-    One(f64),
-    Range([f64; 2]),
-}
-
-impl Numbers {
-    fn range(self, name: &str) -> Result<Range, String> {
         match self {
-            Numbers::One(v) => ordered(name, [v, v]),
-            Numbers::Range(range) => ordered(name, range),
+            Border::Constant => None,
+            Border::Replicate => Some(i.clamp(0, n - 1)),
+            Border::Wrap => Some(i.rem_euclid(n)),
+            Border::Reflect => {
+                let i = i.rem_euclid(2 * n);
+                Some(if i < n { i } else { 2 * n - 1 - i })
+            }
+            Border::Reflect101 => {
+                let period = (2 * n - 2).max(1);
+                let i = i.rem_euclid(period);
+                Some(if i < n { i } else { period - i })
+            }
         }
     }
 }
 
-#[derive(Clone, Copy, Deserialize)]
+/// A colour: one grey level or red, green and blue, 0 to 255.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(untagged)]
-enum Axes {
-    Both(Numbers),
-    Apart { x: Option<Numbers>, y: Option<Numbers> },
-}
-
-impl Axes {
-    fn ranges(self, name: &str, unchanged: f64) -> Result<[Range; 2], String> {
-        let [x, y] = match self {
-            Axes::Both(both) => [both, both],
-            Axes::Apart { x, y } => [x, y].map(|axis| axis.unwrap_or(Numbers::One(unchanged))),
-        };
-        Ok([x.range(name)?, y.range(name)?])
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Fill {
+pub enum Fill {
+    /// One level for all channels.
     Grey(f32),
+    /// Red, green, blue.
     Rgb([f32; 3]),
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenCrop {
-    size: [usize; 2],
-    scale: [f64; 2],
-    ratio: [f64; 2],
-    interpolation: Interpolation,
-    area_for_downscale: AreaForDownscale,
-    p: f64,
+impl Fill {
+    /// Red, green and blue.
+    pub fn rgb(self) -> [f32; 3] {
+        match self {
+            Fill::Grey(v) => [v; 3],
+            Fill::Rgb(rgb) => rgb,
+        }
+    }
+
+    /// Red, green and blue as bytes.
+    pub fn bytes(self) -> [u8; 3] {
+        self.rgb().map(|v| (v + 0.5) as u8)
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenResize {
-    size: [usize; 2],
-    interpolation: Interpolation,
-    area_for_downscale: AreaForDownscale,
-    p: f64,
+/// A probability.
+pub const CHANCE: Kind = Kind::Float { min: 0.0, max: 1.0 };
+/// A side of a picture.
+pub const SIDE: Kind = Kind::Int { min: 1, max: 4096 };
+/// `[height, width]`.
+pub const SIZE: Kind = Kind::List { of: &Kind::Int { min: 8, max: 4096 }, min: 2, max: 2 };
+/// One grey level or three channels.
+pub const COLOUR: Kind = Kind::Either(&[
+    Kind::Float { min: 0.0, max: 255.0 },
+    Kind::List { of: &Kind::Float { min: 0.0, max: 255.0 }, min: 3, max: 3 },
+]);
+
+/// A number in `$low..=$high` or a range of such numbers.
+macro_rules! number_or_range {
+    ($low:expr, $high:expr) => {{
+        const NUMBER: Kind = Kind::Float { min: $low, max: $high };
+        Kind::Either(&[NUMBER, Kind::List { of: &NUMBER, min: 2, max: 2 }])
+    }};
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenFlip {
-    p: f64,
+/// `[low, high]` with both in `$low..=$high`; `float` or `int`.
+macro_rules! range {
+    (float $low:expr, $high:expr) => {
+        Kind::List { of: &Kind::Float { min: $low, max: $high }, min: 2, max: 2 }
+    };
+    (int $low:expr, $high:expr) => {
+        Kind::List { of: &Kind::Int { min: $low, max: $high }, min: 2, max: 2 }
+    };
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenJitter {
-    brightness: Numbers,
-    contrast: Numbers,
-    saturation: Numbers,
-    hue: Numbers,
-    p: f64,
+/// A default range.
+macro_rules! from_to {
+    ($low:literal, $high:literal) => {
+        Default::Is(Literal::List(&[Literal::Float($low), Literal::Float($high)]))
+    };
+    (int $low:literal, $high:literal) => {
+        Default::Is(Literal::List(&[Literal::Int($low), Literal::Int($high)]))
+    };
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenAffine {
-    scale: Axes,
-    translate_percent: Option<Axes>,
-    rotate: Numbers,
-    shear: Axes,
-    keep_ratio: bool,
-    interpolation: Interpolation,
-    border_mode: Border,
-    fill: Fill,
-    p: f64,
+pub(super) use {from_to, number_or_range, range};
+
+/// `p` with default 0.5.
+pub const P_HALF: Param =
+    Param::new("p", CHANCE, Default::Is(Literal::Float(0.5)), "Probability that a picture gets the operation.");
+/// `p` with default 1.
+pub const P_ONE: Param =
+    Param::new("p", CHANCE, Default::Is(Literal::Float(1.0)), "Probability that a picture gets the operation.");
+/// `size`.
+pub const SIZE_PARAM: Param =
+    Param::new("size", SIZE, Default::Required, "Output size as [height, width].").unit("pixels");
+/// `interpolation` of what resizes.
+pub const INTERPOLATION: Param = Param::new(
+    "interpolation",
+    Kind::Choice(&["linear", "nearest", "area"]),
+    Default::Is(Literal::Text("linear")),
+    "How pixels between pixels are made: OpenCV's INTER_LINEAR, INTER_NEAREST or INTER_AREA.",
+);
+/// `area_for_downscale`.
+pub const AREA_FOR_DOWNSCALE: Param = Param::new(
+    "area_for_downscale",
+    Kind::Choice(&["image", "none"]),
+    Default::Is(Literal::Text("image")),
+    "\"image\": an axis that shrinks is averaged over its area; \"none\": the interpolation above, aliasing included.",
+);
+/// `interpolation` of what turns or bends.
+pub const WARP_INTERPOLATION: Param = Param::new(
+    "interpolation",
+    Kind::Choice(&["linear", "nearest"]),
+    Default::Is(Literal::Text("linear")),
+    "How pixels between pixels are made.",
+);
+/// `border_mode`.
+pub const BORDER_MODE: Param = Param::new(
+    "border_mode",
+    Kind::Choice(&["constant", "replicate", "reflect", "reflect_101", "wrap"]),
+    Default::Is(Literal::Text("constant")),
+    "What stands outside the picture (OpenCV's BORDER_…).",
+);
+/// `fill`.
+pub const FILL: Param = Param::new(
+    "fill",
+    COLOUR,
+    Default::Is(Literal::Float(0.0)),
+    "Grey level, or [red, green, blue], outside the picture with border_mode \"constant\".",
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn borders_as_opencv_draws_them() {
+        let at = |border: Border| (-3..6).map(|i| border.source(i, 3)).collect::<Vec<_>>();
+        let some = |list: [i64; 9]| list.map(Some).to_vec();
+        assert_eq!(at(Border::Reflect), some([2, 1, 0, 0, 1, 2, 2, 1, 0]));
+        assert_eq!(at(Border::Reflect101), some([1, 2, 1, 0, 1, 2, 1, 0, 1]));
+        assert_eq!(at(Border::Wrap), some([0, 1, 2, 0, 1, 2, 0, 1, 2]));
+        assert_eq!(at(Border::Replicate), some([0, 0, 0, 0, 1, 2, 2, 2, 2]));
+        assert_eq!(Border::Reflect101.source(5, 1), Some(0));
+    }
 }

@@ -5,7 +5,7 @@
 //! is the long loop, it runs along memory, and the compiler turns it into vector code whose sums
 //! keep their order, so every machine and thread gives the same bits.
 
-use super::settings::{Interpolation, Size};
+use crate::data::augment::settings::{Interpolation, Size};
 use crate::data::decode::Picture;
 
 /// A rectangle in pixels, inside its picture, at least 1 × 1.
@@ -37,9 +37,9 @@ struct Taps {
 }
 
 impl Taps {
-    fn new(source: usize, target: usize, interpolation: Interpolation, area_when_smaller: bool) -> Taps {
+    /// `step` is how many source pixels one output pixel stands for.
+    fn new(source: usize, target: usize, step: f64, interpolation: Interpolation, area_when_smaller: bool) -> Taps {
         let mut taps = Taps { spans: Vec::with_capacity(target), weights: Vec::new() };
-        let step = source as f64 / target as f64;
         let shrinks = step > 1.0;
         for i in 0..target {
             if let Interpolation::Bilinear | Interpolation::Bicubic = interpolation {
@@ -64,7 +64,7 @@ impl Taps {
 
     /// The average over `low..high`: whole pixels count 1, the two at the ends count their covered part.
     fn area(&mut self, low: f64, high: f64, source: usize) {
-        let first = low as usize;
+        let first = (low as usize).min(source - 1);
         let last = (high.ceil() as usize).clamp(first + 1, source);
         let start = self.weights.len();
         let mut sum = 0.0;
@@ -72,6 +72,11 @@ impl Taps {
             let covered = (high.min((pixel + 1) as f64) - low.max(pixel as f64)).max(0.0);
             sum += covered;
             self.weights.push(covered as f32);
+        }
+        // A step that is not the ratio of the sizes may reach past the last pixel.
+        if sum <= 0.0 {
+            sum = 1.0;
+            self.weights[start] = 1.0;
         }
         for weight in &mut self.weights[start..] {
             *weight /= sum as f32;
@@ -110,9 +115,23 @@ impl Taps {
 /// The rectangle of `source`, resized. With `area`, an axis that shrinks is averaged over its area
 /// whatever the interpolation.
 pub fn resize(source: &Picture, rect: Rect, size: Size, interpolation: Interpolation, area: bool) -> Picture {
+    let steps = [rect.width as f64 / size.width as f64, rect.height as f64 / size.height as f64];
+    resize_by(source, rect, size, steps, interpolation, area)
+}
+
+/// As [`resize`], where an output pixel stands for `steps` source pixels (columns, rows) even if that is not the ratio of
+/// the sizes: cv2.resize with `fx` and `fy` rounds the size and keeps the factor.
+pub fn resize_by(
+    source: &Picture,
+    rect: Rect,
+    size: Size,
+    steps: [f64; 2],
+    interpolation: Interpolation,
+    area: bool,
+) -> Picture {
     let stride = source.width as usize * 3;
-    let columns = Taps::new(rect.width, size.width, interpolation, area);
-    let rows = Taps::new(rect.height, size.height, interpolation, area);
+    let columns = Taps::new(rect.width, size.width, steps[0], interpolation, area);
+    let rows = Taps::new(rect.height, size.height, steps[1], interpolation, area);
     let mut rgb = Vec::with_capacity(size.height * size.width * 3);
     let mut mixed = vec![0f32; rect.width * 3]; // one output row, still of the source's width
     for (first, weights) in rows.iter() {
