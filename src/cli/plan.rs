@@ -3,6 +3,7 @@
 use serde::Serialize;
 use toji::base::Progress;
 use toji::base::text::{duration, pad, plain};
+use toji::book;
 use toji::dag::{Action, Board, Event, History, Runs};
 use toji::session::{Photos, Rung, brew, stopwatch};
 
@@ -56,6 +57,9 @@ pub fn plan(context: &Context, args: &Args) -> Result<(), Failure> {
         if recipe.is_broken() {
             broken.extend(recipe.diagnostics.clone());
             continue;
+        }
+        if !recipe.diagnostics.is_empty() {
+            context.say.error(book::report(&recipe.diagnostics, context.say.look()).trim_end());
         }
         let mut planned = brew::plan(&project, recipe, &photos, args.rung, &board, &history)?;
         let unknown = stopwatch::unknown(&planned.graph, &history);

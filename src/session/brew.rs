@@ -176,6 +176,10 @@ pub fn brew(
     for text in project.around.processor.displaced().into_iter().chain(photos.notes.iter().map(String::as_str)) {
         tell(Event::Note { text: text.to_owned() });
     }
+    for warning in &recipe.diagnostics {
+        let help = warning.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        tell(Event::Warning { text: format!("{}{help}", warning.message) });
+    }
     let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel };
     let done = watched(&run, cancel, || steps(&bench, &plan, &run, manner));
     let began = run.started();

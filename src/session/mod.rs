@@ -11,6 +11,7 @@
 //! - [`project`]: the folder of a competition, opened; [`schema`]: all that its files may say.
 //! - [`recipe`]: one recipe, read and checked; [`photos`]: the manifest with its key.
 //! - [`fitting`]: what only the tables of a recipe together show to be wrong.
+//! - [`guard`]: what runs and still is a mistake;
 //! - [`graph`]: recipe × photos → the stages of [`stages`], one file each: what its key is made of,
 //!   and how it is run.
 //! - [`brew`]: carries a plan out; [`worker`]: does so for jobs of the queue, detached from any terminal.
@@ -26,6 +27,7 @@ pub mod brew;
 pub mod command;
 pub mod fitting;
 pub mod graph;
+pub mod guard;
 pub mod lock;
 pub mod photos;
 pub mod project;

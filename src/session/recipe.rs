@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::guard;
 use crate::base::{Key, KeyWriter, Seed, Value};
 use crate::book::{self, Book, Diagnostic, Schema};
 
@@ -15,14 +16,17 @@ pub struct Recipe {
     pub name: String,
     /// What was read.
     pub book: Book,
-    /// Its mistakes and those of its parents.
+    /// Its mistakes and those of its parents, and, where there are none, what [`guard`] warns of.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Recipe {
     /// Reads the recipe in `file`.
     pub fn read(file: &Path, schema: &Schema) -> Recipe {
-        let (book, diagnostics) = book::read(file, schema);
+        let (book, mut diagnostics) = book::read(file, schema);
+        if !diagnostics.iter().any(Diagnostic::is_error) {
+            diagnostics.extend(guard::findings(&book));
+        }
         Recipe { name: name_of(file), book, diagnostics }
     }
 

@@ -1,0 +1,148 @@
+//! Silent mistakes: settings that run, and do not do what their author thinks.
+//!
+//! Takes a recipe without errors; gives warnings with the place, each under a name that can be looked for, with
+//! what to change. Nothing is forbidden: a warning stands on the page and in the run's log. What can only be
+//! seen while training (a weight without gradient or outside the optimiser, a loss that is no number) stops the training
+//! instead ([`crate::learn::train::TrainError`]).
+
+use crate::base::Value;
+use crate::book::{Book, Diagnostic};
+use crate::learn::backbone::{Neck, Settings};
+use crate::learn::loss::{self, Wants};
+use crate::learn::train::TrainSettings;
+
+/// What a rule found: its name, the key it is about, what happens, what to do.
+struct Finding {
+    name: &'static str,
+    key: &'static str,
+    what: String,
+    help: &'static str,
+}
+
+/// The findings of a recipe, as warnings. Nothing for tables that do not decode, which others tell.
+pub fn findings(book: &Book) -> Vec<Diagnostic> {
+    let table = |name: &str| book.settings.get(name).cloned().unwrap_or_else(Value::table);
+    let (Ok(backbone), Ok(train)) = (table("backbone").decode(), table("train").decode()) else { return Vec::new() };
+    // Only what the loss wants is asked; how many classes there are does not matter for it.
+    let loss = loss::build(&table("loss"), 8, &[4; 8]).ok();
+    let wants = loss.as_ref().map_or(Wants::Any, |loss| loss.sampler());
+    let name = loss.as_ref().map_or("the loss", |loss| loss.name());
+    let mut found = in_pairs(name, wants, &train);
+    found.extend(in_learning(&backbone, &train));
+    found.into_iter().map(|finding| warning(book, &finding)).collect()
+}
+
+fn in_pairs(name: &str, wants: Wants, train: &TrainSettings) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if wants != Wants::Pairs || train.epochs == 0 {
+        return found;
+    }
+    if !train.sampler.gives_pairs() {
+        found.push(Finding {
+            name: "pairs-are-rare",
+            key: "train.sampler",
+            what: format!("{name} compares photos of one label, and this sampler puts few of them into a batch"),
+            help: "write sampler = { name = \"MPerClassSampler\", m = 4 } in [train]",
+        });
+    }
+    if train.accumulate.is_some_and(|batches| batches > 1) {
+        found.push(Finding {
+            name: "pairs-end-with-the-batch",
+            key: "train.accumulate",
+            what: format!("accumulate adds gradients, yet {name} sees the pairs of one batch at a time"),
+            help: "a larger batch or the loss's memory = 1024 gives more pairs",
+        });
+    }
+    found
+}
+
+fn in_learning(backbone: &Settings, train: &TrainSettings) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let drawn = backbone.weights == "none";
+    if train.epochs == 0 && backbone.neck != Neck::None {
+        found.push(Finding {
+            name: "neck-is-noise",
+            key: "train.epochs",
+            what: "with epochs = 0 nothing learns, and the neck is drawn at random".to_owned(),
+            help: "write neck = { kind = \"none\" } in [backbone]",
+        });
+    }
+    if drawn && train.epochs > 0 && train.freeze.is_some() && train.unfreeze_at.is_none() {
+        found.push(Finding {
+            name: "noise-is-frozen",
+            key: "train.freeze",
+            what: "weights = \"none\" is drawn at random, and what freeze names stays so".to_owned(),
+            help: "leave freeze out, or name weights in [backbone]",
+        });
+    }
+    if train.epochs > 0 && train.head_lr == 0.0 {
+        found.push(Finding {
+            name: "head-stands-still",
+            key: "train.head_lr",
+            what: "head_lr = 0 keeps the neck and the loss's head as they were drawn".to_owned(),
+            help: "write head_lr = 1, or 10 for a pretrained network",
+        });
+    }
+    found
+}
+
+/// A finding at its key, or at the section where the key is a default, or at the whole file.
+fn warning(book: &Book, finding: &Finding) -> Diagnostic {
+    let text = format!("{}: {}", finding.name, finding.what);
+    let section = finding.key.split('.').next().unwrap_or_default();
+    let written = |key: &str| book.origins.get(key).filter(|origin| origin.line > 0);
+    let inside = || {
+        let of = |key: &String| key.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'));
+        book.origins.iter().filter(|(key, origin)| of(key) && origin.line > 0).map(|(_, origin)| origin).next()
+    };
+    let mut warning = Diagnostic::of_file(&book.file, text).warning().help(finding.help);
+    if let Some(origin) = written(finding.key).or_else(inside) {
+        (warning.file, warning.line, warning.column) = (origin.file.clone(), origin.line, origin.column);
+    }
+    warning
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::session::{Recipe, schema};
+
+    fn found(cells: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.md");
+        std::fs::File::create(&file)
+            .and_then(|mut f| std::io::Write::write_all(&mut f, format!("# x\n\n```toml\n{cells}\n```\n").as_bytes()))
+            .unwrap();
+        let recipe = Recipe::read(&file, &schema::recipes());
+        assert!(!recipe.is_broken(), "{:?}", recipe.diagnostics);
+        recipe.diagnostics.iter().map(|d| format!("{}:{} {}", d.line, d.column, d.message)).collect()
+    }
+
+    const HEAD: &str = "[augment]\ntrain = [{ op = \"Resize\", size = [32, 32] }]\n[backbone]\nname = \"resnet10t\"\n";
+
+    #[test]
+    fn a_sound_recipe_has_none() {
+        let cells = format!("{HEAD}[loss]\nname = \"ArcFaceLoss\"\n[train]\nepochs = 2");
+        assert_eq!(found(&cells), [""; 0]);
+        let sampled =
+            "[loss]\nname = \"ContrastiveLoss\"\n[train]\nepochs = 2\nsampler = { name = \"MPerClassSampler\" }";
+        assert_eq!(found(&format!("{HEAD}{sampled}")), [""; 0]);
+        let zero = format!("{HEAD}neck = {{ kind = \"none\" }}\n[loss]\nname = \"ArcFaceLoss\"\n[train]\nepochs = 0");
+        assert_eq!(found(&zero), [""; 0]);
+    }
+
+    #[test]
+    fn each_rule_finds_its_mistake() {
+        let pairs = format!("{HEAD}[loss]\nname = \"ContrastiveLoss\"\n[train]\nepochs = 2\naccumulate = 4");
+        insta::assert_snapshot!(found(&pairs).join("\n"), @r"
+        12:1 pairs-are-rare: ContrastiveLoss compares photos of one label, and this sampler puts few of them into a batch
+        12:1 pairs-end-with-the-batch: accumulate adds gradients, yet ContrastiveLoss sees the pairs of one batch at a time
+        ");
+        let frozen = format!("{HEAD}[loss]\nname = \"ArcFaceLoss\"\n[train]\nfreeze = \"stem\"\nhead_lr = 0.0");
+        insta::assert_snapshot!(found(&frozen).join("\n"), @r#"
+        11:1 noise-is-frozen: weights = "none" is drawn at random, and what freeze names stays so
+        12:1 head-stands-still: head_lr = 0 keeps the neck and the loss's head as they were drawn
+        "#);
+        let zero = format!("{HEAD}[loss]\nname = \"ArcFaceLoss\"\n[train]\nepochs = 0");
+        insta::assert_snapshot!(found(&zero).join("\n"), @"11:1 neck-is-noise: with epochs = 0 nothing learns, and the neck is drawn at random");
+    }
+}
