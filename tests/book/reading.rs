@@ -298,7 +298,7 @@ fn lists_in_lists_are_filled_in_and_keep_their_places() {
          transforms = [{ op = \"Affine\", p = 0.5, rotate = 10.0 }] }] }]"
     );
     let place = |name: &str| (book.origins[name].line, book.origins[name].column);
-    assert_eq!(place("augment.train[0].transforms[1].transforms[0].rotate"), (10, 58));
+    assert_eq!(place("augment.train[0].transforms[1].transforms[0].rotate"), (10, 52));
     assert_eq!(place("augment.train[0].transforms[0]"), (9, 5));
     assert_eq!(book.origins["augment.train[0].transforms[0].p"].kind, OriginKind::Default);
     // Printed and read again it is the same recipe.
