@@ -99,6 +99,13 @@ fn a_later_stage_changes_without_the_first() {
         let said = String::from_utf8_lossy(&out.stderr).into_owned() + &String::from_utf8_lossy(&out.stdout);
         assert!(said.contains(told) && said.contains("quick.md:"), "{said}");
     }
+
+    // The epochs of a parent are overridden, as any key is.
+    project.write("recipes/quick.md", QUICK);
+    let train = "[train]\nstages = [{ size = 24, epochs = 1 }, { size = 32, epochs = 1 }]";
+    project
+        .write("recipes/child.md", &format!("# Child\n\n```toml\n[recipe]\nextends = \"quick.md\"\n\n{train}\n```\n"));
+    assert_eq!(project.would_run("child")[0].0, "fit fold 0 stage 1 of 2");
 }
 
 #[test]

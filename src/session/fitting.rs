@@ -70,7 +70,12 @@ pub fn parts(recipe: &Recipe) -> Result<Vec<Part>, SessionError> {
     let train = recipe.settings().get("train").cloned().unwrap_or_else(Value::table);
     let parts = train::parts(&train).map_err(|error| at(recipe, &error.key, &error.problem))?;
     let all = parts.last().map_or(0, |part| part.end);
-    let written = recipe.book.origins.get("train.epochs").is_some_and(|origin| origin.kind != OriginKind::Default);
+    // A parent's epochs are overridden by stages, as any key is; only who writes both contradicts himself.
+    let origins = &recipe.book.origins;
+    let stages = origins.iter().find(|(key, _)| key.starts_with("train.stages")).map(|(_, origin)| &origin.file);
+    let written = origins
+        .get("train.epochs")
+        .is_some_and(|origin| origin.kind != OriginKind::Default && Some(&origin.file) == stages);
     if let (Some(epochs), true) = (train.get("epochs").and_then(Value::as_int), written)
         && epochs != all as i64
     {

@@ -11,10 +11,11 @@ use crate::learn::backbone::{Neck, Settings};
 use crate::learn::loss::{self, Wants};
 use crate::learn::train::TrainSettings;
 
-/// What a rule found: its name, the key it is about, what happens, what to do.
+/// What a rule found: its name, the keys it is about, what happens, what to do.
 struct Finding {
     name: &'static str,
-    key: &'static str,
+    /// The key to change, and the one that asks for it: where the first is a default, the second is shown.
+    keys: [&'static str; 2],
     what: String,
     help: &'static str,
 }
@@ -40,7 +41,7 @@ fn in_pairs(name: &str, wants: Wants, train: &TrainSettings) -> Vec<Finding> {
     if !train.sampler.gives_pairs() {
         found.push(Finding {
             name: "pairs-are-rare",
-            key: "train.sampler",
+            keys: ["train.sampler", "loss.name"],
             what: format!("{name} compares photos of one label, and this sampler puts few of them into a batch"),
             help: "write sampler = { name = \"MPerClassSampler\", m = 4 } in [train]",
         });
@@ -48,7 +49,7 @@ fn in_pairs(name: &str, wants: Wants, train: &TrainSettings) -> Vec<Finding> {
     if train.accumulate.is_some_and(|batches| batches > 1) {
         found.push(Finding {
             name: "pairs-end-with-the-batch",
-            key: "train.accumulate",
+            keys: ["train.accumulate", "loss.name"],
             what: format!("accumulate adds gradients, yet {name} sees the pairs of one batch at a time"),
             help: "a larger batch or the loss's memory = 1024 gives more pairs",
         });
@@ -62,7 +63,7 @@ fn in_learning(backbone: &Settings, train: &TrainSettings) -> Vec<Finding> {
     if train.epochs == 0 && backbone.neck != Neck::None {
         found.push(Finding {
             name: "neck-is-noise",
-            key: "train.epochs",
+            keys: ["train.epochs", "backbone.neck"],
             what: "with epochs = 0 nothing learns, and the neck is drawn at random".to_owned(),
             help: "write neck = { kind = \"none\" } in [backbone]",
         });
@@ -70,7 +71,7 @@ fn in_learning(backbone: &Settings, train: &TrainSettings) -> Vec<Finding> {
     if drawn && train.epochs > 0 && train.freeze.is_some() && train.unfreeze_at.is_none() {
         found.push(Finding {
             name: "noise-is-frozen",
-            key: "train.freeze",
+            keys: ["train.freeze", "backbone.weights"],
             what: "weights = \"none\" is drawn at random, and what freeze names stays so".to_owned(),
             help: "leave freeze out, or name weights in [backbone]",
         });
@@ -78,7 +79,7 @@ fn in_learning(backbone: &Settings, train: &TrainSettings) -> Vec<Finding> {
     if train.epochs > 0 && train.head_lr == 0.0 {
         found.push(Finding {
             name: "head-stands-still",
-            key: "train.head_lr",
+            keys: ["train.head_lr", "loss.name"],
             what: "head_lr = 0 keeps the neck and the loss's head as they were drawn".to_owned(),
             help: "write head_lr = 1, or 10 for a pretrained network",
         });
@@ -86,17 +87,12 @@ fn in_learning(backbone: &Settings, train: &TrainSettings) -> Vec<Finding> {
     found
 }
 
-/// A finding at its key, or at the section where the key is a default, or at the whole file.
+/// A finding at the first of its keys that was written, or at the whole file.
 fn warning(book: &Book, finding: &Finding) -> Diagnostic {
     let text = format!("{}: {}", finding.name, finding.what);
-    let section = finding.key.split('.').next().unwrap_or_default();
-    let written = |key: &str| book.origins.get(key).filter(|origin| origin.line > 0);
-    let inside = || {
-        let of = |key: &String| key.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'));
-        book.origins.iter().filter(|(key, origin)| of(key) && origin.line > 0).map(|(_, origin)| origin).next()
-    };
+    let written = |key: &&str| book.origins.get(*key).filter(|origin| origin.line > 0);
     let mut warning = Diagnostic::of_file(&book.file, text).warning().help(finding.help);
-    if let Some(origin) = written(finding.key).or_else(inside) {
+    if let Some(origin) = finding.keys.iter().find_map(written) {
         (warning.file, warning.line, warning.column) = (origin.file.clone(), origin.line, origin.column);
     }
     warning
@@ -134,7 +130,7 @@ mod tests {
     fn each_rule_finds_its_mistake() {
         let pairs = format!("{HEAD}[loss]\nname = \"ContrastiveLoss\"\n[train]\nepochs = 2\naccumulate = 4");
         insta::assert_snapshot!(found(&pairs).join("\n"), @r"
-        12:1 pairs-are-rare: ContrastiveLoss compares photos of one label, and this sampler puts few of them into a batch
+        9:1 pairs-are-rare: ContrastiveLoss compares photos of one label, and this sampler puts few of them into a batch
         12:1 pairs-end-with-the-batch: accumulate adds gradients, yet ContrastiveLoss sees the pairs of one batch at a time
         ");
         let frozen = format!("{HEAD}[loss]\nname = \"ArcFaceLoss\"\n[train]\nfreeze = \"stem\"\nhead_lr = 0.0");
