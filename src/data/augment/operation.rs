@@ -24,7 +24,7 @@ pub enum AugmentError {
     /// It is not a list of tables with `op`.
     #[error("{list}: expected a list of operations such as {{ op = \"Resize\", size = [128, 128] }}")]
     Shape {
-        /// "augment.train", "augment.eval" or a list in one of them: "augment.train[1].transforms".
+        /// "augment.train", "augment.eval" or a list in one of them: `augment.train[1].transforms`.
         list: String,
     },
     /// No such operation.
@@ -60,7 +60,7 @@ pub enum AugmentError {
 }
 
 impl AugmentError {
-    /// The dotted name of what is wrong, as deep as it is known: "augment.train[1].transforms[0]".
+    /// The dotted name of what is wrong, as deep as it is known: `augment.train[1].transforms[0]`.
     pub fn place(&self) -> String {
         match self {
             AugmentError::Shape { list } | AugmentError::NoSize { list, .. } => list.clone(),

@@ -91,7 +91,7 @@ pub struct Part {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
 pub struct PartsError {
-    /// The key in question, such as "train.stages[1].freeze".
+    /// The key in question, such as `train.stages[1].freeze`.
     pub key: String,
     /// What is wrong, and what to do.
     pub problem: String,
