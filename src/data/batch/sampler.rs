@@ -65,7 +65,7 @@ pub enum SamplerError {
         batch: usize,
     },
     /// There are not enough labels for one batch.
-    #[error("{sampler} needs {wanted} {what} in a batch, the training photos have {found}; take a smaller batch")]
+    #[error("{sampler} needs {wanted} {what} in a batch, the training photos have {found}; {help}")]
     Few {
         /// The sampler.
         sampler: &'static str,
@@ -75,6 +75,8 @@ pub enum SamplerError {
         wanted: usize,
         /// How many there are.
         found: usize,
+        /// What to do.
+        help: &'static str,
     },
 }
 
@@ -100,16 +102,20 @@ impl Sampler {
     /// As [`Sampler::check_batch`], and when there are too few labels.
     pub fn check(&self, labels: Labels<'_>, batch: usize) -> Result<(), SamplerError> {
         self.check_batch(batch)?;
-        let few = |sampler, what, wanted, found| {
-            if found < wanted { Err(SamplerError::Few { sampler, what, wanted, found }) } else { Ok(()) }
+        let few = |sampler, what, wanted, found, help| {
+            if found < wanted { Err(SamplerError::Few { sampler, what, wanted, found, help }) } else { Ok(()) }
         };
         match *self {
             Sampler::MPerClassSampler { m } => {
-                few("MPerClassSampler", "labels", batch / m.max(1), by_label(labels.fine).len())
+                few("MPerClassSampler", "labels", batch / m.max(1), by_label(labels.fine).len(), "take a smaller batch")
             }
-            Sampler::HierarchicalSampler { super_classes_per_batch, .. } => {
-                few("HierarchicalSampler", "coarse labels", super_classes_per_batch, by_label(labels.coarse).len())
-            }
+            Sampler::HierarchicalSampler { super_classes_per_batch, .. } => few(
+                "HierarchicalSampler",
+                "coarse labels",
+                super_classes_per_batch,
+                by_label(labels.coarse).len(),
+                "take fewer super_classes_per_batch, or name a coarse label in [data.columns] of toji.toml",
+            ),
             _ => Ok(()),
         }
     }
@@ -336,7 +342,7 @@ samples_per_class photos of one label after the other. Labels of one coarse labe
 product) resemble each other, so that a batch is full of pairs that are hard to tell apart. Grouping by continent was \
 worth 3 points of mAP on landmarks (31.4 against 28.4).
 
-Needs a coarse label in the tables (`[data] coarse` in toji.toml). batch must be a multiple of samples_per_class × \
+Needs a coarse label in the tables (`coarse` in [data.columns] of toji.toml). batch must be a multiple of samples_per_class × \
 super_classes_per_batch.",
     &[
         Param::new("samples_per_class", EACH, Default::Is(Literal::Int(4)), "Photos of a label in a batch.")
@@ -457,7 +463,7 @@ mod tests {
             assert!(shown(&fine, batch).iter().all(|n| n.is_multiple_of(2)));
         }
         let none = Labels { fine: &fine, coarse: &[] };
-        insta::assert_snapshot!(sampler.check(none, 12).unwrap_err(), @"HierarchicalSampler needs 2 coarse labels in a batch, the training photos have 0; take a smaller batch");
+        insta::assert_snapshot!(sampler.check(none, 12).unwrap_err(), @"HierarchicalSampler needs 2 coarse labels in a batch, the training photos have 0; take fewer super_classes_per_batch, or name a coarse label in [data.columns] of toji.toml");
         assert!(sampler.check(all, 10).is_err());
     }
 

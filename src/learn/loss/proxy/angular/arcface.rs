@@ -8,9 +8,9 @@ use candle_core::{Result as CandleResult, Tensor};
 use serde::Deserialize;
 
 use crate::base::Seed;
-use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::book::technique::{Default, Literal, Param, Status, Technique};
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
-use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, numbers, per_row, with_target};
+use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, numbers, per_row, scale, with_target};
 use crate::learn::loss::proxy::margin::{self, Margin, Margins, Measure};
 use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Targets};
 
@@ -67,12 +67,7 @@ loss that does not fall at all in the first epochs: warm up longer, or lower the
             "Angle by which the right label must win; 17.2 is a good start.",
         )
         .unit("degrees"),
-        Param::new(
-            "scale",
-            Kind::Float { min: 0.1, max: 1000.0 },
-            Default::Is(Literal::Float(64.0)),
-            "Multiplies the cosines before the softmax; 30 is a good start.",
-        ),
+        scale(64.0, "Multiplies the cosines before the softmax; 30 is a good start."),
         INIT_STD,
         LABEL_SMOOTHING,
         CLASS_WEIGHTS,
