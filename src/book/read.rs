@@ -32,6 +32,8 @@ pub struct Book {
     pub settings: Value,
     /// Where each setting is from, by dotted name: `loss.margin`, `post.steps[0].dim`, and the tables too.
     pub origins: BTreeMap<String, Origin>,
+    /// The names in the file's own cells that the declared table knows, in order of their places.
+    pub names: Vec<Name>,
     /// The parents, the nearest first.
     pub extends: Vec<PathBuf>,
     /// The texts that made it: its own first, then the parents', as in `extends`.
@@ -58,6 +60,19 @@ pub enum Block {
         /// The tables it writes in, in order of their first key.
         tables: Vec<String>,
     },
+}
+
+/// A name in a recipe that can be explained: a table's, a key's, or a technique's where it is chosen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Name {
+    /// Its line in the file, from 1.
+    pub line: usize,
+    /// Its column in characters, from 1.
+    pub column: usize,
+    /// Its characters, with quotes where it has any.
+    pub width: usize,
+    /// What to ask [`super::explain`] for: `loss`, `ArcFaceLoss.margin`, `loss.ArcFaceLoss`.
+    pub topic: String,
 }
 
 /// Where a setting is from.
@@ -109,7 +124,7 @@ pub fn facts_from(file: &Path, text: String, schema: &Schema) -> (Value, BTreeMa
     let whole = start..source.text.len();
     let read = cell::parse(&source, &[whole]);
     let mut found = read.diagnostics;
-    let Checked { settings, origins, diagnostics } = check(&read.tables, schema, file);
+    let Checked { settings, origins, diagnostics, .. } = check(&read.tables, schema, file);
     found.extend(diagnostics);
     sort(&mut found, &[file.to_owned()]);
     (settings, origins, found)
@@ -127,6 +142,7 @@ pub fn read_with(
         blocks: Vec::new(),
         settings: Value::table(),
         origins: BTreeMap::new(),
+        names: Vec::new(),
         extends: Vec::new(),
         texts: Vec::new(),
     };
@@ -144,8 +160,9 @@ pub fn read_with(
         book.extends.push(parent.file.clone());
         book.texts.push((parent.file.clone(), parent.text.clone()));
     }
-    let Checked { settings, origins, diagnostics } = check(&tables, schema, file);
+    let Checked { settings, origins, names, diagnostics } = check(&tables, schema, file);
     book.settings = settings;
+    book.names = names;
     book.origins = origins;
     // What a recipe builds on is how it is written, not what it says.
     if let Value::Table(sections) = &mut book.settings

@@ -3,6 +3,7 @@
 //! Taken from recipes, plan, runs and store by the session; given to the TUI, to plain output and
 //! to reports, which render it and never look behind it. Two equal snapshots draw equal screens.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -169,11 +170,25 @@ pub enum Block {
         text: String,
         /// Its first line in the file, from 1.
         line: usize,
+        /// The names in it that can be explained, in order of their places.
+        #[serde(skip)]
+        names: Vec<Name>,
         /// Mistakes in it.
         problems: Vec<Problem>,
         /// What its stages last gave.
         outputs: Vec<Output>,
     },
+}
+
+/// A name in a cell that can be explained.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// Line of the cell's text, from 0.
+    pub line: usize,
+    /// The first of its characters in that line, from 0, and the one behind its last.
+    pub characters: Range<usize>,
+    /// What to ask [`crate::book::explain`] for.
+    pub topic: String,
 }
 
 /// A mistake with its place.

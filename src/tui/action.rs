@@ -51,6 +51,12 @@ pub enum Action {
     Stop,
     /// Compare with this recipe, or no longer.
     Pin,
+    /// Put the cursor on the next name of the page that can be explained.
+    NextName,
+    /// Put it on the name before.
+    PreviousName,
+    /// Explain the name under the cursor.
+    Explain,
 }
 
 /// A movement: a selection on the board, a scroll elsewhere.

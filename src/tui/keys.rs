@@ -16,6 +16,8 @@ pub enum Place {
     View(View),
     /// The help.
     Help,
+    /// What a name means.
+    Explain,
     /// "Stop it?"
     AskStop,
     /// "Up to which rung?"
@@ -46,6 +48,7 @@ const EVERY_VIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN];
 const ONE_RECIPE: &[Place] = &[PAGE, CURVES, PLAN];
 const LISTS: &[Place] = &[BOARD, CURVES];
 const TEXTS: &[Place] = &[PAGE, PLAN];
+const BOXED_TEXTS: &[Place] = &[Place::Help, Place::Explain];
 
 const fn row(
     keys: &'static [&'static str],
@@ -67,12 +70,13 @@ pub const BINDINGS: &[Binding] = &[
     row(&["f"], Action::RunRung(Rung::Full), &[Place::ChooseRung], "full", "all folds"),
     row(&["esc", "q", "b"], Action::Back, &[Place::ChooseRung], "not now", "close"),
     row(&["esc", "q", "b", "?"], Action::Back, &[Place::Help], "close", "close the help"),
-    row(&["j", "down"], Action::Move(Motion::Down), &[Place::Help], "down", "a line down"),
-    row(&["k", "up"], Action::Move(Motion::Up), &[Place::Help], "up", "a line up"),
-    row(&["ctrl+d", "pgdn"], Action::Move(Motion::HalfDown), &[Place::Help], "", "half a screen down"),
-    row(&["ctrl+u", "pgup"], Action::Move(Motion::HalfUp), &[Place::Help], "", "half a screen up"),
-    row(&["g", "home"], Action::Move(Motion::Top), &[Place::Help], "", "to the top"),
-    row(&["G", "end"], Action::Move(Motion::Bottom), &[Place::Help], "", "to the end"),
+    row(&["esc", "q", "b", "enter", "e"], Action::Back, &[Place::Explain], "close", "close the explanation"),
+    row(&["j", "down"], Action::Move(Motion::Down), BOXED_TEXTS, "down", "a line down"),
+    row(&["k", "up"], Action::Move(Motion::Up), BOXED_TEXTS, "up", "a line up"),
+    row(&["ctrl+d", "pgdn"], Action::Move(Motion::HalfDown), BOXED_TEXTS, "", "half a screen down"),
+    row(&["ctrl+u", "pgup"], Action::Move(Motion::HalfUp), BOXED_TEXTS, "", "half a screen up"),
+    row(&["g", "home"], Action::Move(Motion::Top), BOXED_TEXTS, "", "to the top"),
+    row(&["G", "end"], Action::Move(Motion::Bottom), BOXED_TEXTS, "", "to the end"),
     // What a recipe can do.
     row(&["enter"], Action::Show(View::Page), &[BOARD, CURVES, PLAN], "page", "read the recipe with its results"),
     row(&["r"], Action::Run, EVERY_VIEW, "run", "run it, or go on with it"),
@@ -81,6 +85,10 @@ pub const BINDINGS: &[Binding] = &[
     row(&["p"], Action::Pin, EVERY_VIEW, "pin", "compare all recipes with this one; again: with none"),
     row(&["c"], Action::Show(View::Curves), &[BOARD, PAGE, PLAN], "curves", "loss and score over epochs"),
     row(&["P"], Action::Show(View::Plan), &[BOARD, PAGE, CURVES], "plan", "what would run, why, and for how long"),
+    // A page's names.
+    row(&["enter", "e"], Action::Explain, &[PAGE], "explain", "what the key or technique under the cursor means"),
+    row(&["n"], Action::NextName, &[PAGE, Place::Explain], "next name", "the cursor to the next key or technique"),
+    row(&["N"], Action::PreviousName, &[PAGE, Place::Explain], "", "the cursor to the one before"),
     // Curves.
     row(
         &["space"],
@@ -122,7 +130,7 @@ pub const BINDINGS: &[Binding] = &[
     row(
         &["ctrl+c"],
         Action::Quit,
-        &[BOARD, PAGE, CURVES, PLAN, Place::Help, Place::AskStop, Place::ChooseRung],
+        &[BOARD, PAGE, CURVES, PLAN, Place::Help, Place::Explain, Place::AskStop, Place::ChooseRung],
         "",
         "leave at once; training goes on",
     ),
@@ -180,7 +188,8 @@ pub fn name(key: &KeyEvent) -> Option<String> {
 mod tests {
     use super::*;
 
-    const EVERYWHERE: &[Place] = &[BOARD, PAGE, CURVES, PLAN, Place::Help, Place::AskStop, Place::ChooseRung];
+    const EVERYWHERE: &[Place] =
+        &[BOARD, PAGE, CURVES, PLAN, Place::Help, Place::Explain, Place::AskStop, Place::ChooseRung];
 
     #[test]
     fn no_key_means_two_things_in_one_place() {

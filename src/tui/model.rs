@@ -49,6 +49,15 @@ pub enum Popup {
         /// First row shown.
         scroll: usize,
     },
+    /// What a name means, scrolled by so many rows.
+    Explain {
+        /// The name.
+        topic: String,
+        /// What is known about it.
+        text: String,
+        /// First row shown.
+        scroll: usize,
+    },
     /// "Stop it?"
     AskStop {
         /// Which recipe: the one that was selected when the question was asked.
@@ -104,6 +113,8 @@ pub struct Model {
     lost: Option<String>,
     /// Recipes whose curves the user chose.
     pub marked: BTreeSet<String>,
+    /// The name on each recipe's page that the cursor is on, counted from the page's top.
+    pub cursor: BTreeMap<String, usize>,
     /// First row shown, for each view and recipe that was scrolled.
     pub scroll: BTreeMap<(u8, String), usize>,
     /// Which series.
@@ -160,11 +171,13 @@ impl Model {
         }
         let names: BTreeSet<&str> = self.snapshot.recipes.iter().map(|r| r.name.as_str()).collect();
         self.marked.retain(|name| names.contains(name.as_str()));
-        self.scroll.retain(|(_, name), _| names.contains(name.as_str()) || self.lost.as_ref() == Some(name));
+        let kept = |name: &String| names.contains(name.as_str()) || self.lost.as_ref() == Some(name);
+        self.scroll.retain(|(_, name), _| kept(name));
+        self.cursor.retain(|name, _| kept(name));
         let gone = match &self.popup {
             Some(Popup::AskStop { recipe }) => self.named(recipe).is_none_or(|r| !is_active(r.state)),
             Some(Popup::ChooseRung { recipe }) => self.named(recipe).is_none(),
-            Some(Popup::Help { .. }) | None => false,
+            Some(Popup::Help { .. } | Popup::Explain { .. }) | None => false,
         };
         if gone {
             self.popup = None;
@@ -177,6 +190,7 @@ impl Model {
         match &self.popup {
             None => Place::View(self.view),
             Some(Popup::Help { .. }) => Place::Help,
+            Some(Popup::Explain { .. }) => Place::Explain,
             Some(Popup::AskStop { .. }) => Place::AskStop,
             Some(Popup::ChooseRung { .. }) => Place::ChooseRung,
         }

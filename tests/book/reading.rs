@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toji::base::Value;
 use toji::base::files::FileError;
 use toji::book::read::{facts_from, read_with};
-use toji::book::{Block, Book, Diagnostic, Look, OriginKind, print, read, report};
+use toji::book::{Block, Book, Diagnostic, Look, OriginKind, explain, print, read, report};
 
 use super::schema::schema;
 
@@ -163,6 +163,35 @@ fn another_technique_takes_nothing_over() {
     let book = right(&[("back.md", back), ("mid.md", mid), ("parent.md", PARENT)]);
     assert_eq!(book.settings.get("loss.margin"), Some(&Value::Float(28.6)));
     assert_eq!(book.extends, [PathBuf::from("mid.md"), PathBuf::from("parent.md")]);
+}
+
+#[test]
+fn every_name_of_the_file_itself_can_be_explained() {
+    let child = "# C\n\n- 獺\n\n  ```toml\n  [recipe]\n  extends = \"parent.md\"\n  [loss]\n  name = \"ArcFaceLoss\"\n  margin = 999\n  mrgin = 1\n  [train]\n  optimizer = { name = \"AdamW\", lr = 2e-3 }\n  eval.every = 2\n  [post]\n  steps = [{ op = \"pca\", dim = \"x\" }]\n  ```\n";
+    let (book, diagnostics) = read_texts(&[("child.md", child), ("parent.md", PARENT)]);
+    assert_eq!(diagnostics.len(), 3, "{diagnostics:?}");
+    let told: String =
+        book.names.iter().map(|n| format!("{}:{}+{} {}\n", n.line, n.column, n.width, n.topic)).collect();
+    insta::assert_snapshot!(told, @r#"
+    6:4+6 recipe
+    7:3+7 recipe.extends
+    8:4+4 loss
+    9:10+13 loss.ArcFaceLoss
+    10:3+6 ArcFaceLoss.margin
+    12:4+5 train
+    13:3+9 train.optimizer
+    13:24+7 optimizer.AdamW
+    13:33+2 AdamW.lr
+    14:3+4 train.eval
+    14:8+5 train.eval.every
+    15:4+4 post
+    16:3+5 post.steps
+    16:19+5 post.pca
+    16:26+3 pca.dim
+    "#);
+    for name in &book.names {
+        assert!(explain(&schema(), &name.topic).is_ok(), "{}", name.topic);
+    }
 }
 
 #[test]

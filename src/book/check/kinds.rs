@@ -105,13 +105,14 @@ impl Checker<'_> {
     /// The first kind that fits. When none does, the one that was probably meant speaks: the kind of the same shape; of
     /// several tables the one whose keys were written.
     fn either(&mut self, kind: &Kind, kinds: &'static [Kind], node: &Node, path: &str, unit: &str) -> Option<Value> {
-        let said = self.found.len();
+        let (said, named) = (self.found.len(), self.names.len());
         for kind in kinds {
             let value = self.kind(kind, node, path, unit);
             if self.found.len() == said {
                 return value;
             }
             self.found.truncate(said);
+            self.names.truncate(named);
         }
         let mut alike: Vec<&'static Kind> = kinds.iter().filter(|k| same_shape(k, node)).collect();
         if alike.len() > 1 && alike.iter().any(|k| has_key(k, node)) {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::Value;
 use crate::book::diagnostic::{Diagnostic, Place};
-use crate::book::read::{Origin, OriginKind};
+use crate::book::read::{Name, Origin, OriginKind};
 use crate::book::source::tree::{Node, Shape, Table};
 use crate::book::technique::{Body, Default, Param, Schema, Section, Status, Technique};
 
@@ -22,6 +22,8 @@ pub struct Checked {
     pub settings: Value,
     /// Where each of them is from, by dotted name.
     pub origins: BTreeMap<String, Origin>,
+    /// The names in the asked file that the declared table knows, right value or wrong, in order of their places.
+    pub names: Vec<Name>,
     /// The mistakes, in no order.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -33,8 +35,7 @@ pub fn check(tree: &Table, schema: &Schema, file: &std::path::Path) -> Checked {
     // A misspelt table is not also a missing one.
     let unknown = tree.entries.keys().filter(|name| !tables().any(|t| t == *name));
     let meant = unknown.filter_map(|name| names::nearest(name, tables())).collect();
-    let mut checker =
-        Checker { schema, file, origins: BTreeMap::new(), found: Vec::new(), loose: tree.incomplete, meant };
+    let mut checker = Checker::new(schema, file, tree.incomplete, meant);
     let mut settings = BTreeMap::new();
     for section in &schema.sections {
         if let Some(value) = checker.section(section, tree) {
@@ -47,12 +48,14 @@ pub fn check(tree: &Table, schema: &Schema, file: &std::path::Path) -> Checked {
         }
     }
     let settings = Value::Table(settings);
-    let mut origins = checker.origins;
+    let (mut origins, mut named) = (checker.origins, checker.names);
+    named.sort();
+    named.dedup();
     // Origins are noted on the way down; what turned out wrong further in has none.
     let mut names = BTreeSet::new();
     name_all("", &settings, &mut names);
     origins.retain(|name, _| names.contains(name));
-    Checked { settings, origins, diagnostics: checker.found }
+    Checked { settings, origins, names: named, diagnostics: checker.found }
 }
 
 fn name_all(path: &str, value: &Value, names: &mut BTreeSet<String>) {
@@ -71,14 +74,7 @@ fn name_all(path: &str, value: &Value, names: &mut BTreeSet<String>) {
 /// Mistakes of the declared table itself: a default that its own kind refuses, a default of a key or a technique
 /// that is not built, two techniques of one slot with one name. For a test of whoever puts a schema together.
 pub fn mistakes_of(schema: &Schema) -> Vec<String> {
-    let mut checker = Checker {
-        schema,
-        file: std::path::Path::new("schema"),
-        origins: BTreeMap::new(),
-        found: Vec::new(),
-        loose: false,
-        meant: Vec::new(),
-    };
+    let mut checker = Checker::new(schema, std::path::Path::new("schema"), false, Vec::new());
     let mut mistakes = Vec::new();
     let sections = schema.sections.iter().flat_map(|s| match &s.body {
         Body::Params(params) | Body::Optional(params) => params.iter().map(|p| (s.name, p)).collect::<Vec<_>>(),
@@ -117,6 +113,9 @@ struct Checker<'a> {
     schema: &'a Schema,
     file: &'a std::path::Path,
     origins: BTreeMap<String, Origin>,
+    names: Vec<Name>,
+    /// What `toji explain` knows the table in hand by, where it is a fixed one inside a key: `Affine.translate_percent`.
+    inside: String,
     found: Vec<Diagnostic>,
     /// A cell or a parent could not be read wholly: a table that is missing may stand there.
     loose: bool,
@@ -124,7 +123,12 @@ struct Checker<'a> {
     meant: Vec<&'static str>,
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    fn new(schema: &'a Schema, file: &'a std::path::Path, loose: bool, meant: Vec<&'static str>) -> Checker<'a> {
+        let (origins, names, found) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Checker { schema, file, origins, names, inside: String::new(), found, loose, meant }
+    }
+
     fn say(&mut self, place: Option<&Place>, message: String, help: Option<String>) {
         let mut diagnostic = match place {
             Some(place) => Diagnostic::at(place, message),
@@ -148,12 +152,22 @@ impl Checker<'_> {
         self.origins.insert(path.to_owned(), origin);
     }
 
+    /// Remembers what a name in the asked file is about.
+    fn name(&mut self, topic: &str, place: Option<&Place>) {
+        if let Some(place) = place.filter(|place| place.source.file == self.file) {
+            let (line, column) = place.position();
+            let width = place.source.text.get(place.span.clone()).map_or(0, |text| text.chars().count());
+            self.names.push(Name { line, column, width, topic: topic.to_owned() });
+        }
+    }
+
     fn section(&mut self, section: &'static Section, tree: &Table) -> Option<Value> {
         let Some(entry) = tree.entries.get(section.name) else { return self.absent(section) };
         if section.status == Status::Later {
             self.say(entry.key.as_ref(), format!("`[{}]` is not built yet", section.name), later_help());
             return None;
         }
+        self.name(section.name, entry.key.as_ref());
         let table = match &entry.node.shape {
             Shape::Table(table) => table,
             Shape::Spoilt => return None,
@@ -234,9 +248,19 @@ impl Checker<'_> {
             let help = names::unknown_key(self.schema, name, params, path, owner);
             self.say(entry.key.as_ref(), format!("unknown key `{name}` in {whose}"), help);
         }
+        let owner = match tag {
+            Some((_, technique)) => technique.name.to_owned(),
+            None if self.inside.is_empty() => path.to_owned(),
+            None => self.inside.clone(),
+        };
+        let outside = std::mem::take(&mut self.inside);
         let mut settings = BTreeMap::new();
         for param in params {
             let dotted = format!("{path}.{}", param.name);
+            self.inside = format!("{owner}.{}", param.name);
+            if let Some(entry) = table.entries.get(param.name) {
+                self.name(&self.inside.clone(), entry.key.as_ref());
+            }
             let value = match (table.entries.get(param.name), &param.default) {
                 (Some(entry), _) if param.status == Status::Later => {
                     self.say(entry.key.as_ref(), format!("`{dotted}` is not built yet"), later_help());
@@ -265,6 +289,7 @@ impl Checker<'_> {
             };
             settings.extend(value.map(|value| (param.name.to_owned(), value)));
         }
+        self.inside = outside;
         settings
     }
 
@@ -310,6 +335,7 @@ impl Checker<'_> {
             self.say(value, format!("unknown technique `{name}` ({slot})"), help);
             return None;
         };
+        self.name(&format!("{slot}.{name}"), value);
         if technique.status == Status::Later {
             self.say(value, format!("`{name}` ({slot}) is not built yet"), later_help());
             return None;

@@ -18,7 +18,7 @@ use crate::learn::backbone::Settings;
 use crate::session::Recipe;
 use crate::session::brew::Planned;
 use crate::session::samples::{samples, shrunk};
-use crate::session::snapshot::{Block, Output, OutputState, Picture, Problem};
+use crate::session::snapshot::{Block, Name, Output, OutputState, Picture, Problem};
 use crate::session::weights::{self, in_words};
 
 /// How many sample pictures are shown.
@@ -68,7 +68,8 @@ impl Survey {
                     for stage in tables.iter().flat_map(|table| stages_of(table)) {
                         outputs.extend(self.output(stage, recipe, planned, &runs));
                     }
-                    Block::Cell { text: text.clone(), line: *line, problems, outputs }
+                    let names = names(&recipe.book, text, *line);
+                    Block::Cell { text: text.clone(), line: *line, names, problems, outputs }
                 }
             });
         }
@@ -254,6 +255,26 @@ fn score_lines(run: Option<&RunView>) -> Vec<String> {
     run.told.metrics.iter().map(line).collect()
 }
 
+/// The names in a cell that begins at line `first` of the file. In a list or a quotation the cell's text lacks what
+/// stands before it in the file's lines, and so the columns are counted from there.
+fn names(book: &book::Book, cell: &str, first: usize) -> Vec<Name> {
+    let Some((_, whole)) = book.texts.first() else { return Vec::new() };
+    let mut lines: Vec<(&str, usize)> = Vec::new();
+    for (written, shown) in whole.lines().skip(first.saturating_sub(1)).zip(cell.lines()) {
+        let characters = |line: &str| line.trim_end().trim_start_matches('\u{feff}').chars().count();
+        lines.push((shown, characters(written).saturating_sub(characters(shown))));
+    }
+    let name = |name: &book::Name| {
+        let line = name.line.checked_sub(first)?;
+        let (shown, before) = lines.get(line)?;
+        let start = name.column.checked_sub(before + 1)?;
+        let end = start + name.width;
+        let inside = end <= shown.chars().count();
+        inside.then(|| Name { line, characters: start..end, topic: name.topic.clone() })
+    };
+    book.names.iter().filter_map(name).collect()
+}
+
 /// A mistake as it is shown.
 pub(super) fn problem(root: &Path, found: &Diagnostic) -> Problem {
     Problem {
@@ -262,5 +283,30 @@ pub(super) fn problem(root: &Path, found: &Diagnostic) -> Problem {
         column: found.column,
         message: found.message.clone(),
         help: found.help.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::schema;
+
+    #[test]
+    fn names_are_counted_in_the_text_that_is_shown() {
+        let text = "# x\n\n> - 獺\n>\n>   ```toml\n>   [loss]\n>   name = \"ArcFaceLoss\"\n>   margin = 9\n>   ```\n";
+        let load = |_: &Path| Ok(text.to_owned());
+        let (book, _) = book::read_with(Path::new("x.md"), &schema::recipes(), &load);
+        let cell = book.blocks.iter().find_map(|block| match block {
+            book::Block::Cell { text, line, .. } => Some((text.clone(), *line)),
+            book::Block::Prose { .. } => None,
+        });
+        let (cell, first) = cell.unwrap();
+        let lines: Vec<&str> = cell.lines().collect();
+        let named: Vec<(String, String)> = names(&book, &cell, first)
+            .into_iter()
+            .map(|n| (lines[n.line].chars().skip(n.characters.start).take(n.characters.len()).collect(), n.topic))
+            .collect();
+        let expected = [("loss", "loss"), ("\"ArcFaceLoss\"", "loss.ArcFaceLoss"), ("margin", "ArcFaceLoss.margin")];
+        assert_eq!(named, expected.map(|(word, topic)| (word.to_owned(), topic.to_owned())));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use toji::base::Time;
 use toji::session::snapshot::{
-    Block, Counting, Curve, Delta, Output, OutputState, Picture, Problem, Recipe, Score, Snapshot, State, Step, Worker,
+    Block, Counting, Curve, Delta, Name, Output, OutputState, Picture, Problem, Recipe, Score, Snapshot, State, Step, Worker,
 };
 
 /// A project in the midst of work.
@@ -132,6 +132,16 @@ fn output(stage: &str, state: OutputState, lines: &[&str], pictures: u32) -> Out
     Output { stage: stage.into(), state, lines, pictures: vec![(0..pictures).map(picture).collect()] }
 }
 
+/// The first place of each word in a cell, with what it is about.
+fn names(cell: &str, words: &[(&str, &str)]) -> Vec<Name> {
+    let name = |(word, topic): &(&str, &str)| {
+        let (line, text) = cell.lines().enumerate().find(|(_, text)| text.contains(word)).unwrap();
+        let start = text[..text.find(word).unwrap()].chars().count();
+        Name { line, characters: start..start + word.chars().count(), topic: (*topic).to_owned() }
+    };
+    words.iter().map(name).collect()
+}
+
 fn arcface() -> Recipe {
     let prose = "# 02 · ArcFace on small print\n\nLabels differ in *small print*, so crops stay **large** and nothing is mirrored. 銘柄は小さな文字だけで違うことがある。だから大きく切り取る。\n\n- `RandomResizedCrop` keeps 60 % of the area\n- no mirror: text would be wrong\n\n> Measured on the shelf of May.\n";
     let augment = "[augment]\ntrain = [\n  { op = \"RandomResizedCrop\", size = [128, 128], scale = [0.6, 1.0] },\n  { op = \"ColorJitter\", brightness = 0.2, p = 0.8 }, # light of the shop\n]";
@@ -154,6 +164,17 @@ fn arcface() -> Recipe {
             Block::Cell {
                 text: augment.into(),
                 line: 14,
+                names: names(
+                    augment,
+                    &[
+                        ("augment", "augment"),
+                        ("train", "augment.train"),
+                        ("\"RandomResizedCrop\"", "augment.RandomResizedCrop"),
+                        ("scale", "RandomResizedCrop.scale"),
+                        ("\"ColorJitter\"", "augment.ColorJitter"),
+                        ("brightness", "ColorJitter.brightness"),
+                    ],
+                ),
                 problems: Vec::new(),
                 outputs: vec![output("data", OutputState::Fresh, &["1,412 photos of 24 brands; four augmented:"], 4)],
             },
@@ -161,6 +182,15 @@ fn arcface() -> Recipe {
             Block::Cell {
                 text: loss.into(),
                 line: 22,
+                names: names(
+                    loss,
+                    &[
+                        ("loss", "loss"),
+                        ("\"ArcFaceLoss\"", "loss.ArcFaceLoss"),
+                        ("margin", "ArcFaceLoss.margin"),
+                        ("scale", "ArcFaceLoss.scale"),
+                    ],
+                ),
                 problems: Vec::new(),
                 outputs: vec![
                     output("fit fold 1", OutputState::Running, &["epoch 7 of 12, 212 images/s"], 0),
@@ -221,6 +251,7 @@ fn broken() -> Recipe {
             Block::Cell {
                 text: "[loss]\nname = \"ArcFaceLoss\"\nmargn = 17.2".into(),
                 line: 4,
+                names: Vec::new(),
                 problems: vec![problem],
                 outputs: Vec::new(),
             },

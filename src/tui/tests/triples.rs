@@ -14,6 +14,7 @@ fn said(model: &Model) -> String {
     let popup = match &model.popup {
         None => String::new(),
         Some(Popup::Help { scroll }) => format!(" help@{scroll}"),
+        Some(Popup::Explain { topic, scroll, .. }) => format!(" {topic}@{scroll}"),
         Some(Popup::AskStop { recipe }) => format!(" stop {recipe}?"),
         Some(Popup::ChooseRung { recipe }) => format!(" rung of {recipe}?"),
     };
@@ -81,6 +82,24 @@ fn a_page_scrolls_no_further_than_its_end_and_remembers_where_it_was() {
     assert_eq!(at("j j enter j j ] [ ctrl+u"), "Page@0 02-arcface");
     assert_eq!(at("j j enter j j b enter"), "Page@2 02-arcface");
     assert_eq!(at("j j enter G g"), "Page@0 02-arcface");
+}
+
+#[test]
+fn the_cursor_goes_from_name_to_name_and_takes_the_page_along() {
+    assert_eq!(at("j j enter e"), "Page@0 02-arcface augment@0", "the first that shows");
+    assert_eq!(at("j j enter n n n enter"), "Page@0 02-arcface augment.RandomResizedCrop@0");
+    assert_eq!(at("j j enter n n N enter esc"), "Page@0 02-arcface");
+    let last = at("j j enter n n n n n n n n n n n n e");
+    assert!(last.starts_with("Page@") && !last.starts_with("Page@0 "), "{last}");
+    assert!(last.ends_with("02-arcface ArcFaceLoss.scale@0"), "{last}");
+    assert_eq!(at("j j enter n n n n n n n n n g e"), "Page@0 02-arcface augment@0", "scrolled away, it starts anew");
+    assert_eq!(at("j j enter e n n j j n"), "Page@0 02-arcface RandomResizedCrop.scale@0", "an open one goes along");
+    assert_eq!(at("j j enter e j j k"), "Page@0 02-arcface augment@0", "a short text does not scroll");
+    assert_eq!(refused("j enter e"), "no cell of this page has a name to explain");
+    let (_, _, model) = typed(sample::snapshot(), "j j enter n n n n n n n n n e");
+    let Some(Popup::Explain { text, .. }) = &model.popup else { panic!("{:?}", model.popup) };
+    assert!(text.starts_with("ArcFaceLoss.margin  "), "{text}");
+    assert!(text.contains("\nArcFaceLoss (loss)  "), "and of the whole loss:\n{text}");
 }
 
 #[test]

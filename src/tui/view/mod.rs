@@ -15,7 +15,7 @@ mod words;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
-use toji::session::snapshot::{Block, Problem, Recipe, Worker};
+use toji::session::snapshot::{Block, Name, Problem, Recipe, Worker};
 
 use super::model::{Model, Popup, View};
 use ink::{Ink, Tone, line, put};
@@ -63,8 +63,8 @@ impl Frame {
 /// How many rows (on the board: recipes) the current view or popup shows at once.
 pub fn rows_shown(model: &Model) -> usize {
     let body = Frame::of(model.size).body;
-    if let Some(Popup::Help { .. }) = model.popup {
-        return popup::help_rows_shown(body);
+    if let Some(Popup::Help { .. } | Popup::Explain { .. }) = model.popup {
+        return popup::rows_shown(body);
     }
     match model.view {
         View::Board => board::shown(model, body),
@@ -84,9 +84,33 @@ pub fn rows(model: &Model) -> usize {
     }
 }
 
-/// How many rows the help has in all.
-pub fn help_rows(model: &Model) -> usize {
-    popup::help_rows(model, Ink::new(&model.options), Frame::of(model.size).body).len()
+/// How many rows the open help or explanation has in all.
+pub fn popup_rows(model: &Model) -> usize {
+    popup::text_rows(model, Ink::new(&model.options), Frame::of(model.size).body).len()
+}
+
+/// The row of each name of the selected recipe's page, in the order of [`names`].
+pub fn name_rows(model: &Model) -> Vec<usize> {
+    let area = text_area(Frame::of(model.size).body);
+    model.recipe().map(|recipe| page::name_rows(recipe, Ink::new(&model.options), area.width)).unwrap_or_default()
+}
+
+/// The first row of the selected recipe's page or plan that is shown.
+pub fn first_row(model: &Model) -> usize {
+    model.scrolled().min(rows(model).saturating_sub(page_rows_shown(model)))
+}
+
+/// How many rows of a page are shown, whatever lies above it.
+pub fn page_rows_shown(model: &Model) -> usize {
+    usize::from(text_area(Frame::of(model.size).body).height)
+}
+
+/// The names in a recipe's cells that can be explained, from the top.
+pub fn names(recipe: &Recipe) -> impl Iterator<Item = &Name> {
+    recipe.page.iter().flat_map(|block| match block {
+        Block::Cell { names, .. } => names.as_slice(),
+        Block::Prose { .. } => &[],
+    })
 }
 
 /// The mistakes in a recipe's cells, from the top.

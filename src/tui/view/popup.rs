@@ -17,14 +17,8 @@ use crate::tui::model::{Model, Popup};
 pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
     match &model.popup {
         None => {}
-        Some(Popup::Help { scroll }) => {
-            let rows = help_rows(model, ink, body);
-            let shown = help_rows_shown(body);
-            let first = (*scroll).min(rows.len().saturating_sub(shown));
-            let more = if rows.len() > shown { " (j and k move)" } else { "" };
-            let title = format!("Keys{more}");
-            framed(&title, &rows[first..(first + shown).min(rows.len())], ink, help_area(body), buffer);
-        }
+        Some(Popup::Help { scroll }) => scrolled("Keys", *scroll, model, ink, body, buffer),
+        Some(Popup::Explain { topic, scroll, .. }) => scrolled(topic, *scroll, model, ink, body, buffer),
         Some(Popup::AskStop { recipe }) => {
             let mut text = vec![format!("Stop {recipe} at its next clean place?")];
             if let Some(found) = model.named(recipe) {
@@ -39,6 +33,44 @@ pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
             question("Run", &[format!("Run {recipe} up to which rung?")], Place::ChooseRung, ink, body, buffer);
         }
     }
+}
+
+/// A box of text that may be longer than the screen.
+fn scrolled(title: &str, scroll: usize, model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
+    let rows = text_rows(model, ink, body);
+    let shown = rows_shown(body);
+    let first = scroll.min(rows.len().saturating_sub(shown));
+    let more = if rows.len() > shown { " (j and k move)" } else { "" };
+    let rows = &rows[first..(first + shown).min(rows.len())];
+    framed(&format!("{title}{more}"), rows, ink, text_area(body), buffer);
+}
+
+/// The rows of the open help or explanation; of a question none.
+pub fn text_rows(model: &Model, ink: Ink, body: Rect) -> Vec<Line<'static>> {
+    match &model.popup {
+        Some(Popup::Help { .. }) => help_rows(model, ink, body),
+        Some(Popup::Explain { text, .. }) => explained_rows(text, ink, body),
+        _ => Vec::new(),
+    }
+}
+
+/// An explanation: its first line is what it is about; what is indented stays so where it wraps.
+fn explained_rows(text: &str, ink: Ink, body: Rect) -> Vec<Line<'static>> {
+    let columns = usize::from(text_area(body).width.saturating_sub(4));
+    let mut rows = Vec::new();
+    let mut begins = true;
+    for said in text.lines() {
+        let indent = said.len() - said.trim_start().len();
+        let hanging = if indent > 0 { " ".repeat(indent + 2) } else { String::new() };
+        // A heading names what follows, then two spaces, then what it is.
+        let spans = match said.split_once("  ").filter(|_| begins && indent == 0) {
+            Some((name, about)) => vec![ink.span(name, Tone::Strong), ink.span(&format!("  {about}"), Tone::Plain)],
+            None => vec![ink.span(said, Tone::Plain)],
+        };
+        begins = said.is_empty();
+        rows.extend(wrap(&line(spans), columns, &line(vec![ink.span(&hanging, Tone::Plain)])));
+    }
+    rows
 }
 
 fn question(title: &str, text: &[String], place: Place, ink: Ink, body: Rect, buffer: &mut Buffer) {
@@ -59,8 +91,8 @@ fn question(title: &str, text: &[String], place: Place, ink: Ink, body: Rect, bu
 }
 
 /// The rows of the help: what works here, under the name of the place.
-pub fn help_rows(model: &Model, ink: Ink, body: Rect) -> Vec<Line<'static>> {
-    let columns = usize::from(help_area(body).width.saturating_sub(4));
+fn help_rows(model: &Model, ink: Ink, body: Rect) -> Vec<Line<'static>> {
+    let columns = usize::from(text_area(body).width.saturating_sub(4));
     let keys_wide = if columns >= 50 { 16 } else { 12 };
     let mut rows = Vec::new();
     for binding in keys::at(Place::View(model.view)) {
@@ -80,12 +112,12 @@ pub fn help_rows(model: &Model, ink: Ink, body: Rect) -> Vec<Line<'static>> {
     rows
 }
 
-/// How many rows of the help fit.
-pub fn help_rows_shown(body: Rect) -> usize {
-    usize::from(help_area(body).height.saturating_sub(2))
+/// How many rows of the help or an explanation fit.
+pub fn rows_shown(body: Rect) -> usize {
+    usize::from(text_area(body).height.saturating_sub(2))
 }
 
-fn help_area(body: Rect) -> Rect {
+fn text_area(body: Rect) -> Rect {
     centred(body, body.width.min(84), body.height)
 }
 

@@ -55,7 +55,7 @@ fn page_usual() {
          1,412 photos of 24 brands; four augmented:
          ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀
     02-arcface: saved, only [post] changed
-    r run  R rung  s stop  p pin  c curves  P plan  j down  k up  ? help  q quit
+    r run  R rung  s stop  p pin  c curves  P plan  enter explain  ? help  q quit
     "#);
 }
 
@@ -111,7 +111,7 @@ fn page_large() {
 
 
     02-arcface: saved, only [post] changed
-    r run  R rung  s stop  p pin  c curves  P plan  j down  k up  ] next  b board  ? help  q quit
+    r run  R rung  s stop  p pin  c curves  P plan  enter explain  n next name  j down  k up  ] next  b board  ? help  q quit
     "#);
 }
 
@@ -141,6 +141,6 @@ fn page_with_a_mistake() {
 
 
     02-arcface: saved, only [post] changed
-    r run  R rung  s stop  p pin  c curves  P plan  j down  k up  ? help  q quit
+    r run  R rung  s stop  p pin  c curves  P plan  enter explain  ? help  q quit
     "#);
 }

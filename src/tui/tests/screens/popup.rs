@@ -170,3 +170,59 @@ fn rung_narrow() {
     s smoke h holdout f full esc not now
     "#);
 }
+
+#[test]
+fn explained_narrow() {
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j enter n n n n n n n n n e")), @r#"
+    Board Page Curves Plan  1 busy, 1 queued
+    ┌ ArcFaceLoss.margin (j and k move) ───┐
+    │ ArcFaceLoss.margin  Angle by which   │
+    │ the right label must win; 17.2 is a  │
+    │ good start                           │
+    │   a real number, 0.0 to 180.0        │
+    │     degrees; or a table that names a │
+    │     technique (margin) by `kind`; or │
+    │     a table with `from`, `to` and    │
+    │     `epochs`; default 28.6           │
+    │                                      │
+    │ ArcFaceLoss (loss)  A classifier     │
+    │ over angles in which the right label │
+    │ must win by a margin; the field's    │
+    │ first choice                         │
+    │                                      │
+    │ As NormalizedSoftmaxLoss, the        │
+    └──────────────────────────────────────┘
+    02-arcface: saved, only [post] changed
+    esc close j down k up n next name
+    "#);
+}
+
+#[test]
+fn explained_usual() {
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j enter n n n n n n n n n e j j")), @r#"
+     Board   Page   Curves   Plan   sake-labels         worker: 02-arcface +1 queued
+    ┌ ArcFaceLoss.margin (j and k move) ───────────────────────────────────────────┐
+    │   a real number, 0.0 to 180.0 degrees; or a table that names a technique     │
+    │     (margin) by `kind`; or a table with `from`, `to` and `epochs`; default   │
+    │     28.6                                                                     │
+    │                                                                              │
+    │ ArcFaceLoss (loss)  A classifier over angles in which the right label must   │
+    │ win by a margin; the field's first choice                                    │
+    │                                                                              │
+    │ As NormalizedSoftmaxLoss, the embedding and each label's vector are compared │
+    │ by their angle t_j. Before the softmax, the angle to the photo's own label   │
+    │ is made larger by the margin: its logit is scale·cos(t_y + margin), the      │
+    │ others' are scale·cos(t_j). A photo therefore counts as right only when its  │
+    │ own label is nearer than every other by at least the margin, and labels are  │
+    │ pushed apart until there is room between them. New labels then fall into the │
+    │ gaps, which is why it works for search among labels that training never saw. │
+    │ (Where t_y + margin passes 180 degrees, cos(t_y) - margin·sin(margin) is     │
+    │ used, so that the loss keeps falling with the angle.)                        │
+    │                                                                              │
+    │ margin, in degrees: how wide the gap should be. Too small and nothing is     │
+    │ gained over the plain softmax, too large and the network cannot satisfy it:  │
+    └──────────────────────────────────────────────────────────────────────────────┘
+    02-arcface: saved, only [post] changed
+    esc close  j down  k up  n next name
+    "#);
+}

@@ -4,17 +4,29 @@
 //! under the line it belongs to with a caret, and under the cell each output with its state, its
 //! lines, its pictures and, for training, its curves in one row each.
 
+use std::ops::Range;
+
+use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use toji::base::text;
-use toji::session::snapshot::{Curve, Output, OutputState, Picture, Problem};
+use toji::session::snapshot::{Curve, Name, Output, OutputState, Picture, Problem};
 
 use super::pictures::{HalfBlocks, Pictures};
 use super::{Piece, Placed};
-use crate::tui::view::ink::{Ink, Tone, line, wrap};
+use crate::tui::view::ink::{Ink, Tone, line, styled, wrap};
 use crate::tui::view::words;
 
-/// The rows of the cell's text; `first` is the file's line of its first one.
-pub fn rows(content: &str, first: usize, problems: &[Problem], ink: Ink, columns: usize) -> Vec<Line<'static>> {
+/// The rows of the cell's text, and the row of each of its names; `first` is the file's line of its first one,
+/// `chosen` the name under the cursor.
+pub fn rows(
+    content: &str,
+    first: usize,
+    names: &[Name],
+    chosen: Option<&Name>,
+    problems: &[Problem],
+    ink: Ink,
+    columns: usize,
+) -> (Vec<Line<'static>>, Vec<usize>) {
     let bar = ink.either("│", "|");
     let digits = (first + content.lines().count()).to_string().len();
     let gutter = |number: Option<usize>| {
@@ -23,11 +35,20 @@ pub fn rows(content: &str, first: usize, problems: &[Problem], ink: Ink, columns
     };
     let room = columns.saturating_sub(digits + 3).max(8);
     let mut rows = Vec::new();
+    let mut name_rows = Vec::new();
     let mut inside = None;
     for (i, source) in content.lines().enumerate() {
         let number = first + i;
-        let code = line(highlighted(source, &mut inside, ink));
-        for (part, row) in wrap(&code, room, &line(vec![ink.span("  ", Tone::Plain)])).into_iter().enumerate() {
+        let mut code = highlighted(source, &mut inside, ink);
+        if let Some(name) = chosen.filter(|name| name.line == i) {
+            code = reversed(code, &name.characters);
+        }
+        let wrapped = wrap(&line(code), room, &line(vec![ink.span("  ", Tone::Plain)]));
+        name_rows.extend(names.iter().filter(|name| name.line == i).map(|name| {
+            let before = source.chars().take(name.characters.start);
+            rows.len() + row_of(&wrapped, before.filter(|c| *c != ' ').count())
+        }));
+        for (part, row) in wrapped.into_iter().enumerate() {
             let mut spans = vec![gutter((part == 0).then_some(number))];
             spans.extend(row.spans);
             rows.push(line(spans));
@@ -40,7 +61,39 @@ pub fn rows(content: &str, first: usize, problems: &[Problem], ink: Ink, columns
     for problem in problems.iter().filter(|p| p.line < first || p.line >= last) {
         rows.extend(problem_rows(problem, "", &gutter(None), ink, room));
     }
-    rows
+    (rows, name_rows)
+}
+
+/// The row that holds the character before which `letters` others stand, spaces not counted: wrapping loses only those.
+fn row_of(rows: &[Line<'static>], letters: usize) -> usize {
+    let mut seen = 0;
+    let holds = |row: &Line<'static>| {
+        seen += row.spans.iter().flat_map(|span| span.content.chars()).filter(|c| *c != ' ').count();
+        seen > letters
+    };
+    rows.iter().position(holds).unwrap_or(rows.len().saturating_sub(1))
+}
+
+/// The spans with these characters of theirs in reverse.
+fn reversed(spans: Vec<Span<'static>>, characters: &Range<usize>) -> Vec<Span<'static>> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    for span in spans {
+        let style = span.style;
+        for (i, part) in split(&span.content, at, characters).into_iter().enumerate().filter(|(_, p)| !p.is_empty()) {
+            out.push(styled(part, if i == 1 { style.add_modifier(Modifier::REVERSED) } else { style }));
+        }
+        at += span.content.chars().count();
+    }
+    out
+}
+
+/// A text that begins at character `at`: what stands before these characters, inside, and behind.
+fn split<'a>(text: &'a str, at: usize, characters: &Range<usize>) -> [&'a str; 3] {
+    let byte =
+        |character: usize| text.char_indices().nth(character.saturating_sub(at)).map_or(text.len(), |(byte, _)| byte);
+    let (start, end) = (byte(characters.start), byte(characters.end));
+    [&text[..start], &text[start..end], &text[end..]]
 }
 
 /// The caret, the message, and what to do.

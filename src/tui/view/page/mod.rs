@@ -47,14 +47,20 @@ const WIDEST_PROSE: usize = 96;
 
 /// How many rows the whole page has at this width.
 pub fn rows(recipe: &Recipe, ink: Ink, columns: u16) -> usize {
-    pieces(recipe, ink, columns).iter().map(Piece::rows).sum()
+    pieces(recipe, None, ink, columns).0.iter().map(Piece::rows).sum()
+}
+
+/// The row of each name that can be explained, at this width.
+pub fn name_rows(recipe: &Recipe, ink: Ink, columns: u16) -> Vec<usize> {
+    pieces(recipe, None, ink, columns).1
 }
 
 /// Draws the page of the selected recipe.
 pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
     let area = text_area(body);
     let Some(recipe) = model.recipe() else { return nothing(model, ink, area, buffer) };
-    let pieces = pieces(recipe, ink, area.width);
+    let cursor = model.cursor.get(&recipe.name).copied();
+    let (pieces, _) = pieces(recipe, cursor, ink, area.width);
     let total: usize = pieces.iter().map(Piece::rows).sum();
     let shown = usize::from(area.height);
     heading(model, ink, body, if total > shown { POSITION } else { 0 }, buffer);
@@ -95,9 +101,11 @@ fn position(first: usize, shown: usize, total: usize, ink: Ink, body: Rect, buff
     put_at(buffer, body, body.width - POSITION + 1, 0, &line(vec![ink.span(&text, Tone::Faint)]));
 }
 
-fn pieces(recipe: &Recipe, ink: Ink, columns: u16) -> Vec<Piece> {
+/// The page from its top, and the row of each name in it. `cursor`: the name that is shown as chosen.
+fn pieces(recipe: &Recipe, cursor: Option<usize>, ink: Ink, columns: u16) -> (Vec<Piece>, Vec<usize>) {
     let wide = usize::from(columns);
     let mut pieces = Vec::new();
+    let mut name_rows = Vec::new();
     if let (Some(message), false) = (&recipe.message, recipe.page.is_empty()) {
         let (marker, _, tone) = words::state(recipe.state, ink);
         let said = line(vec![ink.span(&format!("{marker} {message}"), tone)]);
@@ -109,8 +117,12 @@ fn pieces(recipe: &Recipe, ink: Ink, columns: u16) -> Vec<Piece> {
             Block::Prose { text, .. } => {
                 pieces.extend(prose::rows(text, ink, wide.min(WIDEST_PROSE)).into_iter().map(Piece::Row));
             }
-            Block::Cell { text, line, problems, outputs } => {
-                pieces.extend(cell::rows(text, *line, problems, ink, wide).into_iter().map(Piece::Row));
+            Block::Cell { text, line, names, problems, outputs } => {
+                let above: usize = pieces.iter().map(Piece::rows).sum();
+                let chosen = cursor.and_then(|at| at.checked_sub(name_rows.len())).and_then(|at| names.get(at));
+                let (rows, places) = cell::rows(text, *line, names, chosen, problems, ink, wide);
+                name_rows.extend(places.into_iter().map(|row| above + row));
+                pieces.extend(rows.into_iter().map(Piece::Row));
                 for output in outputs {
                     cell::output(output, &recipe.curves, ink, columns, &mut pieces);
                 }
@@ -122,5 +134,5 @@ fn pieces(recipe: &Recipe, ink: Ink, columns: u16) -> Vec<Piece> {
         let text = recipe.message.as_deref().unwrap_or("The file is empty.");
         pieces.push(Piece::Row(line(vec![ink.span(text, Tone::Faint)])));
     }
-    pieces
+    (pieces, name_rows)
 }
