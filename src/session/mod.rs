@@ -11,7 +11,7 @@
 //! - [`project`]: the folder of a competition, opened; [`schema`]: all that its files may say.
 //! - [`recipe`]: one recipe, read and checked; [`photos`]: the manifest with its key.
 //! - [`fitting`]: what only the tables of a recipe together show to be wrong.
-//! - [`guard`]: what runs and still is a mistake;
+//! - [`guard`]: what runs and still is a mistake; [`symptoms`]: what only training itself shows;
 //! - [`graph`]: recipe × photos → the stages of [`stages`], one file each: what its key is made of,
 //!   and how it is run.
 //! - [`brew`]: carries a plan out; [`worker`]: does so for jobs of the queue, detached from any terminal.
@@ -40,6 +40,7 @@ pub mod stages;
 pub mod stopwatch;
 pub mod submit;
 pub mod survey;
+pub mod symptoms;
 pub mod watch;
 pub mod weights;
 pub mod worker;

@@ -10,6 +10,9 @@ use crate::learn::train::checkpoint::Lesson;
 use crate::learn::train::{self, Checkpoint, FitEvent};
 use crate::session::SessionError;
 
+/// The fact of a fit's artefact that lists what its training warned of.
+pub(super) const SYMPTOMS: &str = "symptoms";
+
 /// Points of the loss curve in one epoch.
 const POINTS: usize = 10;
 
@@ -35,11 +38,17 @@ pub(super) fn tell_curve(bench: &Bench<'_>, part: &str, untrained: Option<f64>, 
     }
 }
 
-/// Tells the curve of a training that was found in the store.
+/// Tells the curve of a training that was found in the store, and what it warned of.
 pub(super) fn recall(bench: &Bench<'_>, fold: usize, task: Task) -> Result<(), SessionError> {
     let file = bench.folder(task)?.join(train::CHECKPOINT);
     let meta = bench.project.store.meta("fit", &bench.graph.stage(task)?.artefact())?;
-    let untrained = meta.and_then(|meta| meta.facts.get("untrained").and_then(Value::as_f64));
+    let fact = |name: &str| meta.as_ref().and_then(|meta| meta.facts.get(name));
+    let untrained = fact("untrained").and_then(Value::as_f64);
+    if let (Some(Value::List(warnings)), stage) = (fact(SYMPTOMS), bench.graph.stage(task)?) {
+        for warning in warnings.iter().filter_map(Value::as_text) {
+            (bench.tell)(Event::Warning { text: format!("{}: {warning}", stage.part) });
+        }
+    }
     tell_curve(bench, &part(fold), untrained, &Checkpoint::open(&file)?.place().history, 0);
     Ok(())
 }

@@ -7,10 +7,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::fit::{Model, Purpose, begin, model};
+use super::fit::{Model, Purpose, begin, model, tell_notes};
 use super::{Bench, Made, part};
 use crate::base::{Key, Value};
-use crate::dag::{Event, Stage};
+use crate::dag::Stage;
 use crate::data::Role;
 use crate::data::batch::{Ahead, Epoch, Loader};
 use crate::learn::Device;
@@ -117,7 +117,7 @@ fn trained(bench: &Bench<'_>, fold: usize) -> Result<Model, SessionError> {
     let mut model = model(bench, fold, Purpose::Artefact)?;
     match bench.graph.fit(fold) {
         Some(fit) => Checkpoint::open(&bench.folder(fit)?.join(train::CHECKPOINT))?.load(&mut model.params)?,
-        None => model.notes.drain(..).for_each(|text| (bench.tell)(Event::Note { text })),
+        None => tell_notes(bench, std::mem::take(&mut model.notes)),
     }
     Ok(model)
 }

@@ -7,10 +7,11 @@
 //! A training in parts (`stages`, a constant rate and its cooldown) is a row of such stages: each has the one before among
 //! its inputs and knows nothing of later ones, so that these can change without it.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::curve::{Teller, tell_curve};
+use super::curve::{SYMPTOMS, Teller, tell_curve};
 use super::{Bench, Made, embed, part};
 use crate::base::{Key, KeyWriter, Seed, Value, files};
 use crate::dag::{Event, Stage, Step};
@@ -26,6 +27,7 @@ use crate::learn::train::{
 };
 use crate::learn::{Device, loss};
 use crate::session::graph::decode;
+use crate::session::symptoms::{self, Symptoms};
 use crate::session::weights::{self, Sight};
 use crate::session::{Project, Recipe, SessionError};
 
@@ -118,10 +120,13 @@ pub(super) fn model(bench: &Bench<'_>, fold: usize, purpose: Purpose) -> Result<
         match &weights.file {
             Some(file) => {
                 let loaded = backbone::load(file, &mut params)?;
-                let whose = if weights.described { "their own" } else { "timm's defaults" };
                 notes.push(format!("{name}: {} tensors taken", loaded.taken));
                 notes.extend(loaded.left_out);
-                notes.push(format!("pictures by {whose}: {}", weights::in_words(&weights.expected)));
+                let expected = weights::in_words(&weights.expected);
+                notes.push(match weights.described {
+                    true => format!("pictures by their own: {expected}"),
+                    false => symptoms::guessed(&name, &expected),
+                });
             }
             None if purpose == Purpose::Trial => {}
             None => return Err(SessionError::Unfit(format!("{name} is not in the hub's cache any more"))),
@@ -130,6 +135,13 @@ pub(super) fn model(bench: &Bench<'_>, fold: usize, purpose: Purpose) -> Result<
     let expected = weights.as_ref().map_or_else(|| Expected::of(preset), |weights| weights.expected.clone());
     let sight = Sight::of(bench.recipe, &expected, weights.is_some())?;
     Ok(Model { network, params, sight, notes })
+}
+
+/// Tells what is to be known about a network's weights.
+pub(super) fn tell_notes(bench: &Bench<'_>, notes: Vec<String>) {
+    for text in notes {
+        (bench.tell)(if symptoms::is_one(&text) { Event::Warning { text } } else { Event::Note { text } });
+    }
 }
 
 /// The root of a fold's draws.
@@ -161,9 +173,7 @@ pub(super) fn make<'a>(
     }
     let this = &bench.graph.folds[fold];
     let Model { network, mut params, sight, notes } = model(bench, fold, Purpose::Artefact)?;
-    for text in notes {
-        (bench.tell)(Event::Note { text });
-    }
+    tell_notes(bench, notes);
     let mut batches = FoldBatches::new(bench, this, fold, now, sight.normalization)?;
     let loss = loss::build(
         bench.recipe.settings().get("loss").unwrap_or(&Value::table()),
@@ -171,8 +181,13 @@ pub(super) fn make<'a>(
         &batches.counts(),
     )?;
     let (name, label) = (part(fold), label(fold, now));
+    let symptoms = RefCell::new(Symptoms::new(settings, None));
+    let warn = |found: Vec<String>| {
+        found.into_iter().for_each(|text| (bench.tell)(Event::Warning { text: format!("{label}: {text}") }));
+    };
     let mut examine = |now: &Evaluate<'_>| -> Result<f64, train::OtherError> {
         let found = embed::fold(bench, fold, now.network, now.params, &sight, &label, "fit")?;
+        warn(symptoms.borrow_mut().look(now.epoch, &found));
         let ranking = super::rank::search(bench, fold, &found, "fit")?;
         Ok(super::score::of_fold(bench, &ranking)?.value)
     };
@@ -189,12 +204,14 @@ pub(super) fn make<'a>(
         }
         _ => untrained(bench, &work.folder().join(UNTRAINED), rung.or(end))?,
     };
+    *symptoms.borrow_mut() = Symptoms::new(settings, untrained);
     let so_far = if checkpoint.is_file() { Some(Checkpoint::open(&checkpoint)?.place().history.clone()) } else { None };
     tell_curve(bench, &name, untrained, &so_far.unwrap_or_default(), now.first);
     let (per_epoch, _) = train::updates_per_epoch(batches.steps(), settings.accumulate);
     let mut teller = Teller::new(bench, &name, &label, per_epoch);
     let mut observe = |event: &FitEvent| {
         teller.tell(event);
+        warn(symptoms.borrow_mut().hear(event));
         if let FitEvent::Saved { epoch, batch: 0 } = event {
             // Only a hint for plans; the checkpoint itself is what counts.
             let _ = work.reach(epoch.saturating_sub(now.first) as u32);
@@ -228,6 +245,7 @@ pub(super) fn make<'a>(
         "photos": this.train.len(),
         "labels": batches.classes.len(),
         "untrained": untrained,
+        SYMPTOMS: symptoms.borrow().told(),
     }));
     let write = move |folder: &Path| {
         let to = folder.join(train::CHECKPOINT);

@@ -15,11 +15,11 @@ use crate::dag::{Action, RunView, StageState, Step};
 use crate::data::augment::Pipeline;
 use crate::data::decode;
 use crate::learn::backbone::Settings;
-use crate::session::Recipe;
 use crate::session::brew::Planned;
 use crate::session::samples::{samples, shrunk};
 use crate::session::snapshot::{Block, Name, Output, OutputState, Picture, Problem};
 use crate::session::weights::{self, in_words};
+use crate::session::{Recipe, symptoms};
 
 /// How many sample pictures are shown.
 const SAMPLES: usize = 8;
@@ -225,6 +225,13 @@ fn fit_lines(run: Option<&RunView>) -> Vec<String> {
         lines.push(format!("{part}: {:.0} images per second in epoch {:.0}", last[1], last[0]));
     }
     let Some(run) = run else { return lines };
+    for (_, warning) in run.told.warnings.iter().filter(|(_, warning)| symptoms::is_one(warning)) {
+        // A run that was cut off and went on may tell the same again.
+        let line = format!("! {warning}");
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
     for stage in run.told.stages.iter().filter(|stage| stage.stage == "fit") {
         match &stage.state {
             StageState::Finished { seconds, bytes } => {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use toji::base::Time;
 use toji::session::snapshot::{
-    Block, Counting, Curve, Delta, Name, Output, OutputState, Picture, Problem, Recipe, Score, Snapshot, State, Step, Worker,
+    Block, Counting, Curve, Delta, Name, Output, OutputState, Picture, Problem, Recipe, Score, Snapshot, State, Step,
+    Worker,
 };
 
 /// A project in the midst of work.
