@@ -8,6 +8,7 @@
 
 mod augment;
 mod backbone;
+mod boxes;
 mod explain;
 mod failure;
 mod new;
@@ -65,6 +66,8 @@ enum Command {
     Backbone(backbone::Args),
     /// Show training photos before and after a recipe's augmentation, as a PNG.
     Augment(augment::Args),
+    /// Write a table of boxes: where a trained recipe's networks look in each photo.
+    Boxes(boxes::Args),
     /// Draw the curves of recipes as SVG or PNG.
     Plot(plot::Args),
     /// Write a recipe's submission and note it in ledger.jsonl.
@@ -139,6 +142,7 @@ pub fn run() -> ExitCode {
             Some(Command::Explain(args)) => explain::explain(&context, &args),
             Some(Command::Backbone(args)) => backbone::backbone(&context, &args),
             Some(Command::Augment(args)) => augment::augment(&context, &args),
+            Some(Command::Boxes(args)) => boxes::boxes(&context, &args),
             Some(Command::Plot(args)) => plot::plot(&context, &args),
             Some(Command::Submit(args)) => submit::submit(&context, &args),
             Some(Command::New(args)) => new::new(&context, &args),

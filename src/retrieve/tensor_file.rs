@@ -53,7 +53,9 @@ pub(super) fn save(path: &Path, columns: &[Column]) -> Result<(), RetrieveError>
     publish_with(path, |file| {
         let mut out = BufWriter::with_capacity(1 << 20, file);
         out.write_all(&(padded as u64).to_le_bytes())?;
-        write!(out, "{header:padded$}")?;
+        // By hand: a formatter's width ends at 65,535.
+        out.write_all(header.as_bytes())?;
+        out.write_all(&vec![b' '; padded - header.len()])?;
         for column in columns {
             match column.numbers {
                 Numbers::U32(numbers) => numbers.iter().try_for_each(|n| out.write_all(&n.to_le_bytes()))?,

@@ -18,6 +18,7 @@
 //! - [`survey`]: looks at the files again and gives a [`snapshot`]; [`watch`]: says when to look.
 //! - [`stopwatch`]: tries a few batches where nothing tells how long a stage takes;
 //! - [`samples`]: photos before and after augmentation, for people to look at;
+//! - [`gaze`]: where its networks look, as a table of boxes;
 //! - [`submit`]: the file that is handed in.
 //!
 //! A viewer holds a snapshot and sends a [`command`]; whatever it asks for becomes a file that a
@@ -26,6 +27,7 @@
 pub mod brew;
 pub mod command;
 pub mod fitting;
+pub mod gaze;
 pub mod graph;
 pub mod guard;
 pub mod lock;

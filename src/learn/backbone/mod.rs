@@ -9,6 +9,7 @@
 //! follows is the same for all: pooling, then the neck. `maker` creates tensors with timm's first values; `preset` is what
 //! the published weights of a name expect of a picture.
 
+mod activation;
 mod convnext;
 mod efficientnet;
 mod gate;
@@ -37,6 +38,7 @@ pub use self::neck::Neck;
 use self::pool::Pooling;
 pub use self::pool::{Each, Pool};
 use self::preset::{Config, IMAGENET};
+pub use activation::region;
 pub use preset::{Preset, preset, presets};
 pub use profile::{Profile, profile};
 pub use table::{SECTIONS, TECHNIQUES};
@@ -115,6 +117,12 @@ impl Network for Backbone {
         let pooled = tape.dropout(&pooled, self.drop)?;
         let y = self.neck.forward(params, tape, pooled)?; // [b, d]
         tape.leave(&y)
+    }
+
+    fn activation(&self, params: &Params, tape: &mut Tape, x: &Tensor) -> Result<Tensor, OpsError> {
+        let maps = self.trunk.features(params, tape, x)?.maps;
+        let last = maps.last().ok_or_else(|| OpsError::shape("activation", "a network with feature maps", x.dims()))?;
+        activation::shares(&last.tensor())
     }
 
     fn embedding(&self) -> usize {

@@ -142,7 +142,9 @@ pub fn save(path: &Path, params: &Params, rest: Option<Rest<'_>>, place: &Place)
     files::publish_with(path, |file| {
         let mut out = BufWriter::with_capacity(1 << 20, file);
         out.write_all(&(padded as u64).to_le_bytes())?;
-        write!(out, "{header:padded$}")?;
+        // By hand: a formatter's width ends at 65,535, and the header of a large network does not.
+        out.write_all(header.as_bytes())?;
+        out.write_all(&vec![b' '; padded - header.len()])?;
         for (_, _, tensor, _) in params.iter() {
             let floats = tensor.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).map_err(io::Error::other)?;
             write_floats(&mut out, &floats)?;
@@ -295,5 +297,35 @@ impl Checkpoint {
 
     fn problem(&self, problem: String) -> TrainError {
         TrainError::Checkpoint { path: self.path.clone(), problem }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Tensor};
+
+    use super::*;
+    use crate::learn::ops::Kind;
+
+    #[test]
+    fn a_network_of_a_thousand_tensors_has_a_long_header() {
+        let mut params = Params::new();
+        let one = |i: usize| Tensor::full(i as f32, 1, &Device::Cpu).unwrap();
+        for i in 0..1000 {
+            params
+                .add(format!("blocks.{}.{}.squeeze_excitation.weight", i / 10, i % 10), one(i), Kind::Weight)
+                .unwrap();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.safetensors");
+        save(&path, &params, None, &Place::start(Key::of_bytes(b"x"))).unwrap();
+        assert!(std::fs::metadata(&path).unwrap().len() > 70_000 + 4_000);
+        let mut read = Params::new();
+        for i in 0..1000 {
+            read.add(params.name(params.weights().nth(i).unwrap()).to_owned(), one(0), Kind::Weight).unwrap();
+        }
+        Checkpoint::open(&path).unwrap().load(&mut read).unwrap();
+        let last = read.get(read.weights().last().unwrap()).to_vec1::<f32>().unwrap();
+        assert_eq!(last, [999.0]);
     }
 }

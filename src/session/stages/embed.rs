@@ -12,10 +12,12 @@ use super::{Bench, Made, part};
 use crate::base::{Key, Value};
 use crate::dag::Stage;
 use crate::data::Role;
+use crate::data::augment::Pipeline;
 use crate::data::batch::{Ahead, Epoch, Loader};
-use crate::learn::Device;
-use crate::learn::ops::{Network, Params, Tape};
+use crate::data::manifest::boxes::Region;
+use crate::learn::ops::{Network, OpsError, Params, Tape};
 use crate::learn::train::{self, Checkpoint};
+use crate::learn::{Device, backbone};
 use crate::retrieve::{self, Embeddings};
 use crate::session::weights::{self, Sight};
 use crate::session::{Photos, Project, Recipe, SessionError};
@@ -161,9 +163,34 @@ pub(crate) fn photos(
     });
     let mut tape = Tape::eval().at(&bench.project.around.processor);
     let forward = |batch: crate::data::batch::Batch| -> Result<Vec<f32>, SessionError> {
-        let images = batch.tensor(&Device::Cpu).map_err(crate::learn::ops::OpsError::from)?;
+        let images = batch.tensor(&Device::Cpu).map_err(OpsError::from)?;
         let rows = network.forward(params, &mut tape, &images)?.tensor();
-        Ok(rows.flatten_all().and_then(|flat| flat.to_vec1()).map_err(crate::learn::ops::OpsError::from)?)
+        Ok(rows.flatten_all().and_then(|flat| flat.to_vec1()).map_err(OpsError::from)?)
     };
     retrieve::embed::embed(network.embedding(), total, batches, forward, &bench.progress(stage, name), bench.cancel)
+}
+
+/// Where one fold's network looks in each of these photos, in their order. It sees them whole, at the size of evaluation.
+pub(crate) fn regions(bench: &Bench<'_>, fold: usize, places: Vec<u32>) -> Result<Vec<(u32, Region)>, SessionError> {
+    let model = trained(bench, fold)?;
+    let pipeline = Arc::new(Pipeline::to_size(model.sight.evaluation.size()));
+    let (total, progress) = (places.len() as u64, bench.progress("boxes", &part(fold)));
+    let ahead = Ahead { threads: bench.project.around.threads, ..Ahead::default() };
+    let pictures = bench.photos.pictures(bench.project);
+    let walk = Epoch::given(places, BATCH);
+    let loader = Loader::start(walk, 0, pictures, pipeline, model.sight.normalization, ahead, bench.cancel)?;
+    let mut tape = Tape::eval().at(&bench.project.around.processor);
+    let mut found = Vec::with_capacity(total as usize);
+    for batch in loader {
+        bench.cancel.check()?;
+        let batch = batch?;
+        let photos = batch.photos.clone();
+        let images = batch.tensor(&Device::Cpu).map_err(OpsError::from)?;
+        let shares = model.network.activation(&model.params, &mut tape, &images)?; // [b, rows, columns]
+        let (_, _, columns) = shares.dims3().map_err(OpsError::from)?;
+        let shares: Vec<Vec<f32>> = shares.flatten_from(1).and_then(|rows| rows.to_vec2()).map_err(OpsError::from)?;
+        found.extend(photos.into_iter().zip(shares.iter().map(|shares| backbone::region(shares, columns))));
+        progress.at("boxes", found.len() as u64, total, "photos");
+    }
+    Ok(found)
 }

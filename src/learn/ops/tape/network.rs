@@ -9,6 +9,14 @@ pub trait Network: Send + Sync {
     /// Embeds pictures `x` `[b, 3, h, w]`, normalised with the backbone's mean and std; gives `[b, d]`.
     fn forward(&self, params: &Params, tape: &mut Tape, x: &Tensor) -> Result<Var, OpsError>;
 
+    /// How much each place of the last feature map has to do with what the pictures `x` `[b, 3, h, w]` are: `[b, rows, columns]`.
+    ///
+    /// # Errors
+    /// As [`Network::forward`]; and for a network without such a map.
+    fn activation(&self, _params: &Params, _tape: &mut Tape, x: &Tensor) -> Result<Tensor, OpsError> {
+        Err(OpsError::shape("activation", "a network with feature maps", x.dims()))
+    }
+
     /// `d`, the length of an embedding.
     fn embedding(&self) -> usize;
 
