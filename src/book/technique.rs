@@ -141,6 +141,27 @@ pub enum Kind {
     Table(&'static [Param]),
     /// The first of some kinds that fits: `brightness = 0.2` or `[0.8, 1.2]`.
     Either(&'static [Kind]),
+    /// A number of a kind, or how such a number goes over the epochs: `{ from = 0.5, decay = 0.5 }`,
+    /// `{ from = 0.0, to = 0.5, epochs = 4 }`.
+    OverEpochs(&'static Kind),
+}
+
+/// The keys of a number that goes over the epochs, besides those of its own kind: how long it moves.
+pub const EPOCHS: Kind = Kind::Float { min: 1e-3, max: 10_000.0 };
+/// The factor from epoch to epoch.
+pub const DECAY: Kind = Kind::Float { min: 0.0, max: 1.0 };
+
+/// A key of a number that goes over the epochs: name, kind, and unit where it is not the number's own.
+pub type EpochsKey = (&'static str, &'static Kind, Option<&'static str>);
+
+/// The keys of a table that says how a number of the kind `of` goes over the epochs; by what is written of them, a straight line
+/// that ends, or a factor from epoch to epoch.
+pub fn over_epochs(of: &'static Kind, is_written: impl Fn(&str) -> bool) -> Vec<EpochsKey> {
+    if is_written("to") || is_written("epochs") {
+        vec![("from", of, None), ("to", of, None), ("epochs", &EPOCHS, Some("epochs"))]
+    } else {
+        vec![("from", of, None), ("decay", &DECAY, Some(""))]
+    }
 }
 
 impl Kind {
@@ -161,6 +182,12 @@ impl Kind {
                 .iter()
                 .all(|(key, value)| params.iter().find(|p| p.name == key).is_some_and(|p| p.kind.takes(value))),
             (Kind::Either(kinds), value) => kinds.iter().any(|kind| kind.takes(value)),
+            (Kind::OverEpochs(of), Value::Table(entries)) => {
+                let keys = over_epochs(of, |key| entries.contains_key(key));
+                keys.len() == entries.len()
+                    && keys.iter().all(|(key, kind, _)| entries.get(*key).is_some_and(|value| kind.takes(value)))
+            }
+            (Kind::OverEpochs(of), value) => of.takes(value),
             _ => false,
         }
     }

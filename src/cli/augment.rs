@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use toji::base::Cancel;
 use toji::base::text::plain;
-use toji::data::augment::Pipeline;
+use toji::data::augment::At;
 use toji::data::decode::Picture;
 use toji::session::samples::{samples, shrunk};
-use toji::session::{Photos, SessionError};
+use toji::session::{Photos, SessionError, fitting, weights};
 use toji::show::sheet::{self, Row, Tile};
 
 use super::Context;
@@ -31,6 +31,9 @@ pub struct Args {
     /// How often each is drawn.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=50))]
     draws: u32,
+    /// The epoch, from 1: where numbers of operations go over the epochs, pictures differ.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    epoch: u32,
     /// A font file (.ttf, .otf) for names that need glyphs which the built-in Latin font lacks.
     #[arg(long, value_name = "FILE")]
     font: Option<PathBuf>,
@@ -46,8 +49,14 @@ pub fn augment(context: &Context, args: &Args) -> Result<(), Failure> {
     let cancel = Cancel::new();
     let photos = Photos::read(&project, &context.say, &cancel)?;
     context.say.wipe();
-    let table = recipe.settings().get("augment").cloned().unwrap_or_else(toji::base::Value::table);
-    let pipeline = Pipeline::train(&table).map_err(SessionError::from)?;
+    let parts = fitting::parts(&recipe)?;
+    let (epoch, of) = (args.epoch as usize, parts.last().map_or(1, |part| part.end));
+    if epoch > of {
+        return Err(Failure::failed(format!("there is no epoch {epoch}: the training has {of}")));
+    }
+    let size = parts.iter().find(|part| part.end >= epoch).and_then(|part| part.size);
+    let at = At { epoch: epoch - 1, of };
+    let pipeline = weights::training(&recipe, size, at).map_err(SessionError::from)?;
     let folds = project.divided(&recipe, &photos)?.folds.clone();
     let fold = folds.first().ok_or_else(|| Failure::failed("there is no fold to take photos from".to_owned()))?;
     let wanted = (args.photos as usize, args.draws as usize);
@@ -72,10 +81,10 @@ pub fn augment(context: &Context, args: &Args) -> Result<(), Failure> {
         })
         .collect();
     let size = pipeline.size();
-    let ops = pipeline.ops().iter().map(|op| op.name).collect::<Vec<_>>().join(", ");
+    let ops = pipeline.ops().iter().filter(|op| op.p > 0.0).map(|op| op.name).collect::<Vec<_>>().join(", ");
     let title = [
         format!("{}: training photos before and after augmentation", plain(&recipe.name)),
-        format!("{} x {} pixels after {ops}", size.width, size.height),
+        format!("{} x {} pixels after {ops}; epoch {epoch} of {of}", size.width, size.height),
     ];
     let columns: Vec<String> =
         std::iter::once("photo".to_owned()).chain((1..=args.draws).map(|draw| format!("draw {draw}"))).collect();

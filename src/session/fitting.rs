@@ -8,7 +8,9 @@ use super::graph::decode;
 use super::{Project, Recipe, SessionError, weights};
 use crate::base::Value;
 use crate::book::OriginKind;
-use crate::data::augment::Pipeline;
+use crate::data::augment::pipeline::epochs;
+use crate::data::augment::settings::Size;
+use crate::data::augment::{At, Pipeline};
 use crate::learn::backbone::{self, Settings, Source};
 use crate::learn::loss;
 use crate::learn::train::{self, Frozen, Part};
@@ -20,7 +22,7 @@ use crate::retrieve::post::{self, Step};
 /// The first that is found, with its place in the recipe.
 pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
     let augment = recipe.settings().get("augment").cloned().unwrap_or_else(Value::table);
-    Pipeline::train(&augment).map_err(|error| at(recipe, &error.place(), &error.to_string()))?;
+    Pipeline::train(&augment, At::FIRST).map_err(|error| at(recipe, &error.place(), &error.to_string()))?;
     Pipeline::eval(&augment).map_err(|error| at(recipe, &error.place(), &error.to_string()))?;
     let settings: Settings = decode(recipe, "backbone")?;
     let source = backbone::source(&settings.weights).map_err(|e| at(recipe, "backbone.weights", &e.to_string()))?;
@@ -30,9 +32,11 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
             return Err(at(recipe, "backbone.weights", &format!("there is no file {}", file.display())));
         }
     }
-    for (i, part) in parts(recipe)?.iter().enumerate() {
+    let parts = parts(recipe)?;
+    every_epoch(recipe, &parts)?;
+    for (i, part) in parts.iter().enumerate() {
         let stage = format!("train.stages[{i}]");
-        weights::training(recipe, part.size)
+        weights::training(recipe, part.size, At::FIRST)
             .map_err(|error| at(recipe, &format!("{stage}.size"), &error.to_string()))?;
         let train = &part.settings;
         train.sampler.check_batch(train.batch).map_err(|error| at(recipe, "train.sampler", &error.to_string()))?;
@@ -57,6 +61,28 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
                 return Err(at(recipe, &format!("post.steps[{i}].dim"), &text));
             }
             dim = *wanted;
+        }
+    }
+    Ok(())
+}
+
+/// Numbers that go over the epochs must be sound in each of them, and leave the size alone.
+fn every_epoch(recipe: &Recipe, parts: &[Part]) -> Result<(), SessionError> {
+    let of = parts.last().map_or(0, |part| part.end);
+    let Some(list) = recipe.settings().get("augment.train") else { return Ok(()) };
+    let wanted = weights::training(recipe, None, At::FIRST).map_or(Size { height: 0, width: 0 }, |all| all.size());
+    for epoch in epochs::worth_a_look(list, of) {
+        // Sizes of stages come later; at the written one a crop shows that it is too large.
+        let pipeline = weights::training(recipe, None, At { epoch, of })
+            .map_err(|error| at(recipe, &error.place(), &format!("in epoch {}, {error}", epoch + 1)))?;
+        let size = pipeline.size();
+        if size != wanted {
+            let [now, otherwise] = [size, wanted].map(|size| format!("{} × {}", size.height, size.width));
+            let text = format!(
+                "in epoch {} pictures of {now} come out instead of {otherwise}: sizes that change are the stages of [train]",
+                epoch + 1
+            );
+            return Err(at(recipe, "augment.train", &text));
         }
     }
     Ok(())

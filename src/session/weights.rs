@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::{Project, Recipe, SessionError, fitting};
 use crate::base::{Cancel, Key, KeyWriter, Progress, Value};
 use crate::data::augment::settings::Size;
-use crate::data::augment::{AugmentError, Interpolation, Normalization, Pipeline};
+use crate::data::augment::{At, AugmentError, Interpolation, Normalization, Pipeline};
 use crate::learn::backbone::hub::{Expected, HubName, licence};
 use crate::learn::backbone::{self, Settings, Source};
 
@@ -137,13 +137,13 @@ impl Sight {
     }
 }
 
-/// The pipeline of training, with pictures of a stage's own height and width where it has them.
+/// The pipeline of training in one epoch, with pictures of a stage's own height and width where it has them.
 ///
 /// # Errors
 /// When `[augment]` fixes no size.
-pub fn training(recipe: &Recipe, size: Option<[usize; 2]>) -> Result<Pipeline, AugmentError> {
+pub fn training(recipe: &Recipe, size: Option<[usize; 2]>, at: At) -> Result<Pipeline, AugmentError> {
     let augment = recipe.settings().get("augment").cloned().unwrap_or_else(Value::table);
-    let pipeline = Pipeline::train(&augment)?;
+    let pipeline = Pipeline::train(&augment, at)?;
     match size {
         Some([height, width]) => pipeline.at(Size { height, width }),
         None => Ok(pipeline),

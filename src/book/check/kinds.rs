@@ -3,13 +3,14 @@
 //! Takes a value with its place; gives the canonical value, or says what was expected, what was found and
 //! in which range, with the unit.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use super::Checker;
 use super::names;
 use crate::base::Value;
-use crate::book::source::tree::{Node, Shape};
-use crate::book::technique::{Kind, Param};
+use crate::book::source::tree::{Node, Shape, Table};
+use crate::book::technique::{Kind, Param, over_epochs};
 
 impl Checker<'_> {
     /// Checks one value; `path` is its dotted name. Notes the origins of the value and of everything in it.
@@ -57,6 +58,8 @@ impl Checker<'_> {
                 return Some(Value::Table(self.params(params, table, node.place.as_ref(), path, None)));
             }
             (Kind::Either(kinds), _) => return self.either(kind, kinds, node, path, unit),
+            (Kind::OverEpochs(of), Shape::Table(table)) => return self.over_epochs(of, table, node, path, unit),
+            (Kind::OverEpochs(of), _) => return self.kind(of, node, path, unit),
             _ => {
                 let message = format!("`{path}`: expected {}, found {}", words(kind, unit), found(node));
                 self.say(node.place.as_ref(), message, repair(kind, node));
@@ -102,6 +105,32 @@ impl Checker<'_> {
         checked.into_iter().collect::<Option<Vec<Value>>>().map(Value::List)
     }
 
+    /// A number that goes over the epochs.
+    fn over_epochs(&mut self, of: &'static Kind, table: &Table, node: &Node, path: &str, unit: &str) -> Option<Value> {
+        let keys = over_epochs(of, |key| table.entries.contains_key(key));
+        for (name, entry) in table.entries.iter().filter(|(name, _)| keys.iter().all(|(key, ..)| key != name)) {
+            let help = "a number that goes over the epochs is `{ from, to, epochs }` or `{ from, decay }`";
+            self.say(entry.key.as_ref(), format!("unknown key `{name}` in `{path}`"), Some(help.to_owned()));
+        }
+        self.note(path, node.place.as_ref());
+        let mut settings = BTreeMap::new();
+        for (name, kind, own) in keys {
+            let dotted = format!("{path}.{name}");
+            let Some(entry) = table.entries.get(name) else {
+                if !table.incomplete {
+                    let help = "a number that goes over the epochs is `{ from, to, epochs }` or `{ from, decay }`";
+                    self.say(node.place.as_ref(), format!("`{dotted}` is missing"), Some(help.to_owned()));
+                }
+                continue;
+            };
+            if let Some(value) = self.kind(kind, &entry.node, &dotted, own.unwrap_or(unit)) {
+                self.note(&dotted, entry.key.as_ref());
+                settings.insert(name.to_owned(), value);
+            }
+        }
+        Some(Value::Table(settings))
+    }
+
     /// The first kind that fits. When none does, the one that was probably meant speaks: the kind of the same shape; of
     /// several tables the one whose keys were written.
     fn either(&mut self, kind: &Kind, kinds: &'static [Kind], node: &Node, path: &str, unit: &str) -> Option<Value> {
@@ -137,6 +166,7 @@ fn same_shape(kind: &Kind, node: &Node) -> bool {
         Kind::List { .. } => matches!(node.shape, Shape::List(_)),
         Kind::OneOf { .. } | Kind::Table(_) => matches!(node.shape, Shape::Table(_)),
         Kind::Either(kinds) => kinds.iter().any(|k| same_shape(k, node)),
+        Kind::OverEpochs(of) => matches!(node.shape, Shape::Table(_)) || same_shape(of, node),
     }
 }
 
@@ -146,6 +176,7 @@ fn has_key(kind: &Kind, node: &Node) -> bool {
     match kind {
         Kind::OneOf { tag, .. } => table.entries.contains_key(*tag),
         Kind::Table(params) => params.iter().any(|param| table.entries.contains_key(param.name)),
+        Kind::OverEpochs(_) => ["from", "to", "decay", "epochs"].iter().any(|key| table.entries.contains_key(*key)),
         _ => false,
     }
 }
@@ -190,6 +221,7 @@ pub(in crate::book) fn words(kind: &Kind, unit: &str) -> String {
             format!("a table with {}", names::list(&params.iter().map(|p| p.name).collect::<Vec<_>>()))
         }
         Kind::Either(kinds) => kinds.iter().map(|k| words(k, unit)).collect::<Vec<_>>().join("; or "),
+        Kind::OverEpochs(of) => format!("{}, or over epochs", words(of, unit)),
     }
 }
 

@@ -12,8 +12,7 @@
 //!
 //! ```text
 //!   settings.rs    ranges, borders, colours and keys that several operations share
-//!   operation.rs   the trait Operation; one entry of a list → one checked operation; which sizes can come out
-//!   pipeline.rs    the list: [augment], output size, draws, normalisation
+//!   pipeline/      the list: [augment], output size, draws, normalisation; one operation; numbers over the epochs
 //!   geometry/      where pixels are read: resize, crop, pad, flip, turn, bend
 //!   colour/        what a pixel's value becomes, by itself or by its picture's histogram
 //!   quality/       what a camera or a codec does: blur, noise, JPEG
@@ -32,7 +31,6 @@ pub mod choice;
 pub mod colour;
 pub mod drop;
 pub mod geometry;
-pub mod operation;
 pub mod pipeline;
 pub mod quality;
 pub mod settings;
@@ -40,8 +38,8 @@ pub mod settings;
 /// Raised when an operation gives other pixels for the same settings and seed.
 pub const VERSION: u32 = 1;
 
-pub use operation::AugmentError;
-pub use pipeline::{Normalization, Pipeline, SECTIONS};
+pub use pipeline::operation::{self, AugmentError};
+pub use pipeline::{At, Normalization, Pipeline, SECTIONS};
 pub use settings::Interpolation;
 
 use crate::book::technique::Technique;
@@ -85,11 +83,11 @@ pub const ROWS: &[&Row] = &[
     &choice::policy::TRIVIAL_AUGMENT_WIDE,
 ];
 
-/// What recipes and help read of [`ROWS`]: the techniques of slot "augment".
+/// What recipes and help read of [`ROWS`]: the techniques of slot "augment"; and what may stand in place of a number.
 pub const TECHNIQUES: &[&Technique] = &{
-    let mut all = [&ROWS[0].technique; ROWS.len()];
+    let mut all = [&pipeline::epochs::OVER_EPOCHS; ROWS.len() + 1];
     let mut i = 0;
-    while i < all.len() {
+    while i < ROWS.len() {
         all[i] = &ROWS[i].technique;
         i += 1;
     }

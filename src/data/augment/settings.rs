@@ -252,7 +252,7 @@ impl Fill {
 }
 
 /// A probability.
-pub const CHANCE: Kind = Kind::Float { min: 0.0, max: 1.0 };
+pub const CHANCE: Kind = Kind::OverEpochs(&Kind::Float { min: 0.0, max: 1.0 });
 /// A side of a picture.
 pub const SIDE: Kind = Kind::Int { min: 1, max: 4096 };
 /// `[height, width]`.
@@ -263,21 +263,21 @@ pub const COLOUR: Kind = Kind::Either(&[
     Kind::List { of: &Kind::Float { min: 0.0, max: 255.0 }, min: 3, max: 3 },
 ]);
 
-/// A number in `$low..=$high` or a range of such numbers.
+/// A number in `$low..=$high` or a range of such numbers, each of which may go over the epochs.
 macro_rules! number_or_range {
     ($low:expr, $high:expr) => {{
-        const NUMBER: Kind = Kind::Float { min: $low, max: $high };
+        const NUMBER: Kind = Kind::OverEpochs(&Kind::Float { min: $low, max: $high });
         Kind::Either(&[NUMBER, Kind::List { of: &NUMBER, min: 2, max: 2 }])
     }};
 }
 
-/// `[low, high]` with both in `$low..=$high`; `float` or `int`.
+/// `[low, high]` with both in `$low..=$high`, which may go over the epochs; `float` or `int`.
 macro_rules! range {
     (float $low:expr, $high:expr) => {
-        Kind::List { of: &Kind::Float { min: $low, max: $high }, min: 2, max: 2 }
+        Kind::List { of: &Kind::OverEpochs(&Kind::Float { min: $low, max: $high }), min: 2, max: 2 }
     };
     (int $low:expr, $high:expr) => {
-        Kind::List { of: &Kind::Int { min: $low, max: $high }, min: 2, max: 2 }
+        Kind::List { of: &Kind::OverEpochs(&Kind::Int { min: $low, max: $high }), min: 2, max: 2 }
     };
 }
 
@@ -292,6 +292,8 @@ macro_rules! from_to {
 }
 
 pub(super) use {from_to, number_or_range, range};
+
+pub use super::pipeline::epochs::LAST_EPOCHS_OFF;
 
 /// `p` with default 0.5.
 pub const P_HALF: Param =

@@ -15,7 +15,8 @@ use super::curve::{SYMPTOMS, Teller, tell_curve};
 use super::{Bench, Made, embed, part};
 use crate::base::{Key, KeyWriter, Seed, Value, files};
 use crate::dag::{Event, Stage, Step};
-use crate::data::augment::{Normalization, Pipeline};
+use crate::data::augment::pipeline::epochs;
+use crate::data::augment::{At, Normalization};
 use crate::data::batch::{Ahead, Epoch, Labels, Loader, Pictures, Sampler};
 use crate::data::folds::Fold;
 use crate::data::{self};
@@ -36,7 +37,8 @@ const SAVE_SECONDS: f64 = 120.0;
 /// The untrained network's score, beside the checkpoint of unfinished work.
 const UNTRAINED: &str = "untrained";
 
-/// The stage of one part of a fold's training, cut after `until` epochs in all; `before` is the artefact of the part before it.
+/// The stage of one part of a fold's training, cut after `until` epochs in all; `before` is the artefact of the part before it, `whole`
+/// how many epochs all parts have.
 /// `photos` is the content of what it trains on, so that a photo of the gallery that comes or goes trains nothing again.
 ///
 /// # Errors
@@ -47,7 +49,7 @@ pub fn stage(
     fold: usize,
     photos: Key,
     part: &Part,
-    until: usize,
+    (until, whole): (usize, usize),
     before: Option<Key>,
 ) -> Result<Stage, SessionError> {
     let settings = recipe.settings();
@@ -59,11 +61,11 @@ pub fn stage(
     if let Some(before) = before {
         stage = stage.input("fit", before);
     }
-    let (at, of) = ((until - part.first) as u32, (part.end - part.first) as u32);
-    stage = if part.open { stage.open("epoch", at, of) } else { stage.cut("epoch", at, of) };
+    let (at, length) = ((until - part.first) as u32, (part.end - part.first) as u32);
+    stage = if part.open { stage.open("epoch", at, length) } else { stage.cut("epoch", at, length) };
     stage.tables.push("augment".to_owned());
     if let Some(list) = settings.get("augment.train") {
-        stage = stage.setting("augment.train", list.clone());
+        stage = stage.setting("augment.train", epochs::for_key(list, part.first..part.end, whole));
     }
     Ok(stage)
 }
@@ -359,7 +361,8 @@ struct FoldBatches<'a> {
     batch: usize,
     seed: Seed,
     pictures: Arc<Pictures>,
-    pipeline: Arc<Pipeline>,
+    /// Height and width of the pictures, where they are not as `[augment]` has them.
+    size: Option<[usize; 2]>,
     normalization: Normalization,
 }
 
@@ -397,7 +400,7 @@ impl<'a> FoldBatches<'a> {
             batch: now.settings.batch,
             seed: seed(bench.recipe, number).named("batches"),
             pictures: bench.photos.pictures(bench.project),
-            pipeline: Arc::new(weights::training(bench.recipe, now.size)?),
+            size: now.size,
             normalization,
         })
     }
@@ -427,11 +430,12 @@ impl Batches for FoldBatches<'_> {
         let labels = Labels { fine: &self.labels, coarse: &self.groups };
         let order = Epoch::sampled(&self.photos, labels, &self.sampler, self.batch, self.seed, epoch as u64);
         let ahead = Ahead { threads: self.bench.project.around.threads, ..Ahead::default() };
+        let at = At { epoch, of: self.bench.graph.epochs };
         let loader = Loader::start(
             order,
             first,
             self.pictures.clone(),
-            self.pipeline.clone(),
+            Arc::new(weights::training(self.bench.recipe, self.size, at)?),
             self.normalization,
             ahead,
             self.bench.cancel,

@@ -12,7 +12,7 @@ use crate::base::text::duration;
 use crate::base::{Cancel, Key, KeyWriter};
 use crate::book::{self, Diagnostic};
 use crate::dag::{Action, RunView, StageState, Step};
-use crate::data::augment::Pipeline;
+use crate::data::augment::At;
 use crate::data::decode;
 use crate::learn::backbone::Settings;
 use crate::session::brew::Planned;
@@ -145,27 +145,36 @@ impl Survey {
         })
     }
 
-    /// A few training photos, and under each how the network sees it.
+    /// A few training photos, and under each how the network sees it in the first epoch and, where that changes, in the last.
     fn samples(&mut self, recipe: &Arc<Recipe>, planned: &Planned) -> Option<(Vec<String>, Vec<Vec<Picture>>)> {
         let project = self.project.as_ref().ok()?.clone();
         let photos = self.photos.as_ref()?.as_ref().ok()?.clone();
         let augment = recipe.settings().get("augment")?;
-        let pipeline = Pipeline::train(augment).ok()?;
+        let of = planned.graph.epochs.max(1);
+        let epoch = |epoch| weights::training(recipe, None, At { epoch, of }).ok();
+        let (pipeline, last) = (epoch(0)?, epoch(of - 1)?);
+        let moves = pipeline != last;
         let fold = planned.graph.folds.first()?;
         let mut key = KeyWriter::new("samples");
         augment.write_key(&mut key);
-        key.key(&photos.key).number(recipe.seed_number());
+        key.key(&photos.key).number(recipe.seed_number()).number(of as u64);
         let key = key.finish();
         if !self.samples.0.contains_key(&key) {
-            let wanted = (SAMPLES, 1);
-            let found = samples(&project, recipe, &photos, fold, &pipeline, wanted, &Cancel::new()).ok()?;
             let shown = |picture: decode::Picture| {
                 let picture = shrunk(picture, LARGEST);
                 Picture { width: picture.width, height: picture.height, rgb: picture.rgb.into() }
             };
-            let pairs = found.into_iter().map(|sample| (sample.before, sample.after));
-            let (before, after): (Vec<_>, Vec<_>) = pairs.unzip();
-            let made = vec![before.into_iter().map(shown).collect(), after.into_iter().flatten().map(shown).collect()];
+            let mut made = Vec::new();
+            for pipeline in [&pipeline].into_iter().chain(moves.then_some(&last)) {
+                let wanted = (SAMPLES, 1);
+                let found = samples(&project, recipe, &photos, fold, pipeline, wanted, &Cancel::new()).ok()?;
+                let pairs = found.into_iter().map(|sample| (sample.before, sample.after));
+                let (before, after): (Vec<_>, Vec<_>) = pairs.unzip();
+                if made.is_empty() {
+                    made.push(before.into_iter().map(shown).collect());
+                }
+                made.push(after.into_iter().flatten().map(shown).collect());
+            }
             if self.samples.0.len() > KEPT {
                 self.samples.0.clear();
             }
@@ -174,7 +183,8 @@ impl Survey {
         let size = pipeline.size();
         let ops: Vec<&str> = pipeline.ops().iter().map(|op| op.name).collect();
         let line = format!("{} × {} pixels after {}", size.width, size.height, ops.join(", "));
-        Some((vec![line], self.samples.0.get(&key).cloned().unwrap_or_default()))
+        let rows = moves.then(|| format!("as they are, in epoch 1, in epoch {of}"));
+        Some(([line].into_iter().chain(rows).collect(), self.samples.0.get(&key).cloned().unwrap_or_default()))
     }
 
     /// The network's size, for the pictures that evaluation gives it.

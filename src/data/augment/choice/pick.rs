@@ -15,7 +15,7 @@ use crate::base::{Seed, Value};
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Op, Operation, Row, Settings, Sizes, Unfit};
 use crate::data::augment::pipeline::OPERATIONS;
-use crate::data::augment::settings::{P_HALF, P_ONE, Scale};
+use crate::data::augment::settings::{LAST_EPOCHS_OFF, P_HALF, P_ONE, Scale};
 use crate::data::decode::Picture;
 
 /// The row of OneOf.
@@ -39,6 +39,7 @@ pub const ONE_OF: Row = Row::of::<WrittenOneOf>(Technique {
             "The operations to choose from, each with its weight `p`.",
         ),
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 OneOf; ryota0051/nishika-sake notebooks 9-13 and 03-2",
     status: Status::Built,
@@ -57,10 +58,16 @@ pub const SOME_OF: Row = Row::of::<WrittenSomeOf>(Technique {
         ready-made list.",
     params: &[
         Param::new("transforms", OPERATIONS, Default::Required, "The operations to choose from."),
-        Param::new("n", Kind::Int { min: 1, max: 32 }, Default::Is(Literal::Int(1)), "How many are chosen.")
-            .unit("operations"),
+        Param::new(
+            "n",
+            Kind::OverEpochs(&Kind::Int { min: 1, max: 32 }),
+            Default::Is(Literal::Int(1)),
+            "How many are chosen.",
+        )
+        .unit("operations"),
         Param::new("replace", Kind::Bool, Default::Is(Literal::Bool(false)), "An operation may be chosen again."),
         P_ONE,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 SomeOf",
     status: Status::Built,

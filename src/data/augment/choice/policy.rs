@@ -16,7 +16,7 @@ use crate::data::augment::colour::jitter::{brightness, contrast, saturation};
 use crate::data::augment::colour::tone::{look_up, posterized};
 use crate::data::augment::geometry::warp::{Look, warp};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
-use crate::data::augment::settings::{Border, FILL, Fill, Interpolation, P_ONE, WARP_INTERPOLATION};
+use crate::data::augment::settings::{Border, FILL, Fill, Interpolation, LAST_EPOCHS_OFF, P_ONE, WARP_INTERPOLATION};
 use crate::data::decode::Picture;
 
 const BINS: Param = Param::new(
@@ -44,14 +44,25 @@ pub const RAND_AUGMENT: Row = Row::of::<RandAugment>(Technique {
         other text: where labels differ by these, write a list of your own. Corners are black unless `fill` says otherwise. \
         Cost: two cheap operations.",
     params: &[
-        Param::new("num_ops", Kind::Int { min: 0, max: 16 }, Default::Is(Literal::Int(2)), "How many are applied.")
-            .unit("operations"),
-        Param::new("magnitude", Kind::Int { min: 0, max: 999 }, Default::Is(Literal::Int(9)), "Strength.")
-            .unit("steps"),
+        Param::new(
+            "num_ops",
+            Kind::OverEpochs(&Kind::Int { min: 0, max: 16 }),
+            Default::Is(Literal::Int(2)),
+            "How many are applied.",
+        )
+        .unit("operations"),
+        Param::new(
+            "magnitude",
+            Kind::OverEpochs(&Kind::Int { min: 0, max: 999 }),
+            Default::Is(Literal::Int(9)),
+            "Strength.",
+        )
+        .unit("steps"),
         BINS,
         NEAREST,
         OUTSIDE,
         P_ONE,
+        LAST_EPOCHS_OFF,
     ],
     source: "torchvision 0.29 RandAugment; Cubuk et al. 2019, arXiv 1909.13719",
     status: Status::Built,
@@ -67,7 +78,7 @@ pub const TRIVIAL_AUGMENT_WIDE: Row = Row::of::<TrivialAugmentWide>(Technique {
         0.99, a shift of 32 pixels, 135 degrees, factors 1 ± 0.99, 2 bits.\n\n\
         It fails where RandAugment fails, and turning by up to 135 degrees besides is too much for whatever stands upright. \
         Cost: one cheap operation.",
-    params: &[BINS, NEAREST, OUTSIDE, P_ONE],
+    params: &[BINS, NEAREST, OUTSIDE, P_ONE, LAST_EPOCHS_OFF],
     source: "torchvision 0.29 TrivialAugmentWide; Müller and Hutter 2021, arXiv 2103.10158",
     status: Status::Built,
 });

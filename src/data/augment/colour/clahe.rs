@@ -13,7 +13,7 @@ use super::lab::{from_lab, to_lab};
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
-use crate::data::augment::settings::{Border, Numbers, P_HALF, number_or_range};
+use crate::data::augment::settings::{Border, LAST_EPOCHS_OFF, Numbers, P_HALF, number_or_range};
 use crate::data::decode::Picture;
 
 /// The row of CLAHE.
@@ -38,6 +38,7 @@ pub const CLAHE: Row = Row::of::<Clahe>(Technique {
             "Tiles as [columns, rows].",
         ),
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 CLAHE; OpenCV createCLAHE; Zuiderveld 1994",
     status: Status::Built,

@@ -13,7 +13,7 @@ use super::lab::lightness;
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
-use crate::data::augment::settings::P_HALF;
+use crate::data::augment::settings::{LAST_EPOCHS_OFF, P_HALF};
 use crate::data::decode::Picture;
 
 /// The row of ToGray.
@@ -36,6 +36,7 @@ pub const TO_GRAY: Row = Row::of::<ToGray>(Technique {
             "How bright a colour is.",
         ),
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 ToGray; knshnb/kaggle-happywhale-1st-place; anyai-28/nishika_jpo_2nd_solution",
     status: Status::Built,

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
-use crate::data::augment::settings::{Numbers, P_HALF, from_to, number_or_range};
+use crate::data::augment::settings::{LAST_EPOCHS_OFF, Numbers, P_HALF, from_to, number_or_range};
 use crate::data::decode::Picture;
 
 /// The row of HueSaturationValue.
@@ -41,6 +41,7 @@ pub const HUE_SATURATION_VALUE: Row = Row::of::<HueSaturationValue>(Technique {
         Param::new("val_shift_limit", number_or_range!(-255.0, 255.0), from_to!(-20.0, 20.0), "… to the value.")
             .unit("of 255"),
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 HueSaturationValue",
     status: Status::Built,

@@ -15,7 +15,7 @@ use super::tone::levels;
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
-use crate::data::augment::settings::{Numbers, P_HALF, Range, from_to, number_or_range};
+use crate::data::augment::settings::{LAST_EPOCHS_OFF, Numbers, P_HALF, Range, from_to, number_or_range};
 use crate::data::decode::Picture;
 
 const FACTOR: Kind = number_or_range!(0.0, 10.0);
@@ -37,14 +37,15 @@ pub const COLOR_JITTER: Row = Row::of::<Written>(Technique {
         Param::new(
             "hue",
             Kind::Either(&[
-                Kind::Float { min: 0.0, max: 0.5 },
-                Kind::List { of: &Kind::Float { min: -0.5, max: 0.5 }, min: 2, max: 2 },
+                Kind::OverEpochs(&Kind::Float { min: 0.0, max: 0.5 }),
+                Kind::List { of: &Kind::OverEpochs(&Kind::Float { min: -0.5, max: 0.5 }), min: 2, max: 2 },
             ]),
             Default::Is(Literal::List(&[Literal::Float(-0.5), Literal::Float(0.5)])),
             "Turn of the colour circle, 1 being all the way round.",
         )
         .unit("turns"),
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 ColorJitter, after torchvision's",
     status: Status::Built,

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
-use crate::data::augment::settings::{Numbers, P_HALF, Range, from_to, number_or_range};
+use crate::data::augment::settings::{LAST_EPOCHS_OFF, Numbers, P_HALF, Range, from_to, number_or_range};
 use crate::data::decode::Picture;
 
 /// Every byte through a table of the levels, rounded to the nearest.
@@ -73,6 +73,7 @@ pub const RANDOM_BRIGHTNESS_CONTRAST: Row = Row::of::<RandomBrightnessContrast>(
             "Keep every level within 0 to 255.",
         ),
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 RandomBrightnessContrast; knshnb/kaggle-happywhale-1st-place",
     status: Status::Built,
@@ -142,6 +143,7 @@ pub const RGB_SHIFT: Row = Row::of::<RgbShift>(Technique {
         Param::new("g_shift_limit", SHIFT, from_to!(-20.0, 20.0), "What is added to green.").unit("grey levels"),
         Param::new("b_shift_limit", SHIFT, from_to!(-20.0, 20.0), "What is added to blue.").unit("grey levels"),
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 RGBShift; anyai-28/nishika_jpo_2nd_solution",
     status: Status::Built,
@@ -216,12 +218,13 @@ pub const POSTERIZE: Row = Row::of::<Posterize>(Technique {
         )
         .unit("bits"),
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 Posterize; knshnb/kaggle-happywhale-1st-place",
     status: Status::Built,
 });
 
-const BITS: Kind = Kind::Int { min: 1, max: 7 };
+const BITS: Kind = Kind::OverEpochs(&Kind::Int { min: 1, max: 7 });
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]

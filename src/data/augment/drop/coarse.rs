@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
-use crate::data::augment::settings::{COLOUR, Fill, P_HALF, Range, from_to, range};
+use crate::data::augment::settings::{COLOUR, Fill, LAST_EPOCHS_OFF, P_HALF, Range, from_to, range};
 use crate::data::decode::Picture;
 
 /// The row of CoarseDropout.
@@ -48,6 +48,7 @@ pub const COARSE_DROPOUT: Row = Row::of::<CoarseDropout>(Technique {
             "Grey level, [red, green, blue], or noise.",
         ),
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 CoarseDropout; DeVries and Taylor 2017, arXiv 1708.04552; ryota0051/nishika-sake notebook \
         03-2",

@@ -13,7 +13,7 @@ use super::coarse::{Hole, Paint};
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
-use crate::data::augment::settings::{COLOUR, P_HALF, Range, from_to, range};
+use crate::data::augment::settings::{COLOUR, LAST_EPOCHS_OFF, P_HALF, Range, from_to, range};
 use crate::data::decode::Picture;
 
 /// The row of RandomErasing.
@@ -43,6 +43,7 @@ pub const RANDOM_ERASING: Row = Row::of::<RandomErasing>(Technique {
             "Grey level, [red, green, blue], or noise.",
         ),
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "torchvision 0.29 RandomErasing; Zhong et al. 2017, arXiv 1708.04896; \
         WesleyZhang1991's Landmark 2021 retrieval 2nd place",

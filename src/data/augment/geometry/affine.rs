@@ -13,15 +13,15 @@ use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
 use crate::data::augment::settings::{
-    BORDER_MODE, Border, FILL, Fill, Interpolation, Numbers, P_HALF, Range, WARP_INTERPOLATION, from_to,
-    number_or_range,
+    BORDER_MODE, Border, FILL, Fill, Interpolation, LAST_EPOCHS_OFF, Numbers, P_HALF, Range, WARP_INTERPOLATION,
+    from_to, number_or_range,
 };
 use crate::data::decode::Picture;
 
 /// A number, a range, or one of these for each axis; `$low` and `$high` bound the numbers.
 macro_rules! per_axis {
     ($low:expr, $high:expr) => {{
-        const NUMBER: Kind = Kind::Float { min: $low, max: $high };
+        const NUMBER: Kind = Kind::OverEpochs(&Kind::Float { min: $low, max: $high });
         const RANGE: Kind = Kind::List { of: &NUMBER, min: 2, max: 2 };
         const AXES: &[Param] = &[
             Param::new(
@@ -77,6 +77,7 @@ pub const AFFINE: Row = Row::of::<WrittenAffine>(Technique {
         BORDER_MODE,
         FILL,
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 Affine",
     status: Status::Built,
@@ -193,6 +194,7 @@ pub const SHIFT_SCALE_ROTATE: Row = Row::of::<WrittenShift>(Technique {
         BORDER_MODE,
         FILL,
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 ShiftScaleRotate; haqishen/Google-Landmark-Recognition-2020-3rd-Place-Solution; \
         ryota0051/nishika-sake notebook 03-2",
@@ -254,6 +256,7 @@ pub const SAFE_ROTATE: Row = Row::of::<SafeRotate>(Technique {
         BORDER_MODE,
         FILL,
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 SafeRotate; ryota0051/nishika-sake notebook 9-13",
     status: Status::Built,

@@ -15,8 +15,8 @@ use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Operation, Row, Settings, Sizes};
 use crate::data::augment::settings::{
-    AREA_FOR_DOWNSCALE, AreaForDownscale, BORDER_MODE, Border, FILL, Fill, INTERPOLATION, Interpolation, P_ONE, Range,
-    SIDE, SIZE_PARAM, Scale, Size, from_to, range,
+    AREA_FOR_DOWNSCALE, AreaForDownscale, BORDER_MODE, Border, FILL, Fill, INTERPOLATION, Interpolation,
+    LAST_EPOCHS_OFF, P_ONE, Range, SIDE, SIZE_PARAM, Scale, Size, from_to, range,
 };
 use crate::data::decode::Picture;
 
@@ -47,6 +47,7 @@ pub const RANDOM_RESIZED_CROP: Row = Row::of::<WrittenResized>(Technique {
         INTERPOLATION,
         AREA_FOR_DOWNSCALE,
         P_ONE,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 RandomResizedCrop; Szegedy et al. 2015, arXiv 1409.4842",
     status: Status::Built,
@@ -147,7 +148,7 @@ pub const RANDOM_CROP: Row = Row::of::<Anywhere>(Technique {
         The Landmark 2020 recognition 1st place trained with SmallestMaxSize 512 and RandomCrop 448 × 448.\n\n\
         It fails where the object fills the picture: a crop may miss what tells two labels apart. Then RandomResizedCrop \
         with `scale` near 1 is milder. Cost: a copy.",
-    params: &[HEIGHT, WIDTH, PAD_IF_NEEDED, POSITION_OF_PAD, BORDER_MODE, FILL, P_ONE],
+    params: &[HEIGHT, WIDTH, PAD_IF_NEEDED, POSITION_OF_PAD, BORDER_MODE, FILL, P_ONE, LAST_EPOCHS_OFF],
     source: "albumentations 2.0.8 RandomCrop; psinger/kaggle-landmark-recognition-2020-1st-place",
     status: Status::Built,
 });
@@ -160,7 +161,7 @@ pub const CENTER_CROP: Row = Row::of::<Center>(Technique {
     details: "Nothing is resized and nothing is drawn, so it may stand in `eval`: SmallestMaxSize 256 and CenterCrop \
         224 × 224 is how most ImageNet networks are evaluated. An odd rest goes below and to the right.\n\n\
         It fails where objects are not in the middle; a Resize of the whole picture loses nothing then. Cost: a copy.",
-    params: &[HEIGHT, WIDTH, PAD_IF_NEEDED, POSITION_OF_PAD, BORDER_MODE, FILL, P_ONE],
+    params: &[HEIGHT, WIDTH, PAD_IF_NEEDED, POSITION_OF_PAD, BORDER_MODE, FILL, P_ONE, LAST_EPOCHS_OFF],
     source: "albumentations 2.0.8 CenterCrop",
     status: Status::Built,
 });

@@ -14,8 +14,8 @@ use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Bounds, Built, Operation, Row, Settings, Sizes};
 use crate::data::augment::settings::{
-    BORDER_MODE, Border, FILL, Fill, Interpolation, Numbers, P_HALF, Range, Size, WARP_INTERPOLATION, from_to,
-    number_or_range,
+    BORDER_MODE, Border, FILL, Fill, Interpolation, LAST_EPOCHS_OFF, Numbers, P_HALF, Range, Size, WARP_INTERPOLATION,
+    from_to, number_or_range,
 };
 use crate::data::decode::Picture;
 
@@ -41,6 +41,7 @@ pub const PERSPECTIVE: Row = Row::of::<Perspective>(Technique {
         BORDER_MODE,
         FILL,
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 Perspective",
     status: Status::Built,
@@ -168,7 +169,12 @@ pub const GRID_DISTORTION: Row = Row::of::<GridDistortion>(Technique {
         It fails where proportions are what differs between labels, such as faces or letters' widths. A picture with fewer pixels \
         than steps stays as it is. Cost: one bilinear resampling.",
     params: &[
-        Param::new("num_steps", Kind::Int { min: 1, max: 256 }, Default::Is(Literal::Int(5)), "Cells along each axis."),
+        Param::new(
+            "num_steps",
+            Kind::OverEpochs(&Kind::Int { min: 1, max: 256 }),
+            Default::Is(Literal::Int(5)),
+            "Cells along each axis.",
+        ),
         Param::new(
             "distort_limit",
             number_or_range!(-1.0, 1.0),
@@ -181,6 +187,7 @@ pub const GRID_DISTORTION: Row = Row::of::<GridDistortion>(Technique {
         BORDER_MODE,
         FILL,
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 GridDistortion",
     status: Status::Built,

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
-use crate::data::augment::settings::P_HALF;
+use crate::data::augment::settings::{LAST_EPOCHS_OFF, P_HALF};
 use crate::data::decode::Picture;
 
 /// The row of HorizontalFlip.
@@ -22,7 +22,7 @@ pub const HORIZONTAL_FLIP: Row = Row::of::<HorizontalFlip>(Technique {
     about: "Mirror left and right.",
     details: "Text turns into mirror writing, so labels that are told apart by their characters are better without it. \
         Where mirrored objects are other classes (whale flukes), it must not be used.",
-    params: &[P_HALF],
+    params: &[P_HALF, LAST_EPOCHS_OFF],
     source: "albumentations 2.0.8 HorizontalFlip",
     status: Status::Built,
 });
@@ -35,7 +35,7 @@ pub const VERTICAL_FLIP: Row = Row::of::<VerticalFlip>(Technique {
     details: "For pictures without an up and down: microscopy, satellites, fabrics. It fails on almost everything else: \
         nobody photographs a bottle upside down, and the network spends its capacity on pictures that never come. \
         The trademark 2nd place tried it and it did not work. Cost: none worth naming.",
-    params: &[P_HALF],
+    params: &[P_HALF, LAST_EPOCHS_OFF],
     source: "albumentations 2.0.8 VerticalFlip; anyai-28/nishika_jpo_2nd_solution",
     status: Status::Built,
 });
@@ -115,6 +115,7 @@ pub const RANDOM_GRID_SHUFFLE: Row = Row::of::<RandomGridShuffle>(Technique {
             "Tiles as [rows, columns].",
         ),
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 RandomGridShuffle; knshnb/kaggle-happywhale-1st-place",
     status: Status::Built,

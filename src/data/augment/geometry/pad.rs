@@ -12,7 +12,9 @@ use serde::Deserialize;
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Bounds, Built, Operation, Row, Settings, Sizes};
-use crate::data::augment::settings::{BORDER_MODE, Border, COLOUR, FILL, Fill, P_ONE, SIDE, Scale, Size};
+use crate::data::augment::settings::{
+    BORDER_MODE, Border, COLOUR, FILL, Fill, LAST_EPOCHS_OFF, P_ONE, SIDE, Scale, Size,
+};
 use crate::data::decode::Picture;
 
 /// `position`.
@@ -52,6 +54,7 @@ pub const PAD_IF_NEEDED: Row = Row::of::<PadIfNeeded>(Technique {
         BORDER_MODE,
         FILL,
         P_ONE,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 PadIfNeeded; anyai-28/nishika_jpo_2nd_solution",
     status: Status::Built,
@@ -225,6 +228,7 @@ pub const BORDER_CROP: Row = Row::of::<BorderCrop>(Technique {
         )
         .unit("grey levels"),
         P_ONE,
+        LAST_EPOCHS_OFF,
     ],
     source: "anyai-28/nishika_jpo_2nd_solution, 2nd place of the Nishika trademark image search",
     status: Status::Built,

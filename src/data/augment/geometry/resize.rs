@@ -14,7 +14,8 @@ use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Param, Status, Technique};
 use crate::data::augment::operation::{Bounds, Built, Operation, Row, Settings, Sizes};
 use crate::data::augment::settings::{
-    AREA_FOR_DOWNSCALE, AreaForDownscale, INTERPOLATION, Interpolation, P_ONE, SIDE, SIZE_PARAM, Scale, Size,
+    AREA_FOR_DOWNSCALE, AreaForDownscale, INTERPOLATION, Interpolation, LAST_EPOCHS_OFF, P_ONE, SIDE, SIZE_PARAM,
+    Scale, Size,
 };
 use crate::data::decode::Picture;
 
@@ -25,7 +26,7 @@ pub const RESIZE: Row = Row::of::<WrittenResize>(Technique {
     about: "Resize to a fixed height and width.",
     details: "The aspect ratio is not kept. albumentations writes `height` and `width`; here they are `size`, as in \
         RandomResizedCrop.",
-    params: &[SIZE_PARAM, INTERPOLATION, AREA_FOR_DOWNSCALE, P_ONE],
+    params: &[SIZE_PARAM, INTERPOLATION, AREA_FOR_DOWNSCALE, P_ONE, LAST_EPOCHS_OFF],
     source: "albumentations 2.0.8 Resize",
     status: Status::Built,
 });
@@ -86,8 +87,9 @@ fn to(picture: Cow<'_, Picture>, size: Size, interpolation: Interpolation, area:
     Cow::Owned(resize(&picture, Rect::whole(&picture), size, interpolation, area))
 }
 
-const MAX_SIZE: Kind = Kind::Either(&[SIDE, Kind::List { of: &SIDE, min: 1, max: 16 }]);
-const MAX_SIZE_HW: Kind = Kind::List { of: &SIDE, min: 2, max: 2 };
+const MAX_SIDE: Kind = Kind::OverEpochs(&SIDE);
+const MAX_SIZE: Kind = Kind::Either(&[MAX_SIDE, Kind::List { of: &MAX_SIDE, min: 1, max: 16 }]);
+const MAX_SIZE_HW: Kind = Kind::List { of: &MAX_SIDE, min: 2, max: 2 };
 
 /// The row of LongestMaxSize.
 pub const LONGEST_MAX_SIZE: Row = Row::of::<Longest>(Technique {
@@ -116,6 +118,7 @@ pub const LONGEST_MAX_SIZE: Row = Row::of::<Longest>(Technique {
         INTERPOLATION,
         AREA_FOR_DOWNSCALE,
         P_ONE,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 LongestMaxSize; anyai-28/nishika_jpo_2nd_solution",
     status: Status::Built,
@@ -147,6 +150,7 @@ pub const SMALLEST_MAX_SIZE: Row = Row::of::<Smallest>(Technique {
         INTERPOLATION,
         AREA_FOR_DOWNSCALE,
         P_ONE,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 SmallestMaxSize; psinger/kaggle-landmark-recognition-2020-1st-place",
     status: Status::Built,

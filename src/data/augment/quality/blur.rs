@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
-use crate::data::augment::settings::{Border, Numbers, P_HALF, Range, from_to, number_or_range};
+use crate::data::augment::settings::{Border, LAST_EPOCHS_OFF, Numbers, P_HALF, Range, from_to, number_or_range};
 use crate::data::decode::Picture;
 
 /// The row of GaussianBlur.
@@ -39,12 +39,13 @@ pub const GAUSSIAN_BLUR: Row = Row::of::<GaussianBlur>(Technique {
         Param::new("sigma_limit", number_or_range!(0.0, 50.0), from_to!(0.5, 3.0), "Standard deviation.")
             .unit("pixels"),
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 GaussianBlur; knshnb/kaggle-happywhale-1st-place; anyai-28/nishika_jpo_2nd_solution",
     status: Status::Built,
 });
 
-const WINDOW: Kind = Kind::Int { min: 0, max: 255 };
+const WINDOW: Kind = Kind::OverEpochs(&Kind::Int { min: 0, max: 255 });
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

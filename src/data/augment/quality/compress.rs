@@ -14,7 +14,7 @@ use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::geometry::resample::{Rect, resize, resize_by};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
-use crate::data::augment::settings::{Interpolation, P_HALF, Range, Size, from_to, range};
+use crate::data::augment::settings::{Interpolation, LAST_EPOCHS_OFF, P_HALF, Range, Size, from_to, range};
 use crate::data::decode::{Limits, Picture, decode_bytes};
 use crate::data::synth::jpeg;
 
@@ -34,6 +34,7 @@ pub const IMAGE_COMPRESSION: Row = Row::of::<ImageCompression>(Technique {
         Param::new("compression_type", Kind::Choice(&["jpeg"]), Default::Is(Literal::Text("jpeg")), "The format."),
         Param::new("quality_range", range!(int 1, 100), from_to!(int 99, 100), "Quality on libjpeg's scale."),
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 ImageCompression; haqishen/Google-Landmark-Recognition-2020-3rd-Place-Solution",
     status: Status::Built,
@@ -119,6 +120,7 @@ pub const DOWNSCALE: Row = Row::of::<Downscale>(Technique {
             "How pixels are made.",
         ),
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 Downscale",
     status: Status::Built,

@@ -13,7 +13,7 @@ use super::blur::{mirrored, with_margin};
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
-use crate::data::augment::settings::{Numbers, P_HALF, Range, from_to, range};
+use crate::data::augment::settings::{LAST_EPOCHS_OFF, Numbers, P_HALF, Range, from_to, range};
 use crate::data::decode::Picture;
 
 /// The row of MotionBlur.
@@ -46,12 +46,13 @@ pub const MOTION_BLUR: Row = Row::of::<MotionBlur>(Technique {
             "Behind the pixel or ahead of it.",
         ),
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 MotionBlur",
     status: Status::Built,
 });
 
-const WINDOW: Kind = Kind::Int { min: 3, max: 255 };
+const WINDOW: Kind = Kind::OverEpochs(&Kind::Int { min: 3, max: 255 });
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
-use crate::data::augment::settings::{P_HALF, Range, from_to, range};
+use crate::data::augment::settings::{LAST_EPOCHS_OFF, P_HALF, Range, from_to, range};
 use crate::data::decode::Picture;
 
 /// The row of GaussNoise.
@@ -33,11 +33,12 @@ pub const GAUSS_NOISE: Row = Row::of::<GaussNoise>(Technique {
         Param::new("per_channel", Kind::Bool, Default::Is(Literal::Bool(true)), "Noise of its own for each channel."),
         Param::new(
             "noise_scale_factor",
-            Kind::Float { min: 0.01, max: 1.0 },
+            Kind::OverEpochs(&Kind::Float { min: 0.01, max: 1.0 }),
             Default::Is(Literal::Float(1.0)),
             "Size of the noise before it is enlarged to the picture's.",
         ),
         P_HALF,
+        LAST_EPOCHS_OFF,
     ],
     source: "albumentations 2.0.8 GaussNoise; knshnb/kaggle-happywhale-1st-place",
     status: Status::Built,

@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::ROWS;
-use super::settings::{Scale, Size};
 use crate::base::seed::Draws;
 use crate::base::{Seed, Value};
 use crate::book::technique::{Default, Technique};
+use crate::data::augment::ROWS;
+use crate::data::augment::settings::{Scale, Size};
 use crate::data::decode::Picture;
 
 /// An `[augment]` list cannot become a pipeline.

@@ -1,0 +1,216 @@
+//! A list of operations that always gives pictures of one size.
+//!
+//! Takes the settings of `[augment]` and an epoch; knows its output size before anything runs. Applied to a
+//! picture with a [`Seed`], gives normalised numbers in PyTorch's order [3, height, width], or the
+//! picture before normalisation for people to look at. The same seed gives the same bits.
+//!
+//! ```text
+//!   operation.rs   the trait Operation; one entry of a list → one checked operation; which sizes can come out
+//!   epochs.rs      numbers that go over the epochs, operations that are off at the end
+//! ```
+
+pub mod epochs;
+pub mod operation;
+
+use std::borrow::Cow;
+
+pub use epochs::At;
+use operation::{AugmentError, Op, Sizes};
+
+use crate::base::{Seed, Value};
+use crate::book::technique::{Body, Default, Kind, Literal, Param, Section, Status};
+use crate::data::augment::geometry::resize::{Middle, Resize};
+use crate::data::augment::settings::{Interpolation, Scale, Size};
+use crate::data::decode::Picture;
+
+/// `[augment]`.
+pub const SECTIONS: &[&Section] = &[&Section {
+    name: "augment",
+    about: "How pictures are changed before the network sees them.",
+    body: Body::Params(&[
+        Param::new(
+            "train",
+            OPERATIONS,
+            Default::Is(Literal::List(&[Literal::Table(&[
+                ("op", Literal::Text("Resize")),
+                ("size", Literal::List(&[Literal::Int(128), Literal::Int(128)])),
+            ])])),
+            "Operations in training, in order; at least one must fix the size.",
+        ),
+        Param::new(
+            "eval",
+            OPERATIONS,
+            Default::Absent,
+            "Operations before an embedding is made; when not written, Resize to the size of training, or, where [backbone] names \
+             weights, the crop and interpolation that they were made for, at that size.",
+        ),
+    ]),
+    status: Status::Built,
+}];
+
+/// A list of operations: `[augment] train`, and the lists inside OneOf and SomeOf.
+pub const OPERATIONS: Kind = Kind::List { of: &Kind::OneOf { tag: "op", slot: "augment" }, min: 1, max: 32 };
+
+/// Mean and standard deviation of each channel (red, green, blue) on the scale 0 to 1, which belong
+/// to a backbone's weights: a pixel becomes `(value / 255 - mean) / std`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normalization {
+    /// Mean.
+    pub mean: [f32; 3],
+    /// Standard deviation, above 0.
+    pub std: [f32; 3],
+}
+
+impl Normalization {
+    /// ImageNet's, which most of timm's weights expect.
+    pub const IMAGENET: Normalization = Normalization { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+
+    /// A picture as numbers, channel after channel: `out` is [3, height, width].
+    pub fn write(&self, picture: &Picture, out: &mut [f32]) {
+        let pixels = picture.rgb.len() / 3;
+        assert_eq!(out.len(), 3 * pixels, "one number for each channel of each pixel");
+        for (channel, plane) in out.chunks_exact_mut(pixels.max(1)).enumerate() {
+            let table: [f32; 256] =
+                std::array::from_fn(|v| (v as f32 / 255.0 - self.mean[channel]) / self.std[channel]);
+            for (number, pixel) in plane.iter_mut().zip(picture.rgb.chunks_exact(3)) {
+                *number = table[usize::from(pixel[channel])];
+            }
+        }
+    }
+}
+
+/// A list of operations with a known output size.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pipeline {
+    ops: Vec<Op>,
+    size: Size,
+}
+
+impl Pipeline {
+    /// The pipeline of training in one epoch: `train` in the settings of `[augment]`.
+    ///
+    /// # Errors
+    /// When an operation is not right, or none fixes the size.
+    pub fn train(augment: &Value, at: At) -> Result<Pipeline, AugmentError> {
+        match augment.get("train") {
+            Some(list) => Pipeline::new("augment.train", &epochs::settled(list, at)),
+            None => Err(AugmentError::NoSize { list: "augment.train".to_owned(), add: Sizes::ANY.mend() }),
+        }
+    }
+
+    /// The pipeline of evaluation: `eval` in the settings of `[augment]`, or, when that is not written, a resize
+    /// to the size of training.
+    ///
+    /// # Errors
+    /// When an operation is not right, none fixes the size, one is random or goes over the epochs.
+    pub fn eval(augment: &Value) -> Result<Pipeline, AugmentError> {
+        match augment.get("eval") {
+            Some(list) => match epochs::first_moving("augment.eval", list) {
+                Some(error) => Err(error),
+                None => Pipeline::new("augment.eval", list)?.without_chance("augment.eval"),
+            },
+            None => Pipeline::train(augment, At::FIRST).map(|train| Pipeline::to_size(train.size)),
+        }
+    }
+
+    /// A pipeline from a list of operations in which nothing goes over the epochs; `name` is how errors call the list.
+    ///
+    /// # Errors
+    /// When an operation is not right, or none fixes the size.
+    pub fn new(name: &str, list: &Value) -> Result<Pipeline, AugmentError> {
+        let ops = Op::read_all(name, list)?;
+        let mut sizes = Sizes::ANY;
+        for (place, op) in ops.iter().enumerate() {
+            sizes = op.sizes(sizes).map_err(|reason| AugmentError::Parameter {
+                list: name.to_owned(),
+                place,
+                name: op.name.to_owned(),
+                reason,
+            })?;
+        }
+        let size = sizes.fixed().ok_or_else(|| AugmentError::NoSize { list: name.to_owned(), add: sizes.mend() })?;
+        Ok(Pipeline { ops, size })
+    }
+
+    /// The plain pipeline: resize, nothing drawn.
+    pub fn to_size(size: Size) -> Pipeline {
+        Pipeline { ops: vec![Op::always("Resize", Resize::plain(size))], size }
+    }
+
+    /// The evaluation of published weights, as timm does it: the shorter side becomes `size / crop`, and the middle is
+    /// kept. `crop` is above 0 and at most 1.
+    pub fn of_weights(size: Size, interpolation: Interpolation, crop: f64) -> Pipeline {
+        let middle = Middle { size, part: crop, interpolation };
+        Pipeline { ops: vec![Op::always("CenterCrop", middle)], size }
+    }
+
+    /// The same pipeline for pictures of another size: what comes out has it, and earlier operations that have a size are
+    /// scaled alike, so that a crop keeps its share.
+    ///
+    /// # Errors
+    /// When another size would come out: an operation keeps its size (a divisor to pad to) or one that the scaling makes
+    /// too small for a crop.
+    pub fn at(mut self, size: Size) -> Result<Pipeline, AugmentError> {
+        let scale = Scale { from: self.size, to: size };
+        self.ops.iter_mut().for_each(|op| *op = op.scaled(scale));
+        self.size = size;
+        let after = self.ops.iter().try_fold(Sizes::ANY, |sizes, op| op.sizes(sizes));
+        match after.map(Sizes::fixed) {
+            Ok(Some(out)) if out == size => Ok(self),
+            _ => Err(AugmentError::NoSize {
+                list: format!("the pipeline at {} × {}", size.height, size.width),
+                add: format!("{{ op = \"Resize\", size = [{}, {}] }}", self.size.height, self.size.width),
+            }),
+        }
+    }
+
+    /// Rows and columns of what comes out.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// How many numbers one picture becomes: 3 × height × width.
+    pub fn numbers(&self) -> usize {
+        3 * self.size.height * self.size.width
+    }
+
+    /// The operations in order.
+    pub fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+
+    /// Whether two seeds can give two results.
+    pub fn is_random(&self) -> bool {
+        self.ops.iter().any(Op::is_random)
+    }
+
+    /// The picture as the network sees it: `out` is [3, height, width], normalised, of [`Pipeline::numbers`] numbers.
+    pub fn apply(&self, picture: &Picture, seed: Seed, normalization: &Normalization, out: &mut [f32]) {
+        normalization.write(&self.run(picture, seed), out);
+    }
+
+    /// The picture before normalisation, for people to look at.
+    pub fn picture(&self, picture: &Picture, seed: Seed) -> Picture {
+        self.run(picture, seed).into_owned()
+    }
+
+    fn run<'a>(&self, picture: &'a Picture, seed: Seed) -> Cow<'a, Picture> {
+        let ops = self.ops.iter().enumerate();
+        ops.fold(Cow::Borrowed(picture), |current, (place, op)| op.run(current, place, seed))
+    }
+
+    fn without_chance(self, name: &str) -> Result<Pipeline, AugmentError> {
+        match self.ops.iter().enumerate().find(|(_, op)| op.is_random()) {
+            None => Ok(self),
+            Some((place, op)) => Err(AugmentError::Parameter {
+                list: name.to_owned(),
+                place,
+                name: op.name.to_owned(),
+                reason: "it draws random numbers; an embedding must be the same every time".to_owned(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
