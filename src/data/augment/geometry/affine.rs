@@ -291,13 +291,20 @@ fn safe(angle: f64, width: u32, height: u32) -> Inverse {
     [cos * x, -sin * y, centre[0] - cos * dx + sin * dy, sin * x, cos * y, centre[1] - sin * dx - cos * dy]
 }
 
+impl SafeRotate {
+    /// The angle of one picture, in degrees.
+    fn draw(&self, draws: &mut Draws) -> f64 {
+        self.limit.symmetric().draw(draws)
+    }
+}
+
 impl Operation for SafeRotate {
     fn is_random(&self) -> bool {
         !self.limit.symmetric().is_fixed()
     }
 
     fn run<'a>(&self, picture: Cow<'a, Picture>, draws: &mut Draws) -> Cow<'a, Picture> {
-        let m = safe(self.limit.symmetric().draw(draws), picture.width, picture.height);
+        let m = safe(self.draw(draws), picture.width, picture.height);
         let look = Look { interpolation: self.interpolation, border: self.border_mode, fill: self.fill.rgb() };
         Cow::Owned(warp(&picture, &m, look))
     }
@@ -319,6 +326,13 @@ mod tests {
             let (shift, _, scale, rotate) = affine.draw(300, 400, draws);
             vec![shift[0], shift[1], scale[0], scale[1], rotate]
         });
+    }
+
+    #[test]
+    fn safe_angles_are_drawn_as_albumentations_draws_them() {
+        let json = r#"{"limit": [-40, 80], "interpolation": "linear", "border_mode": "constant", "fill": 0}"#;
+        let op: SafeRotate = serde_json::from_str::<Value>(json).unwrap().decode().unwrap();
+        distribution("SafeRotate", &["angle"], |draws| vec![op.draw(draws)]);
     }
 
     #[test]
