@@ -9,6 +9,7 @@
     reason = "a test may stop at what it did not expect, and asks its surroundings"
 )]
 
+mod augment;
 mod backbones;
 mod book;
 mod dag;

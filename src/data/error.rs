@@ -227,6 +227,36 @@ pub enum DataError {
         /// Where it stands there.
         theirs: Place,
     },
+    /// A number was expected.
+    #[error("{place}: {column} is {value}, which is no number", value = quoted(.value))]
+    NoNumber {
+        /// The row.
+        place: Place,
+        /// The column.
+        column: String,
+        /// The value.
+        value: String,
+    },
+    /// A box without a pixel of its photo.
+    #[error("{place}: the box of {id} holds no pixel of its photo; x_min < x_max and y_min < y_max, in pixels of the photo, or leave all four empty", id = quoted(.id))]
+    EmptyBox {
+        /// The row.
+        place: Place,
+        /// The photo's id.
+        id: String,
+    },
+    /// An id that does not say which photo is meant.
+    #[error("{place}: the id {id} is that of two photos, {first} and {second}, and a box can be of one only", id = quoted(.id))]
+    TwoPhotos {
+        /// The row.
+        place: Place,
+        /// The id.
+        id: String,
+        /// The path of one.
+        first: String,
+        /// The path of the other.
+        second: String,
+    },
     /// A path that is refused.
     #[error("{place}: the path {path} {why}", path = quoted(.path))]
     Path {

@@ -5,14 +5,14 @@
 //! not there, a part to freeze that the network lacks. It asks before anything runs, so that nobody learns it after an hour.
 
 use super::graph::decode;
-use super::{Project, Recipe, SessionError, weights};
+use super::{Project, Recipe, SessionError, boxes, weights};
 use crate::base::Value;
 use crate::book::OriginKind;
 use crate::data::augment::pipeline::epochs;
 use crate::data::augment::settings::Size;
 use crate::data::augment::{At, Pipeline};
 use crate::learn::backbone::{self, Settings, Source};
-use crate::learn::loss;
+use crate::learn::loss::{self, Wants};
 use crate::learn::train::{self, Frozen, Part};
 use crate::retrieve::post::{self, Step};
 
@@ -24,6 +24,12 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
     let augment = recipe.settings().get("augment").cloned().unwrap_or_else(Value::table);
     Pipeline::train(&augment, At::FIRST).map_err(|error| at(recipe, &error.place(), &error.to_string()))?;
     Pipeline::eval(&augment).map_err(|error| at(recipe, &error.place(), &error.to_string()))?;
+    for table in boxes::tables(&augment) {
+        let file = project.root.join(&table.file);
+        if !file.is_file() {
+            return Err(at(recipe, "augment", &format!("there is no table of boxes {}", file.display())));
+        }
+    }
     let settings: Settings = decode(recipe, "backbone")?;
     let source = backbone::source(&settings.weights).map_err(|e| at(recipe, "backbone.weights", &e.to_string()))?;
     if let Source::File(file) = source {
@@ -42,6 +48,7 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
         train.sampler.check_batch(train.batch).map_err(|error| at(recipe, "train.sampler", &error.to_string()))?;
         if let Some(table) = recipe.settings().get("loss") {
             loss::check(table, train.batch).map_err(|error| at(recipe, "loss", &error.to_string()))?;
+            mixing(recipe, &augment, table)?;
         }
         if train.freeze.is_some() || train.unfreeze_at.is_some() {
             let (network, params) = backbone::outline(&settings)?;
@@ -64,6 +71,23 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
         }
     }
     Ok(())
+}
+
+/// A loss over pairs has nothing to say about a picture of two labels.
+fn mixing(recipe: &Recipe, augment: &Value, table: &Value) -> Result<(), SessionError> {
+    let mixes =
+        Pipeline::train(augment, At::FIRST).ok().and_then(|pipeline| Some((pipeline.mixes()?, pipeline.ops().len())));
+    // How many classes there are does not matter for what the loss is.
+    let (Some((name, length)), Ok(loss)) = (mixes, loss::build(table, 8, &[4; 8])) else { return Ok(()) };
+    if loss.sampler() != Wants::Pairs {
+        return Ok(());
+    }
+    let text = format!(
+        "{name} gives each picture two labels, and {} asks of two pictures whether they show the same: half a pair is none; take a loss \
+         with a head, such as ArcFaceLoss, or leave {name} out",
+        loss.name()
+    );
+    Err(at(recipe, &format!("augment.train[{}]", length - 1), &text))
 }
 
 /// Numbers that go over the epochs must be sound in each of them, and leave the size alone.

@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use super::stages::{self, Task};
-use super::{Photos, Project, Recipe, Rung, SessionError, fitting};
+use super::{Photos, Project, Recipe, Rung, SessionError, fitting, weights};
 use crate::base::Key;
 use crate::dag::{Node, Recorded, Stage};
+use crate::data::augment::At;
 use crate::data::folds::Fold;
 use crate::learn::train::Part;
 
@@ -55,6 +56,8 @@ impl Graph {
         });
         let of_part: Vec<f64> = of_part.collect();
         let unfetched = project.unfetched(recipe);
+        let training = weights::training(recipe, None, At::FIRST)?;
+        let seeing = weights::evaluation(recipe)?;
         let mut rankings = Vec::new();
         for i in 0..rung.folds(graph.folds.len()) {
             let fold_here = &graph.folds[i];
@@ -62,17 +65,19 @@ impl Graph {
             let (queries, gallery) = (fold_here.query.len() as f64, fold_here.gallery.len() as f64);
             let first = graph.nodes.len();
             let mut fit = None;
+            let boxes = photos.boxes_key(project, &training, &fold_here.train)?;
+            let seen = photos.boxes_key(project, &seeing, &[&fold_here.query[..], &fold_here.gallery].concat())?;
             for (number, giga) in of_part.iter().enumerate() {
                 let part = &graph.parts[number];
                 if part.first >= until {
                     break;
                 }
                 let (stop, length) = (until.min(part.end), part.end - part.first);
-                let stage = stages::fit::stage(project, recipe, i, divided.train[i], part, (stop, epochs), fit)?;
+                let stage = stages::fit::stage(project, recipe, i, divided.train[i], part, (stop, epochs), fit, boxes)?;
                 let task = Task::Fit { fold: i, part: number, until: stop };
                 fit = Some(graph.add(task, stage, images * length as f64 * giga));
             }
-            let stage = stages::embed::stage(project, recipe, i, fit, fold)?;
+            let stage = stages::embed::stage(project, recipe, i, fit, fold, seen)?;
             let embed = graph.add(Task::Embed { fold: i }, stage, embedded * giga);
             if let (Some(name), true) = (&unfetched, project.around.hub.offline) {
                 graph.nodes[first].blocked =

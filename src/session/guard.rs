@@ -7,6 +7,7 @@
 
 use crate::base::Value;
 use crate::book::{Book, Diagnostic};
+use crate::data::augment::{At, Pipeline};
 use crate::learn::backbone::{Neck, Settings};
 use crate::learn::loss::{self, Wants};
 use crate::learn::train::TrainSettings;
@@ -30,6 +31,7 @@ pub fn findings(book: &Book) -> Vec<Diagnostic> {
     let name = loss.as_ref().map_or("the loss", |loss| loss.name());
     let mut found = in_pairs(name, wants, &train);
     found.extend(in_learning(&backbone, &train));
+    found.extend(in_seeing(&table("augment"), &train));
     found.into_iter().map(|finding| warning(book, &finding)).collect()
 }
 
@@ -55,6 +57,19 @@ fn in_pairs(name: &str, wants: Wants, train: &TrainSettings) -> Vec<Finding> {
         });
     }
     found
+}
+
+fn in_seeing(augment: &Value, train: &TrainSettings) -> Vec<Finding> {
+    let reads = |pipeline: Result<Pipeline, _>| pipeline.is_ok_and(|pipeline: Pipeline| !pipeline.tables().is_empty());
+    if train.epochs == 0 || !reads(Pipeline::train(augment, At::FIRST)) || reads(Pipeline::eval(augment)) {
+        return Vec::new();
+    }
+    vec![Finding {
+        name: "boxes-in-training-alone",
+        keys: ["augment.eval", "augment.train"],
+        what: "the network learns photos that are cut to their boxes, and is asked about whole ones".to_owned(),
+        help: "write eval in [augment] with RandomCropNearBBox and a Resize, too",
+    }]
 }
 
 fn in_learning(backbone: &Settings, train: &TrainSettings) -> Vec<Finding> {

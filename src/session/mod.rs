@@ -10,6 +10,7 @@
 //!
 //! - [`project`]: the folder of a competition, opened; [`schema`]: all that its files may say.
 //! - [`recipe`]: one recipe, read and checked; [`photos`]: the manifest with its key.
+//! - [`boxes`]: tables of boxes that augmentations read.
 //! - [`fitting`]: what only the tables of a recipe together show to be wrong.
 //! - [`guard`]: what runs and still is a mistake; [`symptoms`]: what only training itself shows;
 //! - [`graph`]: recipe × photos → the stages of [`stages`], one file each: what its key is made of,
@@ -24,6 +25,7 @@
 //! A viewer holds a snapshot and sends a [`command`]; whatever it asks for becomes a file that a
 //! worker reads, so that a viewer can die at any moment without harm.
 
+pub mod boxes;
 pub mod brew;
 pub mod command;
 pub mod fitting;

@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::boxes::Known;
 use super::project::TOJI;
 use super::{Project, SessionError};
 use crate::base::{Cancel, Key, KeyWriter, Progress, files};
@@ -27,6 +28,8 @@ pub struct Photos {
     /// What the files of the manifest's photos were when they were looked at, then those that were left out.
     stamps: Vec<Option<Stamp>>,
     pictures: OnceLock<Arc<Pictures>>,
+    /// Tables of boxes that were read.
+    pub(super) tables: Known,
 }
 
 /// The file of pictures' hashes, in `.toji`.
@@ -84,7 +87,7 @@ impl Photos {
             }
         }
         let (key, columns) = (manifest.key(), columns.finish());
-        Ok(Photos { key, columns, manifest, notes, stamps, pictures: OnceLock::new() })
+        Ok(Photos { key, columns, manifest, notes, stamps, pictures: OnceLock::new(), tables: Known::default() })
     }
 
     /// The pictures by their place in the manifest; decoded when asked for.

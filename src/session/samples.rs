@@ -1,12 +1,12 @@
 //! A few training photos as they are, and as training would see them.
 //!
 //! Takes a recipe and the photos of its first fold; decodes some of them, spread evenly, and augments each as
-//! often as asked. For people to look at: the draws are the recipe's own, though not those of any epoch.
+//! often as asked, and mixes the photos of one draw where the recipe mixes batches. For people to look at: the draws are the recipe's own, though not those of any epoch.
 
 use super::{Photos, Project, Recipe, SessionError};
 use crate::base::Cancel;
-use crate::data::augment::Pipeline;
 use crate::data::augment::settings::Size;
+use crate::data::augment::{Pipeline, Source};
 use crate::data::decode::{Picture, decode};
 use crate::data::folds::Fold;
 
@@ -25,7 +25,7 @@ pub struct Sample {
 /// passed over.
 ///
 /// # Errors
-/// On a stop.
+/// On a stop, and for mistakes in a table of boxes.
 pub fn samples(
     project: &Project,
     recipe: &Recipe,
@@ -35,6 +35,7 @@ pub fn samples(
     (count, draws): (usize, usize),
     cancel: &Cancel,
 ) -> Result<Vec<Sample>, SessionError> {
+    let pipeline = &photos.with_boxes(project, pipeline.clone())?;
     let count = count.min(fold.train.len());
     let mut found = Vec::with_capacity(count);
     for slot in 0..count {
@@ -44,9 +45,19 @@ pub fn samples(
         let file = photos.manifest.file(&project.root, photo);
         let Ok(whole) = decode(&file, &project.competition.data.limits) else { continue };
         let seed = recipe.seed().named("samples").at(slot as u64);
-        let after = (0..draws).map(|draw| pipeline.picture(&whole, seed.at(draw as u64))).collect();
+        let source = Source { picture: &whole, photo: Some(photo) };
+        let after = (0..draws).map(|draw| pipeline.picture(source, seed.at(draw as u64))).collect();
         let size = pipeline.size();
         found.push(Sample { photo, before: shrunk(whole, size.height.max(size.width) as u32), after });
+    }
+    // The photos of one draw are a batch.
+    for draw in 0..draws {
+        let seed = recipe.seed().named("samples").named("mix").at(draw as u64);
+        if let Some(mixed) = pipeline.mix(found.len(), seed) {
+            let batch: Vec<Picture> = found.iter().map(|sample| sample.after[draw].clone()).collect();
+            let all = found.iter_mut().zip(mixed.pictures(&batch));
+            all.for_each(|(sample, picture)| sample.after[draw] = picture);
+        }
     }
     Ok(found)
 }

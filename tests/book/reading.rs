@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use toji::base::Value;
 use toji::base::files::FileError;
 use toji::book::read::{facts_from, read_with};
-use toji::book::{Block, Book, Diagnostic, Look, OriginKind, explain, print, read, report};
+use toji::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use toji::book::{Block, Book, Diagnostic, Look, OriginKind, Schema, explain, print, read, report};
 
 use super::schema::schema;
 
@@ -333,4 +334,73 @@ fn lists_in_lists_are_filled_in_and_keep_their_places() {
     // Printed and read again it is the same recipe.
     let printed = print(&book.settings);
     assert_eq!(right(&[("r.md", &format!("```toml\n{printed}```\n"))]).settings, book.settings);
+}
+
+const DEGREES: Kind = Kind::OverEpochs(&Kind::Float { min: -90.0, max: 90.0 });
+const AXES: &[Param] = &[Param::new("x", DEGREES, Default::Absent, "Along the width")];
+
+/// Numbers that may go over the epochs, alone, in a range, in a table of their own.
+static TURN: Technique = Technique {
+    name: "Turn",
+    slot: "augment",
+    about: "",
+    details: "",
+    params: &[
+        Param::new(
+            "angle",
+            Kind::Either(&[DEGREES, Kind::List { of: &DEGREES, min: 2, max: 2 }, Kind::Table(AXES)]),
+            Default::Required,
+            "Angle",
+        )
+        .unit("degrees"),
+        Param::new("times", Kind::OverEpochs(&Kind::Int { min: 1, max: 9 }), Default::Is(Literal::Int(1)), "How often"),
+    ],
+    source: "",
+    status: Status::Built,
+};
+
+/// What a list of one operation is read as, and what is said about it, with line and column.
+fn turned(entry: &str) -> (String, Vec<String>) {
+    let mut schema = schema();
+    schema.techniques.push(&TURN);
+    let text =
+        format!("```toml\n[loss]\nname = \"ArcFaceLoss\"\n[train]\nepochs = 1\n[augment]\ntrain = [{entry}]\n```\n");
+    let (book, found) = read_with(Path::new("r.md"), &schema, &|_| Ok(text.clone()));
+    let told = found.iter().map(|d| {
+        let help = d.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
+        format!("{}:{} {}{help}", d.line, d.column, d.message)
+    });
+    (book.settings.get("augment.train").map(ToString::to_string).unwrap_or_default(), told.collect())
+}
+
+#[test]
+fn a_number_may_go_over_the_epochs() {
+    for (entry, read) in [
+        ("angle = 5", "angle = 5.0, op = \"Turn\", times = 1"),
+        (
+            "angle = { from = 5, to = -5, epochs = 2 }",
+            "angle = { epochs = 2.0, from = 5.0, to = -5.0 }, op = \"Turn\", times = 1",
+        ),
+        (
+            "angle = [{ from = -9, decay = 0.5 }, 4]",
+            "angle = [{ decay = 0.5, from = -9.0 }, 4.0], op = \"Turn\", times = 1",
+        ),
+        (
+            "angle = { x = { from = 1, decay = 1 } }, times = { from = 1, to = 3, epochs = 0.5 }",
+            "angle = { x = { decay = 1.0, from = 1.0 } }, op = \"Turn\", times = { epochs = 0.5, from = 1, to = 3 }",
+        ),
+    ] {
+        assert_eq!(turned(&format!("{{ op = \"Turn\", {entry} }}")), (format!("[{{ {read} }}]"), Vec::new()));
+    }
+    let told = |entry: &str| turned(&format!("{{ op = \"Turn\", {entry} }}")).1.join("\n");
+    insta::assert_snapshot!(told("angle = { from = 5, to = 99, epochs = 2 }"), @"7:50 `augment.train[0].angle.to` is 99, but must be -90.0 to 90.0 degrees");
+    insta::assert_snapshot!(told("angle = { from = 5, to = 9 }"), @"7:33 `augment.train[0].angle.epochs` is missing; a number that goes over the epochs is `{ from, to, epochs }` or `{ from, decay }`");
+    insta::assert_snapshot!(told("angle = { from = 5, to = 9, epochs = 1, decay = 0.5 }"), @"7:65 unknown key `decay` in `augment.train[0].angle`; a number that goes over the epochs is `{ from, to, epochs }` or `{ from, decay }`");
+    insta::assert_snapshot!(told("angle = 5, times = { from = 1.5, decay = 2 }"), @r"
+    7:53 `augment.train[0].times.from`: expected a whole number, 1 to 9, found the real number 1.5
+    7:66 `augment.train[0].times.decay` is 2, but must be 0.0 to 1.0
+    ");
+    insta::assert_snapshot!(told("angle = \"5\""), @"7:33 `augment.train[0].angle`: expected a real number, -90.0 to 90.0 degrees, or over epochs; or a list of 2, each a real number, -90.0 to 90.0 degrees, or over epochs; or a table with `x`, found text");
+    let words = explain(&Schema { sections: Vec::new(), techniques: vec![&TURN] }, "Turn").unwrap();
+    assert!(words.contains("a whole number, 1 to 9, or over epochs; default 1"), "{words}");
 }

@@ -18,6 +18,7 @@
 //!   quality/       what a camera or a codec does: blur, noise, JPEG
 //!   drop/          parts painted over
 //!   choice/        operations made of operations
+//!   mix/           the pictures of a batch mixed with each other
 //! ```
 //!
 //! A new operation is one file (settings, row, code) and one line in [`ROWS`].
@@ -31,6 +32,7 @@ pub mod choice;
 pub mod colour;
 pub mod drop;
 pub mod geometry;
+pub mod mix;
 pub mod pipeline;
 pub mod quality;
 pub mod settings;
@@ -38,8 +40,9 @@ pub mod settings;
 /// Raised when an operation gives other pixels for the same settings and seed.
 pub const VERSION: u32 = 1;
 
+pub use mix::Mixed;
 pub use pipeline::operation::{self, AugmentError};
-pub use pipeline::{At, Normalization, Pipeline, SECTIONS};
+pub use pipeline::{At, Normalization, Pipeline, SECTIONS, Source};
 pub use settings::Interpolation;
 
 use crate::book::technique::Technique;
@@ -47,6 +50,7 @@ use operation::Row;
 
 /// Every operation, in the order of the documentation.
 pub const ROWS: &[&Row] = &[
+    &geometry::crop::boxed::RANDOM_CROP_NEAR_BBOX,
     &geometry::crop::RANDOM_RESIZED_CROP,
     &geometry::resize::RESIZE,
     &geometry::resize::LONGEST_MAX_SIZE,
@@ -81,6 +85,8 @@ pub const ROWS: &[&Row] = &[
     &choice::pick::SOME_OF,
     &choice::policy::RAND_AUGMENT,
     &choice::policy::TRIVIAL_AUGMENT_WIDE,
+    &mix::mixup::MIX_UP,
+    &mix::cutmix::CUT_MIX,
 ];
 
 /// What recipes and help read of [`ROWS`]: the techniques of slot "augment"; and what may stand in place of a number.

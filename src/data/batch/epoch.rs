@@ -67,6 +67,11 @@ impl Epoch {
     pub fn seed_of(&self, slot: usize) -> Seed {
         self.seed.named("augment").at(self.epoch).at(slot as u64).at(u64::from(self.places[slot]))
     }
+
+    /// The place from which a batch draws as a whole: (seed, epoch, batch).
+    pub fn seed_of_batch(&self, batch: usize) -> Seed {
+        self.seed.named("mix").at(self.epoch).at(batch as u64)
+    }
 }
 
 #[cfg(test)]

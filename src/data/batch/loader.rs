@@ -14,7 +14,7 @@ use candle_core::{Device, Tensor};
 use super::{Epoch, Pictures};
 use crate::base::Cancel;
 use crate::base::cancel::Cancelled;
-use crate::data::augment::{Normalization, Pipeline};
+use crate::data::augment::{Mixed, Normalization, Pipeline, Source};
 use crate::data::decode::DecodeError;
 
 /// Why a batch did not come.
@@ -67,6 +67,8 @@ pub struct Batch {
     pub images: Vec<f32>,
     /// Which photos they are, in order: b indices.
     pub photos: Vec<u32>,
+    /// How they were mixed with each other, where they were.
+    pub mixed: Option<Mixed>,
     /// Pictures.
     pub b: usize,
     /// Rows.
@@ -171,9 +173,14 @@ impl Work {
                 return Err(Cancelled.into());
             }
             let picture = self.pictures.get(self.epoch.photos()[slot])?;
-            self.pipeline.apply(&picture, self.epoch.seed_of(slot), &self.normalization, out);
+            let source = Source { picture: &picture, photo: Some(self.epoch.photos()[slot]) };
+            self.pipeline.apply(source, self.epoch.seed_of(slot), &self.normalization, out);
         }
-        Ok(Batch { images, photos, b: slots.len(), h: size.height, w: size.width })
+        let mixed = self.pipeline.mix(slots.len(), self.epoch.seed_of_batch(batch));
+        if let Some(mixed) = &mixed {
+            mixed.apply(&mut images, size);
+        }
+        Ok(Batch { images, photos, mixed, b: slots.len(), h: size.height, w: size.width })
     }
 }
 
@@ -253,6 +260,29 @@ mod tests {
             proptest::prop_assert_eq!(&photos, &epoch.photos()[..photos.len()]);
             let from = alone.len() / 2;
             proptest::prop_assert_eq!(&alone[from..], &load(&epoch, from, threads, ahead));
+        }
+    }
+
+    #[test]
+    fn a_mixed_batch_depends_on_its_place_alone() {
+        let list = r#"[{"op": "Resize", "size": [12, 16]}, {"op": "OneOf", "p": 0.8, "transforms": [{"op": "MixUp", "p": 0.5}, {"op": "CutMix", "p": 0.5}]}]"#;
+        let pipeline = Arc::new(Pipeline::new("x", &serde_json::from_str(list).unwrap()).unwrap());
+        let plain = Arc::new(Pipeline::to_size(Size { height: 12, width: 16 }));
+        let run = |pipeline: &Arc<Pipeline>, from, threads| -> Vec<Batch> {
+            let (ahead, cancel) = (Ahead { threads, batches: 2 }, Cancel::new());
+            let (norm, photos) = (Normalization::IMAGENET, pictures(40));
+            let loader = Loader::start(epoch(40, 4, 2), from, photos, pipeline.clone(), norm, ahead, &cancel).unwrap();
+            loader.collect::<Result<_, _>>().unwrap()
+        };
+        let all = run(&pipeline, 0, 1);
+        assert_eq!(all, run(&pipeline, 0, 3));
+        assert_eq!(all[4..], run(&pipeline, 4, 2));
+        let shares: Vec<f64> = all.iter().flat_map(|batch| &batch.mixed).map(|mixed| mixed.own).collect();
+        assert!((5..10).contains(&shares.len()), "{shares:?}");
+        assert!(shares.windows(2).all(|pair| pair[0] != pair[1]), "{shares:?}");
+        for (mixed, plain) in all.iter().zip(run(&plain, 0, 1)) {
+            assert_eq!(mixed.photos, plain.photos);
+            assert!(mixed.mixed.is_some() || mixed.images == plain.images);
         }
     }
 

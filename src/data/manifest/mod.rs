@@ -5,6 +5,7 @@
 //! numbers do not depend on the order of rows. Its key is made of what the photos are, not of where they lie: moving
 //! the images' folder changes nothing, relabelling one photo does.
 
+pub mod boxes;
 mod file;
 pub mod layout;
 

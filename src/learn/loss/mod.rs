@@ -20,6 +20,7 @@
 
 mod error;
 mod head;
+mod mixture;
 mod normalize;
 pub mod pair;
 pub mod proxy;
@@ -31,6 +32,7 @@ use crate::base::{Seed, Value};
 
 pub use error::LossError;
 pub use head::{Gradients, HEAD, Head, HeadWeight, gradients};
+pub use mixture::Mixture;
 pub use technique::{SECTIONS, TECHNIQUES};
 
 /// What a batch should have been, row by row.

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::base::cancel::Cancelled;
 use crate::base::{Cancel, Clock, Key, Seed};
-use crate::learn::loss::{self, Head, Loss, Moment, Targets};
+use crate::learn::loss::{self, Head, Loss, Mixture, Moment, Targets};
 use crate::learn::ops::{Grads, Network, ParamId, Params, Processor, Tape};
 
 /// Name of the checkpoint in its folder.
@@ -313,6 +313,8 @@ impl<'a> Trainer<'a> {
         let embeddings = network.forward(self.params, &mut self.tape, &batch.images)?; // [b, d]
         let targets = Targets { classes: &batch.classes, coarse: &batch.coarse };
         let head = self.head.tensors(self.params, seen);
+        let mixture = batch.mixed.as_ref().map(|mixed| Mixture::new(loss, &targets, &mixed.partners, mixed.own));
+        let loss = mixture.as_ref().map_or(loss, |mixture| mixture);
         let fall = loss::gradients(loss, &head, &embeddings.tensor(), &targets, moment)?;
         if !fall.value.is_finite() {
             return Err(not_finite("the loss", fall.value, &self.at, &batch.photos));

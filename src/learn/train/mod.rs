@@ -49,6 +49,7 @@ pub use schedule::Schedule;
 pub use technique::{SECTIONS, TECHNIQUES, TrainSettings};
 
 use super::ops::{Network, Params};
+use crate::data::augment::Mixed;
 
 /// Raised when a training gives other weights for the same settings: by a change of the loop, of an
 /// operation, of an initialisation.
@@ -68,6 +69,8 @@ pub struct Batch {
     pub coarse: Vec<u32>,
     /// Which photos they are, for messages.
     pub photos: Vec<u32>,
+    /// How the pictures were mixed with each other, where they were: each has its partner's class besides.
+    pub mixed: Option<Mixed>,
 }
 
 /// The batches of one epoch, in order.

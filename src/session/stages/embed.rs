@@ -13,6 +13,7 @@ use crate::base::{Key, Value};
 use crate::dag::Stage;
 use crate::data::Role;
 use crate::data::augment::Pipeline;
+use crate::data::augment::pipeline::epochs;
 use crate::data::batch::{Ahead, Epoch, Loader};
 use crate::data::manifest::boxes::Region;
 use crate::learn::ops::{Network, OpsError, Params, Tape};
@@ -30,7 +31,8 @@ const BATCH: usize = 64;
 
 /// The stage of one fold, by its `fit` or, without one, by the network as it comes.
 ///
-/// Rows are named by places in the manifest, so the folds' key (and with it the manifest's) counts.
+/// Rows are named by places in the manifest, so the folds' key (and with it the manifest's) counts; `boxes` is the content of the
+/// photos' boxes, where `[augment] eval` reads any.
 ///
 /// # Errors
 /// When the file of weights cannot be read.
@@ -40,6 +42,7 @@ pub fn stage(
     fold: usize,
     fit: Option<Key>,
     folds: Key,
+    boxes: Option<Key>,
 ) -> Result<Stage, SessionError> {
     let version = retrieve::embed::VERSION * 100 + crate::data::augment::VERSION;
     let mut stage = match fit {
@@ -48,8 +51,11 @@ pub fn stage(
     };
     stage = stage.input("fold", folds);
     stage.tables.push("augment".to_owned());
+    if let Some(boxes) = boxes {
+        stage = stage.input("boxes", boxes);
+    }
     if let Some(list) = recipe.settings().get("augment.eval") {
-        return Ok(stage.setting("augment.eval", list.clone()));
+        return Ok(stage.setting("augment.eval", epochs::without_paths(list)));
     }
     if let Some(size) = weights::last_size(recipe)? {
         // A rung may end in an earlier stage of training, whose key does not know it.
@@ -81,7 +87,9 @@ pub fn host_stage(
     fold: usize,
     fit: Option<Key>,
 ) -> Result<Stage, SessionError> {
-    Ok(stage(project, recipe, fold, fit, photos.key)?
+    let (queries, gallery) = host_places(photos);
+    let boxes = photos.boxes_key(project, &weights::evaluation(recipe)?, &[queries, gallery].concat())?;
+    Ok(stage(project, recipe, fold, fit, photos.key, boxes)?
         .part(format!("host {}", part(fold)))
         .setting("of", Value::Text("host".to_owned())))
 }
@@ -151,7 +159,7 @@ pub(crate) fn photos(
     name: &str,
     stage: &str,
 ) -> Result<Embeddings, SessionError> {
-    let pipeline = Arc::new(sight.evaluation.clone());
+    let pipeline = Arc::new(bench.photos.with_boxes(bench.project, sight.evaluation.clone())?);
     let total = places.len();
     let walk = Epoch::given(places, BATCH);
     let ahead = Ahead { threads: bench.project.around.threads, ..Ahead::default() };

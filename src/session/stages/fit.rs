@@ -16,7 +16,7 @@ use super::{Bench, Made, embed, part};
 use crate::base::{Key, KeyWriter, Seed, Value, files};
 use crate::dag::{Event, Stage, Step};
 use crate::data::augment::pipeline::epochs;
-use crate::data::augment::{At, Normalization};
+use crate::data::augment::{At, Normalization, Pipeline};
 use crate::data::batch::{Ahead, Epoch, Labels, Loader, Pictures, Sampler};
 use crate::data::folds::Fold;
 use crate::data::{self};
@@ -39,7 +39,8 @@ const UNTRAINED: &str = "untrained";
 
 /// The stage of one part of a fold's training, cut after `until` epochs in all; `before` is the artefact of the part before it, `whole`
 /// how many epochs all parts have.
-/// `photos` is the content of what it trains on, so that a photo of the gallery that comes or goes trains nothing again.
+/// `photos` is the content of what it trains on, so that a photo of the gallery that comes or goes trains nothing again, and `boxes` that
+/// of their boxes, where `[augment] train` reads any.
 ///
 /// # Errors
 /// When the file of weights cannot be read.
@@ -51,6 +52,7 @@ pub fn stage(
     part: &Part,
     (until, whole): (usize, usize),
     before: Option<Key>,
+    boxes: Option<Key>,
 ) -> Result<Stage, SessionError> {
     let settings = recipe.settings();
     let version = train::VERSION * 100 + data::augment::VERSION;
@@ -58,6 +60,9 @@ pub fn stage(
     stage = stage.setting("train", part.table.clone());
     stage.tables.push("train".to_owned());
     let mut stage = begin(stage, project, recipe, fold)?.input("photos", photos);
+    if let Some(boxes) = boxes {
+        stage = stage.input("boxes", boxes);
+    }
     if let Some(before) = before {
         stage = stage.input("fit", before);
     }
@@ -177,6 +182,11 @@ pub(super) fn make<'a>(
     let Model { network, mut params, sight, notes } = model(bench, fold, Purpose::Artefact)?;
     tell_notes(bench, notes);
     let mut batches = FoldBatches::new(bench, this, fold, now, sight.normalization)?;
+    for table in batches.pipeline(At { epoch: now.first, of: bench.graph.epochs })?.tables() {
+        for text in &bench.photos.boxes(bench.project, &table)?.notes {
+            (bench.tell)(Event::Note { text: text.clone() });
+        }
+    }
     let loss = loss::build(
         bench.recipe.settings().get("loss").unwrap_or(&Value::table()),
         network.embedding(),
@@ -411,13 +421,20 @@ impl<'a> FoldBatches<'a> {
         self.classes.counts(self.photos.iter().filter_map(|&i| all[i as usize].label))
     }
 
+    /// The pipeline of an epoch.
+    fn pipeline(&self, at: At) -> Result<Pipeline, SessionError> {
+        let pipeline = weights::training(self.bench.recipe, self.size, at)?;
+        self.bench.photos.with_boxes(self.bench.project, pipeline)
+    }
+
     fn labelled(&self, batch: data::batch::Batch) -> Result<train::Batch, train::OtherError> {
         let all = &self.bench.photos.manifest.photos;
         let class = |label: Option<u32>, classes: &Classes| label.and_then(|label| classes.class(label));
         let photos = batch.photos.clone();
         let classes = photos.iter().filter_map(|&i| class(all[i as usize].label, &self.classes)).collect();
         let coarse = photos.iter().filter_map(|&i| class(all[i as usize].coarse, &self.coarse)).collect();
-        Ok(train::Batch { images: batch.tensor(&Device::Cpu)?, classes, coarse, photos })
+        let mixed = batch.mixed.clone();
+        Ok(train::Batch { images: batch.tensor(&Device::Cpu)?, classes, coarse, photos, mixed })
     }
 }
 
@@ -435,7 +452,7 @@ impl Batches for FoldBatches<'_> {
             order,
             first,
             self.pictures.clone(),
-            Arc::new(weights::training(self.bench.recipe, self.size, at)?),
+            Arc::new(self.pipeline(at)?),
             self.normalization,
             ahead,
             self.bench.cancel,

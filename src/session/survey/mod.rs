@@ -24,7 +24,7 @@ use super::project::{FACTS, TOJI};
 use super::snapshot::{Counting, Delta, Problem, Snapshot, Worker};
 use super::stages::score;
 use super::watch::{Stamp, stamp};
-use super::{Photos, Project, Recipe, Rung, SessionError, Surroundings, recipe, stopwatch, worker};
+use super::{Photos, Project, Recipe, Rung, SessionError, Surroundings, boxes, recipe, stopwatch, worker};
 use crate::base::{Cancel, Key, Progress, Value};
 use crate::book::Diagnostic;
 use crate::dag::{Board, History, Lane, Queue, RunState, RunView, Runs};
@@ -301,6 +301,10 @@ impl Survey {
             let mut basis = crate::base::KeyWriter::new("plan");
             basis.key(&recipe.key()).key(&photos.key).key(&photos.columns).bytes(rung.to_string().as_bytes());
             basis.bytes(history.as_bytes());
+            if let Some(augment) = recipe.settings().get("augment") {
+                let files: Vec<PathBuf> = boxes::tables(augment).iter().map(|t| project.root.join(&t.file)).collect();
+                basis.bytes(format!("{:?}", stamp(files.iter().map(PathBuf::as_path))).as_bytes());
+            }
             if let Some(run) = run {
                 basis.bytes(run.id().as_bytes()).bytes(format!("{:?}", run.state()).as_bytes());
                 basis.number(run.told.finished.len() as u64);

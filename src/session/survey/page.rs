@@ -158,6 +158,9 @@ impl Survey {
         let mut key = KeyWriter::new("samples");
         augment.write_key(&mut key);
         key.key(&photos.key).number(recipe.seed_number()).number(of as u64);
+        if let Some(boxes) = photos.boxes_key(&project, &pipeline, &fold.train).ok()? {
+            key.key(&boxes);
+        }
         let key = key.finish();
         if !self.samples.0.contains_key(&key) {
             let shown = |picture: decode::Picture| {

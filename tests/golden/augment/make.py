@@ -17,7 +17,7 @@ import torch
 from albumentations.augmentations.blur import functional as fblur
 from albumentations.augmentations.geometric import functional as fgeometric
 from PIL import Image
-from torchvision.transforms import InterpolationMode, RandomErasing, autoaugment
+from torchvision.transforms import InterpolationMode, RandomErasing, autoaugment, v2
 
 assert A.__version__ == "2.0.8", A.__version__
 warnings.simplefilter("ignore")
@@ -269,6 +269,22 @@ def draws(count=20_000):
             return (names.index(name), *(magnitude if name == which else 0.0 for which in ("ShearX", "TranslateY", "Posterize", "Solarize")))
 
         found[type(policy).__name__] = columns(["part", "shear_x", "translate_y", "posterize", "solarize"], part)
+    for name, alpha in [("MixUp", 1.0), ("MixUp 0.2", 0.2), ("MixUp 4", 4.0)]:
+        mix = v2.MixUp(alpha=alpha, num_classes=2)
+        found[name] = columns(["lambda"], lambda: (mix.make_params([image])["lam"],))
+
+    def cut(mix):
+        p = mix.make_params([image])
+        left, top, right, bottom = p["box"]
+        return p["lam_adjusted"], left, top, right - left, bottom - top
+
+    for name, alpha in [("CutMix", 1.0), ("CutMix 0.3", 0.3)]:
+        mix = v2.CutMix(alpha=alpha, num_classes=2)
+        found[name] = columns(["lambda", "left", "top", "width", "height"], lambda: cut(mix))
+    near = A.RandomCropNearBBox(max_part_shift=(0.2, 0.4))
+    near.set_random_seed(7)
+    found["RandomCropNearBBox"] = columns(["x_min", "y_min", "x_max", "y_max"], lambda: near.get_params_dependent_on_data(
+        {"shape": picture.shape}, {"cropping_bbox": (5, 8, 25, 30)})["crop_coords"])
     return found
 
 

@@ -13,10 +13,12 @@ use serde::Deserialize;
 use crate::base::seed::Draws;
 use crate::base::{Seed, Value};
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::data::augment::mix::{Blend, Mix};
 use crate::data::augment::operation::{Built, Op, Operation, Row, Settings, Sizes, Unfit};
 use crate::data::augment::pipeline::OPERATIONS;
-use crate::data::augment::settings::{LAST_EPOCHS_OFF, P_HALF, P_ONE, Scale};
+use crate::data::augment::settings::{LAST_EPOCHS_OFF, P_HALF, P_ONE, Scale, Size};
 use crate::data::decode::Picture;
+use crate::data::manifest::boxes::{BoxTable, Boxes};
 
 /// The row of OneOf.
 pub const ONE_OF: Row = Row::of::<WrittenOneOf>(Technique {
@@ -91,6 +93,17 @@ fn inside(transforms: &Value, place: &str) -> Result<Vec<Op>, Unfit> {
     Op::read_all(&format!("{place}.transforms"), transforms).map_err(Unfit::Inside)
 }
 
+/// Whether the operations of a list work on whole batches; all do, or none does.
+fn mixing(ops: &[Op]) -> Result<bool, String> {
+    let mixing = |op: &&Op| op.operation.mix().is_some();
+    match ops.iter().find(mixing) {
+        Some(op) if ops.iter().any(|op| !mixing(&op)) => {
+            Err(format!("{} mixes the pictures of a whole batch; what it is chosen among must do so, too", op.name))
+        }
+        found => Ok(found.is_some()),
+    }
+}
+
 fn told(place: usize, op: &Op, reason: &str) -> String {
     format!("transforms[{place}] {}: {reason}", op.name)
 }
@@ -98,15 +111,20 @@ fn told(place: usize, op: &Op, reason: &str) -> String {
 #[derive(Debug)]
 struct OneOf {
     ops: Vec<Op>,
+    /// Whether they work on whole batches.
+    mixes: bool,
 }
 
 impl Settings for WrittenOneOf {
     fn operation(self, place: &str) -> Built {
         let ops = inside(&self.transforms, place)?;
         if !ops.iter().any(|op| op.p > 0.0) {
-            return Err("the operations' p are weights, and all of them are 0".into());
+            return Err(
+                "the operations' p are weights, and all of them are 0; give OneOf itself p or last_epochs_off".into()
+            );
         }
-        Ok(Arc::new(OneOf { ops }))
+        let mixes = mixing(&ops)?;
+        Ok(Arc::new(OneOf { ops, mixes }))
     }
 }
 
@@ -138,7 +156,7 @@ impl Operation for OneOf {
     }
 
     fn scaled(&self, scale: Scale) -> Option<Arc<dyn Operation>> {
-        Some(Arc::new(OneOf { ops: self.ops.iter().map(|op| op.scaled(scale)).collect() }))
+        Some(Arc::new(OneOf { ops: self.ops.iter().map(|op| op.scaled(scale)).collect(), ..*self }))
     }
 
     fn is_random(&self) -> bool {
@@ -147,8 +165,32 @@ impl Operation for OneOf {
     }
 
     fn run<'a>(&self, picture: Cow<'a, Picture>, draws: &mut Draws) -> Cow<'a, Picture> {
-        let place = self.draw(draws);
-        self.ops[place].force(picture, place, Seed::new(draws.bits()))
+        self.run_photo(picture, None, draws)
+    }
+
+    fn run_photo<'a>(&self, picture: Cow<'a, Picture>, photo: Option<u32>, draws: &mut Draws) -> Cow<'a, Picture> {
+        let place = OneOf::draw(self, draws);
+        self.ops[place].force_photo(picture, photo, place, Seed::new(draws.bits()))
+    }
+
+    fn mix(&self) -> Option<&dyn Mix> {
+        self.mixes.then_some(self)
+    }
+
+    fn tables(&self) -> Vec<BoxTable> {
+        self.ops.iter().flat_map(|op| op.operation.tables()).collect()
+    }
+
+    fn with_boxes(&self, boxes: &mut dyn Iterator<Item = Arc<Boxes>>) -> Option<Arc<dyn Operation>> {
+        Some(Arc::new(OneOf { ops: self.ops.iter().map(|op| op.with_boxes(boxes)).collect(), ..*self }))
+    }
+}
+
+impl Mix for OneOf {
+    fn draw(&self, size: Size, draws: &mut Draws) -> Blend {
+        let place = OneOf::draw(self, draws);
+        let seed = Seed::new(draws.bits());
+        self.ops[place].force_blend(size, place, seed).unwrap_or_else(|| Blend::nothing(size))
     }
 }
 
@@ -162,6 +204,14 @@ struct SomeOf {
 impl Settings for WrittenSomeOf {
     fn operation(self, place: &str) -> Built {
         let ops = inside(&self.transforms, place)?;
+        if mixing(&ops)? {
+            return Err("a batch is mixed once; choose among MixUp and CutMix by OneOf".into());
+        }
+        if ops.iter().any(|op| !op.operation.tables().is_empty()) {
+            return Err(
+                "a box is a place in the whole photo, which a second operation no longer sees; choose by OneOf".into(),
+            );
+        }
         let n = if self.replace { self.n } else { self.n.min(ops.len()) };
         Ok(Arc::new(SomeOf { ops, n, replace: self.replace }))
     }
@@ -232,9 +282,9 @@ mod tests {
 
     #[test]
     fn choices_are_drawn_as_albumentations_draws_them() {
-        let op = OneOf { ops: four() };
+        let op = OneOf { ops: four(), mixes: false };
         distribution("OneOf", &["first", "second", "third", "fourth"], |draws| {
-            let place = op.draw(draws);
+            let place = OneOf::draw(&op, draws);
             (0..4).map(|i| f64::from(u8::from(i == place))).collect()
         });
         for (name, replace) in [("SomeOf", false), ("SomeOf replace", true)] {

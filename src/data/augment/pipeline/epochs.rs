@@ -93,12 +93,21 @@ pub fn settled(list: &Value, at: At) -> Value {
 /// The list as the key of one part of a training has it, which trains the epochs `part` of `of`: where an operation ends within the part,
 /// or before it, the epoch stands in place of `last_epochs_off`; where it ends later, nothing does.
 pub fn for_key(list: &Value, part: Range<usize>, of: usize) -> Value {
-    each(list, &|entry, _| {
+    each(&without_paths(list), &|entry, _| {
         if let Some(off) = entry.remove(LAST_EPOCHS_OFF.name).and_then(|n| n.as_int()) {
             let end = of.saturating_sub(off.max(0) as usize);
             if end < part.end {
                 entry.insert("off_from_epoch".to_owned(), Value::Int(end.max(part.start) as i64));
             }
+        }
+    })
+}
+
+/// The list without the names of its tables of boxes, for a key: their content is another input.
+pub fn without_paths(list: &Value) -> Value {
+    each(list, &|entry, params| {
+        if params.iter().any(|param| param.name == "table") && entry.contains_key("table") {
+            entry.insert("table".to_owned(), Value::Text("file".to_owned()));
         }
     })
 }

@@ -13,6 +13,7 @@ pub mod epochs;
 pub mod operation;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 pub use epochs::At;
 use operation::{AugmentError, Op, Sizes};
@@ -20,8 +21,10 @@ use operation::{AugmentError, Op, Sizes};
 use crate::base::{Seed, Value};
 use crate::book::technique::{Body, Default, Kind, Literal, Param, Section, Status};
 use crate::data::augment::geometry::resize::{Middle, Resize};
+use crate::data::augment::mix::Mixed;
 use crate::data::augment::settings::{Interpolation, Scale, Size};
 use crate::data::decode::Picture;
+use crate::data::manifest::boxes::{BoxTable, Boxes};
 
 /// `[augment]`.
 pub const SECTIONS: &[&Section] = &[&Section {
@@ -79,6 +82,22 @@ impl Normalization {
     }
 }
 
+/// A decoded picture and whose it is: some operations have to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The pixels, perhaps fewer than the file has: what is known of a photo by places is known as shares of its sides.
+    pub picture: &'a Picture,
+    /// Its place in the manifest; `None` for a picture that is no photo of it.
+    pub photo: Option<u32>,
+}
+
+impl<'a> From<&'a Picture> for Source<'a> {
+    /// A picture that is no photo of the manifest.
+    fn from(picture: &'a Picture) -> Source<'a> {
+        Source { picture, photo: None }
+    }
+}
+
 /// A list of operations with a known output size.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pipeline {
@@ -121,12 +140,22 @@ impl Pipeline {
         let ops = Op::read_all(name, list)?;
         let mut sizes = Sizes::ANY;
         for (place, op) in ops.iter().enumerate() {
-            sizes = op.sizes(sizes).map_err(|reason| AugmentError::Parameter {
+            let told = |reason: String| AugmentError::Parameter {
                 list: name.to_owned(),
                 place,
                 name: op.name.to_owned(),
                 reason,
-            })?;
+            };
+            if op.operation.mix().is_some() && place + 1 < ops.len() {
+                return Err(told(
+                    "it mixes the pictures of a whole batch, which have one size then; put it last".to_owned(),
+                ));
+            }
+            if place > 0 && !op.operation.tables().is_empty() {
+                let reason = "a box is a place in the whole photo; put it first, before anything moves a pixel";
+                return Err(told(reason.to_owned()));
+            }
+            sizes = op.sizes(sizes).map_err(told)?;
         }
         let size = sizes.fixed().ok_or_else(|| AugmentError::NoSize { list: name.to_owned(), add: sizes.mend() })?;
         Ok(Pipeline { ops, size })
@@ -184,19 +213,45 @@ impl Pipeline {
         self.ops.iter().any(Op::is_random)
     }
 
-    /// The picture as the network sees it: `out` is [3, height, width], normalised, of [`Pipeline::numbers`] numbers.
-    pub fn apply(&self, picture: &Picture, seed: Seed, normalization: &Normalization, out: &mut [f32]) {
-        normalization.write(&self.run(picture, seed), out);
+    /// The tables of boxes that its operations read, in order.
+    pub fn tables(&self) -> Vec<BoxTable> {
+        self.ops.iter().flat_map(|op| op.operation.tables()).collect()
+    }
+
+    /// The same pipeline with the boxes of its tables, in the order of [`Pipeline::tables`]. Without them every photo is one without a
+    /// box.
+    pub fn with_boxes(mut self, boxes: impl IntoIterator<Item = Arc<Boxes>>) -> Pipeline {
+        let mut boxes = boxes.into_iter();
+        self.ops.iter_mut().for_each(|op| *op = op.with_boxes(&mut boxes));
+        self
+    }
+
+    /// The picture as the network sees it, unless its batch is mixed: `out` is [3, height, width], normalised, of
+    /// [`Pipeline::numbers`] numbers.
+    pub fn apply<'a>(&self, source: impl Into<Source<'a>>, seed: Seed, normalization: &Normalization, out: &mut [f32]) {
+        normalization.write(&self.run(source.into(), seed), out);
     }
 
     /// The picture before normalisation, for people to look at.
-    pub fn picture(&self, picture: &Picture, seed: Seed) -> Picture {
-        self.run(picture, seed).into_owned()
+    pub fn picture<'a>(&self, source: impl Into<Source<'a>>, seed: Seed) -> Picture {
+        self.run(source.into(), seed).into_owned()
     }
 
-    fn run<'a>(&self, picture: &'a Picture, seed: Seed) -> Cow<'a, Picture> {
+    /// The name of the operation on whole batches, where it ends with one.
+    pub fn mixes(&self) -> Option<&'static str> {
+        self.ops.last().filter(|op| op.operation.mix().is_some()).map(|op| op.name)
+    }
+
+    /// How a batch of `rows` pictures is mixed, where it is.
+    pub fn mix(&self, rows: usize, seed: Seed) -> Option<Mixed> {
+        let place = self.ops.len().checked_sub(1)?;
+        let blend = self.ops[place].blend(self.size, place, seed)?;
+        Some(Mixed::of(blend, rows, seed))
+    }
+
+    fn run<'a>(&self, Source { picture, photo }: Source<'a>, seed: Seed) -> Cow<'a, Picture> {
         let ops = self.ops.iter().enumerate();
-        ops.fold(Cow::Borrowed(picture), |current, (place, op)| op.run(current, place, seed))
+        ops.fold(Cow::Borrowed(picture), |current, (place, op)| op.run_photo(current, photo, place, seed))
     }
 
     fn without_chance(self, name: &str) -> Result<Pipeline, AugmentError> {

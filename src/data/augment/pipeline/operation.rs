@@ -15,8 +15,10 @@ use crate::base::seed::Draws;
 use crate::base::{Seed, Value};
 use crate::book::technique::{Default, Technique};
 use crate::data::augment::ROWS;
+use crate::data::augment::mix::{Blend, Mix};
 use crate::data::augment::settings::{Scale, Size};
 use crate::data::decode::Picture;
+use crate::data::manifest::boxes::{BoxTable, Boxes};
 
 /// An `[augment]` list cannot become a pipeline.
 #[derive(Clone, Debug, thiserror::Error, PartialEq)]
@@ -89,8 +91,31 @@ pub trait Operation: fmt::Debug + Send + Sync {
     /// Whether two seeds can give two results.
     fn is_random(&self) -> bool;
 
-    /// The picture after it. Everything that is random comes from `draws`, in an order that never changes.
-    fn run<'a>(&self, picture: Cow<'a, Picture>, draws: &mut Draws) -> Cow<'a, Picture>;
+    /// The picture after it. Everything that is random comes from `draws`, in an order that never changes. An operation on whole
+    /// batches leaves a picture as it is.
+    fn run<'a>(&self, picture: Cow<'a, Picture>, _: &mut Draws) -> Cow<'a, Picture> {
+        picture
+    }
+
+    /// The same for a photo with its place in the manifest, `None` for a picture that is no photo of it; for who reads boxes.
+    fn run_photo<'a>(&self, picture: Cow<'a, Picture>, _: Option<u32>, draws: &mut Draws) -> Cow<'a, Picture> {
+        self.run(picture, draws)
+    }
+
+    /// What it does with a whole batch, for one that works on batches and not on pictures.
+    fn mix(&self) -> Option<&dyn Mix> {
+        None
+    }
+
+    /// The tables of boxes that it reads, in order. With any, it must see the whole photo and so stand first.
+    fn tables(&self) -> Vec<BoxTable> {
+        Vec::new()
+    }
+
+    /// The same operation with its tables' boxes, in the order of [`Operation::tables`]; `None` for one that has none.
+    fn with_boxes(&self, _: &mut dyn Iterator<Item = Arc<Boxes>>) -> Option<Arc<dyn Operation>> {
+        None
+    }
 }
 
 /// Settings of one operation, as serde reads them (without `op` and `p`).
@@ -237,19 +262,62 @@ impl Op {
         self.p > 0.0 && (self.p < 1.0 || self.operation.is_random())
     }
 
+    /// The same operation with its tables' boxes.
+    pub fn with_boxes(&self, boxes: &mut dyn Iterator<Item = Arc<Boxes>>) -> Op {
+        let operation = self.operation.with_boxes(boxes).unwrap_or_else(|| Arc::clone(&self.operation));
+        Op { operation, ..self.clone() }
+    }
+
     /// The picture after the operation, or the picture itself where the chance says so. `place` is the operation's
     /// place in its list: with the name it makes the draws, so that inserting one leaves the draws of those before it.
     pub fn run<'a>(&self, picture: Cow<'a, Picture>, place: usize, seed: Seed) -> Cow<'a, Picture> {
+        self.run_photo(picture, None, place, seed)
+    }
+
+    /// The same for a photo with its place in the manifest.
+    pub fn run_photo<'a>(
+        &self,
+        picture: Cow<'a, Picture>,
+        photo: Option<u32>,
+        place: usize,
+        seed: Seed,
+    ) -> Cow<'a, Picture> {
         let mut draws = self.draws(place, seed);
         if self.p < 1.0 && !draws.chance(self.p) {
             return picture;
         }
-        self.operation.run(picture, &mut draws)
+        self.operation.run_photo(picture, photo, &mut draws)
     }
 
     /// The picture after the operation, whatever its chance: for what has been chosen already.
     pub fn force<'a>(&self, picture: Cow<'a, Picture>, place: usize, seed: Seed) -> Cow<'a, Picture> {
         self.operation.run(picture, &mut self.draws(place, seed))
+    }
+
+    /// The same for a photo with its place in the manifest.
+    pub fn force_photo<'a>(
+        &self,
+        picture: Cow<'a, Picture>,
+        photo: Option<u32>,
+        place: usize,
+        seed: Seed,
+    ) -> Cow<'a, Picture> {
+        self.operation.run_photo(picture, photo, &mut self.draws(place, seed))
+    }
+
+    /// What it does with a batch of pictures of one size; `None` where the chance says so, and for one on pictures.
+    pub fn blend(&self, size: Size, place: usize, seed: Seed) -> Option<Blend> {
+        let mix = self.operation.mix()?;
+        let mut draws = self.draws(place, seed);
+        if self.p < 1.0 && !draws.chance(self.p) {
+            return None;
+        }
+        Some(mix.draw(size, &mut draws))
+    }
+
+    /// What it does with a batch, whatever its chance; `None` for one on pictures.
+    pub fn force_blend(&self, size: Size, place: usize, seed: Seed) -> Option<Blend> {
+        Some(self.operation.mix()?.draw(size, &mut self.draws(place, seed)))
     }
 
     fn draws(&self, place: usize, seed: Seed) -> Draws {

@@ -72,6 +72,34 @@ fn another_size_scales_what_comes_before_it() {
 }
 
 #[test]
+fn lists_stand_where_they_can() {
+    let told = |json: &str| Pipeline::new("train", &list(json)).map(drop).unwrap_err().to_string();
+    insta::assert_snapshot!(told(r#"[{"op": "MixUp"}, {"op": "Resize", "size": [8, 8]}]"#), @"train[0] MixUp: it mixes the pictures of a whole batch, which have one size then; put it last");
+    insta::assert_snapshot!(told(r#"[{"op": "LongestMaxSize", "max_size": 9}, {"op": "CutMix"}]"#), @r#"train: no operation fixes the output size; add { op = "PadIfNeeded", min_height = 9, min_width = 9 }"#);
+    insta::assert_snapshot!(told(r#"[{"op": "Resize", "size": [8, 8]}, {"op": "OneOf", "transforms": [{"op": "MixUp"}, {"op": "CLAHE"}]}]"#), @"train[1] OneOf: MixUp mixes the pictures of a whole batch; what it is chosen among must do so, too");
+    insta::assert_snapshot!(told(r#"[{"op": "Resize", "size": [8, 8]}, {"op": "SomeOf", "transforms": [{"op": "MixUp"}]}]"#), @"train[1] SomeOf: a batch is mixed once; choose among MixUp and CutMix by OneOf");
+    insta::assert_snapshot!(told(r#"[{"op": "Resize", "size": [8, 8]}, {"op": "RandomCropNearBBox", "table": "b.csv"}]"#), @"train[1] RandomCropNearBBox: a box is a place in the whole photo; put it first, before anything moves a pixel");
+    insta::assert_snapshot!(told(r#"[{"op": "SomeOf", "transforms": [{"op": "RandomCropNearBBox", "table": "b.csv"}]}]"#), @"train[0] SomeOf: a box is a place in the whole photo, which a second operation no longer sees; choose by OneOf");
+    let mixed = r#"[{"op": "Resize", "size": [8, 8]}, {"op": "OneOf", "p": 0.9, "transforms": [{"op": "MixUp", "p": 0.2}, {"op": "CutMix", "p": 0.8}]}]"#;
+    let pipeline = Pipeline::new("train", &list(mixed)).unwrap();
+    assert_eq!((pipeline.mixes(), pipeline.size()), (Some("OneOf"), Size { height: 8, width: 8 }));
+    assert_eq!(
+        pipeline.picture(&noise(9, 7), Seed::new(1)),
+        Pipeline::to_size(pipeline.size()).picture(&noise(9, 7), Seed::new(1))
+    );
+    let (mut none, mut whole) = (0, 0);
+    for seed in 0..2000 {
+        match pipeline.mix(4, Seed::new(seed)) {
+            None => none += 1,
+            Some(mixed) => whole += usize::from(format!("{mixed:?}").contains("rows: 0..8, columns: 0..8")),
+        }
+    }
+    // A tenth is not mixed; of the rest a fifth is MixUp, and CutMix covers everything now and then.
+    assert!((150..250).contains(&none) && (300..480).contains(&whole), "{none} {whole}");
+    assert_eq!(pipeline.mix(4, Seed::new(7)), pipeline.mix(4, Seed::new(7)));
+}
+
+#[test]
 fn normalisation_is_channel_after_channel() {
     let picture = Picture { width: 2, height: 1, rgb: vec![0, 51, 255, 255, 102, 0] };
     let mut out = [0f32; 6];

@@ -25,7 +25,7 @@ const ALONE: usize = 3;
 
 /// What a column is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
+pub(in crate::data::manifest) enum Use {
     /// Names of photos; whether a stray text is allowed.
     Id { mixed: bool },
     /// The scored label, or the other level.
@@ -44,7 +44,7 @@ enum Kind {
 ///
 /// # Errors
 /// For mixtures that can only be slips; with all their rows.
-pub(super) fn look(table: &Table, column: Texts<'_>, of: Use) -> Result<Option<String>, DataError> {
+pub(in crate::data::manifest) fn look(table: &Table, column: Texts<'_>, of: Use) -> Result<Option<String>, DataError> {
     let [mut whole, mut real, mut gap, mut text] = [const { Vec::new() }; 4];
     for row in 0..table.rows() {
         match kind(column.get(row)) {

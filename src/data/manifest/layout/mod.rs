@@ -7,7 +7,7 @@
 //! in one place, [`rows`].
 
 mod images;
-mod kinds;
+pub(super) mod kinds;
 mod nishika;
 mod one_table;
 mod query_gallery;

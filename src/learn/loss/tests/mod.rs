@@ -1,5 +1,6 @@
 //! Losses against pytorch-metric-learning and against finite differences; those with a head in `proxy`.
 
+mod mixture;
 mod proxy;
 
 use super::*;

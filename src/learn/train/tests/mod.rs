@@ -137,7 +137,13 @@ impl Batches for Patterns {
                 pixels[5] = f32::NAN;
             }
             let images = Tensor::from_vec(pixels, (16, 3, SIDE, SIDE), &Device::Cpu)?;
-            Ok(Batch { images, classes: photos.iter().map(|i| i % CLASSES).collect(), coarse: Vec::new(), photos })
+            Ok(Batch {
+                images,
+                classes: photos.iter().map(|i| i % CLASSES).collect(),
+                coarse: Vec::new(),
+                photos,
+                mixed: None,
+            })
         })))
     }
 }

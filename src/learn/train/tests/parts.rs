@@ -162,7 +162,7 @@ impl Batches for Square {
             let mut draws = Seed::new(9).at(epoch as u64).at(slot as u64).draws();
             let pixels: Vec<f32> = (0..4 * 3 * side * side).map(|_| draws.normal() as f32).collect();
             let images = Tensor::from_vec(pixels, (4, 3, side, side), &Device::Cpu)?;
-            Ok(Batch { images, classes: vec![0, 1, 2, 3], coarse: Vec::new(), photos: vec![0, 1, 2, 3] })
+            Ok(Batch { images, classes: vec![0, 1, 2, 3], coarse: Vec::new(), photos: vec![0, 1, 2, 3], mixed: None })
         })))
     }
 }

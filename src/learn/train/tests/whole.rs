@@ -34,7 +34,13 @@ impl Batches for Fixed24<'_> {
             let photos: Vec<u32> = (n as u32 * slot as u32..).take(n).collect();
             let pixels = &self.0[n * slot * PIXELS..n * (slot + 1) * PIXELS];
             let images = Tensor::from_slice(pixels, (n, 3, SIDE, SIDE), &Device::Cpu)?;
-            Ok(Batch { images, classes: photos.iter().map(|i| i % 3).collect(), coarse: Vec::new(), photos })
+            Ok(Batch {
+                images,
+                classes: photos.iter().map(|i| i % 3).collect(),
+                coarse: Vec::new(),
+                photos,
+                mixed: None,
+            })
         })))
     }
 }
@@ -224,7 +230,7 @@ impl Batches for One {
     fn epoch(&mut self, _: usize, first: usize) -> Result<Epoch<'_>, OtherError> {
         Ok(Box::new((first..2).map(|slot| {
             let images = Tensor::from_vec(noise(slot as u64, 4), (4, 3, 64, 64), &Device::Cpu)?;
-            Ok(Batch { images, classes: vec![0, 1, 2, 3], coarse: Vec::new(), photos: vec![0, 1, 2, 3] })
+            Ok(Batch { images, classes: vec![0, 1, 2, 3], coarse: Vec::new(), photos: vec![0, 1, 2, 3], mixed: None })
         })))
     }
 }

@@ -4,15 +4,17 @@
 //! as it is. Where rectangles lie and how they are drawn is albumentations' 2.0.8. A crop without resizing needs a picture
 //! that is large enough: what cannot be known before anything runs is an error that says what to put before it.
 
+pub mod boxed;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::pad::{POSITION, Position, cut, missing};
-use super::resample::{Rect, resize};
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::data::augment::geometry::pad::{POSITION, Position, cut, missing};
+use crate::data::augment::geometry::resample::{Rect, resize};
 use crate::data::augment::operation::{Built, Operation, Row, Settings, Sizes};
 use crate::data::augment::settings::{
     AREA_FOR_DOWNSCALE, AreaForDownscale, BORDER_MODE, Border, FILL, Fill, INTERPOLATION, Interpolation,
