@@ -12,6 +12,7 @@
 mod augment;
 mod backbones;
 mod book;
+mod boxes;
 mod dag;
 mod data;
 mod house;

@@ -7,7 +7,7 @@ use toji::base::text::plain;
 use toji::data::decode::{Picture, decode};
 use toji::data::manifest::boxes::Region;
 use toji::session::samples::shrunk;
-use toji::session::{Photos, Project, Rung, SessionError, gaze};
+use toji::session::{Photos, Project, Rung, gaze};
 use toji::show::sheet::{self, Row, Tile};
 
 use super::failure::Failure;
@@ -91,7 +91,8 @@ fn draw(
     for slot in 0..count {
         let (photo, region) = boxes[slot * boxes.len() / count];
         let file = photos.manifest.file(&project.root, photo);
-        let whole = decode(&file, &project.competition.data.limits).map_err(SessionError::from)?;
+        let whole =
+            decode(&file, &project.competition.data.limits).map_err(|error| Failure::failed(error.to_string()))?;
         let mut small = shrunk(whole, LARGEST);
         frame(&mut small, region);
         shown.push(small);

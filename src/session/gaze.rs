@@ -56,7 +56,7 @@ pub fn gaze(
     let folds = rung.folds(graph.folds.len());
     // For each photo the first fold whose network has not learnt from it, else the first.
     let mut taught = vec![vec![false; photos.manifest.photos.len()]; folds];
-    for (taught, fold) in taught.iter_mut().zip(&graph.folds) {
+    for (taught, fold) in taught.iter_mut().zip(graph.folds.iter()) {
         fold.train.iter().for_each(|&photo| taught[photo as usize] = true);
     }
     let mut by_fold: Vec<Vec<u32>> = vec![Vec::new(); folds];

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::fit::{Model, Purpose, begin, model, tell_notes};
 use super::{Bench, Made, part};
-use crate::base::{Key, Value};
+use crate::base::{Key, Progress, Value};
 use crate::dag::Stage;
 use crate::data::Role;
 use crate::data::augment::Pipeline;
@@ -182,7 +182,8 @@ pub(crate) fn photos(
 pub(crate) fn regions(bench: &Bench<'_>, fold: usize, places: Vec<u32>) -> Result<Vec<(u32, Region)>, SessionError> {
     let model = trained(bench, fold)?;
     let pipeline = Arc::new(Pipeline::to_size(model.sight.evaluation.size()));
-    let (total, progress) = (places.len() as u64, bench.progress("boxes", &part(fold)));
+    let (total, name) = (places.len() as u64, part(fold));
+    let progress = bench.progress("boxes", &name);
     let ahead = Ahead { threads: bench.project.around.threads, ..Ahead::default() };
     let pictures = bench.photos.pictures(bench.project);
     let walk = Epoch::given(places, BATCH);
