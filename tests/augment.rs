@@ -140,9 +140,9 @@ fn what_cannot_be_is_told_with_its_place_before_anything_runs() {
             "in epoch 3, augment.train[1] Affine: rotate = [20, 10] should be [least, greatest]",
         ),
         (
-            quick(&format!(
-                "train = [{{ op = \"Resize\", size = [64, 64] }}, {{ op = \"Resize\", size = [32, 32], last_epochs_off = 1 }}]"
-            )),
+            quick(
+                "train = [{ op = \"Resize\", size = [64, 64] }, { op = \"Resize\", size = [32, 32], last_epochs_off = 1 }]",
+            ),
             "in epoch 3 pictures of 64 × 64 come out instead of 32 × 32",
         ),
         (

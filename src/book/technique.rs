@@ -146,6 +146,9 @@ pub enum Kind {
     OverEpochs(&'static Kind),
 }
 
+/// The row that tells of numbers that go over the epochs, as `toji explain` is asked for it.
+pub const OVER_EPOCHS: &str = "over epochs";
+
 /// The keys of a number that goes over the epochs, besides those of its own kind: how long it moves.
 pub const EPOCHS: Kind = Kind::Float { min: 1e-3, max: 10_000.0 };
 /// The factor from epoch to epoch.

@@ -73,7 +73,8 @@ impl Graph {
                     break;
                 }
                 let (stop, length) = (until.min(part.end), part.end - part.first);
-                let stage = stages::fit::stage(project, recipe, i, divided.train[i], part, (stop, epochs), fit, boxes)?;
+                let stage =
+                    stages::fit::stage(project, recipe, i, (divided.train[i], boxes), part, (stop, epochs), fit)?;
                 let task = Task::Fit { fold: i, part: number, until: stop };
                 fit = Some(graph.add(task, stage, images * length as f64 * giga));
             }

@@ -7,10 +7,11 @@
 
 use crate::base::Value;
 use crate::book::{Book, Diagnostic};
+use crate::data::augment::pipeline::epochs;
 use crate::data::augment::{At, Pipeline};
 use crate::learn::backbone::{Neck, Settings};
 use crate::learn::loss::{self, Wants};
-use crate::learn::train::TrainSettings;
+use crate::learn::train::{self, TrainSettings};
 
 /// What a rule found: its name, the keys it is about, what happens, what to do.
 struct Finding {
@@ -32,6 +33,7 @@ pub fn findings(book: &Book) -> Vec<Diagnostic> {
     let mut found = in_pairs(name, wants, &train);
     found.extend(in_learning(&backbone, &train));
     found.extend(in_seeing(&table("augment"), &train));
+    found.extend(in_time(&table("augment"), &table("train")));
     found.into_iter().map(|finding| warning(book, &finding)).collect()
 }
 
@@ -70,6 +72,17 @@ fn in_seeing(augment: &Value, train: &TrainSettings) -> Vec<Finding> {
         what: "the network learns photos that are cut to their boxes, and is asked about whole ones".to_owned(),
         help: "write eval in [augment] with RandomCropNearBBox and a Resize, too",
     }]
+}
+
+fn in_time(augment: &Value, train: &Value) -> Option<Finding> {
+    let of = train::parts(train).ok()?.last()?.end;
+    let longest = augment.get("train").and_then(epochs::longest)?;
+    (longest > of as f64).then(|| Finding {
+        name: "number-never-arrives",
+        keys: ["augment.train", "train.epochs"],
+        what: format!("a number goes over {longest} epochs, and the training has {of}"),
+        help: "shorten its epochs, or train longer",
+    })
 }
 
 fn in_learning(backbone: &Settings, train: &TrainSettings) -> Vec<Finding> {
@@ -153,6 +166,14 @@ mod tests {
         11:1 noise-is-frozen: weights = "none" is drawn at random, and what freeze names stays so
         12:1 head-stands-still: head_lr = 0 keeps the neck and the loss's head as they were drawn
         "#);
+        let moving = HEAD.replace(
+            "{ op",
+            "{ op = \"RandomCropNearBBox\", table = \"b.csv\", pad = { from = 0.1, to = 0.0, epochs = 9 } }, { op",
+        );
+        insta::assert_snapshot!(found(&format!("{moving}[loss]\nname = \"ArcFaceLoss\"\n[train]\nepochs = 4")).join("\n"), @r"
+        5:1 boxes-in-training-alone: the network learns photos that are cut to their boxes, and is asked about whole ones
+        5:1 number-never-arrives: a number goes over 9 epochs, and the training has 4
+        ");
         let zero = format!("{HEAD}[loss]\nname = \"ArcFaceLoss\"\n[train]\nepochs = 0");
         insta::assert_snapshot!(found(&zero).join("\n"), @"11:1 neck-is-noise: with epochs = 0 nothing learns, and the neck is drawn at random");
     }

@@ -10,7 +10,7 @@ use super::Checker;
 use super::names;
 use crate::base::Value;
 use crate::book::source::tree::{Node, Shape, Table};
-use crate::book::technique::{Kind, Param, over_epochs};
+use crate::book::technique::{Kind, OVER_EPOCHS, Param, over_epochs};
 
 impl Checker<'_> {
     /// Checks one value; `path` is its dotted name. Notes the origins of the value and of everything in it.
@@ -123,6 +123,7 @@ impl Checker<'_> {
                 }
                 continue;
             };
+            self.name(&format!("{OVER_EPOCHS}.{name}"), entry.key.as_ref());
             if let Some(value) = self.kind(kind, &entry.node, &dotted, own.unwrap_or(unit)) {
                 self.note(&dotted, entry.key.as_ref());
                 settings.insert(name.to_owned(), value);

@@ -207,6 +207,8 @@ enum Fault {
 
 fn note(faults: &mut Vec<(Fault, Vec<usize>)>, fault: Fault, row: usize) {
     match faults.iter_mut().find(|(known, _)| *known == fault) {
+        // A photo that is listed twice has one mistake.
+        Some((_, rows)) if rows.last() == Some(&row) => {}
         Some((_, rows)) => rows.push(row),
         None => faults.push((fault, vec![row])),
     }
@@ -227,12 +229,14 @@ fn region([x_min, y_min, x_max, y_max]: [f64; 4], photo: &Photo) -> Option<Regio
 impl<'a> Rows<'a> {
     fn of(table: &'a Table, competition: &Competition, scored: bool) -> Result<Rows<'a>, DataError> {
         let columns = &competition.data.columns;
-        let names = ["id"].into_iter().chain(columns.id.as_deref()).chain([columns.gallery_id.as_str()]);
+        // As the competition calls its ids, which may be the names of files.
+        let names = columns.id.as_deref().into_iter().chain(["id", &columns.gallery_id, &columns.image]);
         let id = match names.filter_map(|name| table.find(name)).next() {
             Some(id) => id,
             None => table.column(columns.id.as_deref().unwrap_or("id"), WHOSE)?,
         };
-        kinds::look(table, id, Use::Id { mixed: competition.data.mixed_ids })?;
+        let mixed = competition.data.mixed_ids || id.name == columns.image;
+        kinds::look(table, id, Use::Id { mixed })?;
         let edges = EDGES.map(|name| table.column(name, WHOSE));
         let [a, b, c, d] = edges;
         let score = match scored {
@@ -389,7 +393,7 @@ mod tests {
         let told = |rows: &str| read(&format!("id,x_min,y_min,x_max,y_max\n{rows}"), None).unwrap_err();
         insta::assert_snapshot!(told("1,0,0,10,10\n,0,0,1,1\n"), @"boxes.csv line 3: id is empty; a box needs the id of its photo");
         insta::assert_snapshot!(told("1,0,0,ten,10\n2,0,0,,1\n"), @r#"boxes.csv line 2 (also in 3): x_max is "ten", which is no number"#);
-        insta::assert_snapshot!(told("1,10,0,10,10\n2,300,0,310,1\n"), @r#"boxes.csv line 2 (also in 3): the box of "1" holds no pixel of its photo; x_min < x_max and y_min < y_max, in pixels of the photo, or leave all four empty"#);
+        insta::assert_snapshot!(told("3,10,0,10,10\n2,300,0,310,1\n"), @r#"boxes.csv line 2 (also in 3): the box of "3" holds no pixel of its photo; x_min < x_max and y_min < y_max, in pixels of the photo, or leave all four empty"#);
         insta::assert_snapshot!(told("1,0,0,10,10\n1,0,0,9,9\n"), @r#"boxes.csv line 3: id "1" stands in line 2 already; ids must be unique"#);
         insta::assert_snapshot!(told("4,0,0,10,10\n"), @r#"boxes.csv line 2: the id "4" is that of two photos, d.jpg and e.jpg, and a box can be of one only"#);
         insta::assert_snapshot!(read("id,x_min,y_min,x_max\n1,0,0,1\n", None).unwrap_err(), @r#"boxes.csv: no column "y_max" (a table of boxes has it); did you mean "x_max"? there is "id", "x_min", "y_min", "x_max""#);

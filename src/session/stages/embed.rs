@@ -8,18 +8,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::fit::{Model, Purpose, begin, model, tell_notes};
-use super::{Bench, Made, part};
+use super::{Bench, Made, Task, part};
 use crate::base::{Key, Progress, Value};
 use crate::dag::Stage;
 use crate::data::Role;
 use crate::data::augment::Pipeline;
 use crate::data::augment::pipeline::epochs;
 use crate::data::batch::{Ahead, Epoch, Loader};
+use crate::data::folds::Fold;
 use crate::data::manifest::boxes::Region;
 use crate::learn::ops::{Network, OpsError, Params, Tape};
 use crate::learn::train::{self, Checkpoint};
 use crate::learn::{Device, backbone};
 use crate::retrieve::{self, Embeddings};
+use crate::session::boxes;
 use crate::session::weights::{self, Sight};
 use crate::session::{Photos, Project, Recipe, SessionError};
 
@@ -51,8 +53,8 @@ pub fn stage(
     };
     stage = stage.input("fold", folds);
     stage.tables.push("augment".to_owned());
-    if let Some(boxes) = boxes {
-        stage = stage.input("boxes", boxes);
+    if let Some(key) = boxes {
+        stage = stage.input(boxes::INPUT, key);
     }
     if let Some(list) = recipe.settings().get("augment.eval") {
         return Ok(stage.setting("augment.eval", epochs::without_paths(list)));
@@ -96,6 +98,8 @@ pub fn host_stage(
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>, fold_number: usize) -> Result<Made<'a>, SessionError> {
     let (model, name) = (trained(bench, fold_number)?, part(fold_number));
+    let Fold { query, gallery, .. } = &bench.graph.folds[fold_number];
+    check(bench, Task::Embed { fold: fold_number }, &model.sight, &[&query[..], gallery].concat())?;
     let found = fold(bench, fold_number, model.network.as_ref(), &model.params, &model.sight, &name, "embed")?;
     Ok(Made::new(move |folder: &Path| Ok(found.save(&folder.join(FILE))?)))
 }
@@ -104,10 +108,17 @@ pub(super) fn make_host<'a>(bench: &'a Bench<'a>, fold: usize) -> Result<Made<'a
     let (model, name) = (trained(bench, fold)?, format!("host {}", part(fold)));
     let (queries, gallery) = host_places(bench.photos);
     let mut places = [queries, gallery].concat();
+    check(bench, Task::EmbedHost { fold }, &model.sight, &places)?;
     places.sort_unstable();
     places.dedup();
     let found = photos(bench, places, model.network.as_ref(), &model.params, &model.sight, &name, "embed")?;
     Ok(Made::new(move |folder: &Path| Ok(found.save(&folder.join(FILE))?)))
+}
+
+/// Whether the photos' boxes are those that a stage was planned with.
+fn check(bench: &Bench<'_>, task: Task, sight: &Sight, places: &[u32]) -> Result<(), SessionError> {
+    let now = bench.photos.boxes_key(bench.project, &sight.evaluation, places)?;
+    boxes::check(bench.graph.stage(task)?, now)
 }
 
 /// Embeds one batch by the untrained network: seconds, and its work in the measure of the graph.
@@ -159,7 +170,7 @@ pub(crate) fn photos(
     name: &str,
     stage: &str,
 ) -> Result<Embeddings, SessionError> {
-    let pipeline = Arc::new(bench.photos.with_boxes(bench.project, sight.evaluation.clone())?);
+    let pipeline = Arc::new(sight.evaluation.clone());
     let total = places.len();
     let walk = Epoch::given(places, BATCH);
     let ahead = Ahead { threads: bench.project.around.threads, ..Ahead::default() };

@@ -19,6 +19,7 @@ use crate::data::augment::pipeline::epochs;
 use crate::data::augment::{At, Normalization, Pipeline};
 use crate::data::batch::{Ahead, Epoch, Labels, Loader, Pictures, Sampler};
 use crate::data::folds::Fold;
+use crate::data::manifest::boxes::Boxes;
 use crate::data::{self};
 use crate::learn::backbone::hub::Expected;
 use crate::learn::backbone::{self, Settings};
@@ -27,6 +28,7 @@ use crate::learn::train::{
     self, Batches, Before, Checkpoint, Classes, Evaluate, FitEvent, Part, Surroundings, TrainError,
 };
 use crate::learn::{Device, loss};
+use crate::session::boxes;
 use crate::session::graph::decode;
 use crate::session::symptoms::{self, Symptoms};
 use crate::session::weights::{self, Sight};
@@ -48,11 +50,10 @@ pub fn stage(
     project: &Project,
     recipe: &Recipe,
     fold: usize,
-    photos: Key,
+    (photos, boxes): (Key, Option<Key>),
     part: &Part,
     (until, whole): (usize, usize),
     before: Option<Key>,
-    boxes: Option<Key>,
 ) -> Result<Stage, SessionError> {
     let settings = recipe.settings();
     let version = train::VERSION * 100 + data::augment::VERSION;
@@ -60,8 +61,8 @@ pub fn stage(
     stage = stage.setting("train", part.table.clone());
     stage.tables.push("train".to_owned());
     let mut stage = begin(stage, project, recipe, fold)?.input("photos", photos);
-    if let Some(boxes) = boxes {
-        stage = stage.input("boxes", boxes);
+    if let Some(key) = boxes {
+        stage = stage.input(boxes::INPUT, key);
     }
     if let Some(before) = before {
         stage = stage.input("fit", before);
@@ -140,7 +141,8 @@ pub(super) fn model(bench: &Bench<'_>, fold: usize, purpose: Purpose) -> Result<
         }
     }
     let expected = weights.as_ref().map_or_else(|| Expected::of(preset), |weights| weights.expected.clone());
-    let sight = Sight::of(bench.recipe, &expected, weights.is_some())?;
+    let mut sight = Sight::of(bench.recipe, &expected, weights.is_some())?;
+    sight.evaluation = bench.photos.with_boxes(bench.project, sight.evaluation)?;
     Ok(Model { network, params, sight, notes })
 }
 
@@ -182,10 +184,9 @@ pub(super) fn make<'a>(
     let Model { network, mut params, sight, notes } = model(bench, fold, Purpose::Artefact)?;
     tell_notes(bench, notes);
     let mut batches = FoldBatches::new(bench, this, fold, now, sight.normalization)?;
-    for table in batches.pipeline(At { epoch: now.first, of: bench.graph.epochs })?.tables() {
-        for text in &bench.photos.boxes(bench.project, &table)?.notes {
-            (bench.tell)(Event::Note { text: text.clone() });
-        }
+    boxes::check(&step.stage, bench.photos.boxes_key(bench.project, &batches.pipeline(At::FIRST)?, &this.train)?)?;
+    for text in batches.boxes.iter().flat_map(|boxes| &boxes.notes) {
+        (bench.tell)(Event::Note { text: text.clone() });
     }
     let loss = loss::build(
         bench.recipe.settings().get("loss").unwrap_or(&Value::table()),
@@ -373,6 +374,8 @@ struct FoldBatches<'a> {
     pictures: Arc<Pictures>,
     /// Height and width of the pictures, where they are not as `[augment]` has them.
     size: Option<[usize; 2]>,
+    /// Of the tables of `[augment] train`, in order.
+    boxes: Vec<Arc<Boxes>>,
     normalization: Normalization,
 }
 
@@ -411,6 +414,7 @@ impl<'a> FoldBatches<'a> {
             seed: seed(bench.recipe, number).named("batches"),
             pictures: bench.photos.pictures(bench.project),
             size: now.size,
+            boxes: bench.photos.all_boxes(bench.project, &weights::training(bench.recipe, None, At::FIRST)?)?,
             normalization,
         })
     }
@@ -423,8 +427,7 @@ impl<'a> FoldBatches<'a> {
 
     /// The pipeline of an epoch.
     fn pipeline(&self, at: At) -> Result<Pipeline, SessionError> {
-        let pipeline = weights::training(self.bench.recipe, self.size, at)?;
-        self.bench.photos.with_boxes(self.bench.project, pipeline)
+        Ok(weights::training(self.bench.recipe, self.size, at)?.with_boxes(self.boxes.iter().cloned()))
     }
 
     fn labelled(&self, batch: data::batch::Batch) -> Result<train::Batch, train::OtherError> {

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use super::operation::AugmentError;
 use crate::base::Value;
-use crate::book::technique::{DECAY, Default, EPOCHS, Kind, Param, Status, Technique};
+use crate::book::technique::{self, DECAY, Default, EPOCHS, Kind, Param, Status, Technique};
 use crate::data::augment::ROWS;
 
 /// The key that ends an operation before the training ends; every operation has it.
@@ -27,7 +27,7 @@ const NUMBER: Kind = Kind::Float { min: f64::MIN, max: f64::MAX };
 
 /// What may stand in place of a number.
 pub const OVER_EPOCHS: Technique = Technique {
-    name: "over epochs",
+    name: technique::OVER_EPOCHS,
     slot: "augment number",
     about: "A number of an operation that changes from epoch to epoch.",
     details: "Wherever an operation's number is \"…, or over epochs\", one of two tables may stand in its place, also for an end of a \
@@ -140,6 +140,19 @@ pub fn first_moving(name: &str, list: &Value) -> Option<AugmentError> {
     })
 }
 
+/// The longest time that a number of a list takes to arrive, in epochs.
+pub fn longest(value: &Value) -> Option<f64> {
+    let inside = |values: &mut dyn Iterator<Item = &Value>| {
+        values.filter_map(longest).fold(None, |a: Option<f64>, b| Some(a.unwrap_or(b).max(b)))
+    };
+    match value {
+        Value::Table(keys) if keys.contains_key("from") => keys.get("epochs").and_then(Value::as_f64),
+        Value::Table(keys) => inside(&mut keys.values()),
+        Value::List(items) => inside(&mut items.iter()),
+        _ => None,
+    }
+}
+
 fn moves(value: &Value) -> bool {
     match value {
         Value::Table(keys) => keys.contains_key("from") || keys.values().any(moves),
@@ -230,9 +243,10 @@ mod tests {
         insta::assert_snapshot!(told(9), @r#"[{ limit = [-10.0, 30], op = "SafeRotate", p = 0.0009765625 }, { magnitude = 15, op = "RandAugment" }, { op = "Affine", scale = { x = 2.0, y = [0.5, 1] } }]"#);
         assert_eq!(worth_a_look(&ops, 12).collect::<Vec<_>>(), (0..12).collect::<Vec<_>>());
         assert_eq!(worth_a_look(&ops, 5000).last(), Some(4999));
+        assert_eq!(longest(&ops), Some(8.0));
         let still = list(r#"[{"op": "SafeRotate"}]"#);
         assert_eq!(worth_a_look(&still, 12).collect::<Vec<_>>(), [0]);
-        assert_eq!(settled(&still, at(3)), still);
+        assert_eq!((settled(&still, at(3)), longest(&still)), (still.clone(), None));
     }
 
     #[test]
