@@ -1,16 +1,16 @@
 //! What classifiers share: a head of directions, cosines, the margin on the target's column, the scale.
 //!
-//! Takes the settings that all of them have ([`Classifier`]) and a closure that makes cosines into logits. A loss with
-//! a margin says how it changes the target's cosine, over `[b, 1]`, and [`with_target`] does the rest; so that ArcFace,
-//! CosFace and their relatives are a few lines each.
+//! Takes the settings that all of them have ([`Classifier`]) and a formula, a closure that makes cosines into logits; gives
+//! the loss. A loss with a margin says how it changes the target's cosine, over `[b, 1]`, and [`with_target`] does the rest;
+//! so that the file of a loss holds settings, row and formula. A formula may remember numbers from batch to batch.
 
-use candle_core::{Device, Result as CandleResult, Tensor, bail};
+use candle_core::{DType, Device, Result as CandleResult, Tensor, bail};
 
 use super::aim::{Aim, ClassWeights};
 use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param};
 use crate::learn::loss::normalize::cosines;
-use crate::learn::loss::{Forward, HeadWeight, LossError, Size, Targets, run};
+use crate::learn::loss::{Forward, HeadWeight, Loss, LossError, Moment, Size, Targets, run};
 
 /// The row of a head's first deviation, for losses in which only directions count.
 pub(super) const INIT_STD: Param = Param::new(
@@ -50,6 +50,30 @@ impl Classifier {
         Classifier { name, size: Size { dimensions, classes: counts.len() }, per_class: 1, init_std, aim }
     }
 
+    /// The same with several directions per class.
+    pub(super) fn with_centers(mut self, per_class: usize) -> Classifier {
+        self.per_class = per_class.max(1);
+        self
+    }
+
+    /// The loss whose logits `[b, n]` are what `formula` makes of the cosines `[b, n · per_class]`.
+    pub(super) fn loss(
+        self,
+        formula: impl Fn(Tensor, &Batch<'_>) -> CandleResult<Tensor> + Send + Sync + 'static,
+    ) -> Box<dyn Loss> {
+        self.remembering(Vec::new(), move |cosines, batch| Ok((formula(cosines, batch)?, Vec::new())))
+    }
+
+    /// The same with a formula that carries numbers on from batch to batch, each a buffer of the head. `numbers`: their
+    /// names with their first values; `formula` gives their next ones with the logits.
+    pub(super) fn remembering(
+        self,
+        numbers: Vec<(&'static str, f64)>,
+        formula: impl Fn(Tensor, &Batch<'_>) -> CandleResult<(Tensor, Vec<f64>)> + Send + Sync + 'static,
+    ) -> Box<dyn Loss> {
+        Box::new(CosineLoss { classifier: self, numbers, formula })
+    }
+
     /// `weight [n · per_class, d]`, the directions of one class in a row: normal draws, of which only the direction counts.
     pub(super) fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
         let (rows, mut draws) = (self.size.classes * self.per_class, seed.named("weight").draws());
@@ -59,20 +83,68 @@ impl Classifier {
             .map_err(|source| LossError::Candle { loss: self.name, source })?;
         Ok(vec![HeadWeight::weight("weight", tensor)])
     }
+}
 
-    /// The loss of a batch: `logits` gets the cosines `[b, n · per_class]` and gives the logits `[b, n]`. `weight` is the
-    /// head's first tensor; those behind it are the loss's own affair.
-    pub(super) fn forward(
+/// What a formula may read of a batch beside the cosines.
+pub(super) struct Batch<'a> {
+    /// `[b, d]`, not normalised.
+    pub embeddings: &'a Tensor,
+    /// Class of each row.
+    pub classes: &'a [u32],
+    /// The numbers that the formula left after the batch before.
+    pub remembered: &'a [f64],
+    pub at: Moment,
+}
+
+/// The cross-entropy over what a formula makes of cosines.
+struct CosineLoss<F> {
+    classifier: Classifier,
+    numbers: Vec<(&'static str, f64)>,
+    formula: F,
+}
+
+impl<F> Loss for CosineLoss<F>
+where
+    F: Fn(Tensor, &Batch<'_>) -> CandleResult<(Tensor, Vec<f64>)> + Send + Sync,
+{
+    fn name(&self) -> &'static str {
+        self.classifier.name
+    }
+
+    /// The directions, and a buffer `[1]` for each number.
+    fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
+        let mut head = self.classifier.head(seed)?;
+        for (name, first) in &self.numbers {
+            let tensor = Tensor::new(&[*first as f32], &Device::Cpu)
+                .map_err(|source| LossError::Candle { loss: self.name(), source })?;
+            head.push(HeadWeight::buffer(name, tensor));
+        }
+        Ok(head)
+    }
+
+    fn forward(
         &self,
-        weight: Option<&Tensor>,
+        head: &[Tensor],
         embeddings: &Tensor,
         targets: &Targets<'_>,
-        logits: impl FnOnce(Tensor) -> CandleResult<Tensor>,
+        at: Moment,
     ) -> Result<Forward, LossError> {
-        run(self.name, self.size, embeddings, targets, || {
-            let Some(weight) = weight else { bail!("the head is empty") };
-            let logits = logits(cosines(embeddings, weight)?)?;
-            Ok(self.aim.loss(&logits, targets.classes)?.into())
+        run(self.name(), self.classifier.size, embeddings, targets, || {
+            let (weight, old) = match head {
+                [weight, old @ ..] if old.len() == self.numbers.len() => (weight, old),
+                _ => bail!("the head has {} tensors, got {}", 1 + self.numbers.len(), head.len()),
+            };
+            let first = |(tensor, (_, first)): (&Tensor, &(&str, f64))| -> CandleResult<f64> {
+                Ok(numbers(tensor)?.first().copied().unwrap_or(*first))
+            };
+            let remembered = old.iter().zip(&self.numbers).map(first).collect::<CandleResult<Vec<f64>>>()?;
+            let batch = Batch { embeddings, classes: targets.classes, remembered: &remembered, at };
+            let (logits, new) = (self.formula)(cosines(embeddings, weight)?, &batch)?;
+            let next = |(place, (old, new)): (usize, (&Tensor, f64))| -> CandleResult<(usize, Tensor)> {
+                Ok((1 + place, Tensor::new(&[new], old.device())?.to_dtype(old.dtype())?))
+            };
+            let buffers = old.iter().zip(new).enumerate().map(next).collect::<CandleResult<_>>()?;
+            Ok(Forward { value: self.classifier.aim.loss(&logits, targets.classes)?, buffers })
         })
     }
 }
@@ -104,7 +176,7 @@ pub(super) fn per_row(values: Vec<f64>, like: &Tensor) -> CandleResult<Tensor> {
 
 /// The numbers of a tensor, without history.
 pub(super) fn numbers(tensor: &Tensor) -> CandleResult<Vec<f64>> {
-    tensor.detach().to_dtype(candle_core::DType::F64)?.flatten_all()?.to_vec1()
+    tensor.detach().to_dtype(DType::F64)?.flatten_all()?.to_vec1()
 }
 
 /// Classes as an index tensor `[b, 1]`.

@@ -7,6 +7,7 @@ pub mod circle;
 pub mod contrastive;
 pub mod multi_similarity;
 pub mod ntxent;
+mod softmax;
 pub mod supcon;
 pub mod triplet_margin;
 

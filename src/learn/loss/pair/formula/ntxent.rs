@@ -4,46 +4,28 @@
 //! all negatives of its anchor. As pytorch-metric-learning's `NTXentLoss` (Sohn 2016; van den Oord et al. 2018,
 //! arXiv 1807.03748, InfoNCE; Chen et al. 2020, arXiv 2002.05709, SimCLR).
 
-use serde::Deserialize;
-
 use super::super::reduce::log_sum_exp;
-use super::{Distance, Formula, Matrix, Miner, Selection, mined};
-use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use super::Matrix;
+use super::softmax::{self, Softmax, temperature};
+use crate::book::technique::{Status, Technique};
+use crate::learn::loss::pair::select::Pairs;
 use crate::learn::loss::pair::{MEMORY, MINER};
 
 /// See [`ROW`].
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// Divides the cosines.
-    pub temperature: f64,
-    /// Who chooses pairs.
-    pub miner: Miner,
-    /// Rows of the memory; 0 for none.
-    pub memory: usize,
-}
+pub type Settings = softmax::Settings<Pairwise>;
 
-impl Formula for Settings {
-    mined!();
+/// A softmax for each positive pair, against its anchor's negatives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pairwise;
 
-    fn name(&self) -> &'static str {
-        ROW.name
-    }
+impl Softmax for Pairwise {
+    const NAME: &'static str = ROW.name;
 
-    fn distance(&self) -> Distance {
-        Distance::CosineSimilarity
-    }
-
-    fn loss(&self, matrix: &Matrix, selection: &Selection, slopes: &mut Matrix) -> f64 {
-        let pairs = selection.pairs(matrix.rows());
-        let (count, negatives) = pairs.count();
-        if pairs.are_too_few() || count == 0 || negatives == 0 {
-            return 0.0;
-        }
-        let share = 1.0 / count as f64;
+    fn loss(temperature: f64, cosines: &Matrix, pairs: &Pairs, slopes: &mut Matrix) -> f64 {
+        let share = 1.0 / pairs.count().0 as f64;
         let mut total = 0.0;
         for (row, (positives, negatives)) in pairs.positives.iter().zip(&pairs.negatives).enumerate() {
-            let logit = |&other: &u32| matrix.row(row)[other as usize] / self.temperature;
+            let logit = |&other: &u32| cosines.row(row)[other as usize] / temperature;
             let far = log_sum_exp(negatives.iter().map(logit));
             let slopes = slopes.row_mut(row);
             let mut wrong = 0.0; // Σ over positives of the probability that negatives have
@@ -52,12 +34,12 @@ impl Formula for Settings {
                 let excess = far - logit(positive);
                 total += excess.max(0.0) + (-excess.abs()).exp().ln_1p();
                 let probability = 1.0 / (1.0 + (-excess).exp());
-                slopes[*positive as usize] -= probability * share / self.temperature;
+                slopes[*positive as usize] -= probability * share / temperature;
                 wrong += probability;
             }
             if wrong > 0.0 {
                 for negative in negatives {
-                    slopes[*negative as usize] += wrong * (logit(negative) - far).exp() * share / self.temperature;
+                    slopes[*negative as usize] += wrong * (logit(negative) - far).exp() * share / temperature;
                 }
             }
         }
@@ -89,12 +71,7 @@ each photo. Use it, or SupConLoss, where labels have two or three photos and Con
 Fails with small batches and without a memory, and where different labels look alike: they are negatives all the same. A batch without \
 a positive pair teaches nothing (the loss is 0). Cost: [b, b] numbers, or [b, memory].",
     params: &[
-        Param::new(
-            "temperature",
-            Kind::Float { min: 1e-3, max: 100.0 },
-            Default::Is(Literal::Float(0.07)),
-            "Divides the cosines; smaller is sharper.",
-        ),
+        temperature(0.07),
         MINER,
         MEMORY,
     ],

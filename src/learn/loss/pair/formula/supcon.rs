@@ -4,55 +4,37 @@
 //! evenly" and a softmax over all others. As pytorch-metric-learning's `SupConLoss` (Khosla et al. 2020, arXiv
 //! 2004.11362, the form with the sum outside the logarithm).
 
-use serde::Deserialize;
-
 use super::super::reduce::{Reducer, log_sum_exp, over_anchors};
-use super::{Distance, Formula, Matrix, Miner, Selection, mined};
-use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use super::Matrix;
+use super::softmax::{self, Softmax, temperature};
+use crate::book::technique::{Status, Technique};
+use crate::learn::loss::pair::select::Pairs;
 use crate::learn::loss::pair::{MEMORY, MINER};
 
 /// See [`ROW`].
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// Divides the cosines.
-    pub temperature: f64,
-    /// Who chooses pairs.
-    pub miner: Miner,
-    /// Rows of the memory; 0 for none.
-    pub memory: usize,
-}
+pub type Settings = softmax::Settings<Supervised>;
 
-impl Formula for Settings {
-    mined!();
+/// One softmax for each anchor, whose positives share the right answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Supervised;
 
-    fn name(&self) -> &'static str {
-        ROW.name
-    }
+impl Softmax for Supervised {
+    const NAME: &'static str = ROW.name;
 
-    fn distance(&self) -> Distance {
-        Distance::CosineSimilarity
-    }
-
-    fn loss(&self, matrix: &Matrix, selection: &Selection, slopes: &mut Matrix) -> f64 {
-        let pairs = selection.pairs(matrix.rows());
-        let (positives, negatives) = pairs.count();
-        if pairs.are_too_few() || positives == 0 || negatives == 0 {
-            return 0.0;
-        }
-        let pairs = pairs.into_owned().distinct();
-        over_anchors(matrix, &pairs, Reducer::AvgNonZero, slopes, |row, positives, negatives, slopes| {
+    fn loss(temperature: f64, cosines: &Matrix, pairs: &Pairs, slopes: &mut Matrix) -> f64 {
+        let pairs = pairs.clone().distinct();
+        over_anchors(cosines, &pairs, Reducer::AvgNonZero, slopes, |row, positives, negatives, slopes| {
             if positives.is_empty() {
                 return 0.0;
             }
-            let logit = |&other: &u32| row[other as usize] / self.temperature;
+            let logit = |&other: &u32| row[other as usize] / temperature;
             let sum = log_sum_exp(positives.iter().chain(negatives).map(logit));
             let share = 1.0 / positives.len() as f64;
             for other in positives.iter().chain(negatives) {
-                slopes[*other as usize] += (logit(other) - sum).exp() / self.temperature;
+                slopes[*other as usize] += (logit(other) - sum).exp() / temperature;
             }
             for other in positives {
-                slopes[*other as usize] -= share / self.temperature;
+                slopes[*other as usize] -= share / temperature;
             }
             positives.iter().map(|other| sum - logit(other)).sum::<f64>() * share
         })
@@ -80,12 +62,7 @@ ImageNet. Compare with MultiSimilarityLoss, which looks at hard pairs more.
 Fails with small batches, and where most labels have one photo: those only push. A batch without a positive pair teaches \
 nothing (the loss is 0). Cost: [b, b] numbers, or [b, memory].",
     params: &[
-        Param::new(
-            "temperature",
-            Kind::Float { min: 1e-3, max: 100.0 },
-            Default::Is(Literal::Float(0.1)),
-            "Divides the cosines; smaller is sharper.",
-        ),
+        temperature(0.1),
         MINER,
         MEMORY,
     ],

@@ -10,13 +10,10 @@ use candle_core::{Result as CandleResult, Tensor};
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
-use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, numbers, parts};
-use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Targets};
-
-use super::{next, number};
+use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, numbers};
+use crate::learn::loss::{Build, Loss, LossError};
 
 /// See [`ROW`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -66,13 +63,6 @@ no help against a tuned ArcFaceLoss. It needs three labels at least, since ln(n 
     status: Status::Built,
 };
 
-/// Cosine softmax with a scale of its own.
-#[derive(Clone, Debug)]
-pub struct AdaCos {
-    classifier: Classifier,
-    dynamic: bool,
-}
-
 impl Build for Settings {
     fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
         let classifier =
@@ -80,49 +70,14 @@ impl Build for Settings {
         if counts.len() < 3 {
             return Err(LossError::TooFewClasses { loss: ROW.name, needs: 3, classes: counts.len() });
         }
-        Ok(Box::new(AdaCos { classifier, dynamic: self.dynamic }))
-    }
-}
-
-impl Loss for AdaCos {
-    fn name(&self) -> &'static str {
-        ROW.name
-    }
-
-    fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
-        let mut head = self.classifier.head(seed)?;
-        if self.dynamic {
-            head.push(number(self.name(), "scale", self.fixed())?);
+        let fixed = SQRT_2 * (counts.len() as f64 - 1.0).ln();
+        if !self.dynamic {
+            return Ok(classifier.loss(move |cosines, _| cosines * fixed));
         }
-        Ok(head)
-    }
-
-    fn forward(
-        &self,
-        head: &[Tensor],
-        embeddings: &Tensor,
-        targets: &Targets<'_>,
-        _: Moment,
-    ) -> Result<Forward, LossError> {
-        let mut buffers = Vec::new();
-        let scaled = |cosines: Tensor| {
-            if !self.dynamic {
-                return cosines * self.fixed();
-            }
-            let [_, old] = parts(head)?;
-            let scale = dynamic(&cosines, targets.classes, numbers(old)?.first().copied().unwrap_or(1.0))?;
-            buffers.push((1, next(old, scale)?));
-            cosines * scale
-        };
-        let forward = self.classifier.forward(head.first(), embeddings, targets, scaled)?;
-        Ok(Forward { buffers, ..forward })
-    }
-}
-
-impl AdaCos {
-    /// `√2·ln(n − 1)`.
-    fn fixed(&self) -> f64 {
-        SQRT_2 * (self.classifier.size.classes as f64 - 1.0).ln()
+        Ok(classifier.remembering(vec![("scale", fixed)], |cosines, batch| {
+            let scale = dynamic(&cosines, batch.classes, batch.remembered[0])?;
+            Ok(((cosines * scale)?, vec![scale]))
+        }))
     }
 }
 

@@ -9,14 +9,13 @@ use std::f64::consts::PI;
 use candle_core::{Result as CandleResult, Tensor};
 use serde::Deserialize;
 
-use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::angular::arcface::sum_of_angles;
-use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, numbers, parts, per_row, scale, with_target};
-use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Targets};
+use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, numbers, per_row, scale, with_target};
+use crate::learn::loss::{Build, Loss, LossError};
 
-use super::{next, number};
+use super::follow;
 
 /// See [`ROW`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -91,79 +90,38 @@ const EPS: f64 = 1e-3;
 /// Lengths are cut to this range.
 const LENGTHS: (f64, f64) = (1e-3, 100.0);
 
-/// A margin by the length of the embedding.
-#[derive(Clone, Debug)]
-pub struct AdaFace {
-    classifier: Classifier,
-    margin: f64,
-    h: f64,
-    scale: f64,
-    t_alpha: f64,
-}
-
 impl Build for Settings {
     fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
         let classifier =
             Classifier::new(ROW.name, (dimensions, counts), self.init_std, self.label_smoothing, self.class_weights);
-        let Settings { margin, h, scale, t_alpha, .. } = self;
-        Ok(Box::new(AdaFace { classifier, margin, h, scale, t_alpha }))
-    }
-}
-
-impl Loss for AdaFace {
-    fn name(&self) -> &'static str {
-        ROW.name
-    }
-
-    fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
-        let mut head = self.classifier.head(seed)?;
-        head.push(number(self.name(), "batch_mean", 20.0)?);
-        head.push(number(self.name(), "batch_std", 100.0)?);
-        Ok(head)
-    }
-
-    fn forward(
-        &self,
-        head: &[Tensor],
-        embeddings: &Tensor,
-        targets: &Targets<'_>,
-        _: Moment,
-    ) -> Result<Forward, LossError> {
-        let mut buffers = Vec::new();
-        let forward = self.classifier.forward(head.first(), embeddings, targets, |cosines| {
-            let [_, old_mean, old_std] = parts(head)?;
-            let lengths: Vec<f64> = numbers(&embeddings.sqr()?.sum_keepdim(1)?)?
+        let first = vec![("batch_mean", 20.0), ("batch_std", 100.0)];
+        Ok(classifier.remembering(first, move |cosines, batch| {
+            let lengths: Vec<f64> = numbers(&batch.embeddings.sqr()?.sum_keepdim(1)?)?
                 .into_iter()
                 .map(|square| square.sqrt().clamp(LENGTHS.0, LENGTHS.1))
                 .collect();
             let (mean, std) = moments(&lengths);
-            let follow = |old: &Tensor, new: f64| -> CandleResult<f64> {
-                let old = numbers(old)?.first().copied().unwrap_or(new);
-                Ok(self.t_alpha * new + (1.0 - self.t_alpha) * old)
-            };
-            let (mean, std) = (follow(old_mean, mean)?, follow(old_std, std)?);
-            buffers.extend([(1, next(old_mean, mean)?), (2, next(old_std, std)?)]);
+            let mean = follow(batch.remembered[0], mean, self.t_alpha);
+            let std = follow(batch.remembered[1], std, self.t_alpha);
             let quality = |length: &f64| ((length - mean) / (std + EPS) * self.h).clamp(-1.0, 1.0);
             let quality: Vec<f64> = lengths.iter().map(quality).collect();
             let cosines = cosines.clamp(-1.0 + EPS, 1.0 - EPS)?;
-            with_target(&cosines, targets.classes, |target| self.with_margin(target, &quality))? * self.scale
-        })?;
-        Ok(Forward { buffers, ..forward })
+            let change = |target: &Tensor| with_margin(target, self.margin, &quality);
+            Ok(((with_target(&cosines, batch.classes, change)? * self.scale)?, vec![mean, std]))
+        }))
     }
 }
 
-impl AdaFace {
-    /// `cos(θ − m·q) − (m + m·q)` from `cos θ`, `[b, 1]`, the angle kept from both ends of the half circle. `quality` `[b]`.
-    fn with_margin(&self, target: &Tensor, quality: &[f64]) -> CandleResult<Tensor> {
-        let turn: Vec<f64> = quality.iter().map(|q| -self.margin * q).collect();
-        let less = per_row(quality.iter().map(|q| self.margin + self.margin * q).collect(), target)?;
-        let angles = numbers(target)?.into_iter().zip(&turn).map(|(cosine, turn)| cosine.acos() + turn);
-        let angles: Vec<f64> = angles.collect();
-        let inside: Vec<u8> = angles.iter().map(|angle| u8::from((EPS..=PI - EPS).contains(angle))).collect();
-        let ends = per_row(angles.iter().map(|angle| angle.clamp(EPS, PI - EPS).cos()).collect(), target)?;
-        let inside = Tensor::from_vec(inside, target.dims(), target.device())?;
-        inside.where_cond(&sum_of_angles(target, &turn)?, &ends)? - less
-    }
+/// `cos(θ − m·q) − (m + m·q)` from `cos θ`, `[b, 1]`, the angle kept from both ends of the half circle. `quality` `[b]`.
+fn with_margin(target: &Tensor, margin: f64, quality: &[f64]) -> CandleResult<Tensor> {
+    let turn: Vec<f64> = quality.iter().map(|q| -margin * q).collect();
+    let less = per_row(quality.iter().map(|q| margin + margin * q).collect(), target)?;
+    let angles = numbers(target)?.into_iter().zip(&turn).map(|(cosine, turn)| cosine.acos() + turn);
+    let angles: Vec<f64> = angles.collect();
+    let inside: Vec<u8> = angles.iter().map(|angle| u8::from((EPS..=PI - EPS).contains(angle))).collect();
+    let ends = per_row(angles.iter().map(|angle| angle.clamp(EPS, PI - EPS).cos()).collect(), target)?;
+    let inside = Tensor::from_vec(inside, target.dims(), target.device())?;
+    inside.where_cond(&sum_of_angles(target, &turn)?, &ends)? - less
 }
 
 /// Mean and deviation (divided by one less than their number, as torch.std; 0 for one alone).

@@ -4,17 +4,15 @@
 //! weighted by `t + cos θ_j`, where `t` follows the mean cosine of the right ones (Huang et al. 2020, arXiv
 //! 2004.00288; HuangYG123/CurricularFace), remembered in a buffer.
 
-use candle_core::Tensor;
 use serde::Deserialize;
 
-use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::angular::arcface::{sum_of_angles, turned};
-use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, column, numbers, parts, scale, with_target};
-use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Targets};
+use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, column, numbers, scale, with_target};
+use crate::learn::loss::{Build, Loss, LossError};
 
-use super::{next, number};
+use super::follow;
 
 /// See [`ROW`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -74,54 +72,19 @@ is then mostly wrong, and it is just what gets the weight.",
     status: Status::Built,
 };
 
-/// ArcFace with a curriculum.
-#[derive(Clone, Debug)]
-pub struct CurricularFace {
-    classifier: Classifier,
-    margin: f64,
-    scale: f64,
-    t_alpha: f64,
-}
-
 impl Build for Settings {
     fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
         let classifier =
             Classifier::new(ROW.name, (dimensions, counts), self.init_std, self.label_smoothing, self.class_weights);
-        Ok(Box::new(CurricularFace { classifier, margin: self.margin, scale: self.scale, t_alpha: self.t_alpha }))
-    }
-}
-
-impl Loss for CurricularFace {
-    fn name(&self) -> &'static str {
-        ROW.name
-    }
-
-    fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
-        let mut head = self.classifier.head(seed)?;
-        head.push(number(self.name(), "t", 0.0)?);
-        Ok(head)
-    }
-
-    fn forward(
-        &self,
-        head: &[Tensor],
-        embeddings: &Tensor,
-        targets: &Targets<'_>,
-        _: Moment,
-    ) -> Result<Forward, LossError> {
-        let (classes, mut buffers) = (targets.classes, Vec::new());
-        let margins = vec![self.margin; classes.len()];
-        let forward = self.classifier.forward(head.first(), embeddings, targets, |cosines| {
-            let [_, old] = parts(head)?;
-            let target = cosines.gather(&column(classes, cosines.device())?, 1)?; // [b, 1]
+        Ok(classifier.remembering(vec![("t", 0.0)], move |cosines, batch| {
+            let margins = vec![self.margin; batch.classes.len()];
+            let target = cosines.gather(&column(batch.classes, cosines.device())?, 1)?; // [b, 1]
             let own = numbers(&target)?;
-            let mean = own.iter().sum::<f64>() / own.len() as f64;
-            let t = self.t_alpha * mean + (1.0 - self.t_alpha) * numbers(old)?.first().copied().unwrap_or(0.0);
-            buffers.push((1, next(old, t)?));
+            let t = follow(batch.remembered[0], own.iter().sum::<f64>() / own.len() as f64, self.t_alpha);
             let hard = cosines.broadcast_gt(&sum_of_angles(&target, &margins)?)?; // [b, n]
             let logits = hard.where_cond(&(&cosines * (&cosines + t)?)?, &cosines)?;
-            with_target(&logits, classes, |_| turned(&target, &margins))? * self.scale
-        })?;
-        Ok(Forward { buffers, ..forward })
+            let logits = (with_target(&logits, batch.classes, |_| turned(&target, &margins))? * self.scale)?;
+            Ok((logits, vec![t]))
+        }))
     }
 }

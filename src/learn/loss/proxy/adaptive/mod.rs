@@ -11,18 +11,7 @@ pub mod adacos;
 pub mod adaface;
 pub mod curricular;
 
-use candle_core::{Device, Tensor};
-
-use crate::learn::loss::{HeadWeight, LossError};
-
-/// A buffer of one number, `[1]`.
-fn number(loss: &'static str, name: &str, value: f64) -> Result<HeadWeight, LossError> {
-    Tensor::new(&[value as f32], &Device::Cpu)
-        .map(|tensor| HeadWeight::buffer(name, tensor))
-        .map_err(|source| LossError::Candle { loss, source })
-}
-
-/// A buffer's next value, of the type of the old one.
-fn next(old: &Tensor, value: f64) -> candle_core::Result<Tensor> {
-    Tensor::new(&[value], old.device())?.to_dtype(old.dtype())
+/// A running mean: `share` of the new value, the rest of the old one.
+fn follow(old: f64, new: f64, share: f64) -> f64 {
+    share * new + (1.0 - share) * old
 }

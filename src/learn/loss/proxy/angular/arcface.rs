@@ -7,12 +7,11 @@
 use candle_core::{Result as CandleResult, Tensor};
 use serde::Deserialize;
 
-use crate::base::Seed;
 use crate::book::technique::{Default, Literal, Param, Status, Technique};
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, numbers, per_row, scale, with_target};
 use crate::learn::loss::proxy::margin::{self, Margin, Margins, Measure};
-use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Targets};
+use crate::learn::loss::{Build, Loss, LossError};
 
 /// See [`ROW`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -76,44 +75,15 @@ loss that does not fall at all in the first epochs: warm up longer, or lower the
     status: Status::Built,
 };
 
-/// Additive angular margin.
-#[derive(Clone, Debug)]
-pub struct ArcFaceLoss {
-    classifier: Classifier,
-    margins: Margins,
-    scale: f64,
-}
-
 impl Build for Settings {
     fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
         let classifier =
             Classifier::new(ROW.name, (dimensions, counts), self.init_std, self.label_smoothing, self.class_weights);
         let margins = Margins::new(&self.margin, Measure::Angle, counts);
-        Ok(Box::new(ArcFaceLoss { classifier, margins, scale: self.scale }))
-    }
-}
-
-impl Loss for ArcFaceLoss {
-    fn name(&self) -> &'static str {
-        ROW.name
-    }
-
-    fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
-        self.classifier.head(seed)
-    }
-
-    fn forward(
-        &self,
-        head: &[Tensor],
-        embeddings: &Tensor,
-        targets: &Targets<'_>,
-        at: Moment,
-    ) -> Result<Forward, LossError> {
-        let classes = targets.classes;
-        self.classifier.forward(head.first(), embeddings, targets, |cosines| {
-            let margins = self.margins.of_rows(classes, at);
-            with_target(&cosines, classes, |target| turned(target, &margins))? * self.scale
-        })
+        Ok(classifier.loss(move |cosines, batch| {
+            let margins = margins.of_rows(batch.classes, batch.at);
+            with_target(&cosines, batch.classes, |target| turned(target, &margins))? * self.scale
+        }))
     }
 }
 

@@ -3,15 +3,13 @@
 //! Takes embeddings and one direction per class; gives the cross-entropy of `s·cos θ_j`, of which the target's is
 //! `s·(cos θ_y − m)` (Wang et al. 2018, arXiv 1801.09414). As pytorch-metric-learning's `CosFaceLoss`.
 
-use candle_core::Tensor;
 use serde::Deserialize;
 
-use crate::base::Seed;
 use crate::book::technique::{Default, Literal, Param, Status, Technique};
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, per_row, scale, with_target};
 use crate::learn::loss::proxy::margin::{self, Margin, Margins, Measure};
-use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Targets};
+use crate::learn::loss::{Build, Loss, LossError};
 
 /// See [`ROW`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -64,43 +62,14 @@ Fails as ArcFaceLoss does: labels with one photo, many wrong labels, a margin th
     status: Status::Built,
 };
 
-/// Additive cosine margin.
-#[derive(Clone, Debug)]
-pub struct CosFaceLoss {
-    classifier: Classifier,
-    margins: Margins,
-    scale: f64,
-}
-
 impl Build for Settings {
     fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
         let classifier =
             Classifier::new(ROW.name, (dimensions, counts), self.init_std, self.label_smoothing, self.class_weights);
         let margins = Margins::new(&self.margin, Measure::Cosine, counts);
-        Ok(Box::new(CosFaceLoss { classifier, margins, scale: self.scale }))
-    }
-}
-
-impl Loss for CosFaceLoss {
-    fn name(&self) -> &'static str {
-        ROW.name
-    }
-
-    fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
-        self.classifier.head(seed)
-    }
-
-    fn forward(
-        &self,
-        head: &[Tensor],
-        embeddings: &Tensor,
-        targets: &Targets<'_>,
-        at: Moment,
-    ) -> Result<Forward, LossError> {
-        let classes = targets.classes;
-        self.classifier.forward(head.first(), embeddings, targets, |cosines| {
-            let margins = self.margins.of_rows(classes, at);
-            with_target(&cosines, classes, |target| target - per_row(margins, target)?)? * self.scale
-        })
+        Ok(classifier.loss(move |cosines, batch| {
+            let margins = margins.of_rows(batch.classes, batch.at);
+            with_target(&cosines, batch.classes, |target| target - per_row(margins, target)?)? * self.scale
+        }))
     }
 }

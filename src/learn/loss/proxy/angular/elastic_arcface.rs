@@ -6,11 +6,10 @@
 use candle_core::Tensor;
 use serde::Deserialize;
 
-use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, scale, with_target};
-use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Targets};
+use crate::learn::loss::{Build, Loss, LossError};
 
 use super::arcface::turned;
 use super::elastic::{Elastic, PLUS, STD};
@@ -74,43 +73,14 @@ Fails where ArcFaceLoss fails. A large std is noise in the loss: with few photos
     status: Status::Built,
 };
 
-/// ArcFace with drawn margins.
-#[derive(Clone, Debug)]
-pub struct ElasticArcFaceLoss {
-    classifier: Classifier,
-    elastic: Elastic,
-    scale: f64,
-}
-
 impl Build for Settings {
     fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
         let classifier =
             Classifier::new(ROW.name, (dimensions, counts), self.init_std, self.label_smoothing, self.class_weights);
         let elastic = Elastic { margin: self.margin, std: self.std, plus: self.plus };
-        Ok(Box::new(ElasticArcFaceLoss { classifier, elastic, scale: self.scale }))
-    }
-}
-
-impl Loss for ElasticArcFaceLoss {
-    fn name(&self) -> &'static str {
-        ROW.name
-    }
-
-    fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
-        self.classifier.head(seed)
-    }
-
-    fn forward(
-        &self,
-        head: &[Tensor],
-        embeddings: &Tensor,
-        targets: &Targets<'_>,
-        at: Moment,
-    ) -> Result<Forward, LossError> {
-        let classes = targets.classes;
-        self.classifier.forward(head.first(), embeddings, targets, |cosines| {
-            let change = |target: &Tensor| turned(target, &self.elastic.margins(target, at.seed)?);
-            with_target(&cosines, classes, change)? * self.scale
-        })
+        Ok(classifier.loss(move |cosines, batch| {
+            let change = |target: &Tensor| turned(target, &elastic.margins(target, batch.at.seed)?);
+            with_target(&cosines, batch.classes, change)? * self.scale
+        }))
     }
 }

@@ -6,11 +6,10 @@
 use candle_core::Tensor;
 use serde::Deserialize;
 
-use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, per_row, scale, with_target};
-use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Targets};
+use crate::learn::loss::{Build, Loss, LossError};
 
 use super::elastic::{Elastic, PLUS, STD};
 
@@ -70,43 +69,14 @@ Fails where CosFaceLoss fails. A large std is noise in the loss: with few photos
     status: Status::Built,
 };
 
-/// CosFace with drawn margins.
-#[derive(Clone, Debug)]
-pub struct ElasticCosFaceLoss {
-    classifier: Classifier,
-    elastic: Elastic,
-    scale: f64,
-}
-
 impl Build for Settings {
     fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
         let classifier =
             Classifier::new(ROW.name, (dimensions, counts), self.init_std, self.label_smoothing, self.class_weights);
         let elastic = Elastic { margin: self.margin, std: self.std, plus: self.plus };
-        Ok(Box::new(ElasticCosFaceLoss { classifier, elastic, scale: self.scale }))
-    }
-}
-
-impl Loss for ElasticCosFaceLoss {
-    fn name(&self) -> &'static str {
-        ROW.name
-    }
-
-    fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
-        self.classifier.head(seed)
-    }
-
-    fn forward(
-        &self,
-        head: &[Tensor],
-        embeddings: &Tensor,
-        targets: &Targets<'_>,
-        at: Moment,
-    ) -> Result<Forward, LossError> {
-        let classes = targets.classes;
-        self.classifier.forward(head.first(), embeddings, targets, |cosines| {
-            let change = |target: &Tensor| target - per_row(self.elastic.margins(target, at.seed)?, target)?;
-            with_target(&cosines, classes, change)? * self.scale
-        })
+        Ok(classifier.loss(move |cosines, batch| {
+            let change = |target: &Tensor| target - per_row(elastic.margins(target, batch.at.seed)?, target)?;
+            with_target(&cosines, batch.classes, change)? * self.scale
+        }))
     }
 }

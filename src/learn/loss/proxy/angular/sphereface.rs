@@ -9,11 +9,10 @@ use std::f64::consts::PI;
 use candle_core::{Result as CandleResult, Tensor};
 use serde::Deserialize;
 
-use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, numbers, per_row, scale, with_target};
-use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Targets};
+use crate::learn::loss::{Build, Loss, LossError};
 
 /// See [`ROW`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -64,44 +63,16 @@ this; it is here to compare with.",
     status: Status::Built,
 };
 
-/// Multiplicative angular margin.
-#[derive(Clone, Debug)]
-pub struct SphereFaceLoss {
-    classifier: Classifier,
-    margin: u32,
-    scale: f64,
-}
-
 impl Build for Settings {
     fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
         let classifier =
             Classifier::new(ROW.name, (dimensions, counts), self.init_std, self.label_smoothing, self.class_weights);
-        Ok(Box::new(SphereFaceLoss { classifier, margin: self.margin, scale: self.scale }))
-    }
-}
-
-impl Loss for SphereFaceLoss {
-    fn name(&self) -> &'static str {
-        ROW.name
-    }
-
-    fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
-        self.classifier.head(seed)
-    }
-
-    fn forward(
-        &self,
-        head: &[Tensor],
-        embeddings: &Tensor,
-        targets: &Targets<'_>,
-        _: Moment,
-    ) -> Result<Forward, LossError> {
-        self.classifier.forward(head.first(), embeddings, targets, |cosines| {
-            let logits = with_target(&cosines, targets.classes, |target| multiplied(target, self.margin))?;
+        Ok(classifier.loss(move |cosines, batch| {
+            let logits = with_target(&cosines, batch.classes, |target| multiplied(target, self.margin))?;
             // The tiny number keeps the slope of a zero row's length finite.
-            let length = (embeddings.sqr()?.sum_keepdim(1)? + 1e-24)?.sqrt()?; // [b, 1]
+            let length = (batch.embeddings.sqr()?.sum_keepdim(1)? + 1e-24)?.sqrt()?; // [b, 1]
             logits.broadcast_mul(&length)? * self.scale
-        })
+        }))
     }
 }
 

@@ -7,12 +7,11 @@
 use candle_core::{D, DType, Result as CandleResult, Tensor};
 use serde::Deserialize;
 
-use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, numbers, scale, with_target};
 use crate::learn::loss::proxy::margin::{self, Margin, Margins, Measure};
-use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Size, Targets};
+use crate::learn::loss::{Build, Loss, LossError, Size, Targets};
 
 use super::arcface::turned;
 
@@ -74,46 +73,17 @@ frozen features it brought nothing (5th place of the Universal Image Embedding c
     status: Status::Built,
 };
 
-/// ArcFace with several directions per class.
-#[derive(Clone, Debug)]
-pub struct SubCenterArcFaceLoss {
-    classifier: Classifier,
-    margins: Margins,
-    scale: f64,
-}
-
 impl Build for Settings {
     fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
-        let mut classifier =
+        let classifier =
             Classifier::new(ROW.name, (dimensions, counts), self.init_std, self.label_smoothing, self.class_weights);
-        classifier.per_class = self.sub_centers.max(1);
-        let margins = Margins::new(&self.margin, Measure::Angle, counts);
-        Ok(Box::new(SubCenterArcFaceLoss { classifier, margins, scale: self.scale }))
-    }
-}
-
-impl Loss for SubCenterArcFaceLoss {
-    fn name(&self) -> &'static str {
-        ROW.name
-    }
-
-    fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
-        self.classifier.head(seed)
-    }
-
-    fn forward(
-        &self,
-        head: &[Tensor],
-        embeddings: &Tensor,
-        targets: &Targets<'_>,
-        at: Moment,
-    ) -> Result<Forward, LossError> {
-        let (classes, per_class) = (targets.classes, self.classifier.per_class);
-        self.classifier.forward(head.first(), embeddings, targets, |cosines| {
+        let classifier = classifier.with_centers(self.sub_centers);
+        let (per_class, margins) = (classifier.per_class, Margins::new(&self.margin, Measure::Angle, counts));
+        Ok(classifier.loss(move |cosines, batch| {
             let nearest = nearest(&cosines, per_class)?; // [b, n]
-            let margins = self.margins.of_rows(classes, at);
-            with_target(&nearest, classes, |target| turned(target, &margins))? * self.scale
-        })
+            let margins = margins.of_rows(batch.classes, batch.at);
+            with_target(&nearest, batch.classes, |target| turned(target, &margins))? * self.scale
+        }))
     }
 }
 

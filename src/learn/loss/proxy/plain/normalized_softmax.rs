@@ -4,14 +4,12 @@
 //! pytorch-metric-learning's `NormalizedSoftmaxLoss` (Zhai and Wu 2019, arXiv 1811.12649), which
 //! stores the head as `[d, n]`; here it is `[n, d]`, as every linear layer's weight.
 
-use candle_core::Tensor;
 use serde::Deserialize;
 
-use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD};
-use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Targets};
+use crate::learn::loss::{Build, Loss, LossError};
 
 /// See [`ROW`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -57,37 +55,10 @@ A good second baseline; ArcFaceLoss with the same scale adds the margin and is u
     status: Status::Built,
 };
 
-/// Softmax cross-entropy over cosines divided by a temperature.
-#[derive(Clone, Debug)]
-pub struct NormalizedSoftmaxLoss {
-    classifier: Classifier,
-    temperature: f64,
-}
-
 impl Build for Settings {
     fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
         let classifier =
             Classifier::new(ROW.name, (dimensions, counts), self.init_std, self.label_smoothing, self.class_weights);
-        Ok(Box::new(NormalizedSoftmaxLoss { classifier, temperature: self.temperature }))
-    }
-}
-
-impl Loss for NormalizedSoftmaxLoss {
-    fn name(&self) -> &'static str {
-        ROW.name
-    }
-
-    fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
-        self.classifier.head(seed)
-    }
-
-    fn forward(
-        &self,
-        head: &[Tensor],
-        embeddings: &Tensor,
-        targets: &Targets<'_>,
-        _: Moment,
-    ) -> Result<Forward, LossError> {
-        self.classifier.forward(head.first(), embeddings, targets, |cosines| cosines / self.temperature)
+        Ok(classifier.loss(move |cosines, _| cosines / self.temperature))
     }
 }

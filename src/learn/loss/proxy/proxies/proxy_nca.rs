@@ -4,13 +4,11 @@
 //! with lengths taken away first (Movshovitz-Attias et al. 2017, arXiv 1703.07464). As pytorch-metric-learning's
 //! `ProxyNCALoss`, whose share counts the own proxy too.
 
-use candle_core::Tensor;
 use serde::Deserialize;
 
-use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD};
-use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Targets};
+use crate::learn::loss::{Build, Loss, LossError};
 
 /// See [`ROW`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -50,37 +48,10 @@ need only be told apart, not pushed apart.",
     status: Status::Built,
 };
 
-/// A softmax over distances to proxies.
-#[derive(Clone, Debug)]
-pub struct ProxyNcaLoss {
-    classifier: Classifier,
-    softmax_scale: f64,
-}
-
 impl Build for Settings {
     fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
         let classifier = Classifier::new(ROW.name, (dimensions, counts), self.init_std, None, None);
-        Ok(Box::new(ProxyNcaLoss { classifier, softmax_scale: self.softmax_scale }))
-    }
-}
-
-impl Loss for ProxyNcaLoss {
-    fn name(&self) -> &'static str {
-        ROW.name
-    }
-
-    fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
-        self.classifier.head(seed)
-    }
-
-    fn forward(
-        &self,
-        head: &[Tensor],
-        embeddings: &Tensor,
-        targets: &Targets<'_>,
-        _: Moment,
-    ) -> Result<Forward, LossError> {
         // −s(2 − 2 cos θ); what is the same for all proxies falls out of the softmax.
-        self.classifier.forward(head.first(), embeddings, targets, |cosines| cosines * (2.0 * self.softmax_scale))
+        Ok(classifier.loss(move |cosines, _| cosines * (2.0 * self.softmax_scale)))
     }
 }

@@ -7,10 +7,9 @@
 use candle_core::{D, Result as CandleResult, Tensor};
 use serde::Deserialize;
 
-use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, with_target};
-use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Targets};
+use crate::learn::loss::{Build, Loss, LossError};
 
 /// See [`ROW`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -78,53 +77,22 @@ Fails when labels have fewer photos than centres: each photo then has its own.",
     status: Status::Built,
 };
 
-/// Several centres per class, softly chosen.
-#[derive(Clone, Debug)]
-pub struct SoftTripleLoss {
-    classifier: Classifier,
-    la: f64,
-    gamma: f64,
-    margin: f64,
-}
-
 impl Build for Settings {
     fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
-        let mut classifier = Classifier::new(ROW.name, (dimensions, counts), self.init_std, None, None);
-        classifier.per_class = self.centers_per_class.max(1);
-        Ok(Box::new(SoftTripleLoss { classifier, la: self.la, gamma: self.gamma, margin: self.margin }))
+        let classifier = Classifier::new(ROW.name, (dimensions, counts), self.init_std, None, None);
+        let classifier = classifier.with_centers(self.centers_per_class);
+        let per_class = classifier.per_class;
+        Ok(classifier.loss(move |cosines, batch| {
+            let similarities = similarities(&cosines, per_class, self.gamma)?; // [b, n]
+            with_target(&similarities, batch.classes, |own| own - self.margin)? * self.la
+        }))
     }
 }
 
-impl Loss for SoftTripleLoss {
-    fn name(&self) -> &'static str {
-        ROW.name
-    }
-
-    fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
-        self.classifier.head(seed)
-    }
-
-    fn forward(
-        &self,
-        head: &[Tensor],
-        embeddings: &Tensor,
-        targets: &Targets<'_>,
-        _: Moment,
-    ) -> Result<Forward, LossError> {
-        self.classifier.forward(head.first(), embeddings, targets, |cosines| {
-            let similarities = self.similarities(&cosines)?; // [b, n]
-            with_target(&similarities, targets.classes, |own| own - self.margin)? * self.la
-        })
-    }
-}
-
-impl SoftTripleLoss {
-    /// The similarity to each class, `[b, n]`, from the cosines to all centres, `[b, n · K]`.
-    fn similarities(&self, cosines: &Tensor) -> CandleResult<Tensor> {
-        let (b, rows) = cosines.dims2()?;
-        let k = self.classifier.per_class;
-        let grouped = cosines.reshape((b, rows / k, k))?;
-        let share = candle_nn::ops::softmax(&(&grouped / self.gamma)?, D::Minus1)?;
-        (share * grouped)?.sum(D::Minus1)
-    }
+/// The similarity to each class, `[b, n]`, from the cosines to all its `per_class` centres, `[b, n · per_class]`.
+fn similarities(cosines: &Tensor, per_class: usize, gamma: f64) -> CandleResult<Tensor> {
+    let (b, rows) = cosines.dims2()?;
+    let grouped = cosines.reshape((b, rows / per_class, per_class))?;
+    let share = candle_nn::ops::softmax(&(&grouped / gamma)?, D::Minus1)?;
+    (share * grouped)?.sum(D::Minus1)
 }
