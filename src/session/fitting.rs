@@ -2,17 +2,19 @@
 //!
 //! Takes a recipe that was read without mistakes; tells, with file and line, a list of augmentations
 //! that fixes no size, a memory smaller than a batch, a projection wider than the embedding, weights that are
-//! not there, a part to freeze that the network lacks. It asks before anything runs, so that nobody learns it after an hour.
+//! not there, a part to freeze that the network lacks, a coarse label that the tables lack. It asks before anything runs, so that nobody learns it after an hour.
 
 use super::graph::decode;
-use super::{Project, Recipe, SessionError, boxes, weights};
+use super::{Photos, Project, Recipe, SessionError, boxes, weights};
 use crate::base::Value;
+use crate::base::text::plain;
 use crate::book::OriginKind;
 use crate::data::augment::pipeline::epochs;
 use crate::data::augment::settings::Size;
 use crate::data::augment::{At, Pipeline};
+use crate::data::folds::Fold;
 use crate::learn::backbone::{self, Settings, Source};
-use crate::learn::loss::{self, Wants};
+use crate::learn::loss;
 use crate::learn::train::{self, Frozen, Part};
 use crate::retrieve::post::{self, Step};
 
@@ -47,7 +49,7 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
         let train = &part.settings;
         train.sampler.check_batch(train.batch).map_err(|error| at(recipe, "train.sampler", &error.to_string()))?;
         if let Some(table) = recipe.settings().get("loss") {
-            loss::check(table, train.batch).map_err(|error| at(recipe, "loss", &error.to_string()))?;
+            loss::check(table, train.batch).map_err(|error| at(recipe, &error.place(), &error.to_string()))?;
             mixing(recipe, &augment, table)?;
         }
         if train.freeze.is_some() || train.unfreeze_at.is_some() {
@@ -77,15 +79,10 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
 fn mixing(recipe: &Recipe, augment: &Value, table: &Value) -> Result<(), SessionError> {
     let mixes =
         Pipeline::train(augment, At::FIRST).ok().and_then(|pipeline| Some((pipeline.mixes()?, pipeline.ops().len())));
-    // How many classes there are does not matter for what the loss is.
-    let (Some((name, length)), Ok(loss)) = (mixes, loss::build(table, 8, &[4; 8])) else { return Ok(()) };
-    if loss.sampler() != Wants::Pairs {
-        return Ok(());
-    }
+    let (Some((name, length)), Ok(Some((_, loss)))) = (mixes, loss::asks_for_pairs(table)) else { return Ok(()) };
     let text = format!(
-        "{name} gives each picture two labels, and {} asks of two pictures whether they show the same: half a pair is none; take a loss \
-         with a head, such as ArcFaceLoss, or leave {name} out",
-        loss.name()
+        "{name} gives each picture two labels, and {loss} asks of two pictures whether they show the same: half a pair is none; take a loss \
+         with a head, such as ArcFaceLoss, or leave {name} out"
     );
     Err(at(recipe, &format!("augment.train[{}]", length - 1), &text))
 }
@@ -107,6 +104,43 @@ fn every_epoch(recipe: &Recipe, parts: &[Part]) -> Result<(), SessionError> {
                 epoch + 1
             );
             return Err(at(recipe, "augment.train", &text));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the labels that a loss goes by are there, on the folds that will be trained on.
+///
+/// # Errors
+/// When it asks for coarse labels and there are none, too few, or not for all training photos.
+pub fn check_labels(project: &Project, recipe: &Recipe, photos: &Photos, folds: &[Fold]) -> Result<(), SessionError> {
+    let Some(table) = recipe.settings().get("loss") else { return Ok(()) };
+    let asks = loss::asks_for_coarse(table).map_err(|error| at(recipe, &error.place(), &error.to_string()))?;
+    let Some(key) = asks.filter(|_| !matches!(parts(recipe).as_deref(), Ok([]))) else { return Ok(()) };
+    let refuse = |problem: String| Err(at(recipe, &key, &format!("this loss goes by the coarse label, and {problem}")));
+    let manifest = &photos.manifest;
+    if manifest.coarse.is_empty() {
+        let lacking = match &project.competition.data.columns.coarse {
+            None => "toji.toml names no column for it".to_owned(),
+            Some(assumed) => format!("the tables have no column \"{}\"", plain(&assumed.name)),
+        };
+        return refuse(format!("{lacking}: write coarse = \"…\" in [data.columns] of toji.toml"));
+    }
+    for (i, fold) in folds.iter().enumerate() {
+        let train = || fold.train.iter().map(|&photo| &manifest.photos[photo as usize]);
+        let without: Vec<&str> =
+            train().filter(|photo| photo.coarse.is_none()).map(|photo| photo.id.as_str()).collect();
+        if let [first, ..] = without[..] {
+            let (count, first) = (without.len(), plain(first));
+            return refuse(format!(
+                "fold {i} trains on {count} photo(s) without one, {first} the first: fill the column"
+            ));
+        }
+        let mut there: Vec<_> = train().map(|photo| photo.coarse).collect();
+        there.sort_unstable();
+        there.dedup();
+        if there.len() < 2 {
+            return refuse(format!("all training photos of fold {i} have the same one: leave the loss out"));
         }
     }
     Ok(())

@@ -41,6 +41,7 @@ impl Graph {
         let epochs = parts.last().map_or(0, |part| part.end);
         let divided = project.divided(recipe, photos)?;
         let folds = divided.folds.clone();
+        fitting::check_labels(project, recipe, photos, &folds[..rung.folds(folds.len())])?;
         let mut graph = Graph { nodes: Vec::new(), tasks: Vec::new(), folds, rung, epochs, parts };
 
         let data = graph.add(Task::Data, stages::data::stage(project, photos), photos.manifest.photos.len() as f64);

@@ -10,14 +10,14 @@ use crate::book::{Book, Diagnostic};
 use crate::data::augment::pipeline::epochs;
 use crate::data::augment::{At, Pipeline};
 use crate::learn::backbone::{Neck, Settings};
-use crate::learn::loss::{self, Wants};
+use crate::learn::loss;
 use crate::learn::train::{self, TrainSettings};
 
 /// What a rule found: its name, the keys it is about, what happens, what to do.
 struct Finding {
     name: &'static str,
     /// The key to change, and the one that asks for it: where the first is a default, the second is shown.
-    keys: [&'static str; 2],
+    keys: [String; 2],
     what: String,
     help: &'static str,
 }
@@ -25,27 +25,25 @@ struct Finding {
 /// The findings of a recipe, as warnings. Nothing for tables that do not decode, which others tell.
 pub fn findings(book: &Book) -> Vec<Diagnostic> {
     let table = |name: &str| book.settings.get(name).cloned().unwrap_or_else(Value::table);
-    let (Ok(backbone), Ok(train)) = (table("backbone").decode(), table("train").decode()) else { return Vec::new() };
-    // Only what the loss wants is asked; how many classes there are does not matter for it.
-    let loss = loss::build(&table("loss"), 8, &[4; 8]).ok();
-    let wants = loss.as_ref().map_or(Wants::Any, |loss| loss.sampler());
-    let name = loss.as_ref().map_or("the loss", |loss| loss.name());
-    let mut found = in_pairs(name, wants, &train);
+    let decoded = (table("backbone").decode(), table("train").decode());
+    let (Ok(backbone), Ok(train)): (Result<Settings, _>, Result<TrainSettings, _>) = decoded else { return Vec::new() };
+    let mut found = match loss::asks_for_pairs(&table("loss")) {
+        Ok(Some((key, name))) if train.epochs > 0 => in_pairs(&key, name, &train),
+        _ => Vec::new(),
+    };
     found.extend(in_learning(&backbone, &train));
     found.extend(in_seeing(&table("augment"), &train));
     found.extend(in_time(&table("augment"), &table("train")));
     found.into_iter().map(|finding| warning(book, &finding)).collect()
 }
 
-fn in_pairs(name: &str, wants: Wants, train: &TrainSettings) -> Vec<Finding> {
+/// Of a loss over pairs, by its key and its name.
+fn in_pairs(key: &str, name: &str, train: &TrainSettings) -> Vec<Finding> {
     let mut found = Vec::new();
-    if wants != Wants::Pairs || train.epochs == 0 {
-        return found;
-    }
     if !train.sampler.gives_pairs() {
         found.push(Finding {
             name: "pairs-are-rare",
-            keys: ["train.sampler", "loss.name"],
+            keys: ["train.sampler".to_owned(), key.to_owned()],
             what: format!("{name} compares photos of one label, and this sampler puts few of them into a batch"),
             help: "write sampler = { name = \"MPerClassSampler\", m = 4 } in [train]",
         });
@@ -53,7 +51,7 @@ fn in_pairs(name: &str, wants: Wants, train: &TrainSettings) -> Vec<Finding> {
     if train.accumulate.is_some_and(|batches| batches > 1) {
         found.push(Finding {
             name: "pairs-end-with-the-batch",
-            keys: ["train.accumulate", "loss.name"],
+            keys: ["train.accumulate".to_owned(), key.to_owned()],
             what: format!("accumulate adds gradients, yet {name} sees the pairs of one batch at a time"),
             help: "a larger batch or the loss's memory = 1024 gives more pairs",
         });
@@ -91,7 +89,7 @@ fn in_learning(backbone: &Settings, train: &TrainSettings) -> Vec<Finding> {
     if train.epochs == 0 && backbone.neck != Neck::None {
         found.push(Finding {
             name: "neck-is-noise",
-            keys: ["train.epochs", "backbone.neck"],
+            keys: ["train.epochs", "backbone.neck"].map(str::to_owned),
             what: "with epochs = 0 nothing learns, and the neck is drawn at random".to_owned(),
             help: "write neck = { kind = \"none\" } in [backbone]",
         });
@@ -99,7 +97,7 @@ fn in_learning(backbone: &Settings, train: &TrainSettings) -> Vec<Finding> {
     if drawn && train.epochs > 0 && train.freeze.is_some() && train.unfreeze_at.is_none() {
         found.push(Finding {
             name: "noise-is-frozen",
-            keys: ["train.freeze", "backbone.weights"],
+            keys: ["train.freeze", "backbone.weights"].map(str::to_owned),
             what: "weights = \"none\" is drawn at random, and what freeze names stays so".to_owned(),
             help: "leave freeze out, or name weights in [backbone]",
         });
@@ -107,7 +105,7 @@ fn in_learning(backbone: &Settings, train: &TrainSettings) -> Vec<Finding> {
     if train.epochs > 0 && train.head_lr == 0.0 {
         found.push(Finding {
             name: "head-stands-still",
-            keys: ["train.head_lr", "loss.name"],
+            keys: ["train.head_lr", "loss.name"].map(str::to_owned),
             what: "head_lr = 0 keeps the neck and the loss's head as they were drawn".to_owned(),
             help: "write head_lr = 1, or 10 for a pretrained network",
         });
@@ -118,7 +116,7 @@ fn in_learning(backbone: &Settings, train: &TrainSettings) -> Vec<Finding> {
 /// A finding at the first of its keys that was written, or at the whole file.
 fn warning(book: &Book, finding: &Finding) -> Diagnostic {
     let text = format!("{}: {}", finding.name, finding.what);
-    let written = |key: &&str| book.origins.get(*key).filter(|origin| origin.line > 0);
+    let written = |key: &String| book.origins.get(key).filter(|origin| origin.line > 0);
     let mut warning = Diagnostic::of_file(&book.file, text).warning().help(finding.help);
     if let Some(origin) = finding.keys.iter().find_map(written) {
         (warning.file, warning.line, warning.column) = (origin.file.clone(), origin.line, origin.column);

@@ -51,6 +51,11 @@ impl Epoch {
         &self.photos
     }
 
+    /// For each slot the photo's place in the list that was given.
+    pub fn places(&self) -> &[u32] {
+        &self.places
+    }
+
     /// How many batches there are.
     pub fn batches(&self) -> usize {
         if self.drop_last { self.photos.len() / self.batch } else { self.photos.len().div_ceil(self.batch) }

@@ -19,6 +19,14 @@ pub enum LossError {
         /// Which they are, and what to do.
         problem: String,
     },
+    /// What is wrong in one of several losses, or between them.
+    #[error("{key}: {source}")]
+    At {
+        /// The key within `[loss]`: "losses[1]", "weights".
+        key: String,
+        /// What is wrong there.
+        source: Box<LossError>,
+    },
     /// A head needs two classes at least, one-class training teaches nothing; some losses need more.
     #[error(
         "{loss} needs at least {needs} classes to tell apart, the training photos have {classes}; add labels or photos"
@@ -93,4 +101,19 @@ pub enum LossError {
         #[source]
         source: candle_core::Error,
     },
+}
+
+impl LossError {
+    /// The same in the loss at this place of a list of several.
+    pub(super) fn inside(self, place: usize) -> LossError {
+        LossError::At { key: format!("losses[{place}]"), source: Box::new(self) }
+    }
+
+    /// The dotted name of what is wrong, as deep as it is known: `loss`, `loss.losses[1]`.
+    pub fn place(&self) -> String {
+        match self {
+            LossError::At { key, .. } => format!("loss.{key}"),
+            _ => "loss".to_owned(),
+        }
+    }
 }

@@ -11,6 +11,7 @@
 //!
 //! - [`proxy`]: losses with a head, from the plain classifier to margins that follow the training.
 //! - [`pair`]: losses over pairs and triplets of a batch.
+//! - [`multiple`]: several losses at once, and losses that go by the coarse label.
 //! - [`technique`]: the section and the list; a loss is one file (settings, row, code) and one line there.
 //!
 //! A loss is a differentiable expression over candle tensors ([`Loss::forward`]); candle's autograd
@@ -21,6 +22,7 @@
 mod error;
 mod head;
 mod mixture;
+pub mod multiple;
 mod normalize;
 pub mod pair;
 pub mod proxy;
@@ -33,6 +35,7 @@ use crate::base::{Seed, Value};
 pub use error::LossError;
 pub use head::{Gradients, HEAD, Head, HeadWeight, gradients};
 pub use mixture::Mixture;
+use multiple::Asked;
 pub use technique::{SECTIONS, TECHNIQUES};
 
 /// What a batch should have been, row by row.
@@ -40,7 +43,7 @@ pub use technique::{SECTIONS, TECHNIQUES};
 pub struct Targets<'a> {
     /// Class of each row, in `0..classes` of the training photos.
     pub classes: &'a [u32],
-    /// Coarse class of each row, for losses with a second head; empty when the data has none.
+    /// Coarse class of each row, for losses that go by it; empty when the data has none.
     pub coarse: &'a [u32],
 }
 
@@ -48,6 +51,22 @@ impl<'a> Targets<'a> {
     /// Targets of one label level.
     pub fn new(classes: &'a [u32]) -> Self {
         Targets { classes, coarse: &[] }
+    }
+}
+
+/// How many training photos each class has.
+#[derive(Clone, Copy, Debug)]
+pub struct Counts<'a> {
+    /// Of each class, `[classes]`.
+    pub classes: &'a [u32],
+    /// Of each coarse class; empty when the data has none.
+    pub coarse: &'a [u32],
+}
+
+impl<'a, T: AsRef<[u32]> + ?Sized> From<&'a T> for Counts<'a> {
+    /// Of one label level.
+    fn from(classes: &'a T) -> Counts<'a> {
+        Counts { classes: classes.as_ref(), coarse: &[] }
     }
 }
 
@@ -91,7 +110,10 @@ pub trait Loss: Send + Sync {
     /// The name that recipes use.
     fn name(&self) -> &'static str;
 
-    /// The head before the first step, in the order in which [`Loss::forward`] takes it; empty for
+    /// How many tensors the head has.
+    fn head_len(&self) -> usize;
+
+    /// The head before the first step, [`Loss::head_len`] tensors in the order in which [`Loss::forward`] takes it; empty for
     /// losses that only compare embeddings. Every draw comes from `seed`.
     ///
     /// # Errors
@@ -140,23 +162,39 @@ pub trait Build {
 /// Whether a recipe's `[loss]` table goes with batches of `batch` photos, which can be said before any photo is read.
 ///
 /// # Errors
-/// When it does not, or does not decode.
+/// When it does not, or does not decode; [`LossError::place`] says where.
 pub fn check(settings: &Value, batch: usize) -> Result<(), LossError> {
-    settings.decode::<technique::LossSettings>()?.check(batch)
+    Asked::read(settings)?.check(batch)
+}
+
+/// The key in a recipe's `[loss]` that asks for the coarse label, where one does: `loss.losses[1].label`.
+///
+/// # Errors
+/// When the table does not decode.
+pub fn asks_for_coarse(settings: &Value) -> Result<Option<String>, LossError> {
+    Ok(Asked::read(settings)?.coarse())
+}
+
+/// The key and the name of the first loss that wants pairs in its batches, where one does: `loss.name`, ContrastiveLoss.
+///
+/// # Errors
+/// When the table does not decode.
+pub fn asks_for_pairs(settings: &Value) -> Result<Option<(String, &'static str)>, LossError> {
+    Ok(Asked::read(settings)?.pairs())
 }
 
 /// The loss that a recipe's `[loss]` table asks for.
 ///
-/// `dimensions`: width of the embedding; `counts`: how many training photos each class has, `[classes]`.
+/// `dimensions`: width of the embedding; `counts`: how many training photos each class has, and each coarse class.
 ///
 /// # Errors
 /// When the settings do not decode or fewer than two classes are there.
-pub fn build(settings: &Value, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
-    let loss = settings.decode::<technique::LossSettings>()?.build(dimensions, counts)?;
-    if counts.len() < 2 {
-        return Err(LossError::TooFewClasses { loss: loss.name(), needs: 2, classes: counts.len() });
-    }
-    Ok(loss)
+pub fn build<'a>(
+    settings: &Value,
+    dimensions: usize,
+    counts: impl Into<Counts<'a>>,
+) -> Result<Box<dyn Loss>, LossError> {
+    Asked::read(settings)?.build(dimensions, counts.into())
 }
 
 /// What a loss is built for, against which it checks what it gets.

@@ -1,12 +1,12 @@
 //! What a recipe may write under `[loss]`: the section, and the list of all losses.
 //!
-//! A loss's typed settings, its row and its code stand in its own file; here is one line for each, from which the
+//! Typed settings of a loss, its row and its code stand in its own file; here is one line for each, from which the
 //! reader's rows, the decoded form and the way to a [`Loss`] are made. Names and defaults are
 //! pytorch-metric-learning's (2.9) and PyTorch's; values of winners are named with their source where they stand.
 
 use serde::Deserialize;
 
-use super::{Build, Loss, LossError, pair, proxy};
+use super::{Build, Loss, LossError, multiple, pair, proxy};
 use crate::book::technique::{Body, Section, Status, Technique};
 
 /// The section of this folder.
@@ -20,11 +20,11 @@ pub const LOSS: Section = Section {
     status: Status::Built,
 };
 
-/// From `Name: folder::file`, where the file has `Settings` and `ROW`, and from further rows: those of what may stand inside a
-/// loss.
+/// From `Name: folder::file`, where the file has `Settings` and `ROW`, and from further rows: that of a sum of losses, and those of
+/// what may stand inside a loss.
 macro_rules! losses {
     (built { $($name:ident: $first:ident $(:: $step:ident)*,)* } rows { $($row:expr,)* }) => {
-        /// The decoded `[loss]` table.
+        /// The decoded table of one loss.
         #[derive(Clone, Debug, PartialEq, Deserialize)]
         #[serde(tag = "name")]
         pub enum LossSettings {
@@ -77,6 +77,7 @@ losses! {
         SupConLoss: pair::formula::supcon,
     }
     rows {
+        multiple::ROW,
         proxy::margin::MINMAX,
         proxy::margin::POWER,
     }

@@ -94,6 +94,10 @@ impl<F: Formula + 'static> Loss for PairLoss<F> {
         self.formula.name()
     }
 
+    fn head_len(&self) -> usize {
+        if self.formula.memory() == 0 { 0 } else { memory::BUFFERS.len() }
+    }
+
     /// The memory's buffers, where there is one.
     fn head(&self, _: Seed) -> Result<Vec<HeadWeight>, LossError> {
         let size = self.formula.memory();

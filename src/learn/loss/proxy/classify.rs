@@ -111,6 +111,10 @@ where
         self.classifier.name
     }
 
+    fn head_len(&self) -> usize {
+        1 + self.numbers.len()
+    }
+
     /// The directions, and a buffer `[1]` for each number.
     fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
         let mut head = self.classifier.head(seed)?;
@@ -131,8 +135,8 @@ where
     ) -> Result<Forward, LossError> {
         run(self.name(), self.classifier.size, embeddings, targets, || {
             let (weight, old) = match head {
-                [weight, old @ ..] if old.len() == self.numbers.len() => (weight, old),
-                _ => bail!("the head has {} tensors, got {}", 1 + self.numbers.len(), head.len()),
+                [weight, old @ ..] if head.len() == self.head_len() => (weight, old),
+                _ => bail!("the head has {} tensors, got {}", self.head_len(), head.len()),
             };
             let first = |(tensor, (_, first)): (&Tensor, &(&str, f64))| -> CandleResult<f64> {
                 Ok(numbers(tensor)?.first().copied().unwrap_or(*first))

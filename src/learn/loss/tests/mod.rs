@@ -1,6 +1,7 @@
-//! Losses against pytorch-metric-learning and against finite differences; those with a head in `proxy`.
+//! Losses against pytorch-metric-learning and against finite differences; those with a head in `proxy`, sums in `multiple`.
 
 mod mixture;
+mod multiple;
 mod proxy;
 
 use super::*;
@@ -142,8 +143,8 @@ fn values_and_gradients_equal_the_reference() {
         }
         println!("{dtype:?}: {worst:#?}");
     }
-    // Each loss with a head is among them, with the head that it begins with.
-    for technique in TECHNIQUES.iter().filter(|t| t.slot == "loss" && t.status == Status::Built) {
+    // Each loss with a head is among them, with the head that it begins with; sums are compared elsewhere.
+    for technique in TECHNIQUES.iter().filter(|t| t.slot == "loss" && t.name != "MultipleLosses") {
         let loss = build(&defaults(technique), 5, &golden.counts).unwrap();
         let begun = loss.head(Seed::new(0)).unwrap();
         let kinds = |head: &[HeadWeight]| head.iter().map(|w| w.kind).collect::<Vec<_>>();
@@ -167,26 +168,25 @@ fn gradients_equal_finite_differences() {
             gradients(loss.as_ref(), &weights(head.to_vec()), embeddings, &targets, start()).unwrap()
         };
         let found = run(&inputs);
-        let analytic: Vec<&Tensor> =
-            found.head.iter().map(|(_, gradient)| gradient).chain([&found.embeddings]).collect();
-        for (i, gradient) in analytic.iter().enumerate() {
-            let shape = inputs[i].dims().to_vec();
-            let values = flat(&inputs[i]);
-            let h = 1e-6;
-            let numeric: Vec<f64> = (0..values.len())
-                .map(|j| {
-                    let at = |x: f64| {
-                        let mut moved = values.clone();
-                        moved[j] = x;
-                        let mut inputs = inputs.clone();
-                        inputs[i] = Tensor::from_vec(moved, shape.as_slice(), &Device::Cpu).unwrap();
-                        run(&inputs).value
-                    };
-                    (at(values[j] + h) - at(values[j] - h)) / (2.0 * h)
-                })
-                .collect();
-            close(&format!("{} input {i}", case.settings), &flat(gradient), &numeric, 1e-7);
-        }
+        let slopes: Vec<&Tensor> = found.head.iter().map(|(_, slope)| slope).chain([&found.embeddings]).collect();
+        slopes_equal_differences(&case.settings.to_string(), &inputs, &slopes, |inputs| run(inputs).value);
+    }
+}
+
+/// Moves every number of every input a little and compares with its slope, in f64.
+fn slopes_equal_differences(what: &str, inputs: &[Tensor], slopes: &[&Tensor], value: impl Fn(&[Tensor]) -> f64) {
+    let h = 1e-6;
+    for (i, slope) in slopes.iter().enumerate() {
+        let (shape, values) = (inputs[i].dims().to_vec(), flat(&inputs[i]));
+        let at = |j: usize, by: f64| {
+            let mut moved = values.clone();
+            moved[j] += by;
+            let mut inputs = inputs.to_vec();
+            inputs[i] = Tensor::from_vec(moved, shape.as_slice(), &Device::Cpu).unwrap();
+            value(&inputs)
+        };
+        let numeric: Vec<f64> = (0..values.len()).map(|j| (at(j, h) - at(j, -h)) / (2.0 * h)).collect();
+        close(&format!("{what} input {i}"), &flat(slope), &numeric, 1e-7);
     }
 }
 
@@ -250,7 +250,7 @@ fn mistakes_are_named() {
     insta::assert_snapshot!(shape, @"ArcFaceLoss takes embeddings [b, 2] with one label each, got [2, 4] with 2 labels");
 }
 
-/// A technique's settings with nothing written.
+/// A technique's settings with nothing written; a sum has two losses with theirs.
 fn defaults(technique: &Technique) -> Value {
     let mut settings = Value::table();
     settings.set("name", Value::Text(technique.name.to_owned()));
@@ -258,6 +258,10 @@ fn defaults(technique: &Technique) -> Value {
         if let crate::book::technique::Default::Is(literal) = &param.default {
             settings.set(param.name, literal.value());
         }
+    }
+    if technique.name == "MultipleLosses" {
+        let named = |name: &str| defaults(TECHNIQUES.iter().find(|row| row.name == name).unwrap());
+        settings.set("losses", Value::List(vec![named("ArcFaceLoss"), named("TripletMarginLoss")]));
     }
     settings
 }
@@ -290,6 +294,10 @@ struct Following(bool);
 impl Loss for Following {
     fn name(&self) -> &'static str {
         "Following"
+    }
+
+    fn head_len(&self) -> usize {
+        3
     }
 
     fn head(&self, _: Seed) -> Result<Vec<HeadWeight>, LossError> {

@@ -76,7 +76,7 @@ fn every_loss_falls_and_brings_classes_together() {
         let (first, last) = (mean(&values[..5]), mean(&values[395..]));
         assert!(last < 0.9 * first, "{}: {first} to {last}", loss.name());
         // With several directions per class the photos of one need not come together.
-        if params.get(params.by_name("loss.weight").unwrap()).dims()[0] > 3 {
+        if params.weights().next().is_none_or(|id| params.get(id).dims()[0] > 3) {
             continue;
         }
         let unit = x.broadcast_div(&x.sqr().unwrap().sum_keepdim(1).unwrap().sqrt().unwrap()).unwrap();
@@ -198,10 +198,10 @@ fn photos_far_from_their_dominant_center_are_outliers() {
 }
 
 /// What a recipe's `[loss]` becomes, and what is said about it.
-fn read(text: &str) -> (Value, String) {
+pub(super) fn read(text: &str) -> (Value, String) {
     const SECTION: &Section =
         &Section { name: "loss", about: "", body: Body::OneOf { tag: "name", slot: "loss" }, status: Status::Built };
-    let schema = Schema { sections: vec![SECTION], techniques: TECHNIQUES.to_vec() };
+    let schema = Schema { sections: vec![SECTION], techniques: [TECHNIQUES, pair::miner::TECHNIQUES].concat() };
     let (settings, _, said) = crate::book::read::facts_from(Path::new("r"), format!("[loss]\n{text}"), &schema);
     let said: Vec<String> = said.iter().map(|d| d.message.clone()).collect();
     (settings.get("loss").cloned().unwrap_or_else(Value::table), said.join("\n"))

@@ -183,6 +183,10 @@ impl Loss for Restless {
         self.0.name()
     }
 
+    fn head_len(&self) -> usize {
+        1 + self.0.head_len()
+    }
+
     fn head(&self, seed: Seed) -> Result<Vec<loss::HeadWeight>, loss::LossError> {
         let mean = Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
         Ok([vec![loss::HeadWeight::buffer("mean", mean)], self.0.head(seed)?].concat())

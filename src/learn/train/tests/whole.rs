@@ -53,6 +53,10 @@ impl Loss for Given {
         self.0.name()
     }
 
+    fn head_len(&self) -> usize {
+        1
+    }
+
     fn head(&self, _: Seed) -> Result<Vec<loss::HeadWeight>, loss::LossError> {
         Ok(vec![loss::HeadWeight::weight("weight", self.1.clone())])
     }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::super::reduce::{Reducer, log_sum_exp, over_anchors, softplus};
 use super::{Distance, Formula, Matrix, Miner, Selection, mined};
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::pair::{MEMORY, MINER};
 
 /// See [`ROW`].
@@ -110,6 +111,7 @@ Cost: [b, b] numbers, or [b, memory].",
         ),
         MINER,
         MEMORY,
+        LABEL,
     ],
     source: "pytorch_metric_learning.losses.CircleLoss; Sun et al. 2020, arXiv 2002.10857",
     status: Status::Built,

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{Distance, Formula, Matrix, Miner, Selection, mined};
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::pair::{MEMORY, MINER};
 
 /// See [`ROW`].
@@ -97,6 +98,7 @@ Cost: [b, b] numbers, or [b, memory].",
         ),
         MINER,
         MEMORY,
+        LABEL,
     ],
     source: "pytorch_metric_learning.losses.ContrastiveLoss; Hadsell, Chopra and LeCun 2006, CVPR",
     status: Status::Built,

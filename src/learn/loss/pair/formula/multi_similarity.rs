@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::super::reduce::{Reducer, log_sum_exp, over_anchors};
 use super::{Distance, Formula, Matrix, Miner, Selection, mined};
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::pair::{MEMORY, MINER};
 
 /// See [`ROW`].
@@ -104,6 +105,7 @@ which are the hardest pairs of all. Cost: [b, b] numbers, or [b, memory].",
         ),
         MINER,
         MEMORY,
+        LABEL,
     ],
     source: "pytorch_metric_learning.losses.MultiSimilarityLoss; Wang et al. 2019, arXiv 1904.06627",
     status: Status::Built,

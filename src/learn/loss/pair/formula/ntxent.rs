@@ -8,6 +8,7 @@ use super::super::reduce::log_sum_exp;
 use super::Matrix;
 use super::softmax::{self, Softmax, temperature};
 use crate::book::technique::{Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::pair::select::Pairs;
 use crate::learn::loss::pair::{MEMORY, MINER};
 
@@ -74,6 +75,7 @@ a positive pair teaches nothing (the loss is 0). Cost: [b, b] numbers, or [b, me
         temperature(0.07),
         MINER,
         MEMORY,
+        LABEL,
     ],
     source: "pytorch_metric_learning.losses.NTXentLoss; Sohn 2016, NIPS; van den Oord et al. 2018, arXiv 1807.03748; Chen et al. 2020, arXiv 2002.05709",
     status: Status::Built,

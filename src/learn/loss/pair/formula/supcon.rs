@@ -8,6 +8,7 @@ use super::super::reduce::{Reducer, log_sum_exp, over_anchors};
 use super::Matrix;
 use super::softmax::{self, Softmax, temperature};
 use crate::book::technique::{Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::pair::select::Pairs;
 use crate::learn::loss::pair::{MEMORY, MINER};
 
@@ -65,6 +66,7 @@ nothing (the loss is 0). Cost: [b, b] numbers, or [b, memory].",
         temperature(0.1),
         MINER,
         MEMORY,
+        LABEL,
     ],
     source: "pytorch_metric_learning.losses.SupConLoss; Khosla et al. 2020, arXiv 2004.11362",
     status: Status::Built,

@@ -11,6 +11,7 @@ use super::super::select::Labels;
 use super::{Distance, Formula, Matrix, Miner, Selection, mined};
 use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::pair::{MEMORY, MINER};
 
 /// See [`ROW`].
@@ -174,6 +175,7 @@ warm-up. One wrong label makes many hard triplets. Cost: [b, b] numbers and a wa
         ),
         MINER,
         MEMORY,
+        LABEL,
     ],
     source: "pytorch_metric_learning.losses.TripletMarginLoss; Schroff et al. 2015, arXiv 1503.03832; swap: Balntas et al. 2016, BMVC",
     status: Status::Built,

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, numbers};
 use crate::learn::loss::{Build, Loss, LossError};
@@ -58,6 +59,7 @@ no help against a tuned ArcFaceLoss. It needs three labels at least, since ln(n 
         INIT_STD,
         LABEL_SMOOTHING,
         CLASS_WEIGHTS,
+        LABEL,
     ],
     source: "Zhang et al. 2019, arXiv 1905.00292; 4uiiurz1/pytorch-adacos",
     status: Status::Built,

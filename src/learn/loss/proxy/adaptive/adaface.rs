@@ -10,6 +10,7 @@ use candle_core::{Result as CandleResult, Tensor};
 use serde::Deserialize;
 
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::angular::arcface::sum_of_angles;
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, numbers, per_row, scale, with_target};
@@ -80,6 +81,7 @@ challenge 2022, whose photos are mostly clear.",
         INIT_STD,
         LABEL_SMOOTHING,
         CLASS_WEIGHTS,
+        LABEL,
     ],
     source: "mk-minchul/AdaFace, head.py; Kim et al. 2022, arXiv 2204.00964",
     status: Status::Built,

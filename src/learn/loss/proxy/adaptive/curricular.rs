@@ -7,6 +7,7 @@
 use serde::Deserialize;
 
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::angular::arcface::{sum_of_angles, turned};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, column, numbers, scale, with_target};
@@ -67,6 +68,7 @@ is then mostly wrong, and it is just what gets the weight.",
         INIT_STD,
         LABEL_SMOOTHING,
         CLASS_WEIGHTS,
+        LABEL,
     ],
     source: "HuangYG123/CurricularFace, head/metrics.py; Huang et al. 2020, arXiv 2004.00288",
     status: Status::Built,

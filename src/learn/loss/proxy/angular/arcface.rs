@@ -8,6 +8,7 @@ use candle_core::{Result as CandleResult, Tensor};
 use serde::Deserialize;
 
 use crate::book::technique::{Default, Literal, Param, Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, numbers, per_row, scale, with_target};
 use crate::learn::loss::proxy::margin::{self, Margin, Margins, Measure};
@@ -70,6 +71,7 @@ loss that does not fall at all in the first epochs: warm up longer, or lower the
         INIT_STD,
         LABEL_SMOOTHING,
         CLASS_WEIGHTS,
+        LABEL,
     ],
     source: "pytorch_metric_learning.losses.ArcFaceLoss; Deng et al. 2019, arXiv 1801.07698",
     status: Status::Built,

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 
 use crate::book::technique::{Default, Literal, Param, Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, per_row, scale, with_target};
 use crate::learn::loss::proxy::margin::{self, Margin, Margins, Measure};
@@ -57,6 +58,7 @@ Fails as ArcFaceLoss does: labels with one photo, many wrong labels, a margin th
         INIT_STD,
         LABEL_SMOOTHING,
         CLASS_WEIGHTS,
+        LABEL,
     ],
     source: "pytorch_metric_learning.losses.CosFaceLoss; Wang et al. 2018, arXiv 1801.09414",
     status: Status::Built,

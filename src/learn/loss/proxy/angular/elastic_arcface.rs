@@ -7,6 +7,7 @@ use candle_core::Tensor;
 use serde::Deserialize;
 
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, scale, with_target};
 use crate::learn::loss::{Build, Loss, LossError};
@@ -68,6 +69,7 @@ Fails where ArcFaceLoss fails. A large std is noise in the loss: with few photos
         INIT_STD,
         LABEL_SMOOTHING,
         CLASS_WEIGHTS,
+        LABEL,
     ],
     source: "fdbtrs/ElasticFace, utils/losses.py; Boutros et al. 2022, arXiv 2109.09416",
     status: Status::Built,

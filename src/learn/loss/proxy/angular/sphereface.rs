@@ -10,6 +10,7 @@ use candle_core::{Result as CandleResult, Tensor};
 use serde::Deserialize;
 
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, numbers, per_row, scale, with_target};
 use crate::learn::loss::{Build, Loss, LossError};
@@ -58,6 +59,7 @@ this; it is here to compare with.",
         INIT_STD,
         LABEL_SMOOTHING,
         CLASS_WEIGHTS,
+        LABEL,
     ],
     source: "pytorch_metric_learning.losses.SphereFaceLoss; Liu et al. 2017, arXiv 1704.08063",
     status: Status::Built,

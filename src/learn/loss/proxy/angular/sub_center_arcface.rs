@@ -8,6 +8,7 @@ use candle_core::{D, DType, Result as CandleResult, Tensor};
 use serde::Deserialize;
 
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, numbers, scale, with_target};
 use crate::learn::loss::proxy::margin::{self, Margin, Margins, Measure};
@@ -68,6 +69,7 @@ frozen features it brought nothing (5th place of the Universal Image Embedding c
         INIT_STD,
         LABEL_SMOOTHING,
         CLASS_WEIGHTS,
+        LABEL,
     ],
     source: "pytorch_metric_learning.losses.SubCenterArcFaceLoss; Deng et al. 2020, ECCV",
     status: Status::Built,

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::aim::{Aim, CLASS_WEIGHTS, ClassWeights};
 use crate::learn::loss::proxy::classify::parts;
 use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Size, Targets, run};
@@ -53,6 +54,7 @@ Fails when most labels have one or two photos: a linear layer then learns the ph
             "Share of the target's probability that is spread over all labels.",
         ),
         CLASS_WEIGHTS,
+        LABEL,
     ],
     source: "torch.nn.Linear and torch.nn.CrossEntropyLoss (PyTorch 2)",
     status: Status::Built,
@@ -75,6 +77,10 @@ impl Build for Settings {
 impl Loss for CrossEntropyLoss {
     fn name(&self) -> &'static str {
         ROW.name
+    }
+
+    fn head_len(&self) -> usize {
+        2
     }
 
     /// `weight [n, d]` and `bias [n]`, uniform in ±1/√d as `torch.nn.Linear` draws them.

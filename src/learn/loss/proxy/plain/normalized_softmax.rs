@@ -7,6 +7,7 @@
 use serde::Deserialize;
 
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD};
 use crate::learn::loss::{Build, Loss, LossError};
@@ -50,6 +51,7 @@ A good second baseline; ArcFaceLoss with the same scale adds the margin and is u
         INIT_STD,
         LABEL_SMOOTHING,
         CLASS_WEIGHTS,
+        LABEL,
     ],
     source: "pytorch_metric_learning.losses.NormalizedSoftmaxLoss; Zhai and Wu 2019, arXiv 1811.12649",
     status: Status::Built,

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::normalize::cosines;
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, parts, target_mask};
 use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Targets, run};
@@ -58,6 +59,7 @@ ArcFaceLoss is the field's choice there.",
             "How sharp the soft maxima over the batch are.",
         ),
         INIT_STD,
+        LABEL,
     ],
     source: "pytorch_metric_learning.losses.ProxyAnchorLoss; Kim et al. 2020, arXiv 2003.13911",
     status: Status::Built,
@@ -81,6 +83,10 @@ impl Build for Settings {
 impl Loss for ProxyAnchorLoss {
     fn name(&self) -> &'static str {
         ROW.name
+    }
+
+    fn head_len(&self) -> usize {
+        1
     }
 
     fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {

@@ -7,6 +7,7 @@
 use serde::Deserialize;
 
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD};
 use crate::learn::loss::{Build, Loss, LossError};
 
@@ -43,6 +44,7 @@ need only be told apart, not pushed apart.",
             "Multiplies the squared distances before the softmax; 8 to 16 for many labels.",
         ),
         INIT_STD,
+        LABEL,
     ],
     source: "pytorch_metric_learning.losses.ProxyNCALoss; Movshovitz-Attias et al. 2017, arXiv 1703.07464",
     status: Status::Built,

@@ -8,6 +8,7 @@ use candle_core::{D, Result as CandleResult, Tensor};
 use serde::Deserialize;
 
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
+use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, with_target};
 use crate::learn::loss::{Build, Loss, LossError};
 
@@ -72,6 +73,7 @@ Fails when labels have fewer photos than centres: each photo then has its own.",
             "Piece of the similarity by which the right label must win.",
         ),
         INIT_STD,
+        LABEL,
     ],
     source: "pytorch_metric_learning.losses.SoftTripleLoss; Qian et al. 2019, arXiv 1909.05235",
     status: Status::Built,

@@ -7,32 +7,29 @@
 //! A training in parts (`stages`, a constant rate and its cooldown) is a row of such stages: each has the one before among
 //! its inputs and knows nothing of later ones, so that these can change without it.
 
+mod batches;
+
 use std::cell::RefCell;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::curve::{SYMPTOMS, Teller, tell_curve};
 use super::{Bench, Made, embed, part};
 use crate::base::{Key, KeyWriter, Seed, Value, files};
 use crate::dag::{Event, Stage, Step};
+use crate::data;
+use crate::data::augment::At;
 use crate::data::augment::pipeline::epochs;
-use crate::data::augment::{At, Normalization, Pipeline};
-use crate::data::batch::{Ahead, Epoch, Labels, Loader, Pictures, Sampler};
-use crate::data::folds::Fold;
-use crate::data::manifest::boxes::Boxes;
-use crate::data::{self};
 use crate::learn::backbone::hub::Expected;
 use crate::learn::backbone::{self, Settings};
+use crate::learn::loss;
 use crate::learn::ops::{Network, Params};
-use crate::learn::train::{
-    self, Batches, Before, Checkpoint, Classes, Evaluate, FitEvent, Part, Surroundings, TrainError,
-};
-use crate::learn::{Device, loss};
+use crate::learn::train::{self, Batches, Before, Checkpoint, Evaluate, FitEvent, Part, Surroundings, TrainError};
 use crate::session::boxes;
 use crate::session::graph::decode;
 use crate::session::symptoms::{self, Symptoms};
 use crate::session::weights::{self, Sight};
 use crate::session::{Project, Recipe, SessionError};
+use batches::{Few, FoldBatches};
 
 /// Save within an epoch after so many seconds.
 const SAVE_SECONDS: f64 = 120.0;
@@ -191,7 +188,7 @@ pub(super) fn make<'a>(
     let loss = loss::build(
         bench.recipe.settings().get("loss").unwrap_or(&Value::table()),
         network.embedding(),
-        &batches.counts(),
+        batches.counts(),
     )?;
     let (name, label) = (part(fold), label(fold, now));
     let symptoms = RefCell::new(Symptoms::new(settings, None));
@@ -256,7 +253,7 @@ pub(super) fn make<'a>(
         "epochs": fitted.epochs,
         "parameters": params.count(),
         "photos": this.train.len(),
-        "labels": batches.classes.len(),
+        "labels": batches.classes(),
         "untrained": untrained,
         SYMPTOMS: symptoms.borrow().told(),
     }));
@@ -302,7 +299,7 @@ pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), Sessio
     let Model { network, mut params, sight, .. } = model(bench, fold, Purpose::Trial)?;
     let mut batches = Few(FoldBatches::new(bench, &bench.graph.folds[fold], fold, now, sight.normalization)?);
     let table = bench.recipe.settings().get("loss").cloned().unwrap_or_else(Value::table);
-    let loss = loss::build(&table, network.embedding(), &batches.0.counts())?;
+    let loss = loss::build(&table, network.embedding(), batches.0.counts())?;
     let key = KeyWriter::new("stopwatch").number(u64::from(bench.project.around.pid)).finish();
     let work =
         bench.project.store.work(&key)?.ok_or_else(|| SessionError::Held("a trial of a few batches".to_owned()))?;
@@ -343,123 +340,4 @@ pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), Sessio
         None => bench.project.cost(bench.recipe).map(|(cost, _)| cost),
     };
     Ok((seconds, images * cost.map_or(1.0, |cost| cost.multiply_adds as f64 / 1e9)))
-}
-
-/// The first three batches of an epoch.
-struct Few<'a>(FoldBatches<'a>);
-
-impl Batches for Few<'_> {
-    fn steps(&self) -> usize {
-        self.0.steps().min(3)
-    }
-
-    fn epoch(&mut self, epoch: usize, first: usize) -> Result<train::Epoch<'_>, train::OtherError> {
-        let steps = self.steps();
-        Ok(Box::new(self.0.epoch(epoch, first)?.take(steps - first)))
-    }
-}
-
-/// The shuffled, augmented batches of one fold.
-struct FoldBatches<'a> {
-    bench: &'a Bench<'a>,
-    photos: Vec<u32>,
-    classes: Classes,
-    coarse: Classes,
-    /// The class of each photo, and its coarse class where all have one.
-    labels: Vec<u32>,
-    groups: Vec<u32>,
-    sampler: Sampler,
-    batch: usize,
-    seed: Seed,
-    pictures: Arc<Pictures>,
-    /// Height and width of the pictures, where they are not as `[augment]` has them.
-    size: Option<[usize; 2]>,
-    /// Of the tables of `[augment] train`, in order.
-    boxes: Vec<Arc<Boxes>>,
-    normalization: Normalization,
-}
-
-impl<'a> FoldBatches<'a> {
-    fn new(
-        bench: &'a Bench<'a>,
-        fold: &Fold,
-        number: usize,
-        now: &Part,
-        normalization: Normalization,
-    ) -> Result<FoldBatches<'a>, SessionError> {
-        let all = &bench.photos.manifest.photos;
-        let classes = Classes::of(fold.train.iter().filter_map(|&i| all[i as usize].label));
-        let coarse = Classes::of(fold.train.iter().filter_map(|&i| all[i as usize].coarse));
-        if classes.len() < 2 {
-            let text = format!("fold {number} trains on {} label(s); a loss needs at least two", classes.len());
-            return Err(SessionError::Unfit(text));
-        }
-        let of = |label: Option<u32>, classes: &Classes| label.and_then(|label| classes.class(label));
-        let photos = || fold.train.iter().map(|&i| &all[i as usize]);
-        let labels: Vec<u32> = photos().map(|photo| of(photo.label, &classes).unwrap_or_default()).collect();
-        let groups: Option<Vec<u32>> = photos().map(|photo| of(photo.coarse, &coarse)).collect();
-        let (groups, sampler) = (groups.unwrap_or_default(), now.settings.sampler);
-        sampler
-            .check(Labels { fine: &labels, coarse: &groups }, now.settings.batch)
-            .map_err(|error| SessionError::Unfit(format!("fold {number}: {error}")))?;
-        Ok(FoldBatches {
-            bench,
-            photos: fold.train.clone(),
-            classes,
-            coarse,
-            labels,
-            groups,
-            sampler,
-            batch: now.settings.batch,
-            seed: seed(bench.recipe, number).named("batches"),
-            pictures: bench.photos.pictures(bench.project),
-            size: now.size,
-            boxes: bench.photos.all_boxes(bench.project, &weights::training(bench.recipe, None, At::FIRST)?)?,
-            normalization,
-        })
-    }
-
-    /// Photos of each class, `[classes]`.
-    fn counts(&self) -> Vec<u32> {
-        let all = &self.bench.photos.manifest.photos;
-        self.classes.counts(self.photos.iter().filter_map(|&i| all[i as usize].label))
-    }
-
-    /// The pipeline of an epoch.
-    fn pipeline(&self, at: At) -> Result<Pipeline, SessionError> {
-        Ok(weights::training(self.bench.recipe, self.size, at)?.with_boxes(self.boxes.iter().cloned()))
-    }
-
-    fn labelled(&self, batch: data::batch::Batch) -> Result<train::Batch, train::OtherError> {
-        let all = &self.bench.photos.manifest.photos;
-        let class = |label: Option<u32>, classes: &Classes| label.and_then(|label| classes.class(label));
-        let photos = batch.photos.clone();
-        let classes = photos.iter().filter_map(|&i| class(all[i as usize].label, &self.classes)).collect();
-        let coarse = photos.iter().filter_map(|&i| class(all[i as usize].coarse, &self.coarse)).collect();
-        let mixed = batch.mixed.clone();
-        Ok(train::Batch { images: batch.tensor(&Device::Cpu)?, classes, coarse, photos, mixed })
-    }
-}
-
-impl Batches for FoldBatches<'_> {
-    fn steps(&self) -> usize {
-        train::steps_per_epoch(self.photos.len(), self.batch)
-    }
-
-    fn epoch(&mut self, epoch: usize, first: usize) -> Result<train::Epoch<'_>, train::OtherError> {
-        let labels = Labels { fine: &self.labels, coarse: &self.groups };
-        let order = Epoch::sampled(&self.photos, labels, &self.sampler, self.batch, self.seed, epoch as u64);
-        let ahead = Ahead { threads: self.bench.project.around.threads, ..Ahead::default() };
-        let at = At { epoch, of: self.bench.graph.epochs };
-        let loader = Loader::start(
-            order,
-            first,
-            self.pictures.clone(),
-            Arc::new(self.pipeline(at)?),
-            self.normalization,
-            ahead,
-            self.bench.cancel,
-        )?;
-        Ok(Box::new(loader.map(|batch| self.labelled(batch?))))
-    }
 }
