@@ -9,6 +9,7 @@ use super::{Photos, Project, Recipe, SessionError, boxes, weights};
 use crate::base::Value;
 use crate::base::text::plain;
 use crate::book::OriginKind;
+use crate::data::augment::geometry::flip;
 use crate::data::augment::pipeline::epochs;
 use crate::data::augment::settings::Size;
 use crate::data::augment::{At, Pipeline};
@@ -31,6 +32,15 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
         if !file.is_file() {
             return Err(at(recipe, "augment", &format!("there is no table of boxes {}", file.display())));
         }
+    }
+    if let (Some(Value::Bool(true)), Some(list)) =
+        (recipe.settings().get("train.flip_as_new_class"), augment.get("train"))
+        && let Some((place, name)) = flip::mirroring("augment.train", list)
+    {
+        let text = format!(
+            "{name} mirrors photos under their label, and flip_as_new_class in [train] gives mirrored ones a label of their own: leave one out"
+        );
+        return Err(at(recipe, &place, &text));
     }
     let settings: Settings = decode(recipe, "backbone")?;
     let source = backbone::source(&settings.weights).map_err(|e| at(recipe, "backbone.weights", &e.to_string()))?;

@@ -9,6 +9,7 @@ use crate::base::Value;
 use crate::book::{Book, Diagnostic};
 use crate::data::augment::pipeline::epochs;
 use crate::data::augment::{At, Pipeline};
+use crate::data::batch::Sampler;
 use crate::learn::backbone::{Neck, Settings};
 use crate::learn::loss;
 use crate::learn::train::{self, TrainSettings};
@@ -46,6 +47,16 @@ fn in_pairs(key: &str, name: &str, train: &TrainSettings) -> Vec<Finding> {
             keys: ["train.sampler".to_owned(), key.to_owned()],
             what: format!("{name} compares photos of one label, and this sampler puts few of them into a batch"),
             help: "write sampler = { name = \"MPerClassSampler\", m = 4 } in [train]",
+        });
+    }
+    if let (true, Sampler::MPerClassSampler { m: ..=3 }) = (train.flip_as_new_class, train.sampler) {
+        found.push(Finding {
+            name: "pairs-are-mirrored",
+            keys: ["train.flip_as_new_class".to_owned(), key.to_owned()],
+            what: format!(
+                "half of a label's photos are mirrored and so of another class, and {name} finds few of one in a batch"
+            ),
+            help: "write m = 4 or more in the sampler, so that photos of either side meet",
         });
     }
     if train.accumulate.is_some_and(|batches| batches > 1) {
@@ -159,6 +170,11 @@ mod tests {
         9:1 pairs-are-rare: ContrastiveLoss compares photos of one label, and this sampler puts few of them into a batch
         12:1 pairs-end-with-the-batch: accumulate adds gradients, yet ContrastiveLoss sees the pairs of one batch at a time
         ");
+        let mirrored = format!(
+            "{HEAD}[loss]\nname = \"MultipleLosses\"\nlosses = [{{ name = \"ArcFaceLoss\" }}, {{ name = \"SupConLoss\" }}]\n[train]\n\
+             epochs = 2\nsampler = {{ name = \"MPerClassSampler\", m = 2 }}\nflip_as_new_class = true"
+        );
+        insta::assert_snapshot!(found(&mirrored).join("\n"), @"14:1 pairs-are-mirrored: half of a label's photos are mirrored and so of another class, and SupConLoss finds few of one in a batch");
         let frozen = format!("{HEAD}[loss]\nname = \"ArcFaceLoss\"\n[train]\nfreeze = \"stem\"\nhead_lr = 0.0");
         insta::assert_snapshot!(found(&frozen).join("\n"), @r#"
         11:1 noise-is-frozen: weights = "none" is drawn at random, and what freeze names stays so

@@ -45,7 +45,7 @@ pub fn samples(
         let file = photos.manifest.file(&project.root, photo);
         let Ok(whole) = decode(&file, &project.competition.data.limits) else { continue };
         let seed = recipe.seed().named("samples").at(slot as u64);
-        let source = Source { picture: &whole, photo: Some(photo) };
+        let source = Source { picture: &whole, photo: Some(Shown::plain(photo)) };
         let after = (0..draws).map(|draw| pipeline.picture(source, seed.at(draw as u64))).collect();
         let size = pipeline.size();
         found.push(Sample { photo, before: shrunk(whole, size.height.max(size.width) as u32), after });

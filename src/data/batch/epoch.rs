@@ -19,13 +19,22 @@ pub struct Epoch {
     drop_last: bool,
     seed: Seed,
     epoch: u64,
+    mirroring: bool,
 }
 
 impl Epoch {
     /// All photos once, as they are listed, in batches of which the last may be smaller: evaluation.
     pub fn given(listed: Vec<u32>, batch: usize) -> Epoch {
         let places = (0..listed.len() as u32).collect();
-        Epoch { photos: listed, places, batch: batch.max(1), drop_last: false, seed: Seed::new(0), epoch: 0 }
+        Epoch {
+            photos: listed,
+            places,
+            batch: batch.max(1),
+            drop_last: false,
+            seed: Seed::new(0),
+            epoch: 0,
+            mirroring: false,
+        }
     }
 
     /// The walk number `epoch` (from 0) under the recipe's seed; `labels` has one entry for each listed photo.
@@ -43,7 +52,17 @@ impl Epoch {
         let places = sampler.places(labels, batch, seed.named("order").at(epoch));
         let photos: Vec<u32> = places.iter().map(|&place| listed[place as usize]).collect();
         let drop_last = photos.len() > batch;
-        Epoch { photos, places, batch, drop_last, seed, epoch }
+        Epoch { photos, places, batch, drop_last, seed, epoch, mirroring: false }
+    }
+
+    /// The same walk with about half of its photos mirrored left and right, before anything else happens to them.
+    pub fn mirroring(self) -> Epoch {
+        Epoch { mirroring: true, ..self }
+    }
+
+    /// Whether the photo in a slot is mirrored; a draw of its own at (seed, epoch, slot, place).
+    pub fn is_mirrored(&self, slot: usize) -> bool {
+        self.mirroring && self.seed_of(slot).named("mirrored").draws().chance(0.5)
     }
 
     /// The photos in the order of their slots, those of a dropped batch included.
@@ -100,6 +119,20 @@ mod tests {
         let mut photos = first.photos().to_vec();
         photos.sort_unstable();
         assert_eq!(photos, (0..48).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn half_of_a_mirroring_walk_is_mirrored_and_the_rest_of_it_stays() {
+        let plain = epoch(400, 8, 2);
+        let mirroring = plain.clone().mirroring();
+        let which = |epoch: &Epoch| (0..400).map(|slot| epoch.is_mirrored(slot)).collect::<Vec<bool>>();
+        let count = |all: &[bool]| all.iter().filter(|is| **is).count();
+        assert_eq!(count(&which(&plain)), 0);
+        let first = which(&mirroring);
+        assert!((160..240).contains(&count(&first)), "{}", count(&first));
+        assert_eq!(which(&epoch(400, 8, 2).mirroring()), first);
+        assert_ne!(which(&epoch(400, 8, 3).mirroring()), first);
+        assert_eq!((mirroring.photos(), mirroring.seed_of(7)), (plain.photos(), plain.seed_of(7)));
     }
 
     #[test]

@@ -14,7 +14,8 @@ use candle_core::{Device, Tensor};
 use super::{Epoch, Pictures};
 use crate::base::Cancel;
 use crate::base::cancel::Cancelled;
-use crate::data::augment::{Mixed, Normalization, Pipeline, Source};
+use crate::data::augment::geometry::flip::mirrored;
+use crate::data::augment::{Mixed, Normalization, Pipeline, Shown, Source};
 use crate::data::decode::DecodeError;
 
 /// Why a batch did not come.
@@ -172,8 +173,13 @@ impl Work {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(Cancelled.into());
             }
-            let picture = self.pictures.get(self.epoch.photos()[slot])?;
-            let source = Source { picture: &picture, photo: Some(self.epoch.photos()[slot]) };
+            let photo = self.epoch.photos()[slot];
+            let mut picture = self.pictures.get(photo)?;
+            let mirror = self.epoch.is_mirrored(slot);
+            if mirror {
+                picture = Arc::new(mirrored(&picture));
+            }
+            let source = Source { picture: &picture, photo: Some(Shown { place: photo, mirrored: mirror }) };
             self.pipeline.apply(source, self.epoch.seed_of(slot), &self.normalization, out);
         }
         let mixed = self.pipeline.mix(slots.len(), self.epoch.seed_of_batch(batch));
@@ -284,6 +290,41 @@ mod tests {
             assert_eq!(mixed.photos, plain.photos);
             assert!(mixed.mixed.is_some() || mixed.images == plain.images);
         }
+    }
+
+    #[test]
+    fn a_mirrored_slot_shows_the_mirror_image_under_the_same_draws() {
+        let size = Size { height: 12, width: 16 };
+        let run = |epoch: &Epoch, ops: Option<&str>, pictures: Vec<Picture>| -> Vec<f32> {
+            let pipeline = match ops {
+                Some(ops) => Pipeline::new("x", &serde_json::from_str(ops).unwrap()).unwrap(),
+                None => Pipeline::to_size(size),
+            };
+            let (ahead, cancel) = (Ahead { threads: 3, batches: 1 }, Cancel::new());
+            let pictures = Arc::new(Pictures::in_memory(pictures));
+            let loader =
+                Loader::start(epoch.clone(), 0, pictures, Arc::new(pipeline), Normalization::IMAGENET, ahead, &cancel);
+            loader.unwrap().flat_map(|batch| batch.unwrap().images).collect()
+        };
+        let one = |i: u32| {
+            let mut draws = Seed::new(4).at(u64::from(i)).draws();
+            Picture { width: 16, height: 12, rgb: (0..12 * 16 * 3).map(|_| draws.below(256) as u8).collect() }
+        };
+        let photos = || (0..24).map(one).collect::<Vec<_>>();
+        let (plain, mirroring) = (epoch(24, 4, 1), epoch(24, 4, 1).mirroring());
+        let (before, after) = (run(&plain, None, photos()), run(&mirroring, None, photos()));
+        for slot in 0..24 {
+            let rows = |all: &[f32]| all[slot * 576..][..576].chunks(16).map(<[f32]>::to_vec).collect::<Vec<_>>();
+            let mut expected = rows(&before);
+            if mirroring.is_mirrored(slot) {
+                expected.iter_mut().for_each(|row| row.reverse());
+            }
+            assert_eq!(rows(&after), expected, "slot {slot}");
+        }
+        // What comes later draws as it did: with every photo its own mirror image nothing changes.
+        let ops = r#"[{"op": "RandomResizedCrop", "size": [12, 16]}, {"op": "ColorJitter", "p": 1.0}]"#;
+        let grey = || vec![Picture { width: 16, height: 12, rgb: vec![99; 12 * 16 * 3] }; 24];
+        assert_eq!(run(&plain, Some(ops), grey()), run(&mirroring, Some(ops), grey()));
     }
 
     #[test]

@@ -168,7 +168,7 @@ impl Operation for OneOf {
         self.run_photo(picture, None, draws)
     }
 
-    fn run_photo<'a>(&self, picture: Cow<'a, Picture>, photo: Option<u32>, draws: &mut Draws) -> Cow<'a, Picture> {
+    fn run_photo<'a>(&self, picture: Cow<'a, Picture>, photo: Option<Shown>, draws: &mut Draws) -> Cow<'a, Picture> {
         let place = OneOf::draw(self, draws);
         self.ops[place].force_photo(picture, photo, place, Seed::new(draws.bits()))
     }

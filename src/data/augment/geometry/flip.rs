@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::base::Value;
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
@@ -56,18 +57,38 @@ impl Operation for HorizontalFlip {
     }
 
     fn run<'a>(&self, picture: Cow<'a, Picture>, _: &mut Draws) -> Cow<'a, Picture> {
-        let mut flipped = picture.into_owned();
-        let width = flipped.width as usize;
-        for row in flipped.rgb.chunks_exact_mut(width.max(1) * 3) {
-            for left in 0..width / 2 {
-                let right = width - 1 - left;
-                for c in 0..3 {
-                    row.swap(left * 3 + c, right * 3 + c);
-                }
-            }
-        }
-        Cow::Owned(flipped)
+        Cow::Owned(mirrored(&picture))
     }
+}
+
+/// The picture mirrored left and right, in one pass.
+pub fn mirrored(picture: &Picture) -> Picture {
+    let stride = (picture.width as usize).max(1) * 3;
+    let mut flipped = picture.clone();
+    let rows = flipped.rgb.chunks_exact_mut(stride).zip(picture.rgb.chunks_exact(stride));
+    for (to, from) in rows {
+        let (to, from) = (to.as_chunks_mut::<3>().0, from.as_chunks::<3>().0);
+        to.iter_mut().zip(from.iter().rev()).for_each(|(to, from)| *to = *from);
+    }
+    flipped
+}
+
+/// The first operation of a list, or of a list in it, that mirrors pictures: its dotted name and its own. `name` is how the
+/// list is called. A picture upside down is a mirror image that was turned.
+pub fn mirroring(name: &str, list: &Value) -> Option<(String, &'static str)> {
+    let Value::List(entries) = list else { return None };
+    let rows = [&HORIZONTAL_FLIP, &VERTICAL_FLIP].map(|row| row.technique.name);
+    entries.iter().enumerate().find_map(|(i, entry)| {
+        let place = format!("{name}[{i}]");
+        if entry.get("p").and_then(Value::as_f64) == Some(0.0) {
+            return None;
+        }
+        let op = entry.get("op").and_then(Value::as_text);
+        match rows.iter().find(|row| op == Some(**row)) {
+            Some(row) => Some((place, *row)),
+            None => mirroring(&format!("{place}.transforms"), entry.get("transforms")?),
+        }
+    })
 }
 
 #[derive(Debug, Deserialize)]
@@ -212,6 +233,18 @@ mod tests {
         assert_eq!(pixel(&across, 3, 1), pixel(&picture, 3, 5));
         assert_eq!(*VerticalFlip {}.run(down, draws), picture);
         assert_eq!(*HorizontalFlip {}.run(across, draws), picture);
+    }
+
+    #[test]
+    fn what_mirrors_is_found_in_lists_of_lists() {
+        let found = |list: &str| mirroring("augment.train", &serde_json::from_str(list).unwrap());
+        let flip = r#"{"op": "HorizontalFlip"}"#;
+        let told = |place: &str, name| Some((place.to_owned(), name));
+        assert_eq!(found(&format!(r#"[{{"op": "ToGray"}}, {flip}]"#)), told("augment.train[1]", "HorizontalFlip"));
+        let nested = r#"[{"op": "OneOf", "transforms": [{"op": "ToGray"}, {"op": "SomeOf", "transforms": [{"op": "VerticalFlip", "p": 0.1}]}]}]"#;
+        let place = "augment.train[0].transforms[1].transforms[0]";
+        assert_eq!(found(nested), told(place, "VerticalFlip"));
+        assert_eq!(found(r#"[{"op": "HorizontalFlip", "p": 0.0}, {"op": "RandAugment"}]"#), None);
     }
 
     #[test]

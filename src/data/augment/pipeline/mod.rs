@@ -87,8 +87,24 @@ impl Normalization {
 pub struct Source<'a> {
     /// The pixels, perhaps fewer than the file has: what is known of a photo by places is known as shares of its sides.
     pub picture: &'a Picture,
-    /// Its place in the manifest; `None` for a picture that is no photo of it.
-    pub photo: Option<u32>,
+    /// Which photo of the manifest it is; `None` for a picture that is none.
+    pub photo: Option<Shown>,
+}
+
+/// A photo as it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Its place in the manifest.
+    pub place: u32,
+    /// Whether it is shown in its mirror image.
+    pub mirrored: bool,
+}
+
+impl Shown {
+    /// As it is.
+    pub fn plain(place: u32) -> Shown {
+        Shown { place, mirrored: false }
+    }
 }
 
 impl<'a> From<&'a Picture> for Source<'a> {

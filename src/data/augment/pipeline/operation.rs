@@ -278,7 +278,7 @@ impl Op {
     pub fn run_photo<'a>(
         &self,
         picture: Cow<'a, Picture>,
-        photo: Option<u32>,
+        photo: Option<Shown>,
         place: usize,
         seed: Seed,
     ) -> Cow<'a, Picture> {
@@ -298,7 +298,7 @@ impl Op {
     pub fn force_photo<'a>(
         &self,
         picture: Cow<'a, Picture>,
-        photo: Option<u32>,
+        photo: Option<Shown>,
         place: usize,
         seed: Seed,
     ) -> Cow<'a, Picture> {

@@ -165,6 +165,7 @@ pub(super) fn settings(epochs: usize) -> TrainSettings {
         freeze: None,
         unfreeze_at: None,
         checkpoint: false,
+        flip_as_new_class: false,
         stages: Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Takes a fold's training photos and a part of the training; gives batches that are a function of (seed, epoch, slot). The
 //! photos' labels are numbered once, when the fold is opened, at both levels; a batch looks its photos up by their place
-//! in the fold's list.
+//! in the fold's list. With `flip_as_new_class` about half of the photos are mirrored, and of a class of their own.
 
 use std::sync::Arc;
 
@@ -43,6 +43,10 @@ pub(super) struct FoldBatches<'a> {
     fine: Level,
     /// Where all photos have a coarse label.
     coarse: Option<Level>,
+    /// Photos of each class of the loss: of the labels, and of the mirrored ones behind them where there are such.
+    counts: Vec<u32>,
+    /// Whether a mirrored photo is of a class of its own.
+    flip: bool,
     sampler: Sampler,
     batch: usize,
     seed: Seed,
@@ -73,9 +77,12 @@ impl<'a> FoldBatches<'a> {
             let text = format!("fold {number} trains on {} label(s); a loss needs at least two", fine.counts.len());
             return Err(SessionError::Unfit(text));
         }
+        let flip = now.settings.flip_as_new_class;
         let batches = FoldBatches {
             bench,
             photos: fold.train.clone(),
+            counts: fine.counts.repeat(if flip { 2 } else { 1 }),
+            flip,
             fine,
             coarse: level(|photo| photo.coarse),
             sampler: now.settings.sampler,
@@ -104,11 +111,11 @@ impl<'a> FoldBatches<'a> {
 
     /// Photos of each class, as the loss is built for them.
     pub(super) fn counts(&self) -> Counts<'_> {
-        Counts { classes: &self.fine.counts, coarse: self.coarse.as_ref().map_or(&[], |level| &level.counts) }
+        Counts { classes: &self.counts, coarse: self.coarse.as_ref().map_or(&[], |level| &level.counts) }
     }
 
     /// How many labels there are.
-    pub(super) fn classes(&self) -> usize {
+    pub(super) fn count_labels(&self) -> usize {
         self.fine.counts.len()
     }
 
@@ -116,7 +123,12 @@ impl<'a> FoldBatches<'a> {
     fn labelled(&self, batch: batch::Batch, order: &Epoch, number: usize) -> Result<train::Batch, train::OtherError> {
         let places = &order.places()[order.slots(number)];
         let of = |level: &Level| places.iter().map(|&place| level.of_photo[place as usize]).collect();
-        let (classes, coarse) = (of(&self.fine), self.coarse.as_ref().map_or_else(Vec::new, of));
+        let (mut classes, coarse): (Vec<u32>, _) = (of(&self.fine), self.coarse.as_ref().map_or_else(Vec::new, of));
+        for (class, slot) in classes.iter_mut().zip(order.slots(number)) {
+            if order.is_mirrored(slot) {
+                *class += self.fine.counts.len() as u32;
+            }
+        }
         let photos = batch.photos.clone();
         let mixed = batch.mixed.clone();
         Ok(train::Batch { images: batch.tensor(&Device::Cpu)?, classes, coarse, photos, mixed })
@@ -129,7 +141,10 @@ impl Batches for FoldBatches<'_> {
     }
 
     fn epoch(&mut self, epoch: usize, first: usize) -> Result<train::Epoch<'_>, train::OtherError> {
-        let order = Epoch::sampled(&self.photos, self.labels(), &self.sampler, self.batch, self.seed, epoch as u64);
+        let mut order = Epoch::sampled(&self.photos, self.labels(), &self.sampler, self.batch, self.seed, epoch as u64);
+        if self.flip {
+            order = order.mirroring();
+        }
         let at = At { epoch, of: self.bench.graph.epochs };
         let ahead = Ahead { threads: self.bench.project.around.threads, ..Ahead::default() };
         let loader = Loader::start(

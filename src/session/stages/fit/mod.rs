@@ -253,7 +253,7 @@ pub(super) fn make<'a>(
         "epochs": fitted.epochs,
         "parameters": params.count(),
         "photos": this.train.len(),
-        "labels": batches.classes(),
+        "labels": batches.count_labels(),
         "untrained": untrained,
         SYMPTOMS: symptoms.borrow().told(),
     }));

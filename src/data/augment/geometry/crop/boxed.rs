@@ -127,6 +127,11 @@ impl CropNearBox {
     }
 }
 
+/// The same part of the photo's mirror image.
+fn mirrored(Region { x_min, x_max, ..region }: Region) -> Region {
+    Region { x_min: 1.0 - x_max, x_max: 1.0 - x_min, ..region }
+}
+
 impl Operation for CropNearBox {
     fn sizes(&self, before: Sizes) -> Result<Sizes, String> {
         let up_to = |bounds: Bounds| Bounds { least: 1, most: bounds.most };
@@ -137,9 +142,10 @@ impl Operation for CropNearBox {
         self.max_part_shift != [0.0; 2]
     }
 
-    fn run_photo<'a>(&self, picture: Cow<'a, Picture>, photo: Option<u32>, draws: &mut Draws) -> Cow<'a, Picture> {
+    fn run_photo<'a>(&self, picture: Cow<'a, Picture>, photo: Option<Shown>, draws: &mut Draws) -> Cow<'a, Picture> {
         let boxes = self.boxes.as_ref();
-        let Some(region) = photo.and_then(|photo| boxes?.get(photo)) else { return picture };
+        let region = |shown: Shown| boxes?.get(shown.place).map(|r| if shown.mirrored { mirrored(r) } else { r });
+        let Some(region) = photo.and_then(region) else { return picture };
         let (width, height) = (picture.width, picture.height);
         let bounds = self.pixels(region, width, height);
         let [left, top, right, bottom] = self.draw(bounds, width, height, draws);
@@ -198,13 +204,22 @@ mod tests {
         let bound = pipeline.clone().with_boxes([boxes]);
         assert_ne!(bound, pipeline);
         let picture = noise(40, 30);
-        let seen = |photo| bound.picture(Source { picture: &picture, photo }, Seed::new(1));
+        let seen = |place: Option<u32>| {
+            bound.picture(Source { picture: &picture, photo: place.map(Shown::plain) }, Seed::new(1))
+        };
         let whole = Pipeline::to_size(Size { height: 16, width: 12 }).picture(&picture, Seed::new(1));
         assert_eq!([seen(None), seen(Some(0)), seen(Some(7))], [whole.clone(), whole.clone(), whole.clone()]);
         let part =
             cut(Cow::Borrowed(&picture), 3, 10, Size { height: 24, width: 10 }, Border::Constant, Fill::Grey(0.0));
         let expected = Pipeline::to_size(Size { height: 16, width: 12 }).picture(&*part, Seed::new(1));
         assert_eq!(seen(Some(1)), expected);
+        // In the mirror image the box is at the other side.
+        let turned = crate::data::augment::geometry::flip::mirrored(&picture);
+        let shown = Shown { place: 1, mirrored: true };
+        let other = bound.picture(Source { picture: &turned, photo: Some(shown) }, Seed::new(1));
+        let part =
+            cut(Cow::Borrowed(&turned), 3, 20, Size { height: 24, width: 10 }, Border::Constant, Fill::Grey(0.0));
+        assert_eq!(other, Pipeline::to_size(Size { height: 16, width: 12 }).picture(&*part, Seed::new(1)));
         assert_ne!(expected, whole);
     }
 }
