@@ -17,6 +17,7 @@ mod dag;
 mod data;
 mod house;
 mod learn;
+mod losses;
 mod parts;
 mod project;
 mod retrieve;

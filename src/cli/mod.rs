@@ -12,6 +12,7 @@ mod boxes;
 mod explain;
 mod failure;
 mod new;
+mod outliers;
 mod plan;
 mod plot;
 mod run;
@@ -72,6 +73,8 @@ enum Command {
     Plot(plot::Args),
     /// Write a recipe's submission and note it in ledger.jsonl.
     Submit(submit::Args),
+    /// List training photos that are mostly wrongly labelled: far from their label's dominant sub-center.
+    Outliers(outliers::Args),
     /// Make a project around your own tables.
     New(new::Args),
     /// Draw a set of bottles with known truth, or score a submission for it as a host would.
@@ -145,6 +148,7 @@ pub fn run() -> ExitCode {
             Some(Command::Boxes(args)) => boxes::boxes(&context, &args),
             Some(Command::Plot(args)) => plot::plot(&context, &args),
             Some(Command::Submit(args)) => submit::submit(&context, &args),
+            Some(Command::Outliers(args)) => outliers::outliers(&context, &args),
             Some(Command::New(args)) => new::new(&context, &args),
             Some(Command::Synth(args)) => synth::synth(&context, &args),
             Some(Command::Verify) => verify::verify(&context),

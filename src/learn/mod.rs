@@ -10,4 +10,4 @@ pub mod loss;
 pub mod ops;
 pub mod train;
 
-pub use candle_core::Device;
+pub use candle_core::{Device, Tensor};

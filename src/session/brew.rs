@@ -48,6 +48,8 @@ pub struct Manner {
     pub only_cheap: bool,
     /// Embed the host's queries and gallery as well, for a submission.
     pub host: bool,
+    /// Embed the training photos as well, to judge their labels.
+    pub train: bool,
 }
 
 /// The graph of a recipe and its plan as things stand.
@@ -135,6 +137,11 @@ pub fn brew(
     let mut planned = plan(project, recipe, photos, rung, &board, &history)?;
     if manner.host {
         planned.graph.add_host(project, recipe, photos)?;
+    }
+    if manner.train {
+        planned.graph.add_train(project, recipe, photos)?;
+    }
+    if manner.host || manner.train {
         let auto = project.competition.workbench.auto_seconds;
         let previous = board.previous(&recipe.name);
         planned.plan = dag::plan(&planned.graph.nodes, &project.store, previous.as_ref(), &history, auto);

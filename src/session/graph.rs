@@ -123,6 +123,24 @@ impl Graph {
         Ok(())
     }
 
+    /// Adds the embeddings of each fold's training photos by the network that was trained on them; nothing for a recipe that
+    /// trains nothing.
+    ///
+    /// # Errors
+    /// When the file of weights cannot be read.
+    pub fn add_train(&mut self, project: &Project, recipe: &Recipe, photos: &Photos) -> Result<(), SessionError> {
+        let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
+        let folds = self.stage(Task::Fold)?.artefact();
+        for fold in 0..self.rung.folds(self.folds.len()) {
+            let Some(fit) = self.fit(fold) else { continue };
+            let (places, fit) = (&self.folds[fold].train, self.stage(fit)?.artefact());
+            let stage = stages::embed::train_stage(project, recipe, photos, (fold, places), fit, folds)?;
+            let count = places.len() as f64;
+            self.add(Task::EmbedTrain { fold }, stage, count * giga);
+        }
+        Ok(())
+    }
+
     fn add(&mut self, task: Task, stage: Stage, work: f64) -> Key {
         let key = stage.artefact();
         let light = matches!(task, Task::Data | Task::Fold | Task::Score);

@@ -20,7 +20,7 @@
 //! - [`stopwatch`]: tries a few batches where nothing tells how long a stage takes;
 //! - [`samples`]: photos before and after augmentation, for people to look at;
 //! - [`gaze`]: where its networks look, as a table of boxes;
-//! - [`submit`]: the file that is handed in.
+//! - [`submit`]: the file that is handed in; [`outliers`]: training photos that are mostly wrongly labelled.
 //!
 //! A viewer holds a snapshot and sends a [`command`]; whatever it asks for becomes a file that a
 //! worker reads, so that a viewer can die at any moment without harm.
@@ -33,6 +33,7 @@ pub mod gaze;
 pub mod graph;
 pub mod guard;
 pub mod lock;
+pub mod outliers;
 pub mod photos;
 pub mod project;
 pub mod recipe;

@@ -51,7 +51,9 @@ pub fn time(
         let stage = graph.stage(*task)?;
         let (seconds, work) = match *task {
             Task::Fit { fold, .. } => stages::fit::tried(&bench, fold)?,
-            Task::Embed { fold } | Task::EmbedHost { fold } => stages::embed::tried(&bench, fold)?,
+            Task::Embed { fold } | Task::EmbedHost { fold } | Task::EmbedTrain { fold } => {
+                stages::embed::tried(&bench, fold)?
+            }
             Task::Post { .. } => posted(&bench, clock)?,
             Task::Rank { .. } => ranked(&bench, clock)?,
             Task::Data | Task::Fold | Task::Score => continue,

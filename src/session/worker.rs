@@ -179,7 +179,7 @@ fn job(root: &Path, around: &Surroundings, job: &Job, cancel: &Cancel) -> Result
     let photos = Photos::read(&project, &heard, &own)?;
     heard("", 0, 0, "");
     own.check()?;
-    let manner = Manner { only_cheap: job.lane == Lane::Cheap, host: false };
+    let manner = Manner { only_cheap: job.lane == Lane::Cheap, ..Manner::default() };
     brew::brew(&project, &recipe, &photos, rung, manner, &|_| {}, &own)?;
     Ok(())
 }

@@ -183,6 +183,15 @@ pub fn asks_for_pairs(settings: &Value) -> Result<Option<(String, &'static str)>
     Ok(Asked::read(settings)?.pairs())
 }
 
+/// Where in a checkpoint the directions of the first SubCenterArcFaceLoss lie that goes by the scored label, and how many each
+/// class has: "loss.weight", 3.
+///
+/// # Errors
+/// When the table does not decode.
+pub fn sub_centers(settings: &Value) -> Result<Option<(String, usize)>, LossError> {
+    Ok(Asked::read(settings)?.sub_centers())
+}
+
 /// The loss that a recipe's `[loss]` table asks for.
 ///
 /// `dimensions`: width of the embedding; `counts`: how many training photos each class has, and each coarse class.

@@ -9,7 +9,7 @@ use candle_core::Tensor;
 use serde::Deserialize;
 
 use super::technique::LossSettings;
-use super::{Build, Counts, Forward, HeadWeight, Loss, LossError, Moment, Targets, Wants};
+use super::{Build, Counts, Forward, HEAD, HeadWeight, Loss, LossError, Moment, Targets, Wants};
 use crate::base::{Seed, Value};
 use crate::book::technique::{Default, Kind, Param, Status, Technique};
 
@@ -151,6 +151,18 @@ impl Asked {
         wanting
             .find(|(_, loss)| loss.sampler() == Wants::Pairs)
             .map(|(place, loss)| (format!("{}.name", key_of(place)), loss.name()))
+    }
+
+    /// The first loss with sub-centers that goes by the scored label: where its directions lie in a checkpoint, and how many
+    /// each class has.
+    pub(super) fn sub_centers(&self) -> Option<(String, usize)> {
+        self.each().find_map(|(place, entry)| match &entry.settings {
+            LossSettings::SubCenterArcFaceLoss(settings) if entry.level == Level::Label => {
+                let place = place.map_or_else(String::new, |place| format!("{place}."));
+                Some((format!("{HEAD}{place}weight"), settings.sub_centers))
+            }
+            _ => None,
+        })
     }
 
     /// The loss, for embeddings of so many numbers.

@@ -232,6 +232,17 @@ impl Checkpoint {
         self.fill(params, "")
     }
 
+    /// One tensor by its name, `loss.weight`, on the CPU.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn tensor(&mut self, name: &str) -> Result<Tensor, TrainError> {
+        let shape = self.header.info(name).ok_or_else(|| self.problem(format!("lacks {name}")))?.shape.clone();
+        let mut floats = vec![0.0; shape.iter().product()];
+        self.read(name, &mut floats, Some(&shape))?;
+        Tensor::from_vec(floats, shape, &Device::Cpu).map_err(TrainError::tensor(name))
+    }
+
     /// Reads everything that going on needs: [`Checkpoint::load`], the optimiser's memory, and with an average
     /// the weights beside it.
     ///

@@ -96,6 +96,24 @@ pub fn host_stage(
         .setting("of", Value::Text("host".to_owned())))
 }
 
+/// The stage that embeds a fold's training photos (those at `places`) by its own network, where its training is `fit`.
+///
+/// # Errors
+/// When the file of weights cannot be read.
+pub fn train_stage(
+    project: &Project,
+    recipe: &Recipe,
+    photos: &Photos,
+    (fold, places): (usize, &[u32]),
+    fit: Key,
+    folds: Key,
+) -> Result<Stage, SessionError> {
+    let boxes = photos.boxes_key(project, &weights::evaluation(recipe)?, places)?;
+    Ok(stage(project, recipe, fold, Some(fit), folds, boxes)?
+        .part(format!("training photos {}", part(fold)))
+        .setting("of", Value::Text("train".to_owned())))
+}
+
 pub(super) fn make<'a>(bench: &'a Bench<'a>, fold_number: usize) -> Result<Made<'a>, SessionError> {
     let (model, name) = (trained(bench, fold_number)?, part(fold_number));
     let Fold { query, gallery, .. } = &bench.graph.folds[fold_number];
@@ -119,6 +137,14 @@ pub(super) fn make_host<'a>(bench: &'a Bench<'a>, fold: usize) -> Result<Made<'a
 fn check(bench: &Bench<'_>, task: Task, sight: &Sight, places: &[u32]) -> Result<(), SessionError> {
     let now = bench.photos.boxes_key(bench.project, &sight.evaluation, places)?;
     boxes::check(bench.graph.stage(task)?, now)
+}
+
+pub(super) fn make_train<'a>(bench: &'a Bench<'a>, fold: usize) -> Result<Made<'a>, SessionError> {
+    let (model, name) = (trained(bench, fold)?, format!("training photos {}", part(fold)));
+    let places = bench.graph.folds[fold].train.clone();
+    check(bench, Task::EmbedTrain { fold }, &model.sight, &places)?;
+    let found = photos(bench, places, model.network.as_ref(), &model.params, &model.sight, &name, "embed")?;
+    Ok(Made::new(move |folder: &Path| Ok(found.save(&folder.join(FILE))?)))
 }
 
 /// Embeds one batch by the untrained network: seconds, and its work in the measure of the graph.

@@ -64,6 +64,11 @@ pub enum Task {
         /// The fold, from 0.
         fold: usize,
     },
+    /// Embeddings of one fold's training photos by the network that was trained on them.
+    EmbedTrain {
+        /// The fold, from 0.
+        fold: usize,
+    },
 }
 
 /// All that a stage may use.
@@ -121,6 +126,7 @@ pub fn make<'a>(bench: &'a Bench<'a>, task: Task, step: &Step) -> Result<Made<'a
         Task::Rank { fold } => rank::make(bench, fold),
         Task::Score => score::make(bench),
         Task::EmbedHost { fold } => embed::make_host(bench, fold),
+        Task::EmbedTrain { fold } => embed::make_train(bench, fold),
     }
 }
 
@@ -137,7 +143,8 @@ pub fn recall(bench: &Bench<'_>, task: Task) -> Result<(), SessionError> {
         | Task::Embed { .. }
         | Task::Post { .. }
         | Task::Rank { .. }
-        | Task::EmbedHost { .. } => Ok(()),
+        | Task::EmbedHost { .. }
+        | Task::EmbedTrain { .. } => Ok(()),
     }
 }
 

@@ -52,7 +52,7 @@ first place: 2 with scale 20.9588 and margin = { kind = \"power\" }. margin and 
 faces; start with 17.2 and 30. margin may be a table, as in ArcFaceLoss.
 
 After training, photos whose angle to their label's dominant vector (the one that most of its photos chose) is over 75 \
-degrees are mostly wrong labels; the paper drops them and trains again with one vector.
+degrees are mostly wrong labels; the paper drops them and trains again with one vector. toji outliers RECIPE lists them.
 
 Fails when labels have few photos, so that each gets a vector of its own and nothing pulls them together. With \
 frozen features it brought nothing (5th place of the Universal Image Embedding challenge 2022).",

@@ -1,0 +1,67 @@
+//! `toji outliers`: training photos that are mostly wrongly labelled.
+
+use std::sync::Mutex;
+
+use toji::base::text::{pad, plain};
+use toji::dag::Event;
+use toji::learn::loss::proxy::angular::sub_center_arcface::THRESHOLD;
+use toji::session::{Photos, Rung, outliers as finding};
+
+use super::failure::Failure;
+use super::run::Teller;
+use super::{Context, surroundings};
+
+/// Arguments.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The recipe: a name, or the path of its file. It must be trained, with SubCenterArcFaceLoss.
+    #[arg(value_name = "RECIPE")]
+    recipe: String,
+    /// Angle to the dominant sub-center of a photo's label above which the photo is listed, in degrees.
+    #[arg(long, default_value_t = THRESHOLD, value_name = "DEGREES")]
+    threshold: f64,
+    /// How far up the ladder: with full, the networks of all folds are asked, and each photo is listed by its mean angle.
+    #[arg(long, default_value = "holdout")]
+    rung: Rung,
+}
+
+/// Lists them, the farthest first.
+pub fn outliers(context: &Context, args: &Args) -> Result<(), Failure> {
+    let project = context.project()?;
+    let recipe = project.recipe(&args.recipe)?;
+    if recipe.is_broken() {
+        return Err(Failure::diagnostics(&recipe.diagnostics, &context.say));
+    }
+    let cancel = surroundings::stop_on_signals();
+    let photos = Photos::read(&project, &context.say, &cancel)?;
+    context.say.wipe();
+    let teller = Teller { say: &context.say, recipe: &recipe.name, last: Mutex::new(f64::NAN) };
+    // The list is what was asked for; of the embedding only the bar is shown.
+    let is_shown = |event: &Event| matches!(event, Event::Progress { .. }) && !context.say.is_json();
+    let listen = |event: &Event| {
+        if is_shown(event) {
+            teller.tell(event)
+        }
+    };
+    let found = finding::outliers(&project, &recipe, &photos, args.rung, args.threshold, &listen, &cancel)?;
+    if context.say.is_json() {
+        found.outliers.iter().for_each(|outlier| context.say.json(outlier));
+        context.say.json(&serde_json::json!({
+            "recipe": recipe.name, "threshold": args.threshold, "outliers": found.outliers.len(), "photos": found.photos,
+        }));
+        return Ok(());
+    }
+    context.say.wipe();
+    let widest = found.outliers.iter().map(|outlier| outlier.photo.chars().count()).max().unwrap_or(0);
+    for outlier in &found.outliers {
+        let photo = pad(&plain(&outlier.photo), widest);
+        context.say.line(&format!("{photo}  {:6.2}°  {}", outlier.angle, plain(&outlier.label)));
+    }
+    context.say.line(&format!(
+        "{} of {} training photos lie more than {} degrees from the dominant sub-center of their label",
+        found.outliers.len(),
+        found.photos,
+        args.threshold
+    ));
+    Ok(())
+}

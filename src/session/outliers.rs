@@ -1,0 +1,117 @@
+//! Training photos that lie far from where most photos of their label lie: mostly wrong labels.
+//!
+//! Takes a recipe that was trained with SubCenterArcFaceLoss; embeds each fold's training photos by the fold's network (or
+//! finds that in the store) and gives those whose angle to their label's dominant sub-center is above a threshold, the
+//! farthest first. As pytorch-metric-learning's `get_outliers` (Deng et al. 2020, ECCV: over 75 degrees is noise).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::brew::{self, Manner};
+use super::stages::{Task, embed};
+use super::{Photos, Project, Recipe, Rung, SessionError};
+use crate::base::Cancel;
+use crate::dag::{Board, Event, History, Runs};
+use crate::learn::loss;
+use crate::learn::loss::proxy::angular::sub_center_arcface::dominant;
+use crate::learn::ops::OpsError;
+use crate::learn::train::{self, Checkpoint, Classes};
+use crate::learn::{Device, Tensor};
+use crate::retrieve::Embeddings;
+
+/// A photo far from its label's dominant sub-center.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Outlier {
+    /// The photo's id.
+    pub photo: String,
+    /// Its file.
+    pub file: PathBuf,
+    /// Its label.
+    pub label: String,
+    /// Angle to the dominant sub-center of its label, in degrees; the mean over the folds that trained on it.
+    pub angle: f64,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Outliers {
+    /// Photos whose angle is above the threshold, the farthest first.
+    pub outliers: Vec<Outlier>,
+    /// How many photos were looked at.
+    pub photos: usize,
+}
+
+/// Finds them. `threshold` in degrees ([`THRESHOLD`](crate::learn::loss::proxy::angular::sub_center_arcface::THRESHOLD) is the
+/// library's); `rung` says which folds are asked.
+///
+/// # Errors
+/// When the recipe has no sub-centers or is not trained up to this rung, or embedding fails.
+pub fn outliers(
+    project: &Project,
+    recipe: &Recipe,
+    photos: &Photos,
+    rung: Rung,
+    threshold: f64,
+    listen: &(dyn Fn(&Event) + Sync),
+    cancel: &Cancel,
+) -> Result<Outliers, SessionError> {
+    let table = recipe.settings().get("loss");
+    let Some((tensor, sub_centers)) = table.and_then(|table| loss::sub_centers(table).ok().flatten()) else {
+        let text = format!(
+            "{} has no SubCenterArcFaceLoss by the scored label, and only its sub-centers tell outliers",
+            recipe.book.file.display()
+        );
+        return Err(SessionError::Unfit(text));
+    };
+    let trained = |graph: &super::Graph, fold| -> Result<Option<PathBuf>, SessionError> {
+        let Some(fit) = graph.fit(fold) else { return Ok(None) };
+        let stage = graph.stage(fit)?;
+        let there = project.store.has(stage.name, &stage.artefact());
+        Ok(there.then(|| project.store.folder(stage.name, &stage.artefact())).transpose()?)
+    };
+    let mut board = Board::new();
+    board.refresh(&Runs::open(&project.toji));
+    let mut graph = brew::plan(project, recipe, photos, rung, &board, &History::new())?.graph;
+    let folds = rung.folds(graph.folds.len());
+    for fold in 0..folds {
+        if trained(&graph, fold)?.is_none() {
+            let text = format!("fold {fold} is not trained yet: toji run {} --rung {rung}", recipe.name);
+            return Err(SessionError::Unfit(text));
+        }
+    }
+    brew::brew(project, recipe, photos, rung, Manner { train: true, ..Manner::default() }, listen, cancel)?;
+    graph.add_train(project, recipe, photos)?;
+
+    let all = &photos.manifest.photos;
+    let mut angles: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for fold in 0..folds {
+        let Some(folder) = trained(&graph, fold)? else { continue };
+        let weight = Checkpoint::open(&folder.join(train::CHECKPOINT))?.tensor(&tensor)?;
+        let stage = graph.stage(Task::EmbedTrain { fold })?;
+        let found = Embeddings::load(&project.store.folder(stage.name, &stage.artefact())?.join(embed::FILE))?;
+        let label = |photo: &u32| all.get(*photo as usize).and_then(|photo| photo.label);
+        let classes = Classes::of(found.photos.iter().filter_map(label));
+        let of_row: Option<Vec<u32>> = found.photos.iter().map(|photo| classes.class(label(photo)?)).collect();
+        let of_row = of_row.ok_or_else(|| SessionError::Unfit("a training photo has no label".to_owned()))?;
+        let rows =
+            Tensor::from_vec(found.data, (found.photos.len(), found.dim), &Device::Cpu).map_err(OpsError::from)?;
+        let near = dominant(&weight, sub_centers, &rows, &of_row)?;
+        for (photo, angle) in found.photos.iter().zip(near.angles) {
+            angles.entry(*photo).or_default().push(angle);
+        }
+    }
+    let count = angles.len();
+    let mean = |angles: &[f64]| angles.iter().sum::<f64>() / angles.len() as f64;
+    let far = angles.iter().map(|(photo, angles)| (*photo, mean(angles))).filter(|(_, angle)| *angle > threshold);
+    let mut far: Vec<(u32, f64)> = far.collect();
+    // Stable: of equal angles the first photo of the tables.
+    far.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+    let told = |(photo, angle): (u32, f64)| {
+        let photo = &all[photo as usize];
+        let label = photo.label.and_then(|label| photos.manifest.labels.get(label as usize));
+        Outlier { photo: photo.id.clone(), file: photo.path.clone(), label: label.cloned().unwrap_or_default(), angle }
+    };
+    Ok(Outliers { outliers: far.into_iter().map(told).collect(), photos: count })
+}
