@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use toji::base::text::{pad, plain};
+use toji::base::text::{pad, plain, width};
 use toji::dag::Event;
 use toji::learn::loss::proxy::angular::sub_center_arcface::THRESHOLD;
 use toji::session::{Photos, Rung, outliers as finding};
@@ -52,7 +52,7 @@ pub fn outliers(context: &Context, args: &Args) -> Result<(), Failure> {
         return Ok(());
     }
     context.say.wipe();
-    let widest = found.outliers.iter().map(|outlier| outlier.photo.chars().count()).max().unwrap_or(0);
+    let widest = found.outliers.iter().map(|outlier| width(&plain(&outlier.photo))).max().unwrap_or(0);
     for outlier in &found.outliers {
         let photo = pad(&plain(&outlier.photo), widest);
         context.say.line(&format!("{photo}  {:6.2}°  {}", outlier.angle, plain(&outlier.label)));

@@ -2,7 +2,8 @@
 //!
 //! Takes a recipe that was read without mistakes; tells, with file and line, a list of augmentations
 //! that fixes no size, a memory smaller than a batch, a projection wider than the embedding, weights that are
-//! not there, a part to freeze that the network lacks, a coarse label that the tables lack. It asks before anything runs, so that nobody learns it after an hour.
+//! not there, a part to freeze that the network lacks, a coarse label that the tables lack. It asks before anything runs, so
+//! that nobody learns it after an hour.
 
 use super::graph::decode;
 use super::{Photos, Project, Recipe, SessionError, boxes, weights};

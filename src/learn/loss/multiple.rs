@@ -29,12 +29,13 @@ pub const ROW: Technique = Technique {
     about: "Several losses on one embedding, each with its weight; a second head on the coarse label.",
     details: "The loss of a batch is the sum of weights[i]·losses[i], and so is the gradient on the embedding. Each inner loss is \
 written as in [loss], has its own defaults, its own head (in the checkpoint loss.0.weight, loss.1.weight, …), miner and memory. \
-Values add as they are: ArcFaceLoss with scale 30 starts near 10, TripletMarginLoss below 1, so a weight of 1 for both does not \
+Values add as they are: ArcFaceLoss with scale 30 starts above 10, TripletMarginLoss below 1, so a weight of 1 for both does not \
 share the work evenly. Look at what each loss is alone before choosing.
 
-Two uses have won. A classifier with a loss over pairs: losses = [{ name = \"ArcFaceLoss\", margin = 17.2, scale = 30 }, \
-{ name = \"TripletMarginLoss\" }] with a sampler of pairs (MPerClassSampler), common in person search, where the classifier orders \
-the whole space and the pairs the neighbourhood.
+Two uses. A classifier with a loss over pairs: losses = [{ name = \"ArcFaceLoss\", margin = 17.2, scale = 30 }, \
+{ name = \"TripletMarginLoss\" }] with a sampler of pairs (MPerClassSampler), common in person search (Luo et al. 2019, arXiv \
+1903.07071), where the classifier orders the whole space and the pairs the neighbourhood. HappyWhale 2022's first place found a \
+triplet loss no help.
 
 A second head on a coarse label: { name = \"ArcFaceLoss\", label = \"coarse\" } asks the same embedding to tell breweries, \
 species or categories apart as well. Labels of few photos then borrow from their coarse label, and what is taken for \

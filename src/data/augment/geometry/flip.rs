@@ -22,7 +22,7 @@ pub const HORIZONTAL_FLIP: Row = Row::of::<HorizontalFlip>(Technique {
     slot: "augment",
     about: "Mirror left and right.",
     details: "Text turns into mirror writing, so labels that are told apart by their characters are better without it. \
-        Where mirrored objects are other classes (whale flukes), it must not be used.",
+        Where mirrored objects are other classes (whale flukes), it must not be used: flip_as_new_class in [train] is for these.",
     params: &[P_HALF, LAST_EPOCHS_OFF],
     source: "albumentations 2.0.8 HorizontalFlip",
     status: Status::Built,
