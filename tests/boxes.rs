@@ -7,7 +7,9 @@ use crate::project::{Project, QUICK};
 #[test]
 fn a_network_says_where_it_looks_and_another_recipe_crops_by_it() {
     let project = Project::new();
-    let out = project.json(&["boxes", "quick", "--out", "boxes.csv", "--sheet", "boxes.png"]);
+    let coarse = project.toji(&["boxes", "quick", "--out", "boxes.csv"]);
+    assert!(String::from_utf8_lossy(&coarse.stderr).contains("has 2 × 2 places for a picture of 64 × 64"));
+    let out = project.json(&["boxes", "quick", "--size", "160", "--out", "boxes.csv", "--sheet", "boxes.png"]);
     let done = out.last().unwrap();
     let text = fs::read_to_string(project.path("boxes.csv")).unwrap();
     let mut lines = text.lines();
@@ -23,11 +25,11 @@ fn a_network_says_where_it_looks_and_another_recipe_crops_by_it() {
     assert!(image::open(project.path("boxes.png")).unwrap().width() > 480);
 
     // The same networks give the same boxes; a table that was mended stays.
-    project.json(&["boxes", "quick", "--out", "boxes.csv"]);
+    project.json(&["boxes", "quick", "--size", "160", "--out", "boxes.csv"]);
     assert_eq!(fs::read_to_string(project.path("boxes.csv")).unwrap(), text);
     let mended = format!("{}\n", text.lines().next().unwrap());
     project.write("boxes.csv", &mended);
-    let refused = project.toji(&["boxes", "quick", "--out", "boxes.csv"]);
+    let refused = project.toji(&["boxes", "quick", "--size", "160", "--out", "boxes.csv"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("is there with other boxes"));
     assert_eq!(fs::read_to_string(project.path("boxes.csv")).unwrap(), mended);

@@ -29,6 +29,9 @@ pub struct Args {
     /// The table to write, for `RandomCropNearBBox` of another recipe. Default: RECIPE-boxes.csv in the project.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Show photos to the networks at so many pixels square. Default: twice the size of evaluation; larger gives finer boxes.
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(32..=4096))]
+    size: Option<u32>,
     /// Draw the boxes over some photos, as a .png to look at.
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
@@ -52,7 +55,15 @@ pub fn boxes(context: &Context, args: &Args) -> Result<(), Failure> {
         None => project.root.join(format!("{}-boxes.csv", recipe.name)),
     };
     let teller = Teller { say: &context.say, recipe: &recipe.name, last: Mutex::new(f64::NAN) };
-    let done = gaze::gaze(&project, &recipe, &photos, args.rung, &file, &|event| teller.tell(event), &cancel)?;
+    let done = gaze::gaze(
+        &project,
+        &recipe,
+        &photos,
+        (args.rung, args.size.map(|size| size as usize)),
+        &file,
+        &|event| teller.tell(event),
+        &cancel,
+    )?;
     context.say.wipe();
     let sheet = args.sheet.as_ref().map(|sheet| context.here.join(sheet));
     if let Some(sheet) = &sheet {

@@ -12,7 +12,6 @@ use crate::base::text::plain;
 use crate::book::OriginKind;
 use crate::data::augment::geometry::flip;
 use crate::data::augment::pipeline::epochs;
-use crate::data::augment::settings::Size;
 use crate::data::augment::{At, Pipeline};
 use crate::data::folds::Fold;
 use crate::learn::backbone::{self, Settings, Source};
@@ -102,10 +101,11 @@ fn mixing(recipe: &Recipe, augment: &Value, table: &Value) -> Result<(), Session
 fn every_epoch(recipe: &Recipe, parts: &[Part]) -> Result<(), SessionError> {
     let of = parts.last().map_or(0, |part| part.end);
     let Some(list) = recipe.settings().get("augment.train") else { return Ok(()) };
-    let wanted = weights::training(recipe, None, At::FIRST).map_or(Size { height: 0, width: 0 }, |all| all.size());
     for epoch in epochs::worth_a_look(list, of) {
-        // Sizes of stages come later; at the written one a crop shows that it is too large.
-        let pipeline = weights::training(recipe, None, At { epoch, of })
+        let size = parts.iter().find(|part| epoch < part.end).and_then(|part| part.size);
+        // A stage's size that the list cannot have at all is told with the stage.
+        let Ok(wanted) = weights::training(recipe, size, At::FIRST).map(|all| all.size()) else { continue };
+        let pipeline = weights::training(recipe, size, At { epoch, of })
             .map_err(|error| at(recipe, &error.place(), &format!("in epoch {}, {error}", epoch + 1)))?;
         let size = pipeline.size();
         if size != wanted {

@@ -34,15 +34,16 @@ pub struct Gazed {
     pub boxes: Vec<(u32, Region)>,
 }
 
-/// Writes the boxes of all photos by the networks of a recipe.
+/// Writes the boxes of all photos by the networks of a recipe. Photos are shown whole, `size` pixels square; by default at twice the size
+/// of evaluation, since a box is as fine as the last map.
 ///
 /// # Errors
-/// When the file is there with another content, the recipe trains nothing, brewing fails, or one id means two pictures.
+/// When the file is there with another content, the last map has too few places, brewing fails, or one id means two pictures.
 pub fn gaze(
     project: &Project,
     recipe: &Recipe,
     photos: &Photos,
-    rung: Rung,
+    (rung, size): (Rung, Option<usize>),
     file: &Path,
     listen: &(dyn Fn(&Event) + Sync),
     cancel: &Cancel,
@@ -68,7 +69,7 @@ pub fn gaze(
     }
     let mut boxes = Vec::with_capacity(photos.manifest.photos.len());
     for (fold, places) in by_fold.into_iter().enumerate().filter(|(_, places)| !places.is_empty()) {
-        boxes.extend(embed::regions(&bench, fold, places)?);
+        boxes.extend(embed::regions(&bench, fold, places, size)?);
     }
     boxes.sort_unstable_by_key(|(photo, _)| *photo);
     let text = table(&photos.manifest.photos, &boxes)?;

@@ -77,7 +77,7 @@ fn in_seeing(augment: &Value, train: &TrainSettings) -> Vec<Finding> {
     }
     vec![Finding {
         name: "boxes-in-training-alone",
-        keys: ["augment.eval", "augment.train"],
+        keys: ["augment.eval".to_owned(), "augment.train".to_owned()],
         what: "the network learns photos that are cut to their boxes, and is asked about whole ones".to_owned(),
         help: "write eval in [augment] with RandomCropNearBBox and a Resize, too",
     }]
@@ -88,7 +88,7 @@ fn in_time(augment: &Value, train: &Value) -> Option<Finding> {
     let longest = augment.get("train").and_then(epochs::longest)?;
     (longest > of as f64).then(|| Finding {
         name: "number-never-arrives",
-        keys: ["augment.train", "train.epochs"],
+        keys: ["augment.train".to_owned(), "train.epochs".to_owned()],
         what: format!("a number goes over {longest} epochs, and the training has {of}"),
         help: "shorten its epochs, or train longer",
     })

@@ -6,7 +6,7 @@
 use super::{Photos, Project, Recipe, SessionError};
 use crate::base::Cancel;
 use crate::data::augment::settings::Size;
-use crate::data::augment::{Pipeline, Source};
+use crate::data::augment::{Pipeline, Shown, Source};
 use crate::data::decode::{Picture, decode};
 use crate::data::folds::Fold;
 

@@ -42,7 +42,7 @@ pub const VERSION: u32 = 1;
 
 pub use mix::Mixed;
 pub use pipeline::operation::{self, AugmentError};
-pub use pipeline::{At, Normalization, Pipeline, SECTIONS, Source};
+pub use pipeline::{At, Normalization, Pipeline, SECTIONS, Shown, Source};
 pub use settings::Interpolation;
 
 use crate::book::technique::Technique;

@@ -11,7 +11,7 @@
 //!
 //! - [`proxy`]: losses with a head, from the plain classifier to margins that follow the training.
 //! - [`pair`]: losses over pairs and triplets of a batch.
-//! - [`multiple`]: several losses at once, and losses that go by the coarse label.
+//! - [`sum`]: several losses at once, losses that go by the coarse label, and batches of mixed pictures.
 //! - [`technique`]: the section and the list; a loss is one file (settings, row, code) and one line there.
 //!
 //! A loss is a differentiable expression over candle tensors ([`Loss::forward`]); candle's autograd
@@ -21,11 +21,10 @@
 
 mod error;
 mod head;
-mod mixture;
-pub mod multiple;
 mod normalize;
 pub mod pair;
 pub mod proxy;
+pub mod sum;
 pub mod technique;
 
 use candle_core::Tensor;
@@ -34,8 +33,8 @@ use crate::base::{Seed, Value};
 
 pub use error::LossError;
 pub use head::{Gradients, HEAD, Head, HeadWeight, gradients};
-pub use mixture::Mixture;
-use multiple::Asked;
+pub use sum::Mixture;
+use sum::multiple::Asked;
 pub use technique::{SECTIONS, TECHNIQUES};
 
 /// What a batch should have been, row by row.

@@ -6,7 +6,8 @@
 
 use serde::Deserialize;
 
-use super::{Build, Loss, LossError, multiple, pair, proxy};
+use super::sum::multiple;
+use super::{Build, Loss, LossError, pair, proxy};
 use crate::book::technique::{Body, Section, Status, Technique};
 
 /// The section of this folder.

@@ -14,6 +14,7 @@ use crate::dag::Stage;
 use crate::data::Role;
 use crate::data::augment::Pipeline;
 use crate::data::augment::pipeline::epochs;
+use crate::data::augment::settings::Size;
 use crate::data::batch::{Ahead, Epoch, Loader};
 use crate::data::folds::Fold;
 use crate::data::manifest::boxes::Region;
@@ -30,6 +31,9 @@ pub const FILE: &str = "embeddings.safetensors";
 
 /// Pictures a batch; fixed, so that it cannot change a bit.
 const BATCH: usize = 64;
+
+/// A map with fewer rows or columns says nothing of where something is.
+const COARSEST: usize = 3;
 
 /// The stage of one fold, by its `fit` or, without one, by the network as it comes.
 ///
@@ -215,10 +219,19 @@ pub(crate) fn photos(
     retrieve::embed::embed(network.embedding(), total, batches, forward, &bench.progress(stage, name), bench.cancel)
 }
 
-/// Where one fold's network looks in each of these photos, in their order. It sees them whole, at the size of evaluation.
-pub(crate) fn regions(bench: &Bench<'_>, fold: usize, places: Vec<u32>) -> Result<Vec<(u32, Region)>, SessionError> {
+/// Where one fold's network looks in each of these photos, in their order. It sees them whole, `side` pixels square, or at
+/// twice the size of evaluation.
+pub(crate) fn regions(
+    bench: &Bench<'_>,
+    fold: usize,
+    places: Vec<u32>,
+    side: Option<usize>,
+) -> Result<Vec<(u32, Region)>, SessionError> {
     let model = trained(bench, fold)?;
-    let pipeline = Arc::new(Pipeline::to_size(model.sight.evaluation.size()));
+    let usual = model.sight.evaluation.size();
+    let twice = Size { height: 2 * usual.height, width: 2 * usual.width };
+    let size = side.map_or(twice, |side| Size { height: side, width: side });
+    let pipeline = Arc::new(Pipeline::to_size(size));
     let (total, name) = (places.len() as u64, part(fold));
     let progress = bench.progress("boxes", &name);
     let ahead = Ahead { threads: bench.project.around.threads, ..Ahead::default() };
@@ -233,7 +246,14 @@ pub(crate) fn regions(bench: &Bench<'_>, fold: usize, places: Vec<u32>) -> Resul
         let photos = batch.photos.clone();
         let images = batch.tensor(&Device::Cpu).map_err(OpsError::from)?;
         let shares = model.network.activation(&model.params, &mut tape, &images)?; // [b, rows, columns]
-        let (_, _, columns) = shares.dims3().map_err(OpsError::from)?;
+        let (_, rows, columns) = shares.dims3().map_err(OpsError::from)?;
+        if rows < COARSEST || columns < COARSEST {
+            let Size { height, width } = size;
+            let text = format!(
+                "the network's last map has {columns} × {rows} places for a picture of {width} × {height}, too few for a box; show it larger ones"
+            );
+            return Err(SessionError::Unfit(text));
+        }
         let shares: Vec<Vec<f32>> = shares.flatten_from(1).and_then(|rows| rows.to_vec2()).map_err(OpsError::from)?;
         found.extend(photos.into_iter().zip(shares.iter().map(|shares| backbone::region(shares, columns))));
         progress.at("boxes", found.len() as u64, total, "photos");

@@ -15,7 +15,7 @@ use crate::base::{Seed, Value};
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::mix::{Blend, Mix};
 use crate::data::augment::operation::{Built, Op, Operation, Row, Settings, Sizes, Unfit};
-use crate::data::augment::pipeline::OPERATIONS;
+use crate::data::augment::pipeline::{OPERATIONS, Shown};
 use crate::data::augment::settings::{LAST_EPOCHS_OFF, P_HALF, P_ONE, Scale, Size};
 use crate::data::decode::Picture;
 use crate::data::manifest::boxes::{BoxTable, Boxes};

@@ -16,6 +16,7 @@ use crate::base::{Seed, Value};
 use crate::book::technique::{Default, Technique};
 use crate::data::augment::ROWS;
 use crate::data::augment::mix::{Blend, Mix};
+use crate::data::augment::pipeline::Shown;
 use crate::data::augment::settings::{Scale, Size};
 use crate::data::decode::Picture;
 use crate::data::manifest::boxes::{BoxTable, Boxes};
@@ -98,7 +99,7 @@ pub trait Operation: fmt::Debug + Send + Sync {
     }
 
     /// The same for a photo with its place in the manifest, `None` for a picture that is no photo of it; for who reads boxes.
-    fn run_photo<'a>(&self, picture: Cow<'a, Picture>, _: Option<u32>, draws: &mut Draws) -> Cow<'a, Picture> {
+    fn run_photo<'a>(&self, picture: Cow<'a, Picture>, _: Option<Shown>, draws: &mut Draws) -> Cow<'a, Picture> {
         self.run(picture, draws)
     }
 

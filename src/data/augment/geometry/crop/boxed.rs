@@ -13,6 +13,7 @@ use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::geometry::pad::cut;
 use crate::data::augment::operation::{Bounds, Built, Operation, Row, Settings, Sizes};
+use crate::data::augment::pipeline::Shown;
 use crate::data::augment::settings::{Border, Fill, LAST_EPOCHS_OFF, P_ONE, Size, from_to, range};
 use crate::data::decode::Picture;
 use crate::data::manifest::boxes::{BoxTable, Boxes, Region};
@@ -128,8 +129,8 @@ impl CropNearBox {
 }
 
 /// The same part of the photo's mirror image.
-fn mirrored(Region { x_min, x_max, ..region }: Region) -> Region {
-    Region { x_min: 1.0 - x_max, x_max: 1.0 - x_min, ..region }
+fn mirrored(region: Region) -> Region {
+    Region { x_min: 1.0 - region.x_max, x_max: 1.0 - region.x_min, ..region }
 }
 
 impl Operation for CropNearBox {

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::super::reduce::{Reducer, log_sum_exp, over_anchors, softplus};
 use super::{Distance, Formula, Matrix, Miner, Selection, mined};
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
-use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::pair::{MEMORY, MINER};
+use crate::learn::loss::sum::multiple::LABEL;
 
 /// See [`ROW`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]

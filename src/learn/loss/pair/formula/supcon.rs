@@ -8,9 +8,9 @@ use super::super::reduce::{Reducer, log_sum_exp, over_anchors};
 use super::Matrix;
 use super::softmax::{self, Softmax, temperature};
 use crate::book::technique::{Status, Technique};
-use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::pair::select::Pairs;
 use crate::learn::loss::pair::{MEMORY, MINER};
+use crate::learn::loss::sum::multiple::LABEL;
 
 /// See [`ROW`].
 pub type Settings = softmax::Settings<Supervised>;

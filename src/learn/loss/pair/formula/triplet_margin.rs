@@ -11,8 +11,8 @@ use super::super::select::Labels;
 use super::{Distance, Formula, Matrix, Miner, Selection, mined};
 use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
-use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::pair::{MEMORY, MINER};
+use crate::learn::loss::sum::multiple::LABEL;
 
 /// See [`ROW`].
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -7,10 +7,10 @@
 use serde::Deserialize;
 
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
-use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::angular::arcface::{sum_of_angles, turned};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, column, numbers, scale, with_target};
+use crate::learn::loss::sum::multiple::LABEL;
 use crate::learn::loss::{Build, Loss, LossError};
 
 use super::follow;

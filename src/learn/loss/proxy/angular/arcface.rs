@@ -8,10 +8,10 @@ use candle_core::{Result as CandleResult, Tensor};
 use serde::Deserialize;
 
 use crate::book::technique::{Default, Literal, Param, Status, Technique};
-use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, numbers, per_row, scale, with_target};
 use crate::learn::loss::proxy::margin::{self, Margin, Margins, Measure};
+use crate::learn::loss::sum::multiple::LABEL;
 use crate::learn::loss::{Build, Loss, LossError};
 
 /// See [`ROW`].

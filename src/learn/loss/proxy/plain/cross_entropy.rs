@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
-use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::aim::{Aim, CLASS_WEIGHTS, ClassWeights};
 use crate::learn::loss::proxy::classify::parts;
+use crate::learn::loss::sum::multiple::LABEL;
 use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Size, Targets, run};
 
 /// See [`ROW`].

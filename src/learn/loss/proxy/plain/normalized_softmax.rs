@@ -7,9 +7,9 @@
 use serde::Deserialize;
 
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
-use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD};
+use crate::learn::loss::sum::multiple::LABEL;
 use crate::learn::loss::{Build, Loss, LossError};
 
 /// See [`ROW`].

@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 use crate::base::Seed;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
-use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::normalize::cosines;
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, parts, target_mask};
+use crate::learn::loss::sum::multiple::LABEL;
 use crate::learn::loss::{Build, Forward, HeadWeight, Loss, LossError, Moment, Targets, run};
 
 /// See [`ROW`].

@@ -7,8 +7,8 @@
 use serde::Deserialize;
 
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
-use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD};
+use crate::learn::loss::sum::multiple::LABEL;
 use crate::learn::loss::{Build, Loss, LossError};
 
 /// See [`ROW`].

@@ -8,8 +8,8 @@ use candle_core::{D, Result as CandleResult, Tensor};
 use serde::Deserialize;
 
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
-use crate::learn::loss::multiple::LABEL;
 use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, with_target};
+use crate::learn::loss::sum::multiple::LABEL;
 use crate::learn::loss::{Build, Loss, LossError};
 
 /// See [`ROW`].

@@ -8,13 +8,13 @@
 use candle_core::Tensor;
 use serde::Deserialize;
 
-use super::technique::LossSettings;
-use super::{Build, Counts, Forward, HEAD, HeadWeight, Loss, LossError, Moment, Targets, Wants};
 use crate::base::{Seed, Value};
 use crate::book::technique::{Default, Kind, Param, Status, Technique};
+use crate::learn::loss::technique::LossSettings;
+use crate::learn::loss::{Build, Counts, Forward, HEAD, HeadWeight, Loss, LossError, Moment, Targets, Wants};
 
 /// The key `label` of every loss but [`ROW`].
-pub(super) const LABEL: Param = Param::new(
+pub(in crate::learn::loss) const LABEL: Param = Param::new(
     "label",
     Kind::Choice(&["label", "coarse"]),
     Default::Absent,
@@ -83,7 +83,7 @@ struct Entry {
 
 /// A decoded `[loss]`.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Asked {
+pub(in crate::learn::loss) struct Asked {
     entries: Vec<Entry>,
     /// One for each; `None` where the table is one loss and no sum.
     weights: Option<Vec<f64>>,
@@ -112,7 +112,7 @@ impl Asked {
     ///
     /// # Errors
     /// When it does not decode, the weights are not as many as the losses, or a sum stands in a sum.
-    pub(super) fn read(table: &Value) -> Result<Asked, LossError> {
+    pub(in crate::learn::loss) fn read(table: &Value) -> Result<Asked, LossError> {
         if !is_multiple(table) {
             return Ok(Asked { entries: vec![Entry::read(table)?], weights: None });
         }
@@ -134,18 +134,18 @@ impl Asked {
     }
 
     /// As [`Build::check`], for each loss.
-    pub(super) fn check(&self, batch: usize) -> Result<(), LossError> {
+    pub(in crate::learn::loss) fn check(&self, batch: usize) -> Result<(), LossError> {
         self.each().try_for_each(|(place, entry)| within(place, entry.settings.check(batch)))
     }
 
     /// The key of the first loss that goes by the coarse label.
-    pub(super) fn coarse(&self) -> Option<String> {
+    pub(in crate::learn::loss) fn coarse(&self) -> Option<String> {
         let mut each = self.each();
         each.find(|(_, entry)| entry.level == Level::Coarse).map(|(place, _)| format!("{}.label", key_of(place)))
     }
 
     /// The key and the name of the first loss that wants pairs.
-    pub(super) fn pairs(&self) -> Option<(String, &'static str)> {
+    pub(in crate::learn::loss) fn pairs(&self) -> Option<(String, &'static str)> {
         // How many classes there are does not matter for what it wants.
         let built = self.each().map(|(place, entry)| (place, entry.settings.clone().build(8, &[4; 8])));
         let mut wanting = built.filter_map(|(place, loss)| Some((place, loss.ok()?)));
@@ -156,7 +156,7 @@ impl Asked {
 
     /// The first loss with sub-centers that goes by the scored label: where its directions lie in a checkpoint, and how many
     /// each class has.
-    pub(super) fn sub_centers(&self) -> Option<(String, usize)> {
+    pub(in crate::learn::loss) fn sub_centers(&self) -> Option<(String, usize)> {
         self.each().find_map(|(place, entry)| match &entry.settings {
             LossSettings::SubCenterArcFaceLoss(settings) if entry.level == Level::Label => {
                 let place = place.map_or_else(String::new, |place| format!("{place}."));
@@ -167,7 +167,11 @@ impl Asked {
     }
 
     /// The loss, for embeddings of so many numbers.
-    pub(super) fn build(self, dimensions: usize, counts: Counts<'_>) -> Result<Box<dyn Loss>, LossError> {
+    pub(in crate::learn::loss) fn build(
+        self,
+        dimensions: usize,
+        counts: Counts<'_>,
+    ) -> Result<Box<dyn Loss>, LossError> {
         let each: Vec<(Option<usize>, Entry)> = self.each().map(|(place, entry)| (place, entry.clone())).collect();
         let mut losses = each.into_iter().map(|(place, entry)| within(place, entry.build(dimensions, counts)));
         match &self.weights {

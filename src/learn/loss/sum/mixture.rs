@@ -6,8 +6,8 @@
 
 use candle_core::Tensor;
 
-use super::{Forward, HeadWeight, Loss, LossError, Moment, Targets, Wants};
 use crate::base::Seed;
+use crate::learn::loss::{Forward, HeadWeight, Loss, LossError, Moment, Targets, Wants};
 
 /// A loss over two classes a row.
 pub struct Mixture<'a> {
@@ -31,6 +31,10 @@ impl<'a> Mixture<'a> {
 impl Loss for Mixture<'_> {
     fn name(&self) -> &'static str {
         self.loss.name()
+    }
+
+    fn head_len(&self) -> usize {
+        self.loss.head_len()
     }
 
     fn head(&self, seed: Seed) -> Result<Vec<HeadWeight>, LossError> {
