@@ -27,7 +27,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("plotters", &["show"]),
     ("polars", &["data", "score", "show"]),
     ("pulldown_cmark", &["book", "tui"]),
-    ("pulp", &["learn/ops"]),
+    ("pulp", &["base", "data/picture", "learn/ops"]),
     ("ratatui", &["tui"]),
     ("rustix", &["base", "cli"]),
     ("safetensors", &["learn", "retrieve"]),

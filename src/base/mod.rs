@@ -12,6 +12,7 @@ pub mod progress;
 pub mod seed;
 pub mod text;
 pub mod value;
+pub(crate) mod wide;
 
 pub use cancel::Cancel;
 pub use clock::{Clock, Time};
