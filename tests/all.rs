@@ -13,6 +13,7 @@ mod augment;
 mod backbones;
 mod book;
 mod boxes;
+mod cache;
 mod dag;
 mod data;
 mod house;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::base::cancel::Cancelled;
 use crate::base::files::FileError;
 use crate::base::text::{fit, plain};
+use crate::data::decode::DecodeError;
 
 use super::manifest::Skipped;
 
@@ -83,6 +84,9 @@ pub enum DataError {
     /// Somebody asked to stop.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+    /// A picture cannot be read; the text names its file.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
     /// `toji.toml` contradicts itself or lacks something.
     #[error("toji.toml: {0}")]
     Facts(String),

@@ -187,7 +187,7 @@ pub fn brew(
         let help = warning.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
         tell(Event::Warning { text: format!("{}{help}", warning.message) });
     }
-    let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel };
+    let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel, trial: false };
     let done = watched(&run, cancel, || steps(&bench, &plan, &run, manner));
     let began = run.started();
     match done {

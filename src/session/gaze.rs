@@ -53,7 +53,7 @@ pub fn gaze(
     board.refresh(&Runs::open(&project.toji));
     let graph = brew::plan(project, recipe, photos, rung, &board, &History::new())?.graph;
     let tell = |event: Event| listen(&event);
-    let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel };
+    let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel, trial: false };
     let folds = rung.folds(graph.folds.len());
     // For each photo the first fold whose network has not learnt from it, else the first.
     let mut taught = vec![vec![false; photos.manifest.photos.len()]; folds];

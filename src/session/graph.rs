@@ -46,6 +46,9 @@ impl Graph {
 
         let data = graph.add(Task::Data, stages::data::stage(project, photos), photos.manifest.photos.len() as f64);
         let fold = graph.add(Task::Fold, stages::fold::stage(project, recipe, data, divided.key), 1.0);
+        if let Some(stage) = stages::reduce::stage(recipe, photos)? {
+            graph.add(Task::Reduce, stage, photos.manifest.photos.len() as f64);
+        }
         let until = rung.epochs(epochs);
         // Work in multiply-adds, so that one network's history tells of another's: 10⁹ of them a unit.
         let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
@@ -144,7 +147,9 @@ impl Graph {
     fn add(&mut self, task: Task, stage: Stage, work: f64) -> Key {
         let key = stage.artefact();
         let light = matches!(task, Task::Data | Task::Fold | Task::Score);
-        self.nodes.push(Node { work, light, ..Node::from(stage) });
+        let pictures = matches!(task, Task::Fit { .. } | Task::Embed { .. } | Task::EmbedHost { .. });
+        let reads = self.place(Task::Reduce).filter(|_| pictures).map(|place| self.nodes[place].stage.artefact());
+        self.nodes.push(Node { work, light, reads: reads.into_iter().collect(), ..Node::from(stage) });
         self.tasks.push(task);
         key
     }

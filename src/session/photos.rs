@@ -4,13 +4,14 @@
 //! them by path, size, mtime and inode) and gives the manifest. The key depends on ids, labels,
 //! roles and the pictures' bytes, not on where the files lie.
 
-use std::sync::{Arc, OnceLock};
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::boxes::Known;
 use super::project::TOJI;
 use super::{Project, SessionError};
 use crate::base::{Cancel, Key, KeyWriter, Progress, files};
-use crate::data::batch::Pictures;
+use crate::data::batch::{Pack, Pictures};
 use crate::data::content::Stamp;
 use crate::data::manifest::{Report, Skipped};
 use crate::data::{DataError, Manifest};
@@ -30,6 +31,8 @@ pub struct Photos {
     pictures: OnceLock<Arc<Pictures>>,
     /// Tables of boxes that were read.
     pub(super) tables: Known,
+    /// Reduced ones, with the key of their pack.
+    packed: Mutex<Option<(Key, Arc<Pictures>)>>,
 }
 
 /// The file of pictures' hashes, in `.toji`.
@@ -87,7 +90,8 @@ impl Photos {
             }
         }
         let (key, columns) = (manifest.key(), columns.finish());
-        Ok(Photos { key, columns, manifest, notes, stamps, pictures: OnceLock::new(), tables: Known::default() })
+        let (pictures, packed, tables) = (OnceLock::new(), Mutex::default(), Known::default());
+        Ok(Photos { key, columns, manifest, notes, stamps, pictures, packed, tables })
     }
 
     /// The pictures by their place in the manifest; decoded when asked for.
@@ -97,6 +101,22 @@ impl Photos {
             Arc::new(Pictures::new(paths, project.competition.data.limits, ROOM))
         };
         self.pictures.get_or_init(open).clone()
+    }
+
+    /// The reduced pictures of the pack `key` in a folder, by their place in the manifest.
+    ///
+    /// # Errors
+    /// When the pack cannot be read.
+    pub fn packed(&self, project: &Project, key: Key, folder: &Path) -> Result<Arc<Pictures>, SessionError> {
+        let mut known = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, pictures)) = known.as_ref().filter(|(of, _)| *of == key) {
+            return Ok(pictures.clone());
+        }
+        let photos = &self.manifest.photos;
+        let paths = photos.iter().map(|photo| project.root.join(&photo.path)).collect();
+        let contents = photos.iter().map(|photo| photo.content).collect();
+        let all = Pictures::new(paths, project.competition.data.limits, ROOM).packed(Pack::open(folder)?, contents);
+        Ok(known.insert((key, Arc::new(all))).1.clone())
     }
 
     /// How many files [`Photos::is_changed`] can look at.

@@ -7,8 +7,9 @@ use super::{Photos, Project, Recipe, SessionError};
 use crate::base::Cancel;
 use crate::data::augment::settings::Size;
 use crate::data::augment::{Pipeline, Shown, Source};
-use crate::data::decode::{Picture, decode};
+use crate::data::decode::{Header, Picture, decode_view};
 use crate::data::folds::Fold;
+use crate::data::view::{Seen, View};
 
 /// One photo before and after.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +44,11 @@ pub fn samples(
         let photo = fold.train[slot * fold.train.len() / count];
         // Not through the cache of training, which keeps what it decodes: a viewer stays small.
         let file = photos.manifest.file(&project.root, photo);
-        let Ok(whole) = decode(&file, &project.competition.data.limits) else { continue };
+        // Reduced as training reduces it.
+        let view = |size: Header| View { denominator: pipeline.denominator(size.width, size.height), window: None };
+        let Ok(Seen { picture: whole, .. }) = decode_view(&file, &project.competition.data.limits, view) else {
+            continue;
+        };
         let seed = recipe.seed().named("samples").at(slot as u64);
         let source = Source { picture: &whole, photo: Some(Shown::plain(photo)) };
         let after = (0..draws).map(|draw| pipeline.picture(source, seed.at(draw as u64))).collect();

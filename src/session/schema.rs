@@ -21,6 +21,7 @@ pub fn recipes() -> Schema {
     let techniques = [
         data::augment::TECHNIQUES,
         data::batch::TECHNIQUES,
+        data::batch::CACHES,
         learn::backbone::TECHNIQUES,
         learn::loss::TECHNIQUES,
         learn::loss::pair::miner::TECHNIQUES,

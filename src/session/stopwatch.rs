@@ -44,12 +44,18 @@ pub fn time(
     cancel: &Cancel,
 ) -> Result<(), SessionError> {
     let tell = |event: Event| listen(&event);
-    let bench = Bench { project, recipe, photos, graph, tell: &tell, cancel };
+    let bench = Bench { project, recipe, photos, graph, tell: &tell, cancel, trial: true };
     let clock = project.around.clock.as_ref();
     for task in tasks {
         cancel.check()?;
         let stage = graph.stage(*task)?;
+        let mut bytes = 0;
         let (seconds, work) = match *task {
+            Task::Reduce => {
+                let (seconds, photos, size) = stages::reduce::tried(&bench)?;
+                bytes = size;
+                (seconds, photos)
+            }
             Task::Fit { fold, .. } => stages::fit::tried(&bench, fold)?,
             Task::Embed { fold } | Task::EmbedHost { fold } | Task::EmbedTrain { fold } => {
                 stages::embed::tried(&bench, fold)?
@@ -58,8 +64,8 @@ pub fn time(
             Task::Rank { .. } => ranked(&bench, clock)?,
             Task::Data | Task::Fold | Task::Score => continue,
         };
-        // Size is not known by trying: 0 says so until the first artefact.
-        let sample = Sample { date: clock.now(), seconds, work, bytes: 0 };
+        // Other sizes are not known by trying: 0 says so until the first artefact.
+        let sample = Sample { date: clock.now(), seconds, work, bytes };
         History::note(&project.toji, &project.around.bench(), stage.name, sample)?;
     }
     Ok(())

@@ -40,6 +40,8 @@ pub struct Node {
     pub blocked: Option<String>,
     /// What changed inside inputs that no stage makes, by input: "12 photos relabelled, 3 added".
     pub described: BTreeMap<String, String>,
+    /// Artefacts that it reads besides its inputs and that are not in its key, since its settings say what is in them.
+    pub reads: Vec<Key>,
     /// Whether its artefact is wanted for itself; the last stages always are.
     pub wanted: bool,
     /// Whether it takes no time worth asking about: bookkeeping, which is cheap also without history.
@@ -48,7 +50,15 @@ pub struct Node {
 
 impl From<Stage> for Node {
     fn from(stage: Stage) -> Node {
-        Node { stage, work: 0.0, blocked: None, described: BTreeMap::new(), wanted: false, light: false }
+        Node {
+            stage,
+            work: 0.0,
+            blocked: None,
+            described: BTreeMap::new(),
+            reads: Vec::new(),
+            wanted: false,
+            light: false,
+        }
     }
 }
 
@@ -238,7 +248,8 @@ fn dependencies(nodes: &[Node], keys: &[Key]) -> Vec<Vec<usize>> {
     let mut made_by: HashMap<Key, usize> = HashMap::new();
     let mut after = Vec::with_capacity(nodes.len());
     for (i, node) in nodes.iter().enumerate() {
-        let mut found: Vec<usize> = node.stage.inputs.iter().filter_map(|x| made_by.get(&x.key).copied()).collect();
+        let read = node.stage.inputs.iter().map(|input| &input.key).chain(&node.reads);
+        let mut found: Vec<usize> = read.filter_map(|key| made_by.get(key).copied()).collect();
         found.sort_unstable();
         found.dedup();
         after.push(found);

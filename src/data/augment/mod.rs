@@ -37,8 +37,8 @@ pub mod pipeline;
 pub mod quality;
 pub mod settings;
 
-/// Raised when an operation gives other pixels for the same settings and seed.
-pub const VERSION: u32 = 1;
+/// Raised when an operation, or the decoding before it, gives other pixels for the same settings and seed.
+pub const VERSION: u32 = 2;
 
 pub use mix::Mixed;
 pub use pipeline::operation::{self, AugmentError};

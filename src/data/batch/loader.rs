@@ -15,7 +15,7 @@ use super::{Epoch, Pictures};
 use crate::base::Cancel;
 use crate::base::cancel::Cancelled;
 use crate::data::augment::geometry::flip::mirrored;
-use crate::data::augment::{Mixed, Normalization, Pipeline, Shown, Source};
+use crate::data::augment::{Mixed, Normalization, Pipeline, Shown};
 use crate::data::decode::DecodeError;
 
 /// Why a batch did not come.
@@ -173,14 +173,14 @@ impl Work {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(Cancelled.into());
             }
-            let photo = self.epoch.photos()[slot];
-            let mut picture = self.pictures.get(photo)?;
-            let mirror = self.epoch.is_mirrored(slot);
+            let (seed, photo, mirror) =
+                (self.epoch.seed_of(slot), self.epoch.photos()[slot], self.epoch.is_mirrored(slot));
+            let mut seen = self.pictures.see(photo, &self.pipeline, seed, mirror)?;
             if mirror {
-                picture = Arc::new(mirrored(&picture));
+                seen.picture = Arc::new(mirrored(&seen.picture));
             }
-            let source = Source { picture: &picture, photo: Some(Shown { place: photo, mirrored: mirror }) };
-            self.pipeline.apply(source, self.epoch.seed_of(slot), &self.normalization, out);
+            let shown = Shown { place: photo, mirrored: mirror };
+            self.pipeline.apply_seen(&seen, Some(shown), seed, &self.normalization, out);
         }
         let mixed = self.pipeline.mix(slots.len(), self.epoch.seed_of_batch(batch));
         if let Some(mixed) = &mixed {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   Pictures  every photo by its index; what was decoded once stays, up to a limit of bytes
+//!   Pack      reduced pictures in one file, which take the photos' place
 //!   Sampler   which photos an epoch shows, and which share a batch: pure
 //!   Epoch     which photos, in which order, cut into which batches: pure
 //!   Loader    threads that make batches ahead; they come out in the epoch's order
@@ -14,11 +15,13 @@
 
 pub mod epoch;
 pub mod loader;
+pub mod pack;
 pub mod pictures;
 pub mod sampler;
 
 pub use epoch::Epoch;
 pub use loader::{Ahead, Batch, LoadError, Loader};
+pub use pack::{Pack, Reduction};
 pub use pictures::Pictures;
 pub use sampler::{Labels, Sampler, SamplerError};
 
@@ -27,3 +30,6 @@ use crate::book::technique::Technique;
 /// The rows of the slot "sampler".
 pub const TECHNIQUES: &[&Technique] =
     &[&sampler::RANDOM, &sampler::M_PER_CLASS, &sampler::CLASS_BALANCED, &sampler::WEIGHTED, &sampler::HIERARCHICAL];
+
+/// The rows of the slot "cache".
+pub const CACHES: &[&Technique] = &[&pack::RGB_IMAGE_FIELD];

@@ -4,16 +4,20 @@
 //! orientation). What is not RGB8 is converted: grey is repeated three times, 16 bits are rounded to 8, CMYK and
 //! YCCK are turned to RGB by the decoder without a colour profile, transparency is laid on white (dropping the
 //! alpha channel, as `convert("RGB")` does, turns black logos on transparent black into black squares).
-//! Size is judged from the header before a pixel is decoded. A truncated file is an error: the JPEG decoder below
-//! fills what is missing with grey, so the end marker is looked for first.
+//! Size is judged from the header before a pixel is decoded. A truncated file is an error: JPEG decoders
+//! fill what is missing with grey, so the end marker is looked for first. Who needs less than all pixels says so
+//! with a [`View`].
 
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 use serde::{Deserialize, Serialize};
+
+use super::jpeg;
+use super::view::{Area, Seen, View, look, reduced};
 
 /// A decoded picture: 8-bit RGB, row by row from the top, three bytes a pixel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +117,20 @@ pub fn decode(path: &Path, limits: &Limits) -> Result<Picture, DecodeError> {
         .map_err(|fault| DecodeError { path: path.to_owned(), fault })
 }
 
+/// What a view shows of the picture in a file. `view` is asked once the size is known.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_view(
+    path: &Path,
+    limits: &Limits,
+    view: impl FnOnce(Header) -> View,
+) -> Result<Seen<Picture>, DecodeError> {
+    read_limited(path, limits)
+        .and_then(|bytes| view_bytes(&bytes, limits, view))
+        .map_err(|fault| DecodeError { path: path.to_owned(), fault })
+}
+
 /// The bytes of a file, unless there are more than allowed.
 pub(crate) fn read_limited(path: &Path, limits: &Limits) -> Result<Vec<u8>, Fault> {
     let mut file = File::open(path)?;
@@ -131,8 +149,45 @@ pub(crate) fn read_limited(path: &Path, limits: &Limits) -> Result<Vec<u8>, Faul
 /// # Errors
 /// As [`decode`], without a path.
 pub fn decode_bytes(bytes: &[u8], limits: &Limits) -> Result<Picture, Fault> {
+    view_bytes(bytes, limits, |_| View::WHOLE).map(|seen| seen.picture)
+}
+
+/// What a view shows of the picture in bytes. See [`decode_view`].
+///
+/// # Errors
+/// As [`decode`], without a path.
+pub fn view_bytes(bytes: &[u8], limits: &Limits, view: impl FnOnce(Header) -> View) -> Result<Seen<Picture>, Fault> {
     let format = format_of(bytes)?;
     whole(bytes, format)?;
+    let header = (format == ImageFormat::Jpeg).then(|| jpeg::header(bytes)).flatten();
+    let Some(header) = header else {
+        let picture = any(bytes, format, limits)?;
+        let view = view(Header { width: picture.width, height: picture.height });
+        return Ok(Seen { picture: look(picture, view), window: view.window });
+    };
+    let (width, height) = header.size();
+    judge(width, height, limits)?;
+    let orientation = header.exif().and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms);
+    let view = view(upright(width, height, orientation));
+    let upright = orientation == Orientation::NoTransforms;
+    let (across, down) = (reduced(width, view.denominator), reduced(height, view.denominator));
+    // What is turned afterwards is needed whole.
+    let window = view.window.filter(|_| upright);
+    let area = window.unwrap_or(Area { x: 0, y: 0, width: across as usize, height: down as usize });
+    let Some(rgb) = header.decode(view.denominator, area) else {
+        return Ok(Seen { picture: look(any(bytes, format, limits)?, view), window: view.window });
+    };
+    let mut picture = Picture { width: area.width as u32, height: area.height as u32, rgb };
+    if !upright && let Some(pixels) = RgbImage::from_raw(picture.width, picture.height, picture.rgb.split_off(0)) {
+        let mut turned = DynamicImage::from(pixels);
+        turned.apply_orientation(orientation);
+        picture = look(rgb8(turned), View { denominator: 1, window: view.window });
+    }
+    Ok(Seen { picture, window: view.window })
+}
+
+/// A picture by the general decoders.
+fn any(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Picture, Fault> {
     let mut decoder = open(bytes, format)?;
     let (width, height) = decoder.dimensions();
     judge(width, height, limits)?;
@@ -155,11 +210,16 @@ pub fn inspect(bytes: &[u8]) -> Result<Header, Fault> {
     whole(bytes, format)?;
     let mut decoder = open(bytes, format)?;
     let (width, height) = decoder.dimensions();
+    Ok(upright(width, height, decoder.orientation().unwrap_or(Orientation::NoTransforms)))
+}
+
+/// The size after the EXIF rotation.
+fn upright(width: u32, height: u32, orientation: Orientation) -> Header {
     let turned = matches!(
-        decoder.orientation().unwrap_or(Orientation::NoTransforms),
+        orientation,
         Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
     );
-    Ok(if turned { Header { width: height, height: width } } else { Header { width, height } })
+    if turned { Header { width: height, height: width } } else { Header { width, height } }
 }
 
 /// Refuses more pixels than the limit.
@@ -218,7 +278,7 @@ fn whole(bytes: &[u8], format: ImageFormat) -> Result<(), Fault> {
 /// the thumbnail inside an EXIF segment does not end the picture; what follows the end marker does not matter.
 fn jpeg_ends(bytes: &[u8]) -> bool {
     let mut at = 2;
-    while let Some(step) = bytes.get(at..).and_then(|rest| rest.iter().position(|&b| b == 0xFF)) {
+    while let Some(step) = bytes.get(at..).and_then(jpeg::next_255) {
         at += step + 1;
         let Some(&marker) = bytes.get(at) else { return false };
         match marker {

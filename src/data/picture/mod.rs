@@ -1,5 +1,16 @@
 //! Files of pictures: what they are ([`content`]: hash, size, whether they are whole) and what they show
-//! ([`decode`]: pixels, upright, within limits).
+//! ([`decode`]: pixels, upright, within limits), at the size and in the part that somebody needs ([`View`]).
+//!
+//! ```text
+//!   content.rs   what the bytes of every picture are
+//!   decode.rs    bytes → pixels
+//!   view.rs      a reduced picture, a part of it
+//!   jpeg/        common JPEGs, read at a reduced size in the first place
+//! ```
 
 pub mod content;
 pub mod decode;
+mod jpeg;
+pub mod view;
+
+pub use view::{Area, Seen, View};

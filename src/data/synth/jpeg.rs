@@ -95,8 +95,22 @@ impl Huffman {
     }
 }
 
+/// How the colour of four pixels becomes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// The mean, rounded once; below the picture the last row of pixels goes on. The committed sample set is written so.
+    Mean,
+    /// Each pixel's colour is rounded, then their mean, up and down by turns; below the picture the last row of colour goes on.
+    Libjpeg,
+}
+
 /// The file. `rgb` holds `height × width × 3` bytes, rows from the top; both sides are 1 to 65535.
 pub fn encode(rgb: &[u8], width: usize, height: usize, quality: u32) -> Vec<u8> {
+    encode_with(rgb, width, height, quality, Colour::Mean)
+}
+
+/// As [`encode`], with a choice of how colour is reduced.
+pub fn encode_with(rgb: &[u8], width: usize, height: usize, quality: u32, colour: Colour) -> Vec<u8> {
     assert_eq!(rgb.len(), width * height * 3, "three bytes for each pixel");
     let tables = QUANTISATION.map(|table| scaled(&table, quality));
     let mut out = header(&tables, width as u16, height as u16);
@@ -105,7 +119,7 @@ pub fn encode(rgb: &[u8], width: usize, height: usize, quality: u32) -> Vec<u8> 
     let mut before = [0i32; 3]; // each component's last DC
     for top in (0..height).step_by(16) {
         for left in (0..width).step_by(16) {
-            let (luma, chroma) = macroblock(rgb, width, height, left, top);
+            let (luma, chroma) = macroblock(rgb, width, height, left, top, colour);
             for block in &luma {
                 encode_block(&mut bits, block, &tables[0], &mut before[0], &codes[0], &codes[1]);
             }
@@ -155,23 +169,46 @@ type Block = [i32; 64];
 
 /// Four blocks of brightness and one each of blue and red difference, about 0, of the 16 × 16 pixels
 /// at a place; beyond the picture its last row and column go on.
-fn macroblock(rgb: &[u8], width: usize, height: usize, left: usize, top: usize) -> ([Block; 4], [Block; 2]) {
+fn macroblock(
+    rgb: &[u8],
+    width: usize,
+    height: usize,
+    left: usize,
+    top: usize,
+    colour: Colour,
+) -> ([Block; 4], [Block; 2]) {
     let (mut luma, mut chroma) = ([[0; 64]; 4], [[0; 64]; 2]);
     for y in 0..16 {
-        let row = (top + y).min(height - 1) * width;
+        let row = (top + y).min(height - 1);
+        let colour_row = match colour {
+            Colour::Mean => row,
+            Colour::Libjpeg => (((top + y) / 2).min((height - 1) / 2) * 2 + y % 2).min(height - 1),
+        };
         for x in 0..16 {
-            let at = (row + (left + x).min(width - 1)) * 3;
-            let [r, g, b] = [0, 1, 2].map(|c| i32::from(rgb[at + c]));
+            let column = (left + x).min(width - 1);
+            let pixel = |row: usize| [0, 1, 2].map(|c| i32::from(rgb[(row * width + column) * 3 + c]));
+            let [r, g, b] = pixel(row);
             // JFIF's matrix times 2¹⁶.
             luma[(y / 8) * 2 + x / 8][(y % 8) * 8 + x % 8] =
                 ((19595 * r + 38470 * g + 7471 * b + (1 << 15)) >> 16) - 128;
             let place = (y / 2) * 8 + x / 2;
-            chroma[0][place] += -11059 * r - 21709 * g + 32768 * b;
-            chroma[1][place] += 32768 * r - 27439 * g - 5329 * b;
+            let [r, g, b] = if colour_row == row { [r, g, b] } else { pixel(colour_row) };
+            let differences = [-11059 * r - 21709 * g + 32768 * b, 32768 * r - 27439 * g - 5329 * b];
+            for (block, difference) in chroma.iter_mut().zip(differences) {
+                block[place] += match colour {
+                    Colour::Mean => difference,
+                    Colour::Libjpeg => ((difference + 32767) >> 16) + 128,
+                };
+            }
         }
     }
-    // The sum of four pixels, so 2¹⁸.
-    let chroma = chroma.map(|block| block.map(|sum| ((sum + (1 << 17)) >> 18).min(127)));
+    let chroma = match colour {
+        // The sum of four pixels, so 2¹⁸.
+        Colour::Mean => chroma.map(|block| block.map(|sum| ((sum + (1 << 17)) >> 18).min(127))),
+        Colour::Libjpeg => {
+            chroma.map(|block| std::array::from_fn(|place| ((block[place] + 1 + (place & 1) as i32) >> 2) - 128))
+        }
+    };
     (luma, chroma)
 }
 

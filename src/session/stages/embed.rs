@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::fit::{Model, Purpose, begin, model, tell_notes};
-use super::{Bench, Made, Task, part};
+use super::{Bench, Made, Task, part, reduce};
 use crate::base::{Key, Progress, Value};
 use crate::dag::Stage;
 use crate::data::Role;
@@ -60,6 +60,7 @@ pub fn stage(
     if let Some(key) = boxes {
         stage = stage.input(boxes::INPUT, key);
     }
+    stage = reduce::read_by(stage, recipe)?;
     if let Some(list) = recipe.settings().get("augment.eval") {
         return Ok(stage.setting("augment.eval", epochs::without_paths(list)));
     }
@@ -204,7 +205,7 @@ pub(crate) fn photos(
     let total = places.len();
     let walk = Epoch::given(places, BATCH);
     let ahead = Ahead { threads: bench.project.around.threads, ..Ahead::default() };
-    let pictures = bench.photos.pictures(bench.project);
+    let pictures = bench.pictures()?;
     let loader = Loader::start(walk, 0, pictures, pipeline, sight.normalization, ahead, bench.cancel)?;
     let batches = loader.map(|batch| -> Result<_, SessionError> {
         let batch = batch?;

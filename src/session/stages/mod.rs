@@ -1,6 +1,7 @@
 //! The stages of a recipe, one file each: what its key is made of, and how it is made.
 //!
 //! ```text
+//!   reduce, where [augment] cache asks for it: what fit and embed read instead of the photos
 //!   data ─ fold ─┬─ fit ─ embed ─ post ─ rank ─┬─ score
 //!                └─ … one line a fold …        ┘
 //! ```
@@ -18,13 +19,16 @@ pub mod fit;
 pub mod fold;
 pub mod post;
 pub mod rank;
+pub mod reduce;
 pub mod score;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Graph, Photos, Project, Recipe, SessionError};
 use crate::base::{Cancel, Progress, Value};
 use crate::dag::{Event, Step, Work};
+use crate::data::batch::Pictures;
 
 /// What makes a node of the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub enum Task {
     Data,
     /// Which photos train and which examine.
     Fold,
+    /// Reduced pictures.
+    Reduce,
     /// Training on one fold.
     Fit {
         /// The fold, from 0.
@@ -85,6 +91,8 @@ pub struct Bench<'a> {
     pub tell: &'a (dyn Fn(Event) + Sync),
     /// The wish to stop.
     pub cancel: &'a Cancel,
+    /// Whether nothing is made, only tried: what is missing is done without.
+    pub trial: bool,
 }
 
 /// Writes an artefact's files.
@@ -120,6 +128,7 @@ pub fn make<'a>(bench: &'a Bench<'a>, task: Task, step: &Step) -> Result<Made<'a
     match task {
         Task::Data => Ok(data::make(bench)),
         Task::Fold => Ok(fold::make(bench)),
+        Task::Reduce => reduce::make(bench, step),
         Task::Fit { fold, part, until } => fit::make(bench, fold, part, until, step),
         Task::Embed { fold } => embed::make(bench, fold),
         Task::Post { fold } => post::make(bench, fold),
@@ -140,6 +149,7 @@ pub fn recall(bench: &Bench<'_>, task: Task) -> Result<(), SessionError> {
         Task::Score => score::recall(bench),
         Task::Data
         | Task::Fold
+        | Task::Reduce
         | Task::Embed { .. }
         | Task::Post { .. }
         | Task::Rank { .. }
@@ -153,6 +163,17 @@ impl Bench<'_> {
     fn folder(&self, task: Task) -> Result<PathBuf, SessionError> {
         let stage = self.graph.stage(task)?;
         Ok(self.project.store.folder(stage.name, &stage.artefact())?)
+    }
+
+    /// The pictures as training and embedding read them: the photos, or reduced ones.
+    fn pictures(&self) -> Result<Arc<Pictures>, SessionError> {
+        let Some(place) = self.graph.place(Task::Reduce) else { return Ok(self.photos.pictures(self.project)) };
+        let stage = &self.graph.nodes[place].stage;
+        let key = stage.artefact();
+        if self.trial && !self.project.store.has(stage.name, &key) {
+            return Ok(self.photos.pictures(self.project));
+        }
+        self.photos.packed(self.project, key, &self.folder(Task::Reduce)?)
     }
 
     /// Counts of one stage as events.

@@ -15,6 +15,7 @@ use crate::base::{Seed, Value};
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::mix::{Blend, Mix};
 use crate::data::augment::operation::{Built, Op, Operation, Row, Settings, Sizes, Unfit};
+use crate::data::augment::pipeline::sight::Detail;
 use crate::data::augment::pipeline::{OPERATIONS, Shown};
 use crate::data::augment::settings::{LAST_EPOCHS_OFF, P_HALF, P_ONE, Scale, Size};
 use crate::data::decode::Picture;
@@ -157,6 +158,11 @@ impl Operation for OneOf {
 
     fn scaled(&self, scale: Scale) -> Option<Arc<dyn Operation>> {
         Some(Arc::new(OneOf { ops: self.ops.iter().map(|op| op.scaled(scale)).collect(), ..*self }))
+    }
+
+    fn detail(&self, picture: Size) -> Detail {
+        let chosen = self.ops.iter().filter(|op| op.p > 0.0).map(|op| op.operation.detail(picture));
+        chosen.reduce(Detail::or).unwrap_or(Detail::ALL)
     }
 
     fn is_random(&self) -> bool {

@@ -1,4 +1,4 @@
-//! HueSaturationValue, and OpenCV's 8-bit HSV.
+//! HueSaturationValue.
 //!
 //! Takes pixels and drawn shifts; changes them in place. Hue has 180 steps round the circle (2 degrees each),
 //! saturation and value have 256, and both ways round once: that is what cv2.cvtColor does with `uint8`, and these coarse
@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::lanes;
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
@@ -87,69 +88,9 @@ impl Operation for HueSaturationValue {
     }
 }
 
-/// Adds to hue (of 180), saturation and value (of 255).
+/// Adds to hue (of 180), saturation and value (of 255). The library cuts a shift of `uint8` to a whole number.
 fn shift(rgb: &mut [u8], [hue, saturation, value]: [f64; 3]) {
-    let hues: [u8; 180] = std::array::from_fn(|h| (h as f64 + hue).rem_euclid(180.0) as u8);
-    // The library cuts a shift of `uint8` to a whole number.
-    let added = |v: usize, by: f64| (v as f64 + by.trunc()) as u8;
-    let saturations: [u8; 256] = std::array::from_fn(|s| added(s, saturation));
-    let values: [u8; 256] = std::array::from_fn(|v| added(v, value));
-    for p in rgb.chunks_exact_mut(3) {
-        let (h, s, v) = to_hsv(p[0], p[1], p[2]);
-        let grey = s == 0;
-        let s = if grey { 0 } else { saturations[usize::from(s)] };
-        p.copy_from_slice(&from_hsv(hues[usize::from(h)], s, values[usize::from(v)]));
-    }
-}
-
-/// The colour circle turned by `turn` of its whole.
-pub fn shift_hue(rgb: &mut [u8], turn: f64) {
-    if turn == 0.0 {
-        return;
-    }
-    let table: [u8; 180] = std::array::from_fn(|h| (h as f64 + 180.0 * turn).rem_euclid(180.0) as u8);
-    for p in rgb.chunks_exact_mut(3) {
-        let (h, s, v) = to_hsv(p[0], p[1], p[2]);
-        if s > 0 {
-            p.copy_from_slice(&from_hsv(table[usize::from(h)], s, v));
-        }
-    }
-}
-
-/// Hue in 0..180, saturation and value in 0..=255, rounded as OpenCV rounds them.
-pub fn to_hsv(r: u8, g: u8, b: u8) -> (u8, u8, u8) {
-    let v = r.max(g).max(b);
-    let spread = f32::from(v) - f32::from(r.min(g).min(b));
-    if spread == 0.0 {
-        return (0, 0, v);
-    }
-    let (fr, fg, fb) = (f32::from(r), f32::from(g), f32::from(b));
-    let sixth = if v == r {
-        (fg - fb) / spread
-    } else if v == g {
-        (fb - fr) / spread + 2.0
-    } else {
-        (fr - fg) / spread + 4.0
-    };
-    let h = ((sixth * 30.0).round() as i32).rem_euclid(180);
-    (h as u8, (255.0 * spread / f32::from(v)).round() as u8, v)
-}
-
-/// The way back.
-pub fn from_hsv(h: u8, s: u8, v: u8) -> [u8; 3] {
-    let sixth = f32::from(h) / 30.0;
-    let (sector, part) = (sixth as u8, sixth.fract());
-    let (s, v) = (f32::from(s) / 255.0, f32::from(v));
-    let [p, q, t] = [v * (1.0 - s), v * (1.0 - s * part), v * (1.0 - s * (1.0 - part))];
-    let rgb = match sector {
-        0 => [v, t, p],
-        1 => [q, v, p],
-        2 => [p, v, t],
-        3 => [p, q, v],
-        4 => [t, p, v],
-        _ => [v, p, q],
-    };
-    rgb.map(|x| (x + 0.5) as u8)
+    lanes::each(rgb, &lanes::Shifted::new(hue, saturation, value));
 }
 
 #[cfg(test)]
@@ -169,15 +110,5 @@ mod tests {
         let mut rgb = vec![100, 100, 100, 255, 0, 0];
         shift(&mut rgb, [120.0, 50.0, 20.0]);
         assert_eq!(rgb, [120, 120, 120, 0, 0, 255]);
-    }
-
-    #[test]
-    fn hsv_and_back_stays_within_its_coarse_steps() {
-        for i in 0..4096u32 {
-            let rgb = [(i >> 8) * 17, (i >> 4 & 15) * 17, (i & 15) * 17].map(|v| v as u8);
-            let (h, s, v) = to_hsv(rgb[0], rgb[1], rgb[2]);
-            let back = from_hsv(h, s, v);
-            assert!(rgb.iter().zip(back).all(|(&a, b)| a.abs_diff(b) <= 5), "{rgb:?} {back:?}");
-        }
     }
 }

@@ -9,9 +9,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::gray::grey;
-use super::hsv::shift_hue;
-use super::tone::levels;
+use super::lanes;
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
@@ -103,7 +101,7 @@ impl Operation for ColorJitter {
                 0 => brightness(rgb, b),
                 1 => contrast(rgb, c),
                 2 => saturation(rgb, s),
-                _ => shift_hue(rgb, turn),
+                _ => hue(rgb, turn),
             }
         }
         Cow::Owned(changed)
@@ -113,7 +111,7 @@ impl Operation for ColorJitter {
 /// Every channel times `factor`.
 pub fn brightness(rgb: &mut [u8], factor: f64) {
     if factor != 1.0 {
-        levels(rgb, |v| v * factor as f32);
+        lanes::scale(rgb, factor as f32, 0.0);
     }
 }
 
@@ -122,22 +120,21 @@ pub fn contrast(rgb: &mut [u8], factor: f64) {
     if factor == 1.0 || rgb.is_empty() {
         return;
     }
-    let sum: u64 = rgb.chunks_exact(3).map(|p| u64::from(grey(p[0], p[1], p[2]))).sum();
-    let mean = sum as f64 / (rgb.len() / 3) as f64;
-    levels(rgb, |v| v * factor as f32 + (mean * (1.0 - factor)) as f32);
+    let mean = lanes::grey_sum(rgb) as f64 / (rgb.len() / 3) as f64;
+    lanes::scale(rgb, factor as f32, (mean * (1.0 - factor)) as f32);
 }
 
 /// The distance to the pixel's own grey times `factor`.
 pub fn saturation(rgb: &mut [u8], factor: f64) {
-    if factor == 1.0 {
-        return;
+    if factor != 1.0 {
+        lanes::each(rgb, &lanes::Saturated(factor as f32));
     }
-    let factor = factor as f32;
-    for p in rgb.chunks_exact_mut(3) {
-        let own = f32::from(grey(p[0], p[1], p[2])) * (1.0 - factor);
-        for value in p {
-            *value = (f32::from(*value) * factor + own + 0.5) as u8;
-        }
+}
+
+/// The colour circle turned by `turn` of its whole.
+pub fn hue(rgb: &mut [u8], turn: f64) {
+    if turn != 0.0 {
+        lanes::each(rgb, &lanes::Shifted::new(180.0 * turn, 0.0, 0.0));
     }
 }
 
@@ -159,8 +156,8 @@ mod tests {
         // grey of pure red is 76
         assert_eq!(changed(&[[255, 0, 0]], |p| saturation(p, 0.0)), [[76; 3]]);
         // a third of the circle turns red to green
-        assert_eq!(changed(&[[255, 0, 0]], |p| shift_hue(p, 1.0 / 3.0)), [[0, 255, 0]]);
-        assert_eq!(changed(&[[255, 0, 0]], |p| shift_hue(p, -1.0 / 3.0)), [[0, 0, 255]]);
+        assert_eq!(changed(&[[255, 0, 0]], |p| hue(p, 1.0 / 3.0)), [[0, 255, 0]]);
+        assert_eq!(changed(&[[255, 0, 0]], |p| hue(p, -1.0 / 3.0)), [[0, 0, 255]]);
     }
 
     #[test]
@@ -170,7 +167,7 @@ mod tests {
             brightness(p, 1.0);
             contrast(p, 1.0);
             saturation(p, 1.0);
-            shift_hue(p, 0.0);
+            hue(p, 0.0);
         });
         assert_eq!(same, pixels);
     }

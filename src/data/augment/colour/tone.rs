@@ -14,11 +14,6 @@ use crate::data::augment::operation::{Built, Operation, Row, Settings};
 use crate::data::augment::settings::{LAST_EPOCHS_OFF, Numbers, P_HALF, Range, from_to, number_or_range};
 use crate::data::decode::Picture;
 
-/// Every byte through a table of the levels, rounded to the nearest.
-pub fn levels(rgb: &mut [u8], level: impl Fn(f32) -> f32) {
-    look_up(rgb, &std::array::from_fn(|i| (level(i as f32) + 0.5) as u8));
-}
-
 /// Every byte through a table.
 pub fn look_up(rgb: &mut [u8], table: &[u8; 256]) {
     for value in rgb {

@@ -13,7 +13,8 @@ use crate::base::Value;
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
-use crate::data::augment::settings::{LAST_EPOCHS_OFF, P_HALF};
+use crate::data::augment::pipeline::sight::Detail;
+use crate::data::augment::settings::{LAST_EPOCHS_OFF, P_HALF, Size};
 use crate::data::decode::Picture;
 
 /// The row of HorizontalFlip.
@@ -52,6 +53,10 @@ impl Settings for HorizontalFlip {
 }
 
 impl Operation for HorizontalFlip {
+    fn detail(&self, _: Size) -> Detail {
+        Detail::Passed
+    }
+
     fn is_random(&self) -> bool {
         false
     }
@@ -102,6 +107,10 @@ impl Settings for VerticalFlip {
 }
 
 impl Operation for VerticalFlip {
+    fn detail(&self, _: Size) -> Detail {
+        Detail::Passed
+    }
+
     fn is_random(&self) -> bool {
         false
     }

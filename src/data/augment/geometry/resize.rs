@@ -9,15 +9,17 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::resample::{Rect, resize};
+use super::resample::resize;
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Param, Status, Technique};
 use crate::data::augment::operation::{Bounds, Built, Operation, Row, Settings, Sizes};
+use crate::data::augment::pipeline::sight::Detail;
 use crate::data::augment::settings::{
     AREA_FOR_DOWNSCALE, AreaForDownscale, INTERPOLATION, Interpolation, LAST_EPOCHS_OFF, P_ONE, SIDE, SIZE_PARAM,
     Scale, Size,
 };
 use crate::data::decode::Picture;
+use crate::data::view::Area;
 
 /// The row of Resize.
 pub const RESIZE: Row = Row::of::<WrittenResize>(Technique {
@@ -71,6 +73,11 @@ impl Operation for Resize {
         Some(Arc::new(Resize { size: scale.size(self.size), ..*self }))
     }
 
+    fn detail(&self, picture: Size) -> Detail {
+        let averaged = self.area || self.interpolation == Interpolation::Area;
+        if averaged { Detail::of(sides(picture), self.size, 1.0) } else { Detail::ALL }
+    }
+
     fn is_random(&self) -> bool {
         false
     }
@@ -80,11 +87,16 @@ impl Operation for Resize {
     }
 }
 
+/// Rows and columns.
+fn sides(picture: Size) -> [f64; 2] {
+    [picture.height as f64, picture.width as f64]
+}
+
 fn to(picture: Cow<'_, Picture>, size: Size, interpolation: Interpolation, area: bool) -> Cow<'_, Picture> {
     if (picture.height as usize, picture.width as usize) == (size.height, size.width) {
         return picture;
     }
-    Cow::Owned(resize(&picture, Rect::whole(&picture), size, interpolation, area))
+    Cow::Owned(resize(&picture, Area::whole(&picture), size, interpolation, area))
 }
 
 const MAX_SIDE: Kind = Kind::OverEpochs(&SIDE);
@@ -218,6 +230,20 @@ impl Sides {
         self.frames().iter().any(|frame| *frame != self.frames()[0])
     }
 
+    /// By how much a picture may be reduced; `scale` is the factor that a frame means.
+    fn detail(&self, picture: Size, scale: fn([f64; 2]) -> f64) -> Detail {
+        if !(self.area_for_downscale.is_on() || self.interpolation == Interpolation::Area) {
+            return Detail::ALL;
+        }
+        let of = |frame: &[usize; 2]| {
+            scale([frame[0] as f64 / picture.height as f64, frame[1] as f64 / picture.width as f64])
+        };
+        let greatest = self.frames().iter().map(of).fold(0.0, f64::max);
+        let side = |n: usize| (n as f64 * greatest).ceil() as usize;
+        let made = Size { height: side(picture.height), width: side(picture.width) };
+        Detail::of(sides(picture), made, 1.0)
+    }
+
     /// The frame of one picture.
     fn draw(&self, draws: &mut Draws) -> [usize; 2] {
         let frames = self.frames();
@@ -258,6 +284,10 @@ impl Operation for Longest {
         Some(Arc::new(Longest(self.0.scaled(scale))))
     }
 
+    fn detail(&self, picture: Size) -> Detail {
+        self.0.detail(picture, |[height, width]| height.min(width))
+    }
+
     fn is_random(&self) -> bool {
         self.0.is_random()
     }
@@ -286,6 +316,10 @@ impl Operation for Smallest {
         Some(Arc::new(Smallest(self.0.scaled(scale))))
     }
 
+    fn detail(&self, picture: Size) -> Detail {
+        self.0.detail(picture, |[height, width]| height.max(width))
+    }
+
     fn is_random(&self) -> bool {
         self.0.is_random()
     }
@@ -309,12 +343,12 @@ pub struct Middle {
 
 impl Middle {
     /// The central rectangle in the shape of `size` whose sides are `part` of the largest one's.
-    fn rect(&self, width: u32, height: u32) -> Rect {
+    fn rect(&self, width: u32, height: u32) -> Area {
         let (w, h) = (f64::from(width), f64::from(height));
         let scale = (w / self.size.width as f64).min(h / self.size.height as f64) * self.part;
         let side = |of: usize, most: u32| ((of as f64 * scale).round() as usize).clamp(1, most as usize);
         let (crop_w, crop_h) = (side(self.size.width, width), side(self.size.height, height));
-        Rect { x: (width as usize - crop_w) / 2, y: (height as usize - crop_h) / 2, width: crop_w, height: crop_h }
+        Area { x: (width as usize - crop_w) / 2, y: (height as usize - crop_h) / 2, width: crop_w, height: crop_h }
     }
 }
 
@@ -325,6 +359,24 @@ impl Operation for Middle {
 
     fn scaled(&self, scale: Scale) -> Option<Arc<dyn Operation>> {
         Some(Arc::new(Middle { size: scale.size(self.size), ..*self }))
+    }
+
+    fn detail(&self, picture: Size) -> Detail {
+        let rect = self.rect(picture.width as u32, picture.height as u32);
+        match self.interpolation {
+            Interpolation::Nearest => Detail::ALL,
+            // Pillow's wide filters see a mean instead of pixels; with twice as many as they make it does not tell (Pillow's own
+            // `reducing_gap`).
+            _ => Detail::of([rect.height as f64, rect.width as f64], self.size, 2.0),
+        }
+    }
+
+    fn window(&self, picture: Size, _: &mut Draws) -> Option<Area> {
+        Some(self.rect(picture.width as u32, picture.height as u32))
+    }
+
+    fn run_window(&self, part: &Picture) -> Picture {
+        resize(part, Area::whole(part), self.size, self.interpolation, false)
     }
 
     fn is_random(&self) -> bool {
@@ -350,10 +402,10 @@ mod tests {
         // which are 280 of the 320.
         let size = Size { height: 224, width: 224 };
         let middle = |w, h, size, part| Middle { size, part, interpolation: Interpolation::Bicubic }.rect(w, h);
-        assert_eq!(middle(320, 400, size, 0.875), Rect { x: 20, y: 60, width: 280, height: 280 });
+        assert_eq!(middle(320, 400, size, 0.875), Area { x: 20, y: 60, width: 280, height: 280 });
         let wide = Size { height: 10, width: 30 };
-        assert_eq!(middle(90, 90, wide, 1.0), Rect { x: 0, y: 30, width: 90, height: 30 });
-        assert_eq!(middle(1, 1, wide, 0.1), Rect { x: 0, y: 0, width: 1, height: 1 });
+        assert_eq!(middle(90, 90, wide, 1.0), Area { x: 0, y: 30, width: 90, height: 30 });
+        assert_eq!(middle(1, 1, wide, 0.1), Area { x: 0, y: 0, width: 1, height: 1 });
         let pipeline = Pipeline::of_weights(size, Interpolation::Bicubic, 0.875);
         assert_eq!((pipeline.size(), pipeline.is_random()), (size, false));
         let out = pipeline.picture(&noise(320, 400), Seed::new(1));

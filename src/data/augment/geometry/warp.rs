@@ -46,40 +46,53 @@ pub fn warp(source: &Picture, m: &Inverse, look: Look) -> Picture {
     remap(source, size, look, |column, row| (m[0] * column + m[1] * row + m[2], m[3] * column + m[4] * row + m[5]))
 }
 
+/// Bits behind the point of a place between pixels: three bytes and twice these are 30 bits.
+const PART: u32 = 11;
+/// One pixel in these.
+const ONE: i32 = 1 << PART;
+
 /// The picture of another size whose pixel (column, row) shows the place `at(column, row)` of the source. A place that is
-/// no number is black.
+/// no number is the first pixel's.
 pub fn remap(source: &Picture, size: Size, look: Look, at: impl Fn(f64, f64) -> (f64, f64)) -> Picture {
     let (width, height) = (source.width as usize, source.height as usize);
+    let stride = width * 3;
     let outside = |x: i64, y: i64| -> [f32; 3] {
         match (look.border.source(x, width as i64), look.border.source(y, height as i64)) {
             (Some(x), Some(y)) => texel(&source.rgb, y as usize * width + x as usize),
             _ => look.fill,
         }
     };
+    let nearest = look.interpolation == Interpolation::Nearest;
     let mut rgb = vec![0; size.width * size.height * 3];
     for (row, line) in rgb.chunks_exact_mut(size.width.max(1) * 3).enumerate() {
-        for (column, out) in line.chunks_exact_mut(3).enumerate() {
+        for (column, out) in line.as_chunks_mut::<3>().0.iter_mut().enumerate() {
             let (x, y) = at(column as f64, row as f64);
-            let value = if look.interpolation == Interpolation::Nearest {
-                let (x, y) = (floor(x + 0.5), floor(y + 0.5));
-                outside(x, y)
-            } else {
-                let (left, top) = (floor(x), floor(y));
-                let (u, v) = ((x - left as f64) as f32, (y - top as f64) as f32);
-                let inside = left >= 0 && top >= 0 && left + 1 < width as i64 && top + 1 < height as i64;
-                let [a, b, c, d] = if inside {
-                    // Nearly all pixels: four reads without a question about the border.
-                    let at = top as usize * width + left as usize;
-                    [at, at + 1, at + width, at + width + 1].map(|at| texel(&source.rgb, at))
-                } else {
-                    [outside(left, top), outside(left + 1, top), outside(left, top + 1), outside(left + 1, top + 1)]
-                };
-                let weights = [(1.0 - u) * (1.0 - v), u * (1.0 - v), (1.0 - u) * v, u * v];
-                [0, 1, 2].map(|i| weights[0] * a[i] + weights[1] * b[i] + weights[2] * c[i] + weights[3] * d[i])
-            };
-            for (byte, v) in out.iter_mut().zip(value) {
-                *byte = (v + 0.5) as u8;
+            let (x, y) = if nearest { (fixed(x + 0.5), fixed(y + 0.5)) } else { (fixed(x), fixed(y)) };
+            let (left, top) = (x >> PART, y >> PART);
+            let (u, v) =
+                if nearest { (0, 0) } else { ((x & i64::from(ONE - 1)) as i32, (y & i64::from(ONE - 1)) as i32) };
+            let inside = left >= 0 && top >= 0 && left + 1 < width as i64 && top + 1 < height as i64;
+            // Nearly all pixels: two neighbours of two rows without a question about the border.
+            let first = (top as usize).wrapping_mul(stride).wrapping_add((left as usize).wrapping_mul(3));
+            let pair = |at: usize| source.rgb.get(at..).and_then(|rest| rest.first_chunk::<6>());
+            if let (true, Some(upper), Some(lower)) = (inside, pair(first), pair(first.wrapping_add(stride))) {
+                for c in 0..3 {
+                    let across = |row: &[u8; 6]| i32::from(row[c]) * (ONE - u) + i32::from(row[c + 3]) * u;
+                    let sum = across(upper) * (ONE - v) + across(lower) * v;
+                    out[c] = ((sum + (1 << (2 * PART - 1))) >> (2 * PART)) as u8;
+                }
+                continue;
             }
+            let (u, v) = (u as f32 / ONE as f32, v as f32 / ONE as f32);
+            let corners = [(left, top), (left + 1, top), (left, top + 1), (left + 1, top + 1)];
+            let weights = [(1.0 - u) * (1.0 - v), u * (1.0 - v), (1.0 - u) * v, u * v];
+            let mut value = [0f32; 3];
+            for ((x, y), weight) in corners.into_iter().zip(weights).filter(|(_, weight)| *weight > 0.0) {
+                for (value, texel) in value.iter_mut().zip(outside(x, y)) {
+                    *value += weight * texel;
+                }
+            }
+            *out = value.map(|v| (v + 0.5) as u8);
         }
     }
     Picture { width: size.width as u32, height: size.height as u32, rgb }
@@ -93,12 +106,12 @@ fn texel(rgb: &[u8], pixel: usize) -> [f32; 3] {
     }
 }
 
-/// The greatest whole number that is not above `x`; far out it stays at a place that is outside of any picture. Written
-/// out because `f64::floor` is a call on CPUs of the baseline.
-fn floor(x: f64) -> i64 {
-    let cut = x.clamp(-1e9, 1e9);
-    let whole = cut as i64;
-    whole - i64::from(whole as f64 > cut)
+/// A place with [`PART`] bits behind the point, rounded; far out it stays at a place that is outside of any picture.
+fn fixed(place: f64) -> i64 {
+    // Above 0 a cast is a floor. Written so because `f64::floor` is a call on CPUs of the baseline.
+    const FAR: i64 = 1 << 30;
+    let shifted = place.clamp(-1e9, 1e9) + FAR as f64;
+    (shifted * f64::from(ONE) + 0.5) as i64 - (FAR << PART)
 }
 
 #[cfg(test)]
@@ -155,6 +168,7 @@ mod tests {
             let seen = remap(&ramp(), Size { height: 2, width: 5 }, look, |_, _| (far, far));
             assert_eq!((seen.width, seen.height, seen.rgb.len()), (5, 2, 30));
         }
-        assert_eq!([-1.5, -1.0, -0.1, 0.0, 0.9, 2.0].map(floor), [-2, -1, -1, 0, 0, 2]);
+        assert_eq!([-1.5, -1.0, -0.1, 0.0, 0.9, 2.0].map(|x| fixed(x) >> PART), [-2, -1, -1, 0, 0, 2]);
+        assert_eq!([0.25, -0.25, 1e-9].map(|x| fixed(x) & i64::from(ONE - 1)), [512, 1536, 0]);
     }
 }

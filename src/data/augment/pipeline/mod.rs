@@ -6,11 +6,13 @@
 //!
 //! ```text
 //!   operation.rs   the trait Operation; one entry of a list → one checked operation; which sizes can come out
+//!   sight.rs       how much of a photo a list has to see
 //!   epochs.rs      numbers that go over the epochs, operations that are off at the end
 //! ```
 
 pub mod epochs;
 pub mod operation;
+pub mod sight;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,11 +22,13 @@ use operation::{AugmentError, Op, Sizes};
 
 use crate::base::{Seed, Value};
 use crate::book::technique::{Body, Default, Kind, Literal, Param, Section, Status};
+use crate::data::augment::colour::lanes::planes;
 use crate::data::augment::geometry::resize::{Middle, Resize};
 use crate::data::augment::mix::Mixed;
 use crate::data::augment::settings::{Interpolation, Scale, Size};
 use crate::data::decode::Picture;
 use crate::data::manifest::boxes::{BoxTable, Boxes};
+use crate::data::view::Seen;
 
 /// `[augment]`.
 pub const SECTIONS: &[&Section] = &[&Section {
@@ -46,6 +50,13 @@ pub const SECTIONS: &[&Section] = &[&Section {
             Default::Absent,
             "Operations before an embedding is made; when not written, Resize to the size of training, or, where [backbone] names \
              weights, the crop and interpolation that they were made for, at that size.",
+        ),
+        Param::new(
+            "cache",
+            Kind::Table(crate::data::batch::pack::PARAMS),
+            Default::Absent,
+            "Keep pictures on disk that are reduced to a longer side of max_resolution, as JPEGs of jpeg_quality, and read these \
+             instead of the photos (toji explain RGBImageField).",
         ),
     ]),
     status: Status::Built,
@@ -72,13 +83,10 @@ impl Normalization {
     pub fn write(&self, picture: &Picture, out: &mut [f32]) {
         let pixels = picture.rgb.len() / 3;
         assert_eq!(out.len(), 3 * pixels, "one number for each channel of each pixel");
-        for (channel, plane) in out.chunks_exact_mut(pixels.max(1)).enumerate() {
-            let table: [f32; 256] =
-                std::array::from_fn(|v| (v as f32 / 255.0 - self.mean[channel]) / self.std[channel]);
-            for (number, pixel) in plane.iter_mut().zip(picture.rgb.chunks_exact(3)) {
-                *number = table[usize::from(pixel[channel])];
-            }
-        }
+        // One multiplication and one addition instead of two divisions.
+        let factors = self.std.map(|std| 1.0 / (255.0 * std));
+        let adds = std::array::from_fn(|c| -self.mean[c] / self.std[c]);
+        planes(&picture.rgb, factors, adds, out);
     }
 }
 
@@ -246,6 +254,23 @@ impl Pipeline {
     /// [`Pipeline::numbers`] numbers.
     pub fn apply<'a>(&self, source: impl Into<Source<'a>>, seed: Seed, normalization: &Normalization, out: &mut [f32]) {
         normalization.write(&self.run(source.into(), seed), out);
+    }
+
+    /// As [`Pipeline::apply`] of a photo of which only what is needed was seen.
+    pub fn apply_seen(
+        &self,
+        seen: &Seen<Arc<Picture>>,
+        photo: Option<Shown>,
+        seed: Seed,
+        normalization: &Normalization,
+        out: &mut [f32],
+    ) {
+        normalization.write(&self.run_seen(seen, photo, seed), out);
+    }
+
+    /// As [`Pipeline::picture`] of a photo of which only what is needed was seen.
+    pub fn picture_seen(&self, seen: &Seen<Arc<Picture>>, photo: Option<Shown>, seed: Seed) -> Picture {
+        self.run_seen(seen, photo, seed).into_owned()
     }
 
     /// The picture before normalisation, for people to look at.

@@ -17,9 +17,11 @@ use crate::book::technique::{Default, Technique};
 use crate::data::augment::ROWS;
 use crate::data::augment::mix::{Blend, Mix};
 use crate::data::augment::pipeline::Shown;
+use crate::data::augment::pipeline::sight::Detail;
 use crate::data::augment::settings::{Scale, Size};
 use crate::data::decode::Picture;
 use crate::data::manifest::boxes::{BoxTable, Boxes};
+use crate::data::view::Area;
 
 /// An `[augment]` list cannot become a pipeline.
 #[derive(Clone, Debug, thiserror::Error, PartialEq)]
@@ -87,6 +89,22 @@ pub trait Operation: fmt::Debug + Send + Sync {
     /// The same operation where another size shall come out; `None` for one that holds no size.
     fn scaled(&self, _: Scale) -> Option<Arc<dyn Operation>> {
         None
+    }
+
+    /// By how much a photo of this size may be reduced before it.
+    fn detail(&self, _: Size) -> Detail {
+        Detail::ALL
+    }
+
+    /// The part of a picture of this size that it reads, where that is a rectangle and nothing is drawn after it; the draws are those
+    /// of [`Operation::run`].
+    fn window(&self, _: Size, _: &mut Draws) -> Option<Area> {
+        None
+    }
+
+    /// As [`Operation::run`], of the part that [`Operation::window`] named.
+    fn run_window(&self, part: &Picture) -> Picture {
+        part.clone()
     }
 
     /// Whether two seeds can give two results.
@@ -321,7 +339,8 @@ impl Op {
         Some(self.operation.mix()?.draw(size, &mut self.draws(place, seed)))
     }
 
-    fn draws(&self, place: usize, seed: Seed) -> Draws {
+    /// Its stream of numbers at a place of a list.
+    pub fn draws(&self, place: usize, seed: Seed) -> Draws {
         seed.named(self.name).at(place as u64).draws()
     }
 }

@@ -119,7 +119,7 @@ fn chances_hold_on_average() {
 }
 
 #[test]
-fn the_bits_of_version_one_stay() {
+fn the_bits_of_this_version_stay() {
     let picture = noise(50, 40);
     let mut sum = 0u64;
     let mut add = |picture: &Picture| {
@@ -139,7 +139,7 @@ fn the_bits_of_version_one_stay() {
     let size = Size { height: 16, width: 24 };
     add(&Pipeline::of_weights(size, Interpolation::Bicubic, 0.875).picture(&picture, Seed::new(0)));
     add(&Pipeline::to_size(size).picture(&picture, Seed::new(0)));
-    assert_eq!(sum, 0x2b0c_775a_1352_155c, "equal settings give other results than before; see VERSION");
+    assert_eq!(sum, 0x34b9_164a_16e2_f177, "equal settings give other results than before; see VERSION");
 }
 
 #[test]
@@ -150,9 +150,7 @@ fn within_one_grey_level_of_albumentations() {
         let seen = golden::picture();
         let after = ops.iter().enumerate().fold(Cow::Borrowed(&seen), |p, (i, op)| op.run(p, i, Seed::new(0)));
         let mean = golden::apart(&after, &case.picture());
-        // Two JPEG decoders enlarge colour differently, and this picture is nothing but sharp colours.
-        let most = if ops[0].name == "ImageCompression" { 2.5 } else { 1.0 };
-        if mean >= most {
+        if mean >= 1.0 {
             apart.push(format!("{}: {mean} grey levels apart", case.ops));
         }
     }

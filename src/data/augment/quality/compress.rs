@@ -1,7 +1,7 @@
 //! ImageCompression and Downscale: what a file or a thumbnail loses.
 //!
 //! ImageCompression writes a JPEG into memory (`data::synth::jpeg`, libjpeg's tables with chroma at half resolution, as
-//! OpenCV writes) and reads it back (`image`). Downscale makes a picture small and large again. Names, draws and the
+//! OpenCV writes) and reads it back. Downscale makes a picture small and large again. Names, draws and the
 //! swapped red and blue are albumentations' 2.0.8: it hands RGB to an encoder that reads BGR, so that the eye's
 //! weights fall on the wrong channels, and the numbers people have trained with are those.
 
@@ -12,11 +12,12 @@ use serde::Deserialize;
 
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
-use crate::data::augment::geometry::resample::{Rect, resize, resize_by};
+use crate::data::augment::geometry::resample::{resize, resize_by};
 use crate::data::augment::operation::{Built, Operation, Row, Settings};
 use crate::data::augment::settings::{Interpolation, LAST_EPOCHS_OFF, P_HALF, Range, Size, from_to, range};
 use crate::data::decode::{Limits, Picture, decode_bytes};
-use crate::data::synth::jpeg;
+use crate::data::synth::jpeg::{self, Colour};
+use crate::data::view::Area;
 
 /// The row of ImageCompression.
 pub const IMAGE_COMPRESSION: Row = Row::of::<ImageCompression>(Technique {
@@ -74,7 +75,8 @@ impl Operation for ImageCompression {
         }
         let mut swapped = picture.into_owned();
         swap(&mut swapped.rgb);
-        let bytes = jpeg::encode(&swapped.rgb, swapped.width as usize, swapped.height as usize, quality);
+        let bytes =
+            jpeg::encode_with(&swapped.rgb, swapped.width as usize, swapped.height as usize, quality, Colour::Libjpeg);
         let mut back = match decode_bytes(&bytes, &Limits { pixels: u64::MAX, bytes: u64::MAX }) {
             Ok(back) if (back.width, back.height) == (swapped.width, swapped.height) => back,
             // What we wrote ourselves is readable; if a decoder thinks otherwise the picture stays as it is.
@@ -164,11 +166,11 @@ impl Operation for Downscale {
         let scale = self.scale_range.draw(draws);
         let side = |n: u32| ((f64::from(n) * scale).round_ties_even() as usize).max(1);
         let small = Size { height: side(picture.height), width: side(picture.width) };
-        let whole = Rect::whole(&picture);
+        let whole = Area::whole(&picture);
         let size = Size { height: whole.height, width: whole.width };
         let down = self.interpolation_pair.downscale;
         let small = resize_by(&picture, whole, small, [1.0 / scale; 2], down, false);
-        Cow::Owned(resize(&small, Rect::whole(&small), size, self.interpolation_pair.upscale, false))
+        Cow::Owned(resize(&small, Area::whole(&small), size, self.interpolation_pair.upscale, false))
     }
 }
 

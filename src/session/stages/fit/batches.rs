@@ -88,7 +88,7 @@ impl<'a> FoldBatches<'a> {
             sampler: now.settings.sampler,
             batch: now.settings.batch,
             seed: seed(bench.recipe, number).named("batches"),
-            pictures: bench.photos.pictures(bench.project),
+            pictures: bench.pictures()?,
             size: now.size,
             boxes: bench.photos.all_boxes(bench.project, &weights::training(bench.recipe, None, At::FIRST)?)?,
             normalization,

@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use super::curve::{SYMPTOMS, Teller, tell_curve};
-use super::{Bench, Made, embed, part};
+use super::{Bench, Made, embed, part, reduce};
 use crate::base::{Key, KeyWriter, Seed, Value, files};
 use crate::dag::{Event, Stage, Step};
 use crate::data;
@@ -70,7 +70,7 @@ pub fn stage(
     if let Some(list) = settings.get("augment.train") {
         stage = stage.setting("augment.train", epochs::for_key(list, part.first..part.end, whole));
     }
-    Ok(stage)
+    reduce::read_by(stage, recipe)
 }
 
 /// "fold 0", "fold 0 stage 1 of 2".

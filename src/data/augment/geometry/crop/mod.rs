@@ -14,13 +14,15 @@ use serde::Deserialize;
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::geometry::pad::{POSITION, Position, cut, missing};
-use crate::data::augment::geometry::resample::{Rect, resize};
+use crate::data::augment::geometry::resample::resize;
 use crate::data::augment::operation::{Built, Operation, Row, Settings, Sizes};
+use crate::data::augment::pipeline::sight::Detail;
 use crate::data::augment::settings::{
     AREA_FOR_DOWNSCALE, AreaForDownscale, BORDER_MODE, Border, FILL, Fill, INTERPOLATION, Interpolation,
     LAST_EPOCHS_OFF, P_ONE, Range, SIDE, SIZE_PARAM, Scale, Size, from_to, range,
 };
 use crate::data::decode::Picture;
+use crate::data::view::Area;
 
 /// The row of RandomResizedCrop.
 pub const RANDOM_RESIZED_CROP: Row = Row::of::<WrittenResized>(Technique {
@@ -29,7 +31,9 @@ pub const RANDOM_RESIZED_CROP: Row = Row::of::<WrittenResized>(Technique {
     about: "Cut out a random rectangle and resize it.",
     details: "The area is uniform in `scale` times the picture's area, the aspect ratio (width / height) log-uniform in \
         `ratio`; after 10 rectangles that do not fit, the largest central one of an allowed ratio is taken. \
-        Cutting and resizing are one resampling of the source. \
+        Cutting and resizing are one resampling of the source. Where even the smallest rectangle of a photo is twice (four, eight times) as \
+        large as `size`, the photo is decoded at half (a quarter, an eighth) of its sides, each pixel the mean of those it stands for, as \
+        long as shrinking is averaged. \
         Labels that differ in small print want `scale` close to 1, such as [0.6, 1.0]; the default reaches down to 8 % of \
         the area, which suits ImageNet.",
     params: &[
@@ -85,7 +89,7 @@ struct RandomResizedCrop {
 
 impl RandomResizedCrop {
     /// Up to 10 tries, then the largest central rectangle whose ratio is allowed.
-    fn draw(&self, width: u32, height: u32, draws: &mut Draws) -> Rect {
+    fn draw(&self, width: u32, height: u32, draws: &mut Draws) -> Area {
         let (w, h) = (f64::from(width), f64::from(height));
         let log_ratio = Range { low: self.ratio.low.ln(), high: self.ratio.high.ln() };
         for _ in 0..10 {
@@ -96,7 +100,7 @@ impl RandomResizedCrop {
             if (1..=width as usize).contains(&crop_w) && (1..=height as usize).contains(&crop_h) {
                 let y = draws.below((height as usize - crop_h + 1) as u64) as usize;
                 let x = draws.below((width as usize - crop_w + 1) as u64) as usize;
-                return Rect { x, y, width: crop_w, height: crop_h };
+                return Area { x, y, width: crop_w, height: crop_h };
             }
         }
         let (crop_w, crop_h) = if w / h < self.ratio.low {
@@ -107,7 +111,7 @@ impl RandomResizedCrop {
             (w, h)
         };
         let (crop_w, crop_h) = ((crop_w as usize).max(1), (crop_h as usize).max(1));
-        Rect { x: (width as usize - crop_w) / 2, y: (height as usize - crop_h) / 2, width: crop_w, height: crop_h }
+        Area { x: (width as usize - crop_w) / 2, y: (height as usize - crop_h) / 2, width: crop_w, height: crop_h }
     }
 }
 
@@ -118,6 +122,26 @@ impl Operation for RandomResizedCrop {
 
     fn scaled(&self, scale: Scale) -> Option<Arc<dyn Operation>> {
         Some(Arc::new(RandomResizedCrop { size: scale.size(self.size), ..*self }))
+    }
+
+    fn detail(&self, picture: Size) -> Detail {
+        if !(self.area || self.interpolation == Interpolation::Area) {
+            return Detail::ALL;
+        }
+        let (h, w) = (picture.height as f64, picture.width as f64);
+        // The least that is drawn, and the rectangle that is taken when nothing drawn fits.
+        let area = self.scale.low * h * w;
+        let rows = (area / self.ratio.high).sqrt().min(w / self.ratio.low);
+        let columns = (area * self.ratio.low).sqrt().min(h * self.ratio.high);
+        Detail::of([rows.min(h), columns.min(w)], self.size, 1.0)
+    }
+
+    fn window(&self, picture: Size, draws: &mut Draws) -> Option<Area> {
+        Some(self.draw(picture.width as u32, picture.height as u32, draws))
+    }
+
+    fn run_window(&self, part: &Picture) -> Picture {
+        resize(part, Area::whole(part), self.size, self.interpolation, self.area)
     }
 
     fn is_random(&self) -> bool {
