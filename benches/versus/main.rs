@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "a program of its own: TOJI_PEERS is its setting")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measuring program's output is its purpose")]
 
+mod input;
 mod ours;
 mod pairs;
 mod parity;
@@ -14,7 +15,7 @@ mod report;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use pairs::Pair;
+use pairs::{Mode, Pair};
 use report::{Form, Measured, Report};
 use serde_json::Value;
 
@@ -27,7 +28,8 @@ fn main() -> ExitCode {
     // `cargo bench` adds `--bench` for its own harness.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let done = match arguments.as_slice() {
-        [first, name] if first == "ours" => one_side(name),
+        [first, name] if first == "ours" => one_side(name, None),
+        [first, name, folder] if first == "ours" => one_side(name, Some(Path::new(folder))),
         [first, names @ ..] if first == "parity" => {
             parity::table(names);
             Ok(())
@@ -68,9 +70,14 @@ fn chosen(names: &[String]) -> Result<Vec<Pair>, Fault> {
     Ok(all.into_iter().filter(|pair| names.is_empty() || names.contains(&pair.name())).collect())
 }
 
-fn one_side(name: &str) -> Result<(), Fault> {
+fn one_side(name: &str, folder: Option<&Path>) -> Result<(), Fault> {
     for pair in chosen(&[name.to_owned()])? {
-        println!("{}", ours::measure(&pair)?);
+        let measured = match (pair.mode, folder) {
+            (Mode::Input, Some(folder)) => input::measure(&pair, folder)?,
+            (Mode::Input, None) => return Err(Fault::Usage(format!("ours {name} wants a folder of pictures"))),
+            _ => ours::measure(&pair)?,
+        };
+        println!("{measured}");
     }
     Ok(())
 }
@@ -107,12 +114,30 @@ fn compare(arguments: &[String]) -> Result<(), Fault> {
 
 /// Both sides in turn. PyTorch has the layout that it is faster with, which is found first.
 fn measure(pair: &Pair, python: &Path, rounds: usize) -> anyhow::Result<Measured> {
+    if pair.mode == Mode::Input {
+        return measure_input(pair, python, rounds);
+    }
     let layout = faster_layout(pair, python)?;
     let mut measured = Measured { ours: Vec::new(), peer: Vec::new(), layout };
     for round in 0..rounds {
         eprintln!("{}: round {} of {rounds}", pair.name(), round + 1);
         measured.ours.push(run(Command::new(std::env::current_exe()?).args(["ours", &pair.name()]))?);
         measured.peer.push(peer(pair, python, layout)?);
+    }
+    Ok(measured)
+}
+
+/// Both sides on the same files, which the peer makes.
+fn measure_input(pair: &Pair, python: &Path, rounds: usize) -> anyhow::Result<Measured> {
+    let (script, files) = (folder().join("peers/pipeline.py"), tempfile::tempdir()?);
+    let made = Command::new(python).arg(&script).arg("make").arg(files.path()).status()?;
+    anyhow::ensure!(made.success(), "{} cannot make pictures", script.display());
+    let mut measured = Measured { ours: Vec::new(), peer: Vec::new(), layout: "" };
+    for round in 0..rounds {
+        eprintln!("{}: round {} of {rounds}", pair.name(), round + 1);
+        let mut ours = Command::new(std::env::current_exe()?);
+        measured.ours.push(run(ours.args(["ours", &pair.name()]).arg(files.path()))?);
+        measured.peer.push(run(Command::new(python).arg(&script).arg(files.path()))?);
     }
     Ok(measured)
 }

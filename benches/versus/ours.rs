@@ -33,6 +33,7 @@ pub fn measure(pair: &Pair) -> anyhow::Result<Value> {
     let before = Memory::mark();
     let mut step: Box<dyn FnMut() -> anyhow::Result<()>> = match pair.mode {
         Mode::Train => Box::new(training(network.as_ref(), &mut params, &x)?),
+        Mode::Input => anyhow::bail!("{} is no network", pair.name()),
         Mode::Eval => {
             let mut tape = Tape::eval();
             let (network, params, x) = (&network, &params, &x);
@@ -93,14 +94,14 @@ fn training<'a>(
 }
 
 /// Memory of this process at one moment.
-struct Memory {
+pub struct Memory {
     now: Option<f64>,
     peak: Option<f64>,
 }
 
 impl Memory {
     /// Notes what the process holds, and lets the system's record of the peak begin anew.
-    fn mark() -> Memory {
+    pub fn mark() -> Memory {
         let marked = Memory { now: status_mib("VmRSS:"), peak: status_mib("VmHWM:") };
         // Refused on some systems; the record then holds the making of the network too.
         let _ = std::fs::write("/proc/self/clear_refs", "5");
@@ -108,7 +109,7 @@ impl Memory {
     }
 
     /// The highest since the process began, and above what it held at the mark.
-    fn since(&self) -> (Option<f64>, Option<f64>) {
+    pub fn since(&self) -> (Option<f64>, Option<f64>) {
         let peak = status_mib("VmHWM:");
         let highest = peak.into_iter().chain(self.peak).reduce(f64::max);
         (highest, peak.zip(self.now).map(|(peak, now)| peak - now))
@@ -123,7 +124,7 @@ fn status_mib(field: &str) -> Option<f64> {
 }
 
 /// Processor seconds of all threads so far, to a hundredth; not a number where the system does not tell.
-fn processor_seconds() -> f64 {
+pub fn processor_seconds() -> f64 {
     let read = || {
         let text = std::fs::read_to_string("/proc/self/stat").ok()?;
         let (_, fields) = text.rsplit_once(')')?;

@@ -1,6 +1,7 @@
 //! The table of comparisons.
 //!
-//! A pair is a network, a size, a batch and one of two modes; `peers/step.py` takes the same words.
+//! A pair is a network, a size, a batch and one of two modes; `peers/step.py` takes the same words. `input-pipeline` has no network:
+//! it decodes and augments (`peers/pipeline.py`); `input-pipeline-later` reads what `[augment] cache` keeps.
 
 use toji::learn::backbone;
 
@@ -11,6 +12,8 @@ pub enum Mode {
     Train,
     /// Forward alone, without a recording.
     Eval,
+    /// Decoding and augmenting pictures, one thread.
+    Input,
 }
 
 impl Mode {
@@ -19,6 +22,7 @@ impl Mode {
         match self {
             Mode::Train => "train",
             Mode::Eval => "eval",
+            Mode::Input => "input",
         }
     }
 }
@@ -48,9 +52,12 @@ impl Pair {
 
     /// Whether Toji builds the network.
     pub fn is_built(&self) -> bool {
-        backbone::preset(self.network).is_ok()
+        self.mode == Mode::Input || backbone::preset(self.network).is_ok()
     }
 }
+
+/// The pair whose pictures were reduced before.
+pub const LATER: &str = "pipeline-later";
 
 /// All pairs, in the order in which they run.
 pub fn all() -> Vec<Pair> {
@@ -69,5 +76,8 @@ pub fn all() -> Vec<Pair> {
     let pairs = |mode| {
         NETWORKS.map(|(short, network, size, batch, layouts)| Pair { mode, short, network, size, batch, layouts })
     };
-    pairs(Mode::Train).into_iter().chain(pairs(Mode::Eval)).collect()
+    let network = "JPEGs of 750 x 1000";
+    let input = |short| Pair { mode: Mode::Input, short, network, size: 224, batch: 1, layouts: false };
+    let inputs = [input("pipeline"), input(LATER)];
+    pairs(Mode::Train).into_iter().chain(pairs(Mode::Eval)).chain(inputs).collect()
 }
