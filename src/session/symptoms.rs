@@ -214,7 +214,7 @@ mod tests {
         let cells = format!(
             "[augment]\ntrain = [{{ op = \"Resize\", size = [32, 32] }}]\n[backbone]\nname = \"resnet10t\"\n[loss]\nname = \"ArcFaceLoss\"\n[train]\nepochs = 9\n{more}\n"
         );
-        std::fs::write(&file, format!("```toml\n{cells}```\n")).unwrap();
+        crate::base::files::publish(&file, format!("```toml\n{cells}```\n").as_bytes()).unwrap();
         let recipe = crate::session::Recipe::read(&file, &crate::session::schema::recipes());
         recipe.settings().get("train").unwrap().decode().unwrap()
     }

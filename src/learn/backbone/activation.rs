@@ -24,7 +24,7 @@ pub(super) fn shares(map: &Tensor) -> Result<Tensor, OpsError> {
 /// The box around the largest connected component (with diagonals) of the places above the mean. `shares` is one picture's, by
 /// rows of `width`. Where none is above the mean, or a number is not finite, the whole picture.
 pub fn region(shares: &[f32], width: usize) -> Region {
-    let height = if width == 0 { 0 } else { shares.len() / width };
+    let height = shares.len().checked_div(width).unwrap_or(0);
     if height == 0 || shares.iter().any(|x| !x.is_finite()) {
         return WHOLE;
     }
