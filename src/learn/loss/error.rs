@@ -22,7 +22,7 @@ pub enum LossError {
     /// What is wrong in one of several losses, or between them.
     #[error("{key}: {source}")]
     At {
-        /// The key within `[loss]`: "losses[1]", "weights".
+        /// The key within `[loss]`: `losses[1]`, `weights`.
         key: String,
         /// What is wrong there.
         source: Box<LossError>,
