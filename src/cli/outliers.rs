@@ -18,7 +18,7 @@ pub struct Args {
     #[arg(value_name = "RECIPE")]
     recipe: String,
     /// Angle to the dominant sub-center of a photo's label above which the photo is listed, in degrees.
-    #[arg(long, default_value_t = THRESHOLD, value_name = "DEGREES")]
+    #[arg(long, default_value_t = THRESHOLD, value_name = "DEGREES", value_parser = degrees)]
     threshold: f64,
     /// How far up the ladder: with full, the networks of all folds are asked, and each photo is listed by its mean angle.
     #[arg(long, default_value = "holdout")]
@@ -64,4 +64,12 @@ pub fn outliers(context: &Context, args: &Args) -> Result<(), Failure> {
         args.threshold
     ));
     Ok(())
+}
+
+/// An angle between two directions.
+fn degrees(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(angle) if (0.0..=180.0).contains(&angle) => Ok(angle),
+        _ => Err("an angle is 0 to 180 degrees".to_owned()),
+    }
 }

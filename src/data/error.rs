@@ -241,6 +241,18 @@ pub enum DataError {
         /// The value.
         value: String,
     },
+    /// A table of boxes of other photos.
+    #[error("{place}: no row names a photo; {column} is {value} here, and photos are called as {photo}", value = quoted(.value), photo = quoted(.photo))]
+    NoPhotos {
+        /// The first row.
+        place: Place,
+        /// The column of its ids.
+        column: String,
+        /// The first of them.
+        value: String,
+        /// A photo's id.
+        photo: String,
+    },
     /// A box without a pixel of its photo.
     #[error("{place}: the box of {id} holds no pixel of its photo; x_min < x_max and y_min < y_max, in pixels of the photo, or leave all four empty", id = quoted(.id))]
     EmptyBox {

@@ -147,7 +147,8 @@ impl Graph {
     fn add(&mut self, task: Task, stage: Stage, work: f64) -> Key {
         let key = stage.artefact();
         let light = matches!(task, Task::Data | Task::Fold | Task::Score);
-        let pictures = matches!(task, Task::Fit { .. } | Task::Embed { .. } | Task::EmbedHost { .. });
+        let pictures =
+            matches!(task, Task::Fit { .. } | Task::Embed { .. } | Task::EmbedHost { .. } | Task::EmbedTrain { .. });
         let reads = self.place(Task::Reduce).filter(|_| pictures).map(|place| self.nodes[place].stage.artefact());
         self.nodes.push(Node { work, light, reads: reads.into_iter().collect(), ..Node::from(stage) });
         self.tasks.push(task);

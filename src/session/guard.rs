@@ -35,6 +35,7 @@ pub fn findings(book: &Book) -> Vec<Diagnostic> {
     found.extend(in_learning(&backbone, &train));
     found.extend(in_seeing(&table("augment"), &train));
     found.extend(in_time(&table("augment"), &table("train")));
+    found.extend(never(&table("augment"), &table("train")));
     found.into_iter().map(|finding| warning(book, &finding)).collect()
 }
 
@@ -91,6 +92,17 @@ fn in_time(augment: &Value, train: &Value) -> Option<Finding> {
         keys: ["augment.train".to_owned(), "train.epochs".to_owned()],
         what: format!("a number goes over {longest} epochs, and the training has {of}"),
         help: "shorten its epochs, or train longer",
+    })
+}
+
+fn never(augment: &Value, train: &Value) -> Option<Finding> {
+    let of = train::parts(train).ok()?.last()?.end;
+    let off = augment.get("train").and_then(epochs::longest_off)?;
+    (off >= of as i64).then(|| Finding {
+        name: "operation-never-runs",
+        keys: ["augment.train".to_owned(), "train.epochs".to_owned()],
+        what: format!("an operation is off in the last {off} epochs, and the training has {of}"),
+        help: "lower its last_epochs_off, or take it out",
     })
 }
 
@@ -188,6 +200,8 @@ mod tests {
         5:1 boxes-in-training-alone: the network learns photos that are cut to their boxes, and is asked about whole ones
         5:1 number-never-arrives: a number goes over 9 epochs, and the training has 4
         ");
+        let off = HEAD.replace("{ op", "{ op = \"ToGray\", last_epochs_off = 4 }, { op");
+        insta::assert_snapshot!(found(&format!("{off}[loss]\nname = \"ArcFaceLoss\"\n[train]\nepochs = 4")).join("\n"), @"5:1 operation-never-runs: an operation is off in the last 4 epochs, and the training has 4");
         let zero = format!("{HEAD}[loss]\nname = \"ArcFaceLoss\"\n[train]\nepochs = 0");
         insta::assert_snapshot!(found(&zero).join("\n"), @"11:1 neck-is-noise: with epochs = 0 nothing learns, and the neck is drawn at random");
     }

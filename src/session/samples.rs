@@ -3,11 +3,15 @@
 //! Takes a recipe and the photos of its first fold; decodes some of them, spread evenly, and augments each as
 //! often as asked, and mixes the photos of one draw where the recipe mixes batches. For people to look at: the draws are the recipe's own, though not those of any epoch.
 
+use std::borrow::Cow;
+
+use super::stages::reduce;
 use super::{Photos, Project, Recipe, SessionError};
-use crate::base::Cancel;
+use crate::base::{Cancel, Value, files};
+use crate::data::augment::geometry::flip::mirrored;
 use crate::data::augment::settings::Size;
 use crate::data::augment::{Pipeline, Shown, Source};
-use crate::data::decode::{Header, Picture, decode_view};
+use crate::data::decode::{Header, Picture, view_bytes};
 use crate::data::folds::Fold;
 use crate::data::view::{Seen, View};
 
@@ -37,6 +41,8 @@ pub fn samples(
     cancel: &Cancel,
 ) -> Result<Vec<Sample>, SessionError> {
     let pipeline = &photos.with_boxes(project, pipeline.clone())?;
+    let reduction = reduce::reduction(recipe)?;
+    let flips = recipe.settings().get("train.flip_as_new_class").is_some_and(|flip| *flip == Value::Bool(true));
     let count = count.min(fold.train.len());
     let mut found = Vec::with_capacity(count);
     for slot in 0..count {
@@ -46,12 +52,22 @@ pub fn samples(
         let file = photos.manifest.file(&project.root, photo);
         // Reduced as training reduces it.
         let view = |size: Header| View { denominator: pipeline.denominator(size.width, size.height), window: None };
-        let Ok(Seen { picture: whole, .. }) = decode_view(&file, &project.competition.data.limits, view) else {
-            continue;
+        let limits = &project.competition.data.limits;
+        let Ok(bytes) = files::read(&file) else { continue };
+        let kept = match &reduction {
+            Some(reduction) => reduction.apply(&bytes, limits),
+            None => Ok(Cow::Borrowed(&bytes[..])),
         };
+        let Ok(Seen { picture: whole, .. }) = kept.and_then(|kept| view_bytes(&kept, limits, view)) else { continue };
         let seed = recipe.seed().named("samples").at(slot as u64);
-        let source = Source { picture: &whole, photo: Some(Shown::plain(photo)) };
-        let after = (0..draws).map(|draw| pipeline.picture(source, seed.at(draw as u64))).collect();
+        let turned = if flips { Some(mirrored(&whole)) } else { None };
+        let drawn = |draw: usize| {
+            let seed = seed.at(draw as u64);
+            let turned = turned.as_ref().filter(|_| seed.named("mirror").draws().chance(0.5));
+            let shown = Shown { place: photo, mirrored: turned.is_some() };
+            pipeline.picture(Source { picture: turned.unwrap_or(&whole), photo: Some(shown) }, seed)
+        };
+        let after = (0..draws).map(drawn).collect();
         let size = pipeline.size();
         found.push(Sample { photo, before: shrunk(whole, size.height.max(size.width) as u32), after });
     }

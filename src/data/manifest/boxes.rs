@@ -76,7 +76,7 @@ impl Boxes {
     ) -> Result<Boxes, DataError> {
         let table = Table::read(file, competition.data.encoding)?;
         let rows = Rows::of(&table, competition, min_score.is_some())?;
-        let ids = Ids::of(manifest);
+        let ids = Ids::of(manifest, rows.id.name == competition.data.columns.image);
         let mut best: HashMap<&str, (usize, f64)> = HashMap::new();
         let mut of = vec![None; manifest.photos.len()];
         let (mut strangers, mut below) = (0, 0);
@@ -106,6 +106,9 @@ impl Boxes {
         }
         if let Some((fault, at)) = faults.first() {
             return Err(rows.error(*fault, at, &ids, &best));
+        }
+        if strangers > 0 && strangers + below == table.rows() {
+            return Err(rows.strangers(manifest));
         }
         let (found, all) = (of.iter().flatten().count(), of.len());
         let mut notes = rows.table.notes.clone();
@@ -153,20 +156,28 @@ fn write_key(key: &mut KeyWriter, region: Option<Region>) {
 struct Ids<'a> {
     photos: &'a [Photo],
     of: HashMap<&'a str, Vec<u32>>,
+    /// Photos may be called by their files, in any folder.
+    by_file: bool,
 }
 
 impl Ids<'_> {
-    fn of(manifest: &Manifest) -> Ids<'_> {
+    fn of(manifest: &Manifest, by_file: bool) -> Ids<'_> {
         let mut of: HashMap<&str, Vec<u32>> = HashMap::with_capacity(manifest.photos.len());
         for (place, photo) in (0u32..).zip(&manifest.photos) {
             of.entry(&photo.id).or_default().push(place);
+            let file =
+                photo.path.file_name().and_then(|name| name.to_str()).filter(|name| by_file && *name != photo.id);
+            if let Some(file) = file {
+                of.entry(file).or_default().push(place);
+            }
         }
-        Ids { photos: &manifest.photos, of }
+        Ids { photos: &manifest.photos, of, by_file }
     }
 
     /// The photos that an id means: one picture, however often it is listed; otherwise the paths of two.
     fn places(&self, id: &str) -> Result<&[u32], [String; 2]> {
-        let Some(places) = self.of.get(id) else { return Ok(&[]) };
+        let file = || Path::new(id).file_name().and_then(|name| self.of.get(name.to_str()?)).filter(|_| self.by_file);
+        let Some(places) = self.of.get(id).or_else(file) else { return Ok(&[]) };
         let photo = |place: &u32| &self.photos[*place as usize];
         let first = places.first().map(photo);
         match (first, places.iter().map(photo).find(|other| first.is_some_and(|first| first.content != other.content)))
@@ -255,8 +266,11 @@ impl<'a> Rows<'a> {
             let number = column.get(row).parse::<f64>().ok().filter(|x| x.is_finite());
             number.ok_or(Fault::NoNumber(place))
         };
-        let score = self.score.as_ref().map(|score| number(score, EDGES.len())).transpose()?;
-        if self.edges.iter().all(|edge| edge.get(row).is_empty()) {
+        // A photo without a box need not have a score either.
+        let none = self.edges.iter().all(|edge| edge.get(row).is_empty());
+        let scored = self.score.as_ref().filter(|score| !none || !score.get(row).is_empty());
+        let score = scored.map(|score| number(score, EDGES.len())).transpose()?;
+        if none {
             return Ok(Found { id, corners: None, score });
         }
         let mut corners = [0.0; 4];
@@ -281,6 +295,13 @@ impl<'a> Rows<'a> {
         };
         best.insert(found.id, (row, score));
         ids.places(found.id).map(Some).map_err(|_| Fault::TwoPhotos)
+    }
+
+    /// A table that names no photo at all.
+    fn strangers(&self, manifest: &Manifest) -> DataError {
+        let (column, value) = (self.id.name.to_owned(), self.id.get(0).to_owned());
+        let photo = manifest.photos.first().map_or_else(String::new, |photo| photo.id.clone());
+        DataError::NoPhotos { place: self.table.place(0), column, value, photo }
     }
 
     /// A fault with all its rows, of which there is at least one.
@@ -367,6 +388,18 @@ mod tests {
             boxes.notes,
             ["boxes.csv: boxes for 3 of 6 photos; the others stay whole", "boxes.csv: 1 row names no photo's id"]
         );
+    }
+
+    #[test]
+    fn photos_may_be_called_by_their_files_and_a_table_of_none_is_a_mistake() {
+        let columns = "x_min,y_min,x_max,y_max";
+        let boxes = read(&format!("filename,{columns}\nimages/b.jpg,50,25,100,75\na.jpg,0,0,100,50\n"), None).unwrap();
+        assert_eq!(edges(&boxes, 0), Some([0.0, 0.0, 0.5, 0.5]));
+        assert_eq!(edges(&boxes, 1), Some([0.25, 0.25, 0.5, 0.75]));
+        let error = read(&format!("id,{columns}\na.jpg,0,0,100,50\n"), None).unwrap_err();
+        insta::assert_snapshot!(error, @r#"boxes.csv line 2: no row names a photo; id is "a.jpg" here, and photos are called as "1""#);
+        let scored = read(&format!("id,{columns},score\n1,0,0,100,50,0.9\n2,,,,,\n"), Some(0.5)).unwrap();
+        assert_eq!((edges(&scored, 0).is_some(), edges(&scored, 1)), (true, None));
     }
 
     #[test]

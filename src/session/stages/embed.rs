@@ -64,8 +64,17 @@ pub fn stage(
     if let Some(list) = recipe.settings().get("augment.eval") {
         return Ok(stage.setting("augment.eval", epochs::without_paths(list)));
     }
-    if let Some(size) = weights::last_size(recipe)? {
+    let size = match (weights::last_size(recipe)?, fit) {
         // A rung may end in an earlier stage of training, whose key does not know it.
+        (Some(size), _) => Some(size),
+        // Where nothing was trained, no key knows the size of training's pictures.
+        (None, None) => {
+            let Size { height, width } = weights::evaluation(recipe)?.size();
+            Some([height, width])
+        }
+        (None, Some(_)) => None,
+    };
+    if let Some(size) = size {
         stage = stage.setting("augment.size", Value::List(size.map(|side| Value::Int(side as i64)).into()));
     }
     if recipe.settings().get("backbone.weights").and_then(Value::as_text).is_some_and(|name| name != "none") {
@@ -251,7 +260,7 @@ pub(crate) fn regions(
         if rows < COARSEST || columns < COARSEST {
             let Size { height, width } = size;
             let text = format!(
-                "the network's last map has {columns} × {rows} places for a picture of {width} × {height}, too few for a box; show it larger ones"
+                "the network's last map has {columns} × {rows} places for a picture of {width} × {height}, too few for a box; show it larger ones, with --size"
             );
             return Err(SessionError::Unfit(text));
         }

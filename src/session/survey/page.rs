@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::Survey;
 use crate::base::text::duration;
-use crate::base::{Cancel, Key, KeyWriter};
+use crate::base::{Cancel, Key, KeyWriter, Value};
 use crate::book::{self, Diagnostic};
 use crate::dag::{Action, RunView, StageState, Step};
 use crate::data::augment::At;
@@ -158,6 +158,8 @@ impl Survey {
         let mut key = KeyWriter::new("samples");
         augment.write_key(&mut key);
         key.key(&photos.key).number(recipe.seed_number()).number(of as u64);
+        let flips = recipe.settings().get("train.flip_as_new_class").is_some_and(|flip| *flip == Value::Bool(true));
+        key.number(u64::from(flips));
         if let Some(boxes) = photos.boxes_key(&project, &pipeline, &fold.train).ok()? {
             key.key(&boxes);
         }

@@ -153,6 +153,18 @@ pub fn longest(value: &Value) -> Option<f64> {
     }
 }
 
+/// The most epochs at the end of a training in which an operation of a list is off.
+pub fn longest_off(value: &Value) -> Option<i64> {
+    match value {
+        Value::Table(keys) => {
+            let own = keys.get(LAST_EPOCHS_OFF.name).and_then(Value::as_int);
+            keys.values().filter_map(longest_off).chain(own).max()
+        }
+        Value::List(items) => items.iter().filter_map(longest_off).max(),
+        _ => None,
+    }
+}
+
 fn moves(value: &Value) -> bool {
     match value {
         Value::Table(keys) => keys.contains_key("from") || keys.values().any(moves),

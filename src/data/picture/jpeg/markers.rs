@@ -79,7 +79,8 @@ impl<'a> Bytes<'a> {
 /// Reads up to the first scan.
 pub fn read(bytes: &[u8]) -> Option<Frame<'_>> {
     let mut rest = Bytes(bytes);
-    let (mut dc, mut ac) = ([const { None }; 4], [const { None }; 4]);
+    // Built when a scan names them: a file may tell any number of tables.
+    let (mut dc_told, mut ac_told) = ([None::<Told<'_>>; 4], [None::<Told<'_>>; 4]);
     let mut steps = [const { None::<[u16; 64]> }; 4];
     let (mut jfif, mut adobe, mut exif, mut restart) = (false, None, None, 0);
     let mut frame: Option<(usize, usize, Vec<Component>)> = None;
@@ -95,7 +96,7 @@ pub fn read(bytes: &[u8]) -> Option<Frame<'_>> {
         let mut segment = Bytes(rest.take(length)?);
         match marker {
             0xC0 | 0xC1 if frame.is_none() => frame = Some(start(&mut segment)?),
-            0xC4 => huffman_tables(&mut segment, &mut dc, &mut ac)?,
+            0xC4 => huffman_tables(&mut segment, &mut dc_told, &mut ac_told)?,
             0xDB => quantisation_tables(&mut segment, &mut steps)?,
             0xDD => restart = segment.two()?,
             0xE0 => jfif |= segment.0.starts_with(b"JFIF\0"),
@@ -106,9 +107,13 @@ pub fn read(bytes: &[u8]) -> Option<Frame<'_>> {
                 scan(&mut segment, &mut components)?;
                 for component in &mut components {
                     component.steps = steps.get(component.quantisation).copied().flatten()?;
-                    if dc.get(component.dc)?.is_none() || ac.get(component.ac)?.is_none() {
-                        return None;
-                    }
+                }
+                let (mut dc, mut ac) = ([const { None }; 4], [const { None }; 4]);
+                for component in &components {
+                    let (lengths, values) = dc_told.get(component.dc).copied().flatten()?;
+                    *dc.get_mut(component.dc)? = Some(Box::new(Dc::new(lengths, values)?));
+                    let (lengths, values) = ac_told.get(component.ac).copied().flatten()?;
+                    *ac.get_mut(component.ac)? = Some(Box::new(Ac::new(lengths, values)?));
                 }
                 // Three planes of red, green and blue are rare, and told as libjpeg tells them.
                 let ids: Vec<u8> = components.iter().map(|component| component.id).collect();
@@ -170,15 +175,22 @@ fn quantisation_tables(segment: &mut Bytes<'_>, steps: &mut [Option<[u16; 64]>; 
     Some(())
 }
 
-fn huffman_tables(segment: &mut Bytes<'_>, dc: &mut [Option<Box<Dc>>; 4], ac: &mut [Option<Box<Ac>>; 4]) -> Option<()> {
+/// A Huffman table as a file tells it: how many codes of each length, and their values.
+type Told<'a> = (&'a [u8; 16], &'a [u8]);
+
+fn huffman_tables<'a>(
+    segment: &mut Bytes<'a>,
+    dc: &mut [Option<Told<'a>>; 4],
+    ac: &mut [Option<Told<'a>>; 4],
+) -> Option<()> {
     while !segment.0.is_empty() {
         let head = segment.byte()?;
-        let lengths: [u8; 16] = segment.take(16)?.try_into().ok()?;
+        let lengths: &[u8; 16] = segment.take(16)?.try_into().ok()?;
         let values = segment.take(lengths.iter().map(|&count| usize::from(count)).sum())?;
         let place = usize::from(head & 15);
         match head >> 4 {
-            0 => *dc.get_mut(place)? = Some(Box::new(Dc::new(&lengths, values)?)),
-            1 => *ac.get_mut(place)? = Some(Box::new(Ac::new(&lengths, values)?)),
+            0 => *dc.get_mut(place)? = Some((lengths, values)),
+            1 => *ac.get_mut(place)? = Some((lengths, values)),
             _ => return None,
         }
     }

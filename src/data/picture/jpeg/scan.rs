@@ -176,7 +176,9 @@ impl<T: Transform> NullaryFnOnce for Fill<'_, T> {
     #[inline(always)]
     fn call(self) -> Vec<u8> {
         let Fill { transform, frame, planes, across, span, clean } = self;
-        let intervals = Intervals::of(frame.scan, frame.restart > 0, clean);
+        let mcus = across * span.1.1;
+        let most = if frame.restart > 0 { mcus.div_ceil(frame.restart) } else { 1 };
+        let intervals = Intervals::of(frame.scan, frame.restart > 0, most, clean);
         fill(transform, frame, planes, across, span, &intervals);
         intervals.clean
     }
@@ -263,9 +265,10 @@ pub fn plain_bytes(eight: [u8; 8]) -> usize {
 const PAD: usize = 8;
 
 impl Intervals {
-    /// Reads up to the first marker that is no restart. Restarts that the header does not announce are passed over.
+    /// Reads up to the first marker that is no restart, or until the `most` intervals that are needed are there. Restarts that the
+    /// header does not announce are passed over.
     #[inline(always)]
-    fn of(scan: &[u8], cut: bool, mut clean: Vec<u8>) -> Intervals {
+    fn of(scan: &[u8], cut: bool, most: usize, mut clean: Vec<u8>) -> Intervals {
         clean.clear();
         clean.reserve(scan.len() + PAD);
         let mut ends = Vec::new();
@@ -293,6 +296,9 @@ impl Intervals {
                 Some(0xFF) => at += 1,
                 Some(0xD0..=0xD7) => {
                     if cut {
+                        if ends.len() + 1 >= most {
+                            break;
+                        }
                         ends.push(clean.len());
                         clean.extend_from_slice(&[0; PAD]);
                     }

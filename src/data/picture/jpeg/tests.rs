@@ -151,6 +151,19 @@ fn file(width: usize, height: usize, seed: u64, quality: u32) -> Vec<u8> {
 }
 
 #[test]
+fn a_file_may_tell_any_number_of_tables_and_restarts() {
+    let whole = file(33, 20, 4, 80);
+    let expected = own(&whole, 1).unwrap();
+    // Tables without codes, before those that count, and restarts that no interval needs.
+    let table = [&[0xFF, 0xC4, 0x00, 0x13, 0x00][..], &[0; 16]].concat();
+    let tables = [&whole[..2], &table.repeat(5_000), &whole[2..]].concat();
+    assert_eq!(own(&tables, 1).unwrap(), expected);
+    let every = [&whole[..2], &[0xFF, 0xDD, 0x00, 0x04, 0xFF, 0xFF], &whole[2..whole.len() - 2]].concat();
+    let restarts = [every, [0xFF, 0xD0].repeat(50_000), vec![0xFF, 0xD9]].concat();
+    assert_eq!(own(&restarts, 1).unwrap(), expected);
+}
+
+#[test]
 fn bytes_cut_anywhere_give_a_picture_or_nothing() {
     let whole = file(33, 20, 4, 80);
     for cut in 0..whole.len() {
