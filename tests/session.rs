@@ -102,7 +102,7 @@ fn with_no_epochs_the_network_is_used_as_it_comes() {
     // No training's key knows the size of the pictures.
     project.write("recipes/quick.md", &zero.replace("size = [32, 32]", "size = [40, 40]"));
     let embed = project.would_run("quick").remove(0);
-    assert_eq!(embed, ("embed fold 0".to_owned(), "[augment] size [32, 32] → [40, 40]".to_owned()));
+    assert_eq!(embed, ("embed fold 0".to_owned(), "[augment] size[0] 32 → 40; [augment] size[1] 32 → 40".to_owned()));
 
     project.write("recipes/quick.md", &zero);
     let rows = project.json(&["submit", "quick"]).last().unwrap()["rows"].clone();
