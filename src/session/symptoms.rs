@@ -28,7 +28,8 @@ pub fn guessed(file: &str, guess: &str) -> String {
     text(GUESSED, &what, "put the hub's config.json beside it under the file's name (x.json for x.safetensors)")
 }
 
-/// Mean cosine of all pairs above which embeddings tell photos apart no more. Untrained networks of timm give 0.6 to 0.97.
+/// Mean cosine of all pairs above which embeddings tell photos apart no more. EfficientNet-B0 and
+/// Swin from random weights passed it in their first epoch on real photos; ResNet-18 did with none of five losses.
 const ONE: f64 = 0.995;
 /// Epochs after which loss and score must have moved.
 const PATIENCE: usize = 3;
