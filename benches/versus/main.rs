@@ -164,8 +164,11 @@ fn peer(pair: &Pair, python: &Path, layout: &str) -> anyhow::Result<Value> {
 
 /// Runs one side; its last line is the measurement.
 fn run(command: &mut Command) -> anyhow::Result<Value> {
-    // Two threads on both sides, whatever the machine has.
-    let output = command.env("RAYON_NUM_THREADS", "2").env("OMP_NUM_THREADS", "2").output()?;
+    // Two threads on both sides, whatever the machine has; with a card, all that it has.
+    if std::env::var_os("TOJI_DEVICE").is_none_or(|device| device == "cpu") {
+        command.env("RAYON_NUM_THREADS", "2").env("OMP_NUM_THREADS", "2");
+    }
+    let output = command.output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     anyhow::ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     let last = text.lines().last().unwrap_or_default();

@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor, Var};
 use serde_json::{Value, json};
 use toji::base::Seed;
 use toji::learn::backbone::{Pool, Settings, build};
-use toji::learn::ops::{Network, Params, Tape};
+use toji::learn::ops::{Network, Params, Processor, Tape};
 use toji::learn::train::optimizer::{AdamW, Group, Optimizer};
 use toji::learn::train::technique::OptimizerSettings;
 
@@ -25,6 +25,7 @@ const CLASSES: usize = 100;
 pub fn measure(pair: &Pair) -> anyhow::Result<Value> {
     // As timm pools: a ViT by its class token.
     let pool = if pair.network.starts_with("vit") { Pool::Token {} } else { Pool::Avg {} };
+    let processor = Processor::choose(&std::env::var("TOJI_DEVICE").unwrap_or_else(|_| "cpu".to_owned()))?;
     let (network, mut params) = build(&Settings::new(pair.network, pool, CLASSES), Seed::new(1))?;
     let mut draws = Seed::new(2).draws();
     let (batch, size) = (pair.batch, pair.size);
@@ -32,18 +33,18 @@ pub fn measure(pair: &Pair) -> anyhow::Result<Value> {
     let x = Tensor::from_vec(pixels, (batch, 3, size, size), &Device::Cpu)?;
     let before = Memory::mark();
     let mut step: Box<dyn FnMut() -> anyhow::Result<()>> = match pair.mode {
-        Mode::Train => Box::new(training(network.as_ref(), &mut params, &x)?),
+        Mode::Train => Box::new(training(network.as_ref(), &mut params, &x, &processor)?),
         Mode::Input => anyhow::bail!("{} is no network", pair.name()),
         Mode::Eval => {
-            let mut tape = Tape::eval();
+            let mut tape = Tape::eval().at(&processor);
             let (network, params, x) = (&network, &params, &x);
-            Box::new(move || Ok(network.forward(params, &mut tape, x).map(drop)?))
+            Box::new(move || Ok(network.forward(params, &mut tape, x)?.tensor().to_vec2::<f32>().map(drop)?))
         }
     };
-    let (mut seconds, mut processor) = (Vec::new(), 0.0);
+    let (mut seconds, mut spent) = (Vec::new(), 0.0);
     for at in 0..WARM + STEPS.end() {
         if at == WARM {
-            processor = processor_seconds();
+            spent = processor_seconds();
         }
         let start = Instant::now();
         step()?;
@@ -53,13 +54,13 @@ pub fn measure(pair: &Pair) -> anyhow::Result<Value> {
             break;
         }
     }
-    let processor = processor_seconds() - processor;
+    let spent = processor_seconds() - spent;
     let mut measured = seconds.split_off(WARM);
     measured.sort_by(f64::total_cmp);
     let (peak, growth) = before.since();
     Ok(json!({
         "value": batch as f64 / measured[measured.len() / 2],
-        "by_processor": (batch * measured.len()) as f64 / processor,
+        "by_processor": (batch * measured.len()) as f64 / spent,
         "peak_mib": peak,
         "step_mib": growth,
     }))
@@ -70,6 +71,7 @@ fn training<'a>(
     network: &'a dyn Network,
     params: &'a mut Params,
     x: &'a Tensor,
+    processor: &Processor,
 ) -> anyhow::Result<impl FnMut() -> anyhow::Result<()> + use<'a>> {
     let batch = x.dim(0)?;
     let labels: Vec<u32> = (0..batch).map(|i| (i % CLASSES) as u32).collect();
@@ -79,7 +81,7 @@ fn training<'a>(
     let settings = OptimizerSettings::AdamW(AdamW { lr, weight_decay: 1e-2, betas: [0.9, 0.999], eps: 1e-8 });
     let group = Group { lr: 1.0, decay: true, since: 0, weights: params.weights().collect() };
     let mut optimizer = Optimizer::new(&settings, vec![group], params);
-    let mut tape = Tape::train();
+    let mut tape = Tape::train().at(processor);
     Ok(move || {
         let embedding = network.forward(params, &mut tape, x)?;
         let logits = Var::from_tensor(&embedding.tensor())?;

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use toji::base::Seed;
 use toji::learn::backbone::{self, Each, Neck, Pool, Settings};
-use toji::learn::ops::{Act, Conv, Grads, Kind, Layer, Network, ParamId, Params, Tape};
+use toji::learn::ops::{Act, Conv, Grads, Kind, Layer, Network, ParamId, Params, Processor, Tape};
 
 /// What is compared: between them the networks use every operation, and `edges` has every activation.
 fn networks() -> Vec<(Settings, [usize; 2])> {
@@ -32,6 +32,18 @@ fn networks() -> Vec<(Settings, [usize; 2])> {
 
 fn network_of(name: &str) -> (Settings, [usize; 2]) {
     networks().into_iter().find(|(settings, _)| settings.name == name).expect("a network")
+}
+
+/// A tape of candle's operations in 32 bits: on a CUDA card where the program is built with it and one answers, else on the CPU.
+pub fn composed(tape: Tape) -> Tape {
+    let card = Processor::choose("auto+f32").expect("a device");
+    if card.is_cpu() { tape.on(&Device::Cpu, None) } else { tape.at(&card) }
+}
+
+/// The same in 16 bits. candle's CPU multiplies in f16, and widens bf16; the casts are the same.
+fn half(tape: Tape) -> Tape {
+    let card = Processor::choose("auto").expect("a device");
+    if card.is_cpu() { tape.on(&Device::Cpu, Some(DType::F16)) } else { tape.at(&card) }
 }
 
 /// Embeddings, gradients and buffers after one step.
@@ -103,7 +115,7 @@ fn composed_operations_train_as_our_kernels_do() {
     for (settings, size) in networks() {
         let (network, params) = stirred(&settings);
         let ours = step(network.as_ref(), &params, Tape::train(), size);
-        let composed = step(network.as_ref(), &params, Tape::train().on(&Device::Cpu, None), size);
+        let composed = step(network.as_ref(), &params, composed(Tape::train()), size);
         let name = &settings.name;
         let mut check = |what: &str, apart: f64, bound: f64| {
             if apart.is_nan() || apart > bound {
@@ -149,7 +161,7 @@ fn composed_operations_evaluate_as_our_kernels_do() {
             }
         }
         let embed = |mut tape: Tape| network.forward(&params, &mut tape, &pictures(size)).expect("forward").tensor();
-        let (ours, composed) = (embed(Tape::eval()), embed(Tape::eval().on(&Device::Cpu, None)));
+        let (ours, composed) = (embed(Tape::eval()), embed(composed(Tape::eval())));
         let far = apart(&composed, &ours, 0.0);
         assert!(far <= 1e-4, "{}: {far:.1e}", settings.name);
     }
@@ -157,7 +169,6 @@ fn composed_operations_evaluate_as_our_kernels_do() {
 
 #[test]
 fn half_precision_stays_near() {
-    // candle's CPU multiplies in f16, and widens bf16; the casts are the same.
     for (settings, size) in networks() {
         if !["resnet26d", "efficientnet_b0", "swin_tiny_patch4_window7_224", "caformer_s18"].contains(&&*settings.name)
         {
@@ -165,7 +176,7 @@ fn half_precision_stays_near() {
         }
         let (network, params) = stirred(&settings);
         let ours = step(network.as_ref(), &params, Tape::train(), size);
-        let half = step(network.as_ref(), &params, Tape::train().on(&Device::Cpu, Some(DType::F16)), size);
+        let half = step(network.as_ref(), &params, half(Tape::train()), size);
         let far = apart(&half.embeddings, &ours.embeddings, 0.0);
         assert!(far > 1e-6 && far <= 0.05, "{}: {far:.1e}", settings.name);
         assert!(half.grads.iter().all(|(_, g)| g.dtype() == DType::F32 && floats(g).iter().all(|x| x.is_finite())));
@@ -178,7 +189,7 @@ fn composed_parts_that_are_computed_again_and_frozen_ones() {
     let (network, params) = stirred(&settings);
     let stem = |id: ParamId| network.layer(params.name(id)) == Layer::Stem;
     let tape = |again: bool, freeze: bool| {
-        let mut tape = Tape::train().on(&Device::Cpu, None);
+        let mut tape = composed(Tape::train());
         tape.compute_again(again);
         tape.freeze(params.iter().map(|(id, ..)| freeze && stem(id)).collect::<Vec<bool>>().into());
         tape
@@ -208,7 +219,7 @@ fn each_step_has_its_own_parameters() {
     };
     let ours = after_another(Tape::train());
     for again in [false, true] {
-        let mut tape = Tape::train().on(&Device::Cpu, None);
+        let mut tape = composed(Tape::train());
         tape.compute_again(again);
         let composed = after_another(tape);
         let far = apart(&composed.embeddings, &ours.embeddings, 0.0);
@@ -227,7 +238,7 @@ fn a_network_as_drawn() {
     let settings = Settings::new("resnet10t", Pool::Max {}, 8);
     let (network, params) = backbone::build(&settings, Seed::new(1)).expect("a network");
     let ours = step(network.as_ref(), &params, Tape::train(), [44, 52]);
-    let composed = step(network.as_ref(), &params, Tape::train().on(&Device::Cpu, None), [44, 52]);
+    let composed = step(network.as_ref(), &params, composed(Tape::train()), [44, 52]);
     assert!(apart(&composed.embeddings, &ours.embeddings, 0.0) <= 1e-4);
     let largest = ours.grads.iter().map(|(_, g)| norm(&floats(g))).fold(0.0, f64::max);
     for (id, g) in ours.grads.iter() {
@@ -259,7 +270,7 @@ fn convolutions_of_any_geometry() {
             let dx = grads.of(&x).expect("dx").clone();
             [y.tensor(), dx, grads.get(weight).expect("dw").clone(), grads.get(bias).expect("db").clone()]
         };
-        let (ours, composed) = (run(Tape::train()), run(Tape::train().on(&Device::Cpu, None)));
+        let (ours, composed) = (run(Tape::train()), run(composed(Tape::train())));
         for (what, (a, b)) in ["y", "dx", "dw", "db"].iter().zip(composed.iter().zip(&ours)) {
             let far = apart(a, b, 1e-6);
             assert!(a.dims() == b.dims() && far <= 1e-5, "{what} of {conv:?} {kernel:?} on {h}x{w}: {far:.1e}");

@@ -19,7 +19,7 @@ fn drawn(dims: &[usize], seed: u64) -> Tensor {
 }
 
 fn composed() -> Tape {
-    Tape::train().on(&Device::Cpu, None)
+    super::composed::composed(Tape::train())
 }
 
 /// Output and the input's gradient.

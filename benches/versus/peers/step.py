@@ -1,10 +1,12 @@
 """Images per second of PyTorch and timm, two threads: the median of the steps after 2.
 
 usage: step.py train|eval MODEL SIZE BATCH [contiguous|channels_last]
+TOJI_DEVICE names the device as it does for Toji: cpu (as without it), cuda (bf16 autocast), cuda+f32
 prints {"value": images per second, "by_processor": images per processor second,
         "peak_mib": memory, "step_mib": memory above what the process held before the first step}
 """
 import json
+import os
 import statistics
 import sys
 import time
@@ -22,12 +24,17 @@ def status_mib(field):
 
 mode, name, size, batch = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 layout = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}[(sys.argv[5:] or ["contiguous"])[0]]
-torch.set_num_threads(2)
+device, _, full = os.environ.get("TOJI_DEVICE", "cpu").partition("+")
+autocast = torch.autocast("cuda", torch.bfloat16, enabled=device != "cpu" and full != "f32")
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
 torch.manual_seed(1)
 model = timm.create_model(name, num_classes=100, **({"img_size": size} if "swin" in name or "vit" in name else {}))
-model = model.to(memory_format=layout).train(mode == "train")
+model = model.to(device, memory_format=layout).train(mode == "train")
+# Pictures come from the CPU, as from a data loader.
 x = torch.randn(batch, 3, size, size).contiguous(memory_format=layout)
 y = torch.arange(batch) % 100
+if device != "cpu":
+    x, y = x.pin_memory(), y.pin_memory()
 
 held, peak = status_mib("VmRSS:"), status_mib("VmHWM:")
 try:
@@ -40,15 +47,18 @@ optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
 
 
 def train():
-    loss = torch.nn.functional.cross_entropy(model(x), y)
+    with autocast:
+        loss = torch.nn.functional.cross_entropy(model(x.to(device)), y.to(device))
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
+    loss.item()
 
 
 @torch.inference_mode()
 def evaluate():
-    model(x)
+    with autocast:
+        model(x.to(device)).float().cpu()
 
 
 step = train if mode == "train" else evaluate
