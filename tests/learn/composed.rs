@@ -40,6 +40,11 @@ pub fn composed(tape: Tape) -> Tape {
     if card.is_cpu() { tape.on(&Device::Cpu, None) } else { tape.at(&card) }
 }
 
+/// How much further numbers may be apart on a card, whose convolutions round their factors to 10 bits (TF32), than on the CPU.
+fn apart_on_a_card() -> f64 {
+    if Processor::choose("auto+f32").expect("a device").is_cpu() { 1.0 } else { 30.0 }
+}
+
 /// The same in 16 bits. candle's CPU multiplies in f16, and widens bf16; the casts are the same.
 fn half(tape: Tape) -> Tape {
     let card = Processor::choose("auto").expect("a device");
@@ -118,6 +123,7 @@ fn composed_operations_train_as_our_kernels_do() {
         let composed = step(network.as_ref(), &params, composed(Tape::train()), size);
         let name = &settings.name;
         let mut check = |what: &str, apart: f64, bound: f64| {
+            let bound = (bound * apart_on_a_card()).min(0.2);
             if apart.is_nan() || apart > bound {
                 faults.push(format!("{name}: {what} {apart:.1e}"));
             }
@@ -163,7 +169,7 @@ fn composed_operations_evaluate_as_our_kernels_do() {
         let embed = |mut tape: Tape| network.forward(&params, &mut tape, &pictures(size)).expect("forward").tensor();
         let (ours, composed) = (embed(Tape::eval()), embed(composed(Tape::eval())));
         let far = apart(&composed, &ours, 0.0);
-        assert!(far <= 1e-4, "{}: {far:.1e}", settings.name);
+        assert!(far <= 1e-4 * apart_on_a_card(), "{}: {far:.1e}", settings.name);
     }
 }
 
@@ -178,7 +184,9 @@ fn half_precision_stays_near() {
         let ours = step(network.as_ref(), &params, Tape::train(), size);
         let half = step(network.as_ref(), &params, half(Tape::train()), size);
         let far = apart(&half.embeddings, &ours.embeddings, 0.0);
-        assert!(far > 1e-6 && far <= 0.05, "{}: {far:.1e}", settings.name);
+        // f16 has 11 bits, a card's bf16 8.
+        let bound = if apart_on_a_card() > 1.0 { 0.2 } else { 0.05 };
+        assert!(far > 1e-6 && far <= bound, "{}: {far:.1e}", settings.name);
         assert!(half.grads.iter().all(|(_, g)| g.dtype() == DType::F32 && floats(g).iter().all(|x| x.is_finite())));
     }
 }
@@ -223,11 +231,12 @@ fn each_step_has_its_own_parameters() {
         tape.compute_again(again);
         let composed = after_another(tape);
         let far = apart(&composed.embeddings, &ours.embeddings, 0.0);
-        assert!(far <= 1e-4, "computed again: {again}; embeddings {far:.1e}");
+        assert!(far <= 1e-4 * apart_on_a_card(), "computed again: {again}; embeddings {far:.1e}");
         let largest = ours.grads.iter().map(|(_, g)| norm(&floats(g))).fold(0.0, f64::max);
         for (id, g) in ours.grads.iter() {
             let far = apart(composed.grads.get(id).expect("a gradient"), g, 1e-4 * largest);
-            assert!(far <= 1e-2, "computed again: {again}; {} {far:.1e}", first.name(id));
+            let bound = (1e-2 * apart_on_a_card()).min(0.2);
+            assert!(far <= bound, "computed again: {again}; {} {far:.1e}", first.name(id));
         }
     }
 }
@@ -239,11 +248,11 @@ fn a_network_as_drawn() {
     let (network, params) = backbone::build(&settings, Seed::new(1)).expect("a network");
     let ours = step(network.as_ref(), &params, Tape::train(), [44, 52]);
     let composed = step(network.as_ref(), &params, composed(Tape::train()), [44, 52]);
-    assert!(apart(&composed.embeddings, &ours.embeddings, 0.0) <= 1e-4);
+    assert!(apart(&composed.embeddings, &ours.embeddings, 0.0) <= 1e-4 * apart_on_a_card());
     let largest = ours.grads.iter().map(|(_, g)| norm(&floats(g))).fold(0.0, f64::max);
     for (id, g) in ours.grads.iter() {
         let far = apart(composed.grads.get(id).expect("a gradient"), g, 1e-4 * largest);
-        assert!(far <= 4e-2, "{} {far:.1e}", params.name(id));
+        assert!(far <= (4e-2 * apart_on_a_card()).min(0.2), "{} {far:.1e}", params.name(id));
     }
 }
 
@@ -265,7 +274,8 @@ fn convolutions_of_any_geometry() {
         let conv = Conv { weight, stride, padding, dilation, groups };
         let run = |mut tape: Tape| {
             let x = tape.watch(&tensor(&[2, h, w, channels], case + 200));
-            let y = tape.conv2d(&params, &x, &conv, Some(bias), Act::Silu).expect("forward");
+            let y =
+                tape.conv2d(&params, &x, &conv, Some(bias), Act::Silu).and_then(|y| tape.leave(&y)).expect("forward");
             let grads = tape.backward(&y, &tensor(y.dims(), case + 300)).expect("backward");
             let dx = grads.of(&x).expect("dx").clone();
             [y.tensor(), dx, grads.get(weight).expect("dw").clone(), grads.get(bias).expect("db").clone()]
@@ -273,7 +283,10 @@ fn convolutions_of_any_geometry() {
         let (ours, composed) = (run(Tape::train()), run(composed(Tape::train())));
         for (what, (a, b)) in ["y", "dx", "dw", "db"].iter().zip(composed.iter().zip(&ours)) {
             let far = apart(a, b, 1e-6);
-            assert!(a.dims() == b.dims() && far <= 1e-5, "{what} of {conv:?} {kernel:?} on {h}x{w}: {far:.1e}");
+            assert!(
+                a.dims() == b.dims() && far <= 1e-5 * apart_on_a_card().powi(2),
+                "{what} of {conv:?} {kernel:?} on {h}x{w}: {far:.1e}"
+            );
         }
     }
 }
