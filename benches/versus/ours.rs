@@ -32,22 +32,26 @@ pub fn measure(pair: &Pair) -> anyhow::Result<Value> {
     let pixels: Vec<f32> = (0..batch * 3 * size * size).map(|_| draws.normal() as f32).collect();
     let x = Tensor::from_vec(pixels, (batch, 3, size, size), &Device::Cpu)?;
     let before = Memory::mark();
-    let mut step: Box<dyn FnMut() -> anyhow::Result<()>> = match pair.mode {
+    let mut step: Box<dyn FnMut() -> anyhow::Result<[f64; 3]>> = match pair.mode {
         Mode::Train => Box::new(training(network.as_ref(), &mut params, &x, &processor)?),
         Mode::Input => anyhow::bail!("{} is no network", pair.name()),
         Mode::Eval => {
             let mut tape = Tape::eval().at(&processor);
             let (network, params, x) = (&network, &params, &x);
-            Box::new(move || Ok(network.forward(params, &mut tape, x)?.tensor().to_vec2::<f32>().map(drop)?))
+            Box::new(move || {
+                let start = Instant::now();
+                network.forward(params, &mut tape, x)?.tensor().to_vec2::<f32>()?;
+                Ok([start.elapsed().as_secs_f64(), 0.0, 0.0])
+            })
         }
     };
-    let (mut seconds, mut spent) = (Vec::new(), 0.0);
+    let (mut seconds, mut spent, mut parts) = (Vec::new(), 0.0, [0.0; 3]);
     for at in 0..WARM + STEPS.end() {
         if at == WARM {
             spent = processor_seconds();
         }
         let start = Instant::now();
-        step()?;
+        parts = step()?;
         seconds.push(start.elapsed().as_secs_f64());
         let measured = seconds.len().saturating_sub(WARM);
         if measured >= *STEPS.start() && seconds[WARM..].iter().sum::<f64>() > SECONDS {
@@ -63,6 +67,8 @@ pub fn measure(pair: &Pair) -> anyhow::Result<Value> {
         "by_processor": (batch * measured.len()) as f64 / spent,
         "peak_mib": peak,
         "step_mib": growth,
+        // Seconds of the last step: forward, backward, the optimiser.
+        "parts": parts,
     }))
 }
 
@@ -72,7 +78,7 @@ fn training<'a>(
     params: &'a mut Params,
     x: &'a Tensor,
     processor: &Processor,
-) -> anyhow::Result<impl FnMut() -> anyhow::Result<()> + use<'a>> {
+) -> anyhow::Result<impl FnMut() -> anyhow::Result<[f64; 3]> + use<'a>> {
     let batch = x.dim(0)?;
     let labels: Vec<u32> = (0..batch).map(|i| (i % CLASSES) as u32).collect();
     let labels = Tensor::from_vec(labels, batch, &Device::Cpu)?;
@@ -83,15 +89,18 @@ fn training<'a>(
     let mut optimizer = Optimizer::new(&settings, vec![group], params);
     let mut tape = Tape::train().at(processor);
     Ok(move || {
+        let start = Instant::now();
         let embedding = network.forward(params, &mut tape, x)?;
+        let forward = start.elapsed().as_secs_f64();
         let logits = Var::from_tensor(&embedding.tensor())?;
         let loss = candle_nn::loss::cross_entropy(&logits, &labels)?;
         let dy = loss.backward()?.remove(&logits).ok_or_else(|| anyhow::anyhow!("no gradient"))?;
         let grads = tape.backward(&embedding, &dy)?;
+        let backward = start.elapsed().as_secs_f64();
         optimizer.step(params, &grads, lr, 1.0)?;
         tape.apply_updates(params)?;
         anyhow::ensure!(loss.to_scalar::<f32>()?.is_finite(), "the loss is not finite");
-        Ok(())
+        Ok([forward, backward - forward, start.elapsed().as_secs_f64() - backward])
     })
 }
 

@@ -44,65 +44,46 @@ impl Geometry {
         self.kernel == [1, 1] && self.stride == 1 && self.padding == 0 && self.groups == 1
     }
 
-    /// The padding of the convolution, by the weight turned round, that gives the input's gradient; nothing where candle's
-    /// transposed convolution must, which is slow on a card.
-    fn padding_back(&self) -> Option<usize> {
-        let [kh, kw] = self.kernel;
-        let even = self.stride == 1 && kh == kw;
-        even.then(|| (self.dilation * (kh - 1)).checked_sub(self.padding)).flatten()
-    }
-
     fn forward(&self, x: &Tensor, w: &Tensor) -> Candle<Tensor> {
         pixels(&planes(x)?.conv2d(w, self.padding, self.stride, self.dilation, self.groups)?)
     }
 
-    /// The input's gradient.
+    /// The input's gradient: the convolution of `dy`, its pixels `stride` apart among zeros, by the weight turned round.
     fn back(&self, dy: &Tensor, w: &Tensor) -> Candle<Tensor> {
-        let reach = |axis: usize| (self.to[axis] - 1) * self.stride + self.dilation * (self.kernel[axis] - 1) + 1;
-        // What the transposed convolution lacks below and on the right: pixels that no window reached. candle adds
-        // as many along both axes, so what one axis has too much is cut.
-        let lacking = [0, 1].map(|axis| self.from[axis] + 2 * self.padding - reach(axis));
-        let out = lacking[0].max(lacking[1]);
-        let part = |dy: &Tensor, w: &Tensor| -> Candle<Tensor> {
-            if let Some(padding) = self.padding_back() {
-                let turned = w.transpose(0, 1)?.contiguous()?.flip(&[2, 3])?;
-                return dy.conv2d(&turned, padding, 1, self.dilation, 1);
+        let mut dy = planes(dy)?;
+        for axis in [0, 1] {
+            dy = self.apart(&dy, axis)?;
+        }
+        let (o, each, [kh, kw], g) = (w.dim(0)?, w.dim(1)?, self.kernel, self.groups);
+        let turned = w.flip(&[2, 3])?.reshape((g, o / g, each, kh, kw))?.transpose(1, 2)?.contiguous()?;
+        pixels(&dy.conv2d(&turned.reshape((g * each, o / g, kh, kw))?, 0, 1, self.dilation, g)?)
+    }
+
+    /// `dy` with zeros between its pixels and around them, or without its edge, so that the turned kernel gives every pixel of the input.
+    fn apart(&self, dy: &Tensor, axis: usize) -> Candle<Tensor> {
+        let (dim, to, reach) = (axis + 2, self.to[axis], self.dilation * (self.kernel[axis] - 1));
+        let spread = (to - 1) * self.stride + 1;
+        let mut dy = dy.clone();
+        if self.stride > 1 {
+            let mut dims = dy.dims().to_vec();
+            dims[dim] = to * self.stride;
+            dy = dy.unsqueeze(dim + 1)?.pad_with_zeros(dim + 1, 0, self.stride - 1)?.reshape(dims)?;
+            dy = dy.narrow(dim, 0, spread)?;
+        }
+        // Pixels below and on the right that no window reached.
+        let lacking = self.from[axis] + 2 * self.padding - (spread + reach);
+        match reach.checked_sub(self.padding) {
+            Some(around) => dy.pad_with_zeros(dim, around, around + lacking)?.contiguous(),
+            None => {
+                let edge = self.padding - reach;
+                dy.pad_with_zeros(dim, 0, lacking)?.narrow(dim, edge, spread + lacking - 2 * edge)?.contiguous()
             }
-            let dx = dy.conv_transpose2d(w, self.padding, out, self.stride, self.dilation)?;
-            dx.narrow(2, 0, self.from[0])?.narrow(3, 0, self.from[1])
-        };
-        let dy = planes(dy)?;
-        let dx = self.by_groups(&dy, |group, dy| part(&dy, &self.group_of(w, group)?))?;
-        pixels(&Tensor::cat(&dx, 1)?)
-    }
-
-    /// The weight's gradient.
-    fn weight(&self, x: &Tensor, dy: &Tensor) -> Candle<Tensor> {
-        let (x, dy) = (planes(x)?, planes(dy)?);
-        let each = x.dim(1)? / self.groups;
-        let dw = self.by_groups(&dy, |group, dy| {
-            let x = x.narrow(1, group * each, each)?.transpose(0, 1)?.contiguous()?;
-            let dy = dy.transpose(0, 1)?.contiguous()?;
-            let dw = x.conv2d(&dy, self.padding, self.dilation, self.stride, 1)?; // [c, o, ..]
-            let dw = dw.narrow(2, 0, self.kernel[0])?.narrow(3, 0, self.kernel[1])?;
-            dw.transpose(0, 1)?.contiguous()
-        })?;
-        Tensor::cat(&dw, 0)
-    }
-
-    fn by_groups(&self, dy: &Tensor, f: impl Fn(usize, Tensor) -> Candle<Tensor>) -> Candle<Vec<Tensor>> {
-        let each = dy.dim(1)? / self.groups;
-        (0..self.groups).map(|group| f(group, dy.narrow(1, group * each, each)?.contiguous()?)).collect()
-    }
-
-    fn group_of(&self, w: &Tensor, group: usize) -> Candle<Tensor> {
-        let each = w.dim(0)? / self.groups;
-        w.narrow(0, group * each, each)?.contiguous()
+        }
     }
 }
 
-/// A depthwise convolution: for each place of the kernel the map, shifted there, times one number a channel. All in 32 bits,
-/// since it adds up in the type of its numbers.
+/// The map, shifted to each place of a kernel. A depthwise convolution is the sum of these times one number a channel, all in 32 bits,
+/// since it adds up in the type of its numbers; a dense one's weight gradient is the product of each with that of the output.
 struct Shifts {
     geometry: Geometry,
     /// For each axis and place of the kernel, which padded pixels the outputs see there.
@@ -186,6 +167,25 @@ impl Shifts {
         sum.narrow(1, padding, from[0])?.narrow(2, padding, from[1])?.contiguous()
     }
 
+    /// The weight's gradient where channels mix, `[o, c / groups, kh, kw]`: a product over all pixels for each place of the kernel.
+    fn weight_of_dense(&self, x: &Tensor, dy: &Tensor) -> Candle<Tensor> {
+        let (padded, [kh, kw], g) = (self.padded(x)?, self.geometry.kernel, self.geometry.groups);
+        let (c, o) = (x.dim(3)?, dy.dim(3)?);
+        let rows = |x: &Tensor, width: usize| -> Candle<Tensor> {
+            let rows = x.contiguous()?.reshape((x.elem_count() / width, g, width / g))?; // [n, g, c / g]
+            if g == 1 { rows.squeeze(1)?.unsqueeze(0) } else { rows.transpose(0, 1)?.contiguous() }
+        };
+        let dy = rows(dy, o)?.transpose(1, 2)?;
+        let mut all = Vec::with_capacity(kh * kw);
+        for i in 0..kh {
+            for j in 0..kw {
+                all.push(dy.matmul(&rows(&self.at(&padded, [i, j])?, c)?)?); // [g, o / g, c / g]
+            }
+        }
+        Tensor::stack(&all, 3)?.reshape((o, c / g, kh, kw))
+    }
+
+    /// The weight's gradient of a depthwise convolution.
     fn weight(&self, x: &Tensor, dy: &Tensor) -> Candle<Tensor> {
         let (padded, [kh, kw], c) = (self.padded(x)?, self.geometry.kernel, x.dim(3)?);
         let mut all = Vec::with_capacity(kh * kw);
@@ -208,26 +208,26 @@ impl Tape {
         }
         let place = self.place_of_composed()?.clone();
         let alone = geometry.groups > 1 && weight.dims()[0] == geometry.groups && weight.dims()[1] == 1;
-        let shifts = alone.then(|| Shifts::new(geometry, &place)).transpose()?;
-        let y = match &shifts {
-            Some(shifts) => place.half(&shifts.forward(&place.full(x.peek())?, &place.full(weight.peek())?)?)?,
-            None => geometry.forward(&place.half(x.peek())?, &place.half(weight.peek())?)?,
+        let shifts = Shifts::new(geometry, &place)?;
+        let y = match alone {
+            true => place.half(&shifts.forward(&place.full(x.peek())?, &place.full(weight.peek())?)?)?,
+            false => geometry.forward(&place.half(x.peek())?, &place.half(weight.peek())?)?,
         };
         let (x, weight) = (x.clone(), weight.clone());
         Ok(self.record(y.detach(), |_| {
             move |dy: Tensor, flow: &mut Flow| {
-                let dy = if shifts.is_some() { place.full(&dy)? } else { place.half(&dy)? };
+                let dy = if alone { place.full(&dy)? } else { place.half(&dy)? };
                 if flow.wants(x.target()) {
-                    let dx = match &shifts {
-                        Some(shifts) => shifts.back(&dy, &place.full(weight.peek())?)?,
-                        None => geometry.back(&dy, &place.half(weight.peek())?)?,
+                    let dx = match alone {
+                        true => shifts.back(&dy, &place.full(weight.peek())?)?,
+                        false => geometry.back(&dy, &place.half(weight.peek())?)?,
                     };
                     flow.add(x.target(), dx.to_dtype(x.peek().dtype())?)?;
                 }
                 if flow.wants(weight.target()) {
-                    let dw = match &shifts {
-                        Some(shifts) => shifts.weight(&place.full(x.peek())?, &dy)?,
-                        None => geometry.weight(&place.half(x.peek())?, &dy)?,
+                    let dw = match alone {
+                        true => shifts.weight(&place.full(x.peek())?, &dy)?,
+                        false => shifts.weight_of_dense(&place.half(x.peek())?, &dy)?,
                     };
                     flow.add(weight.target(), dw.to_dtype(DType::F32)?)?;
                 }
