@@ -16,6 +16,7 @@ mod boxes;
 mod cache;
 mod dag;
 mod data;
+mod decide;
 mod house;
 mod learn;
 mod losses;

@@ -34,36 +34,67 @@ pub struct Delta {
     pub wins_ties_losses: [usize; 3],
 }
 
-/// The means of [`DRAWS`] draws of `values`, sorted.
-fn means(values: &[f64], groups: Option<&[u32]>, seed: Seed) -> Vec<f64> {
-    // Sum and count of each group, in order of first appearance.
-    let mut cells: Vec<(f64, f64)> = Vec::new();
-    let mut place: HashMap<u32, usize> = HashMap::new();
-    for (i, &value) in values.iter().enumerate() {
-        let cell = match groups {
-            Some(groups) => *place.entry(groups[i]).or_insert(cells.len()),
-            None => i,
+/// The means of [`DRAWS`] draws of a set of values.
+pub(super) struct Drawn {
+    /// Sorted.
+    means: Vec<f64>,
+    /// What was drawn as a whole: groups, or single values.
+    pub groups: usize,
+}
+
+impl Drawn {
+    /// Draws `values`, which are not empty; `groups` has one entry a value.
+    pub fn new(values: &[f64], groups: Option<&[u32]>, seed: Seed) -> Drawn {
+        // Sum and count of each group, in order of first appearance.
+        let mut cells: Vec<(f64, f64)> = Vec::new();
+        let mut place: HashMap<u32, usize> = HashMap::new();
+        for (i, &value) in values.iter().enumerate() {
+            let cell = match groups {
+                Some(groups) => *place.entry(groups[i]).or_insert(cells.len()),
+                None => i,
+            };
+            if cell == cells.len() {
+                cells.push((0.0, 0.0));
+            }
+            cells[cell].0 += value;
+            cells[cell].1 += 1.0;
+        }
+        let seed = seed.named("bootstrap");
+        let draw = |i: usize| {
+            let mut draws = seed.at(i as u64).draws();
+            let (mut sum, mut count) = (0.0, 0.0);
+            for _ in 0..cells.len() {
+                let cell = cells[draws.below(cells.len() as u64) as usize];
+                sum += cell.0;
+                count += cell.1;
+            }
+            sum / count
         };
-        if cell == cells.len() {
-            cells.push((0.0, 0.0));
-        }
-        cells[cell].0 += value;
-        cells[cell].1 += 1.0;
+        let mut means: Vec<f64> = (0..DRAWS).into_par_iter().map(draw).collect();
+        means.sort_by(f64::total_cmp);
+        Drawn { means, groups: cells.len() }
     }
-    let seed = seed.named("bootstrap");
-    let draw = |i: usize| {
-        let mut draws = seed.at(i as u64).draws();
-        let (mut sum, mut count) = (0.0, 0.0);
-        for _ in 0..cells.len() {
-            let cell = cells[draws.below(cells.len() as u64) as usize];
-            sum += cell.0;
-            count += cell.1;
-        }
-        sum / count
-    };
-    let mut means: Vec<f64> = (0..DRAWS).into_par_iter().map(draw).collect();
-    means.sort_by(f64::total_cmp);
-    means
+
+    /// The middle 95 % of the means.
+    pub fn interval(&self) -> [f64; 2] {
+        let outside = (1.0 - COVERAGE) / 2.0;
+        [rounded(quantile(&self.means, outside)), rounded(quantile(&self.means, 1.0 - outside))]
+    }
+
+    /// The standard error of the mean: the means' deviation, widened by what drawing from few groups makes too small.
+    pub fn error(&self) -> f64 {
+        let n = self.means.len() as f64;
+        let mean = self.means.iter().sum::<f64>() / n;
+        let variance = self.means.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / n;
+        let groups = self.groups as f64;
+        (variance * groups / (groups - 1.0).max(1.0)).sqrt()
+    }
+
+    /// Share of the means above 0; those at 0 count half.
+    fn above_zero(&self) -> f64 {
+        let count = |keep: fn(f64) -> bool| self.means.iter().filter(|&&x| keep(x)).count() as f64;
+        (count(|x| x > 0.0) + count(|x| x == 0.0) / 2.0) / self.means.len() as f64
+    }
 }
 
 /// A quantile between sorted values, linear between neighbours (NumPy's default).
@@ -72,11 +103,6 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
     let (low, part) = (at.floor() as usize, at.fract());
     let high = (low + 1).min(sorted.len() - 1);
     sorted[low] + part * (sorted[high] - sorted[low])
-}
-
-fn middle(sorted: &[f64]) -> [f64; 2] {
-    let outside = (1.0 - COVERAGE) / 2.0;
-    [rounded(quantile(sorted, outside)), rounded(quantile(sorted, 1.0 - outside))]
 }
 
 /// The 95 % interval of the mean of `per_query`. `groups` has one entry a query; queries of one group
@@ -90,7 +116,7 @@ pub fn interval(per_query: &[f32], groups: Option<&[u32]>, seed: Seed) -> [f64; 
         return [0.0, 1.0];
     }
     let values: Vec<f64> = per_query.iter().map(|&part| f64::from(part)).collect();
-    middle(&means(&values, groups, seed))
+    Drawn::new(&values, groups, seed).interval()
 }
 
 /// `a` minus `b` over the queries that both have, with its interval. `group` gives the group of a
@@ -119,15 +145,14 @@ pub fn paired(a: &Score, b: &Score, group: impl Fn(u32) -> u32, seed: Seed) -> R
     shared.sort_by_key(|&(photo, _)| photo);
     let groups: Vec<u32> = shared.iter().map(|&(photo, _)| group(photo)).collect();
     let values: Vec<f64> = shared.iter().map(|&(_, difference)| difference).collect();
-    let means = means(&values, Some(&groups), seed);
-    let count = |keep: fn(f64) -> bool, of: &[f64]| of.iter().filter(|&&x| keep(x)).count();
-    let better = count(|x| x > 0.0, &means) as f64 + count(|x| x == 0.0, &means) as f64 / 2.0;
+    let drawn = Drawn::new(&values, Some(&groups), seed);
+    let count = |keep: fn(f64) -> bool| values.iter().filter(|&&x| keep(x)).count();
     Ok(Delta {
         value: rounded(values.iter().sum::<f64>() / values.len() as f64),
-        interval: middle(&means),
-        better: better / DRAWS as f64,
+        interval: drawn.interval(),
+        better: drawn.above_zero(),
         queries: values.len(),
-        wins_ties_losses: [count(|x| x > 0.0, &values), count(|x| x == 0.0, &values), count(|x| x < 0.0, &values)],
+        wins_ties_losses: [count(|x| x > 0.0), count(|x| x == 0.0), count(|x| x < 0.0)],
     })
 }
 

@@ -2,6 +2,7 @@
 //!
 //! - [`metric`] turns a ranking and the labels into one reciprocal rank a query, and their mean.
 //! - [`bootstrap`] says how far that mean would move with other queries, and whether two recipes differ.
+//! - [`decide`] says whether a training can still win: stop, go on, promote.
 //! - [`submission`] writes the competition's file and checks it against the sample before it is there.
 //! - [`ledger`] remembers every file that was made: hash ↔ recipe ↔ score.
 //!
@@ -10,6 +11,7 @@
 //! draw of queries to the next; without an interval it is not worth comparing.
 
 pub mod bootstrap;
+pub mod decide;
 pub mod ledger;
 pub mod metric;
 mod number;

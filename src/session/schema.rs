@@ -1,10 +1,10 @@
 //! All that a recipe and `toji.toml` may say, gathered from the folders that own it.
 //!
-//! Takes the constant tables of book, data, learn and retrieve; gives one [`Schema`] for recipes and
+//! Takes the constant tables of book, data, learn, retrieve and score; gives one [`Schema`] for recipes and
 //! one for the facts of the competition. Help, linter, `toji explain` and docs/reference.md read these.
 
 use crate::book::{self, Schema};
-use crate::{data, learn, retrieve};
+use crate::{data, learn, retrieve, score};
 
 /// What a recipe may contain.
 pub fn recipes() -> Schema {
@@ -17,6 +17,7 @@ pub fn recipes() -> Schema {
         learn::train::SECTIONS,
         data::SECTIONS,
         retrieve::post::SECTIONS,
+        score::decide::SECTIONS,
     ];
     let techniques = [
         data::augment::TECHNIQUES,
@@ -28,6 +29,7 @@ pub fn recipes() -> Schema {
         learn::train::TECHNIQUES,
         data::TECHNIQUES,
         retrieve::post::TECHNIQUES,
+        score::decide::TECHNIQUES,
     ];
     schema.sections.extend(sections.into_iter().flatten());
     schema.techniques.extend(techniques.into_iter().flatten());
