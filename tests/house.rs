@@ -23,7 +23,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("gemm", &["learn/ops"]),
     ("image", &["data", "show"]),
     ("miette", &["book"]),
-    ("notify_debouncer_full", &["session/watch.rs"]),
+    ("notify_debouncer_full", &["session/project/watch.rs"]),
     ("plotters", &["show"]),
     ("polars", &["data", "score", "show"]),
     ("pulldown_cmark", &["book", "tui"]),

@@ -6,8 +6,10 @@ use toji::base::Cancel;
 use toji::base::text::plain;
 use toji::data::augment::At;
 use toji::data::decode::Picture;
-use toji::session::samples::{samples, shrunk};
-use toji::session::{Photos, SessionError, fitting, weights};
+use toji::session::errands::samples::{samples, shrunk};
+use toji::session::project::weights;
+use toji::session::recipe::fitting;
+use toji::session::{Photos, SessionError};
 use toji::show::sheet::{self, Row, Tile};
 
 use super::Context;

@@ -6,8 +6,9 @@ use std::sync::Mutex;
 use toji::base::text::plain;
 use toji::data::decode::{Picture, decode};
 use toji::data::manifest::boxes::Region;
-use toji::session::samples::shrunk;
-use toji::session::{Photos, Project, Rung, gaze};
+use toji::session::errands::gaze;
+use toji::session::errands::samples::shrunk;
+use toji::session::{Photos, Project, Rung};
 use toji::show::sheet::{self, Row, Tile};
 
 use super::failure::Failure;

@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use toji::base::text::{pad, plain, width};
 use toji::dag::Event;
 use toji::learn::loss::proxy::angular::sub_center_arcface::THRESHOLD;
-use toji::session::{Photos, Rung, outliers as finding};
+use toji::session::errands::outliers as finding;
+use toji::session::{Photos, Rung};
 
 use super::failure::Failure;
 use super::run::Teller;

@@ -5,7 +5,8 @@ use toji::base::Progress;
 use toji::base::text::{duration, pad, plain};
 use toji::book;
 use toji::dag::{Action, Board, Event, History, Runs};
-use toji::session::{Photos, Rung, brew, stopwatch};
+use toji::session::brew::{self, stopwatch};
+use toji::session::{Photos, Rung};
 
 use super::failure::Failure;
 use super::{Context, surroundings};

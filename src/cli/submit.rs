@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use toji::base::text::plain;
-use toji::session::photos::UNUSABLE;
-use toji::session::{Photos, Rung, submit as handing_in};
+use toji::session::errands::submit as handing_in;
+use toji::session::project::photos::UNUSABLE;
+use toji::session::{Photos, Rung};
 
 use super::failure::Failure;
 use super::run::Teller;

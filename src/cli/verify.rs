@@ -2,7 +2,7 @@
 
 use toji::base::text::plain;
 use toji::data::{content, layout::Listing};
-use toji::session::photos::CACHE;
+use toji::session::project::photos::CACHE;
 
 use super::failure::Failure;
 use super::{Context, surroundings};

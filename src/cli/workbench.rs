@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use toji::base::Cancel;
 use toji::session::command::Command;
+use toji::session::project::watch::{Watch, stamp};
 use toji::session::recipe;
 use toji::session::snapshot::Snapshot;
 use toji::session::survey::Survey;
-use toji::session::watch::{Watch, stamp};
 
 use super::failure::Failure;
 use super::{Context, surroundings, worker};
@@ -138,7 +138,7 @@ fn watch(mut survey: Survey, feed: &Sender<Feed>, wake: Sender<Wake>, woken: &Re
 }
 
 /// The stamp of the files that a person edits.
-fn stamp_of(folders: &[PathBuf]) -> toji::session::watch::Stamp {
+fn stamp_of(folders: &[PathBuf]) -> toji::session::project::watch::Stamp {
     let files: Vec<PathBuf> = folders
         .iter()
         .flat_map(|folder| {

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use toji::session::survey::{Helper, Launch};
-use toji::session::{project::TOJI, worker};
+use toji::session::{brew::worker, project::TOJI};
 
 use super::failure::Failure;
 use super::{Context, surroundings};

@@ -8,53 +8,30 @@
 //!   queue ─▶ worker ─▶ brew: runs the steps by stages/*, tells events ─▶ survey ─▶ Snapshot
 //! ```
 //!
-//! - [`project`]: the folder of a competition, opened; [`schema`]: all that its files may say.
-//! - [`recipe`]: one recipe, read and checked; [`photos`]: the manifest with its key.
-//! - [`boxes`]: tables of boxes that augmentations read.
-//! - [`fitting`]: what only the tables of a recipe together show to be wrong.
-//! - [`guard`]: what runs and still is a mistake; [`symptoms`]: what only training itself shows;
-//! - [`graph`]: recipe × photos → the stages of [`stages`], one file each: what its key is made of,
-//!   and how it is run.
-//! - [`brew`]: carries a plan out; [`worker`]: does so for jobs of the queue, detached from any terminal.
-//! - [`survey`]: looks at the files again and gives a [`snapshot`]; [`watch`]: says when to look.
-//! - [`stopwatch`]: tries a few batches where nothing tells how long a stage takes;
-//! - [`samples`]: photos before and after augmentation, for people to look at;
-//! - [`gaze`]: where its networks look, as a table of boxes;
-//! - [`submit`]: the file that is handed in; [`outliers`]: training photos that are mostly wrongly labelled.
+//! - [`project`]: the folder of a competition, opened: its photos, boxes and weights, and when files change.
+//! - [`recipe`]: one recipe, read and checked: what it may say, what is wrong with it, what it is warned of.
+//! - [`brew`]: plans a recipe as a graph of stages, and carries the plan out, here or in a worker.
+//! - [`stages`]: one file each: what a stage's key is made of, and how it is run.
+//! - [`survey`]: looks at the files again and gives a [`snapshot`].
+//! - [`errands`]: what single commands ask for: a submission, boxes, outliers, samples.
 //!
 //! A viewer holds a snapshot and sends a [`command`]; whatever it asks for becomes a file that a
 //! worker reads, so that a viewer can die at any moment without harm.
 
-pub mod boxes;
 pub mod brew;
 pub mod command;
-pub mod fitting;
-pub mod gaze;
-pub mod graph;
-pub mod guard;
-pub mod lock;
-pub mod outliers;
-pub mod photos;
+pub mod errands;
 pub mod project;
 pub mod recipe;
-pub mod rung;
-pub mod samples;
-pub mod schema;
 pub mod snapshot;
 pub mod stages;
-pub mod stopwatch;
-pub mod submit;
 pub mod survey;
-pub mod symptoms;
-pub mod watch;
-pub mod weights;
-pub mod worker;
 
-pub use graph::Graph;
-pub use photos::Photos;
+pub use brew::graph::Graph;
+pub use brew::rung::Rung;
+pub use project::photos::Photos;
 pub use project::{Project, Surroundings};
-pub use recipe::Recipe;
-pub use rung::Rung;
+pub use recipe::{Recipe, schema};
 
 use crate::base::cancel::Cancelled;
 use crate::base::files::FileError;

@@ -22,8 +22,8 @@ use crate::learn::ops::{Network, OpsError, Params, Tape};
 use crate::learn::train::{self, Checkpoint};
 use crate::learn::{Device, backbone};
 use crate::retrieve::{self, Embeddings};
-use crate::session::boxes;
-use crate::session::weights::{self, Sight};
+use crate::session::project::boxes;
+use crate::session::project::weights::{self, Sight};
 use crate::session::{Photos, Project, Recipe, SessionError};
 
 /// The artefact's file.

@@ -12,7 +12,6 @@
 //! its artefact and a closure that writes its files into the folder it is given. Publishing, timing
 //! and telling belong to [`super::brew`].
 
-mod curve;
 pub mod data;
 pub mod embed;
 pub mod fit;
@@ -145,7 +144,7 @@ pub fn make<'a>(bench: &'a Bench<'a>, task: Task, step: &Step) -> Result<Made<'a
 /// When it cannot be read.
 pub fn recall(bench: &Bench<'_>, task: Task) -> Result<(), SessionError> {
     match task {
-        Task::Fit { fold, .. } => curve::recall(bench, fold, task),
+        Task::Fit { fold, .. } => fit::recall(bench, fold, task),
         Task::Score => score::recall(bench),
         Task::Data
         | Task::Fold

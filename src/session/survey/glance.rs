@@ -7,7 +7,7 @@
 
 use super::Survey;
 use crate::base::Time;
-use crate::session::watch;
+use crate::session::project::watch;
 
 /// Files that are looked at each time.
 const FILES: usize = 2_000;

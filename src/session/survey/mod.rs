@@ -18,13 +18,13 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::brew::{self, Planned};
+use super::brew::{self, Planned, stopwatch, worker};
 use super::command::Command;
-use super::project::{FACTS, TOJI};
+use super::project::watch::{Stamp, stamp};
+use super::project::{FACTS, TOJI, boxes};
 use super::snapshot::{Counting, Delta, Problem, Snapshot, Worker};
 use super::stages::score;
-use super::watch::{Stamp, stamp};
-use super::{Photos, Project, Recipe, Rung, SessionError, Surroundings, boxes, recipe, stopwatch, worker};
+use super::{Photos, Project, Recipe, Rung, SessionError, Surroundings, recipe};
 use crate::base::{Cancel, Key, Progress, Value};
 use crate::book::Diagnostic;
 use crate::dag::{Board, History, Lane, Queue, RunState, RunView, Runs};

@@ -15,11 +15,12 @@ use crate::dag::{Action, RunView, StageState, Step};
 use crate::data::augment::At;
 use crate::data::decode;
 use crate::learn::backbone::Settings;
+use crate::session::Recipe;
 use crate::session::brew::Planned;
-use crate::session::samples::{samples, shrunk};
+use crate::session::errands::samples::{samples, shrunk};
+use crate::session::project::weights::{self, in_words};
 use crate::session::snapshot::{Block, Name, Output, OutputState, Picture, Problem};
-use crate::session::weights::{self, in_words};
-use crate::session::{Recipe, symptoms};
+use crate::session::stages::fit::symptoms;
 
 /// How many sample pictures are shown.
 const SAMPLES: usize = 8;

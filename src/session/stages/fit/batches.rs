@@ -15,8 +15,9 @@ use crate::data::manifest::boxes::Boxes;
 use crate::learn::Device;
 use crate::learn::loss::Counts;
 use crate::learn::train::{self, Batches, Classes, Part};
+use crate::session::SessionError;
+use crate::session::project::weights;
 use crate::session::stages::Bench;
-use crate::session::{SessionError, weights};
 
 /// One level of labels over the training photos.
 struct Level {

@@ -6,13 +6,17 @@
 //!
 //! A training in parts (`stages`, a constant rate and its cooldown) is a row of such stages: each has the one before among
 //! its inputs and knows nothing of later ones, so that these can change without it.
+//!
+//! - [`batches`]: its training photos, augmented, in batches; [`curve`]: what it tells while it runs;
+//! - [`symptoms`]: silent mistakes that only show while it trains.
 
 mod batches;
+mod curve;
+pub mod symptoms;
 
 use std::cell::RefCell;
 use std::path::Path;
 
-use super::curve::{SYMPTOMS, Teller, tell_curve};
 use super::{Bench, Made, embed, part, reduce};
 use crate::base::{Key, KeyWriter, Seed, Value, files};
 use crate::dag::{Event, Stage, Step};
@@ -24,12 +28,14 @@ use crate::learn::backbone::{self, Settings};
 use crate::learn::loss;
 use crate::learn::ops::{Network, Params};
 use crate::learn::train::{self, Batches, Before, Checkpoint, Evaluate, FitEvent, Part, Surroundings, TrainError};
-use crate::session::boxes;
-use crate::session::graph::decode;
-use crate::session::symptoms::{self, Symptoms};
-use crate::session::weights::{self, Sight};
+use crate::session::brew::graph::decode;
+use crate::session::project::boxes;
+use crate::session::project::weights::{self, Sight};
 use crate::session::{Project, Recipe, SessionError};
 use batches::{Few, FoldBatches};
+pub(super) use curve::recall;
+use curve::{SYMPTOMS, Teller, tell_curve};
+use symptoms::Symptoms;
 
 /// Save within an epoch after so many seconds.
 const SAVE_SECONDS: f64 = 120.0;

@@ -2,13 +2,22 @@
 //!
 //! Takes the folder that holds `toji.toml` and what the binary knows of its surroundings; gives the
 //! facts, the store and the places of everything else. Nothing is written by opening.
+//!
+//! - [`photos`]: the manifest with its key, and the pictures behind it;
+//! - [`boxes`]: tables of boxes that augmentations read;
+//! - [`weights`]: the weights that a recipe begins with;
+//! - [`watch`]: says when files changed.
+
+pub mod boxes;
+pub mod photos;
+pub mod watch;
+pub mod weights;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::watch::{Stamp, stamp};
-use super::{Photos, Recipe, SessionError, recipe, schema, weights};
+use super::{Photos, Recipe, SessionError, recipe, schema};
 use crate::base::{Clock, Key, KeyWriter, Value, files};
 use crate::book::{self, Diagnostic, Schema};
 use crate::dag::Store;
@@ -17,6 +26,7 @@ use crate::data::folds::{self, Fold};
 use crate::learn::backbone::hub::Hub;
 use crate::learn::backbone::{self, Cost};
 use crate::learn::ops::Processor;
+use watch::{Stamp, stamp};
 
 /// What the library may not ask for by itself.
 #[derive(Clone)]

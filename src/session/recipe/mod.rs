@@ -2,10 +2,17 @@
 //!
 //! Takes a Markdown file; gives its page, its settings and its mistakes. The name of a recipe is its
 //! file's name without `.md`: that is how people, runs and the ledger call it.
+//!
+//! - [`schema`]: all that it may say;
+//! - [`guard`]: what runs and still is a mistake;
+//! - [`fitting`]: what only its tables together, and the project's files, show to be wrong.
+
+pub mod fitting;
+pub mod guard;
+pub mod schema;
 
 use std::path::{Path, PathBuf};
 
-use super::guard;
 use crate::base::{Key, KeyWriter, Seed, Value};
 use crate::book::{self, Book, Diagnostic, Schema};
 

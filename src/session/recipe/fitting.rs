@@ -5,8 +5,6 @@
 //! not there, a part to freeze that the network lacks, a coarse label that the tables lack. It asks before anything runs, so
 //! that nobody learns it after an hour.
 
-use super::graph::decode;
-use super::{Photos, Project, Recipe, SessionError, boxes, weights};
 use crate::base::Value;
 use crate::base::text::plain;
 use crate::book::OriginKind;
@@ -18,6 +16,9 @@ use crate::learn::backbone::{self, Settings, Source};
 use crate::learn::loss;
 use crate::learn::train::{self, Frozen, Part};
 use crate::retrieve::post::{self, Step};
+use crate::session::brew::graph::decode;
+use crate::session::project::{boxes, weights};
+use crate::session::{Photos, Project, Recipe, SessionError};
 
 /// Checks a recipe without mistakes.
 ///

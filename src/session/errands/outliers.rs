@@ -9,9 +9,6 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::brew::{self, Manner};
-use super::stages::{Task, embed};
-use super::{Photos, Project, Recipe, Rung, SessionError};
 use crate::base::Cancel;
 use crate::dag::{Board, Event, History, Runs};
 use crate::learn::loss;
@@ -20,6 +17,9 @@ use crate::learn::ops::OpsError;
 use crate::learn::train::{self, Checkpoint, Classes};
 use crate::learn::{Device, Tensor};
 use crate::retrieve::Embeddings;
+use crate::session::brew::{self, Manner};
+use crate::session::stages::{Task, embed};
+use crate::session::{Photos, Project, Recipe, Rung, SessionError};
 
 /// A photo far from its label's dominant sub-center.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -65,7 +65,7 @@ pub fn outliers(
         );
         return Err(SessionError::Unfit(text));
     };
-    let trained = |graph: &super::Graph, fold| -> Result<Option<PathBuf>, SessionError> {
+    let trained = |graph: &crate::session::Graph, fold| -> Result<Option<PathBuf>, SessionError> {
         let Some(fit) = graph.fit(fold) else { return Ok(None) };
         let stage = graph.stage(fit)?;
         let there = project.store.has(stage.name, &stage.artefact());

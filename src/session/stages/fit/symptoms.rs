@@ -4,7 +4,7 @@
 //! looked for, with what to change, once a training. They stand in the run's events, on the page under the training, and
 //! with its artefact, so that they are told again where it is found in the store. Nothing is stopped; what makes
 //! going on senseless (a loss that is no number, a weight that nothing moves) is an error of the training itself
-//! ([`crate::learn::train::TrainError`]), and what the settings alone show is told before ([`super::guard`]).
+//! ([`crate::learn::train::TrainError`]), and what the settings alone show is told before ([`crate::session::recipe::guard`]).
 
 use crate::learn::train::{FitEvent, TrainSettings};
 use crate::retrieve::Embeddings;

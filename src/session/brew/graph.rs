@@ -1,17 +1,19 @@
 //! From a recipe and the photos to the stages that it means, in an order in which they can run.
 //!
 //! Takes settings, folds and a rung; gives the nodes that [`crate::dag::plan()`] wants, each with the
-//! task that makes it. What a stage's key is made of stands in its own file in [`super::stages`].
+//! task that makes it. What a stage's key is made of stands in its own file in [`crate::session::stages`].
 
 use std::sync::Arc;
 
-use super::stages::{self, Task};
-use super::{Photos, Project, Recipe, Rung, SessionError, fitting, weights};
 use crate::base::Key;
 use crate::dag::{Node, Recorded, Stage};
 use crate::data::augment::At;
 use crate::data::folds::Fold;
 use crate::learn::train::Part;
+use crate::session::project::weights;
+use crate::session::recipe::fitting;
+use crate::session::stages::{self, Task};
+use crate::session::{Photos, Project, Recipe, Rung, SessionError};
 
 /// What a recipe means on these photos.
 pub struct Graph {
@@ -106,7 +108,7 @@ impl Graph {
     pub fn add_host(&mut self, project: &Project, recipe: &Recipe, photos: &Photos) -> Result<(), SessionError> {
         let places = stages::embed::host_places(photos);
         if places.0.is_empty() || places.1.is_empty() {
-            let file = project.root.join(super::project::FACTS);
+            let file = project.root.join(crate::session::project::FACTS);
             let text = format!(
                 "there is nothing to hand in: the tables name {} queries and {} gallery photos of the host; see [data] in {}",
                 places.0.len(),

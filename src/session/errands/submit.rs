@@ -11,9 +11,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::brew::{self, Brewed, Manner};
-use super::stages::{self, Bench, Task, embed};
-use super::{Photos, Project, Recipe, Rung, SessionError};
 use crate::base::{Cancel, Key, files};
 use crate::dag::{Board, Event, History, Runs};
 use crate::data::Role;
@@ -21,6 +18,9 @@ use crate::data::layout::Listing;
 use crate::retrieve::{Embeddings, NONE, index, post};
 use crate::score::ledger::{self, Entry};
 use crate::score::submission::{self, Answer, Layout};
+use crate::session::brew::{self, Brewed, Manner};
+use crate::session::stages::{self, Bench, Task, embed};
+use crate::session::{Photos, Project, Recipe, Rung, SessionError};
 
 /// The ledger's file, beside `toji.toml`.
 pub const LEDGER: &str = "ledger.jsonl";

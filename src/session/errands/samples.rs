@@ -5,8 +5,6 @@
 
 use std::borrow::Cow;
 
-use super::stages::reduce;
-use super::{Photos, Project, Recipe, SessionError};
 use crate::base::{Cancel, Value, files};
 use crate::data::augment::geometry::flip::mirrored;
 use crate::data::augment::settings::Size;
@@ -14,6 +12,8 @@ use crate::data::augment::{Pipeline, Shown, Source};
 use crate::data::decode::{Header, Picture, view_bytes};
 use crate::data::folds::Fold;
 use crate::data::view::{Seen, View};
+use crate::session::stages::reduce;
+use crate::session::{Photos, Project, Recipe, SessionError};
 
 /// One photo before and after.
 #[derive(Clone, Debug, PartialEq)]

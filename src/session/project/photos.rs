@@ -7,14 +7,14 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::boxes::Known;
-use super::project::TOJI;
-use super::{Project, SessionError};
 use crate::base::{Cancel, Key, KeyWriter, Progress, files};
 use crate::data::batch::{Pack, Pictures};
 use crate::data::content::Stamp;
 use crate::data::manifest::{Report, Skipped};
 use crate::data::{DataError, Manifest};
+use crate::session::project::TOJI;
+use crate::session::project::boxes::Known;
+use crate::session::{Project, SessionError};
 
 /// All photos of the project.
 pub struct Photos {

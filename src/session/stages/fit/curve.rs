@@ -3,12 +3,12 @@
 //! Takes what the training loop says, or a checkpoint's history; gives events. A fold has one line of each series over all its epochs,
 //! whatever parts its training has.
 
-use super::{Bench, Task, part};
 use crate::base::Value;
 use crate::dag::Event;
 use crate::learn::train::checkpoint::Lesson;
 use crate::learn::train::{self, Checkpoint, FitEvent};
 use crate::session::SessionError;
+use crate::session::stages::{Bench, Task, part};
 
 /// The fact of a fit's artefact that lists what its training warned of.
 pub(super) const SYMPTOMS: &str = "symptoms";
@@ -39,7 +39,7 @@ pub(super) fn tell_curve(bench: &Bench<'_>, part: &str, untrained: Option<f64>, 
 }
 
 /// Tells the curve of a training that was found in the store, and what it warned of.
-pub(super) fn recall(bench: &Bench<'_>, fold: usize, task: Task) -> Result<(), SessionError> {
+pub(in crate::session::stages) fn recall(bench: &Bench<'_>, fold: usize, task: Task) -> Result<(), SessionError> {
     let file = bench.folder(task)?.join(train::CHECKPOINT);
     let meta = bench.project.store.meta("fit", &bench.graph.stage(task)?.artefact())?;
     let fact = |name: &str| meta.as_ref().and_then(|meta| meta.facts.get(name));

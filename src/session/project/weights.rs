@@ -6,12 +6,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Project, Recipe, SessionError, fitting};
 use crate::base::{Cancel, Key, KeyWriter, Progress, Value};
 use crate::data::augment::settings::Size;
 use crate::data::augment::{At, AugmentError, Interpolation, Normalization, Pipeline};
 use crate::learn::backbone::hub::{Expected, HubName, licence};
 use crate::learn::backbone::{self, Settings, Source};
+use crate::session::recipe::fitting;
+use crate::session::{Project, Recipe, SessionError};
 
 /// The weights of a recipe that begins with some.
 #[derive(Clone, Debug, PartialEq)]

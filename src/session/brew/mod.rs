@@ -3,6 +3,17 @@
 //! Takes a recipe and a rung; gives the score. Everything that it does is a stage of the plan, so a
 //! second brewing of the same recipe finds all of it in the store. A run that was stopped or lost is
 //! gone on with under its own id when the recipe still means the same stages.
+//!
+//! - [`graph`]: the stages that a recipe means; [`rung`]: how far up the ladder it is taken;
+//! - [`lock`]: what is needed to do a run again;
+//! - [`worker`]: brews the jobs of the queue, detached from any terminal;
+//! - [`stopwatch`]: tries a few batches where nothing tells how long a stage takes.
+
+pub mod graph;
+pub mod lock;
+pub mod rung;
+pub mod stopwatch;
+pub mod worker;
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -12,7 +23,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::stages::{self, Bench};
-use super::{Graph, Photos, Project, Recipe, Rung, SessionError, lock};
+use super::{Graph, Photos, Project, Recipe, Rung, SessionError};
 use crate::base::{Cancel, Key, Value};
 use crate::dag::{self, Action, Board, Event, History, Making, Plan, Run, RunState, RunView, Runs, Start, Step};
 use crate::score::metric::Score;

@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::watch::{Stamp, stamp};
-use super::{Photos, Project, SessionError};
 use crate::base::{Key, KeyWriter, Value};
 use crate::dag::Stage;
 use crate::data::augment::{At, Pipeline};
 use crate::data::manifest::boxes::{BoxTable, Boxes};
+use crate::session::project::watch::{Stamp, stamp};
+use crate::session::{Photos, Project, SessionError};
 
 /// Tables that were read, with what the file was then, by file and least score.
 #[derive(Default)]

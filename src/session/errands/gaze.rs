@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::brew::{self, Manner};
-use super::stages::{Bench, embed};
-use super::{Photos, Project, Recipe, Rung, SessionError};
 use crate::base::{Cancel, files};
 use crate::dag::{Board, Event, History, Runs};
 use crate::data::manifest::Photo;
 use crate::data::manifest::boxes::Region;
+use crate::session::brew::{self, Manner};
+use crate::session::stages::{Bench, embed};
+use crate::session::{Photos, Project, Recipe, Rung, SessionError};
 
 /// A table that was written.
 #[derive(Clone, Debug, Serialize)]

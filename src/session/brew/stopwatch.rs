@@ -4,12 +4,12 @@
 //! in the history, from which plans estimate. Nothing that it computes is kept. A stage that has
 //! history is not tried again.
 
-use super::stages::{self, Bench, Task};
-use super::{Graph, Photos, Project, Recipe, SessionError};
 use crate::base::{Cancel, Clock, Seed};
 use crate::dag::{Event, History, Sample};
 use crate::learn::backbone;
 use crate::retrieve::{Embeddings, index, post};
+use crate::session::stages::{self, Bench, Task};
+use crate::session::{Graph, Photos, Project, Recipe, SessionError};
 
 /// Rows of the drawn embeddings that searching is tried on, at most.
 const ROWS: usize = 4096;
@@ -73,7 +73,7 @@ pub fn time(
 
 /// Embeddings of the recipe's width that mean nothing.
 fn drawn(bench: &Bench<'_>, rows: usize, first: u32) -> Result<Embeddings, SessionError> {
-    let dim = backbone::length(&super::graph::decode(bench.recipe, "backbone")?)?;
+    let dim = backbone::length(&crate::session::brew::graph::decode(bench.recipe, "backbone")?)?;
     let mut draws = Seed::new(0).named("stopwatch").at(u64::from(first)).draws();
     let data = (0..rows * dim).map(|_| draws.unit() as f32 - 0.5).collect();
     Ok(Embeddings::new(dim, (first..first + rows as u32).collect(), data)?)

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::brew::{self, Manner};
-use super::project::TOJI;
-use super::{Photos, Project, Rung, SessionError, Surroundings};
 use crate::base::{Cancel, Key, Time, files};
 use crate::book;
 use crate::dag::{Job, Lane, Queue, Taken, Worker};
+use crate::session::brew::{self, Manner};
+use crate::session::project::TOJI;
+use crate::session::{Photos, Project, Rung, SessionError, Surroundings};
 
 /// A job over which so many workers died is not tried again by itself.
 const DEATHS: u32 = 2;

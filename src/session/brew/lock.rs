@@ -5,12 +5,12 @@
 //! stages' keys, the data's hash, the weights that training began with (file, hash, licence), commit and dirty
 //! diff, toolchain, machine, seed, command line.
 
-use super::graph::decode;
-use super::weights::in_words;
-use super::{Graph, Photos, Project, Recipe, Rung};
 use crate::base::Value;
 use crate::book;
 use crate::learn::backbone::Settings;
+use crate::session::brew::graph::decode;
+use crate::session::project::weights::in_words;
+use crate::session::{Graph, Photos, Project, Recipe, Rung};
 
 /// Raised when fields change their meaning.
 const VERSION: i64 = 1;

@@ -1,0 +1,14 @@
+//! What single commands ask for, beside running a recipe.
+//!
+//! Each takes a project, a recipe and its photos, runs what is missing by [`super::brew`] where it needs trained networks, and
+//! gives something for people: a file to hand in, a table, a list, pictures.
+//!
+//! - [`submit`]: the file that is handed in;
+//! - [`gaze`]: where its networks look, as a table of boxes;
+//! - [`outliers`]: training photos that are mostly wrongly labelled;
+//! - [`samples`]: photos before and after augmentation.
+
+pub mod gaze;
+pub mod outliers;
+pub mod samples;
+pub mod submit;
