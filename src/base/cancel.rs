@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Clone, Debug, Default)]
 pub struct Cancel {
     own: Arc<AtomicBool>,
-    /// Set: this flag reads as set too.
-    parent: Option<Arc<AtomicBool>>,
+    /// One of them set: this flag reads as set too.
+    above: Arc<[Arc<AtomicBool>]>,
 }
 
 /// The work was asked to stop and did so at a clean place.
@@ -32,13 +32,13 @@ impl Cancel {
 
     /// Whether a stop was asked for.
     pub fn is_cancelled(&self) -> bool {
-        self.own.load(Ordering::Relaxed) || self.parent.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
+        self.own.load(Ordering::Relaxed) || self.above.iter().any(|flag| flag.load(Ordering::Relaxed))
     }
 
-    /// A flag of its own that also reads as set when this one is. One level deep: the child of a child
-    /// hears its parent only.
+    /// A flag of its own that also reads as set when this one does.
     pub fn child(&self) -> Cancel {
-        Cancel { own: Arc::default(), parent: Some(self.own.clone()) }
+        let above = self.above.iter().chain([&self.own]).cloned().collect();
+        Cancel { own: Arc::default(), above }
     }
 
     /// The flag itself, for a signal handler to set.
@@ -62,7 +62,8 @@ mod tests {
         let (first, second) = (parent.child(), parent.child());
         first.cancel();
         assert!(first.is_cancelled() && !parent.is_cancelled() && !second.is_cancelled());
+        let third = second.child();
         parent.clone().cancel();
-        assert_eq!(second.check(), Err(Cancelled));
+        assert_eq!([second.check(), third.check()], [Err(Cancelled); 2]);
     }
 }

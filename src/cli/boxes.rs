@@ -8,7 +8,7 @@ use toji::data::decode::{Picture, decode};
 use toji::data::manifest::boxes::Region;
 use toji::session::errands::gaze;
 use toji::session::errands::samples::shrunk;
-use toji::session::{Photos, Project, Rung};
+use toji::session::{Photos, Project};
 use toji::show::sheet::{self, Row, Tile};
 
 use super::failure::Failure;
@@ -37,8 +37,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
     /// How far up the ladder: with full, each training photo is looked at by the network that did not learn from it.
-    #[arg(long, default_value = "holdout")]
-    rung: Rung,
+    #[arg(long, value_name = "RUNG")]
+    rung: Option<String>,
 }
 
 /// Writes the table.
@@ -60,7 +60,7 @@ pub fn boxes(context: &Context, args: &Args) -> Result<(), Failure> {
         &project,
         &recipe,
         &photos,
-        (args.rung, args.size.map(|size| size as usize)),
+        (&recipe.rung(args.rung.as_deref())?, args.size.map(|size| size as usize)),
         &file,
         &|event| teller.tell(event),
         &cancel,

@@ -9,6 +9,7 @@
 mod augment;
 mod backbone;
 mod boxes;
+mod brew;
 mod explain;
 mod failure;
 mod new;
@@ -57,6 +58,8 @@ struct Args {
 enum Command {
     /// Run recipes here and now, with a progress bar.
     Run(run::Args),
+    /// Take many recipes up their ladders: all on the first rung, then only those that may still win.
+    Brew(brew::Args),
     /// Show what would run, why, and what it would take. Runs nothing.
     Plan(plan::Args),
     /// Do the queue's work, detached from the terminal. The workbench starts it by itself.
@@ -140,6 +143,7 @@ pub fn run() -> ExitCode {
         match args.command {
             None => workbench::open(&context),
             Some(Command::Run(args)) => run::run(&context, &args),
+            Some(Command::Brew(args)) => brew::run(&context, &args),
             Some(Command::Plan(args)) => plan::plan(&context, &args),
             Some(Command::Worker(args)) => worker::work(&context, &args),
             Some(Command::Explain(args)) => explain::explain(&context, &args),

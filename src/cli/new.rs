@@ -10,7 +10,7 @@ use toji::base::{Cancel, files};
 use toji::book;
 use toji::data::guess;
 use toji::session::project::FACTS;
-use toji::session::{Graph, Photos, Project, Rung, SessionError, brew};
+use toji::session::{Graph, Photos, Project, SessionError, brew};
 
 use super::Context;
 use super::failure::Failure;
@@ -76,7 +76,8 @@ fn fit_to_the_data(context: &Context, folder: &Path, recipe: &Path, fresh: bool)
         context.say.wipe();
         let name = toji::session::recipe::name_of(recipe);
         let recipe = project.recipe(&name).map_err(told)?;
-        Graph::of(&project, &recipe, &photos, Rung::Holdout).map(drop).map_err(told)
+        let rung = recipe.rung(None).map_err(told)?;
+        Graph::of(&project, &recipe, &photos, &rung).map(drop).map_err(told)
     };
     let Err(why) = works() else { return Ok(Vec::new()) };
     let unsaid = vec![format!("the first recipe does not fit these tables yet: {}", why.trim())];

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use toji::base::text::{pad, plain, width};
 use toji::dag::Event;
 use toji::learn::loss::proxy::angular::sub_center_arcface::THRESHOLD;
+use toji::session::Photos;
 use toji::session::errands::outliers as finding;
-use toji::session::{Photos, Rung};
 
 use super::failure::Failure;
 use super::run::Teller;
@@ -22,8 +22,8 @@ pub struct Args {
     #[arg(long, default_value_t = THRESHOLD, value_name = "DEGREES", value_parser = degrees)]
     threshold: f64,
     /// How far up the ladder: with full, the networks of all folds are asked, and each photo is listed by its mean angle.
-    #[arg(long, default_value = "holdout")]
-    rung: Rung,
+    #[arg(long, value_name = "RUNG")]
+    rung: Option<String>,
 }
 
 /// Lists them, the farthest first.
@@ -44,7 +44,15 @@ pub fn outliers(context: &Context, args: &Args) -> Result<(), Failure> {
             teller.tell(event)
         }
     };
-    let found = finding::outliers(&project, &recipe, &photos, args.rung, args.threshold, &listen, &cancel)?;
+    let found = finding::outliers(
+        &project,
+        &recipe,
+        &photos,
+        &recipe.rung(args.rung.as_deref())?,
+        args.threshold,
+        &listen,
+        &cancel,
+    )?;
     if context.say.is_json() {
         found.outliers.iter().for_each(|outlier| context.say.json(outlier));
         context.say.json(&serde_json::json!({

@@ -5,8 +5,8 @@ use toji::base::Progress;
 use toji::base::text::{duration, pad, plain};
 use toji::book;
 use toji::dag::{Action, Board, Event, History, Runs};
+use toji::session::Photos;
 use toji::session::brew::{self, stopwatch};
-use toji::session::{Photos, Rung};
 
 use super::failure::Failure;
 use super::{Context, surroundings};
@@ -17,9 +17,9 @@ pub struct Args {
     /// Recipes: names, or paths of their files. Default: all.
     #[arg(value_name = "RECIPE")]
     recipes: Vec<String>,
-    /// How far up the ladder: smoke, holdout, full.
-    #[arg(long, default_value = "holdout")]
-    rung: Rung,
+    /// How far up the ladder: smoke, holdout, full, seeds, or a rung of `[folds] ladder`.
+    #[arg(long, value_name = "RUNG")]
+    rung: Option<String>,
     /// Do not try a few batches of what this machine has no history of; its time then stays unknown.
     #[arg(long)]
     untimed: bool,
@@ -62,7 +62,8 @@ pub fn plan(context: &Context, args: &Args) -> Result<(), Failure> {
         if !recipe.diagnostics.is_empty() {
             context.say.error(book::report(&recipe.diagnostics, context.say.look()).trim_end());
         }
-        let mut planned = brew::plan(&project, recipe, &photos, args.rung, &board, &history)?;
+        let rung = recipe.rung(args.rung.as_deref())?;
+        let mut planned = brew::plan(&project, recipe, &photos, &rung, &board, &history)?;
         let unknown = stopwatch::unknown(&planned.graph, &history);
         if !unknown.is_empty() && !args.untimed {
             // Nothing tells how long this takes here: a few batches are tried.
@@ -74,7 +75,7 @@ pub fn plan(context: &Context, args: &Args) -> Result<(), Failure> {
             stopwatch::time(&project, recipe, &photos, &planned.graph, &unknown, &listen, &cancel)?;
             context.say.wipe();
             history = History::load(&project.store, &context.around.bench());
-            planned = brew::plan(&project, recipe, &photos, args.rung, &board, &history)?;
+            planned = brew::plan(&project, recipe, &photos, &rung, &board, &history)?;
         }
         let plan = planned.plan;
         if context.say.is_json() {

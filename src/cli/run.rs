@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use toji::base::text::{duration, plain};
 use toji::dag::Event;
 use toji::session::brew::{self, Brewed, Manner};
-use toji::session::{Photos, Rung};
+use toji::session::{Photos, SessionError};
 
 use super::failure::Failure;
 use super::say::{Say, gauge};
@@ -21,9 +21,10 @@ pub struct Args {
     /// a run that was stopped or killed goes on from its checkpoint.
     #[arg(required = true, value_name = "RECIPE")]
     recipes: Vec<String>,
-    /// How far up the ladder: smoke (first fold, 2 epochs), holdout (first fold, all epochs), full (all folds).
-    #[arg(long, default_value = "holdout")]
-    rung: Rung,
+    /// How far up the ladder: smoke (first fold, 2 epochs), holdout (first fold, all epochs; the usual one), full (all folds),
+    /// seeds (all folds by three seeds), or a rung of `[folds] ladder`.
+    #[arg(long, value_name = "RUNG")]
+    rung: Option<String>,
 }
 
 /// Runs the recipes one after the other.
@@ -41,8 +42,13 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     for recipe in &recipes {
         let teller = Teller { say: &context.say, recipe: &recipe.name, last: Mutex::new(0.0) };
         let manner = Manner::default();
-        let done = brew::brew(&project, recipe, &photos, args.rung, manner, &|event| teller.tell(event), &cancel)?;
-        tell_result(&context.say, &done);
+        let rung = recipe.rung(args.rung.as_deref())?;
+        match brew::brew(&project, recipe, &photos, &rung, manner, &|event| teller.tell(event), &cancel) {
+            Ok(done) => tell_result(&context.say, &done),
+            // What the recipe asked for is no failure, and was told.
+            Err(SessionError::Decided { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(())
 }
@@ -103,6 +109,9 @@ impl Teller<'_> {
                     0.0 => format!("{part} untrained: {series} {value:.4}"),
                     _ => format!("{part} epoch {x:.0}: loss {loss:.3}, {series} {value:.4}"),
                 });
+            }
+            Event::Decision { part, epoch, advice, reason, .. } => {
+                line(format!("{part} epoch {epoch}: {advice}: {reason}"))
             }
             Event::Note { text } => line(format!("note: {text}")),
             Event::Warning { text } => line(format!("warning: {text}")),

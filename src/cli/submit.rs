@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use toji::base::text::plain;
+use toji::session::Photos;
 use toji::session::errands::submit as handing_in;
 use toji::session::project::photos::UNUSABLE;
-use toji::session::{Photos, Rung};
 
 use super::failure::Failure;
 use super::run::Teller;
@@ -25,8 +25,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// How far up the ladder: with full, the networks of all folds answer together.
-    #[arg(long, default_value = "holdout")]
-    rung: Rung,
+    #[arg(long, value_name = "RUNG")]
+    rung: Option<String>,
 }
 
 /// Writes the file.
@@ -44,7 +44,15 @@ pub fn submit(context: &Context, args: &Args) -> Result<(), Failure> {
         None => project.root.join("submissions").join(format!("{}.csv", recipe.name)),
     };
     let teller = Teller { say: &context.say, recipe: &recipe.name, last: Mutex::new(f64::NAN) };
-    let done = handing_in::submit(&project, &recipe, &photos, args.rung, &file, &|event| teller.tell(event), &cancel)?;
+    let done = handing_in::submit(
+        &project,
+        &recipe,
+        &photos,
+        &recipe.rung(args.rung.as_deref())?,
+        &file,
+        &|event| teller.tell(event),
+        &cancel,
+    )?;
     if context.say.is_json() {
         context.say.json(&done);
     } else {

@@ -5,6 +5,8 @@
 //! version reads kinds it does not know as [`Event::Unknown`] and fields it does not know not at all.
 //! JSON has no NaN and no infinity, but a loss may be either: they are written as text.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Key, Time};
@@ -145,6 +147,25 @@ pub enum Event {
         /// The artefact that holds the details.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<Key>,
+    },
+    /// What was decided about a training, with its grounds.
+    Decision {
+        /// "fold 0".
+        part: String,
+        /// Epochs finished.
+        epoch: usize,
+        /// Who decided: "PairedBootstrap".
+        decider: String,
+        /// "stop", "go-on", "promote".
+        advice: String,
+        /// Why, in words.
+        reason: String,
+        /// The numbers that it rests on, by name.
+        #[serde(default)]
+        evidence: BTreeMap<String, f64>,
+        /// Whether it was carried out without asking.
+        #[serde(default)]
+        acted: bool,
     },
     /// Something worth reading.
     Note {

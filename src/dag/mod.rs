@@ -40,6 +40,8 @@ pub use event::{Event, Line};
 pub use history::{Estimate, History, Sample};
 pub use plan::{Action, Node, Plan, Previous, Resume, Step, View, plan};
 pub use queue::{Job, Lane, Queue, Taken, Worker, WorkerInfo};
-pub use run::{Board, Counted, Measured, Outcome, Run, RunState, RunView, Runs, StageState, StageView, Start, Told};
+pub use run::{
+    Board, Counted, Decided, Measured, Outcome, Run, RunState, RunView, Runs, StageState, StageView, Start, Told,
+};
 pub use stage::{Input, Recorded, Span, Stage};
 pub use store::{Making, Meta, Store, Work};

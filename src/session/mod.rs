@@ -28,7 +28,7 @@ pub mod stages;
 pub mod survey;
 
 pub use brew::graph::Graph;
-pub use brew::rung::Rung;
+pub use brew::rung::{Ladder, Rung, Slot};
 pub use project::photos::Photos;
 pub use project::{Project, Surroundings};
 pub use recipe::{Recipe, schema};
@@ -53,6 +53,14 @@ pub enum SessionError {
     /// Another process works on the same artefact.
     #[error("another worker is making {0}; wait for it, or stop it first")]
     Held(String),
+    /// A recipe's decider stopped its training.
+    #[error("{recipe} was stopped: {reason}")]
+    Decided {
+        /// The recipe.
+        recipe: String,
+        /// Why.
+        reason: String,
+    },
     /// The recipe cannot be run on this data.
     #[error("{0}")]
     Unfit(String),

@@ -260,6 +260,8 @@ pub struct Curve {
     pub series: String,
     /// Fold, from 0.
     pub fold: u32,
+    /// What is added to the recipe's seed: 0 for its own.
+    pub seed: u64,
     /// Points (epoch, value) in order of epoch.
     #[serde(serialize_with = "points")]
     pub points: Arc<Vec<[f64; 2]>>,

@@ -18,7 +18,7 @@ mod view;
 mod write;
 
 pub use board::{Board, Runs};
-pub use view::{Counted, Measured, Outcome, RunState, RunView, StageState, StageView, Told};
+pub use view::{Counted, Decided, Measured, Outcome, RunState, RunView, StageState, StageView, Told};
 pub(super) use write::stamp;
 pub use write::{Run, RunProgress, Start};
 

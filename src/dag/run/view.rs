@@ -122,6 +122,27 @@ pub struct Measured {
     pub at: Time,
 }
 
+/// A decision about a training; see [`Event::Decision`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decided {
+    /// "fold 0".
+    pub part: String,
+    /// Epochs finished.
+    pub epoch: usize,
+    /// Who decided.
+    pub decider: String,
+    /// "stop", "go-on", "promote".
+    pub advice: String,
+    /// Why.
+    pub reason: String,
+    /// The numbers that it rests on.
+    pub evidence: BTreeMap<String, f64>,
+    /// Whether it was carried out without asking.
+    pub acted: bool,
+    /// When it was said.
+    pub at: Time,
+}
+
 /// What the events of a run add up to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Told {
@@ -155,6 +176,8 @@ pub struct Told {
     pub curves: BTreeMap<(String, String), Arc<Vec<[f64; 2]>>>,
     /// The newest result of each name and part.
     pub metrics: Vec<Measured>,
+    /// Decisions about its trainings, in order.
+    pub decisions: Vec<Decided>,
     /// Notes, with their times.
     pub notes: Vec<(Time, String)>,
     /// Warnings, with their times.
@@ -340,6 +363,9 @@ impl Told {
             Event::Metric { name, part, value, interval, count, key } => {
                 self.metrics.retain(|m| m.name != name || m.part != part);
                 self.metrics.push(Measured { name, part, value, interval, count, key, at });
+            }
+            Event::Decision { part, epoch, decider, advice, reason, evidence, acted } => {
+                self.decisions.push(Decided { part, epoch, decider, advice, reason, evidence, acted, at });
             }
             Event::Note { text } => self.notes.push((at, text)),
             Event::Warning { text } => self.warnings.push((at, text)),

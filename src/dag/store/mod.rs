@@ -54,6 +54,16 @@ impl Store {
         &self.toji
     }
 
+    /// Where an artefact lies, or would: to look for files that need not be whole. To read it, ask [`Store::folder`].
+    pub fn place(&self, stage: &str, key: &Key) -> PathBuf {
+        self.path(stage, key)
+    }
+
+    /// Where unfinished work on an artefact lies, or would: to look at what somebody else is making.
+    pub fn unfinished_folder(&self, key: &Key) -> PathBuf {
+        work::place(&self.toji, key)
+    }
+
     fn path(&self, stage: &str, key: &Key) -> PathBuf {
         let name = key.to_string();
         self.toji.join("store").join(stage).join(&name[..2]).join(name)

@@ -87,7 +87,7 @@ pub(super) fn reached_of(toji: &Path, key: &Key) -> Option<u32> {
     reached(&place(toji, key))
 }
 
-fn place(toji: &Path, key: &Key) -> PathBuf {
+pub(super) fn place(toji: &Path, key: &Key) -> PathBuf {
     toji.join("work").join(key.to_string())
 }
 

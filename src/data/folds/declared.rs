@@ -24,13 +24,20 @@ const LADDER: Param = Param::new(
     "ladder",
     Kind::List { of: &Kind::Table(RUNG), min: 1, max: 10 },
     Default::Absent,
-    "Rungs that a recipe climbs: few folds and epochs first.",
-)
-.later();
+    "Rungs that a recipe climbs, lowest first (smoke: one fold, 2 epochs; holdout: one fold; full: all folds; seeds: all folds by \
+     three seeds). Changes no result.",
+);
 const RUNG: &[Param] = &[
     Param::new("rung", Kind::Text, Default::Required, "Name of the rung."),
     Param::new("folds", Kind::Int { min: 1, max: 100 }, Default::Absent, "Folds on this rung (all)."),
     Param::new("epochs", Kind::Int { min: 1, max: 100_000 }, Default::Absent, "Epochs on this rung (all)."),
+    Param::new("seeds", Kind::Int { min: 1, max: 32 }, Default::Absent, "Seeds of each fold on this rung (one)."),
+    Param::new(
+        "keep",
+        Kind::Int { min: 1, max: 1000 },
+        Default::Absent,
+        "At most so many recipes go on from this rung in `toji brew`, beside the pin (all that may still win).",
+    ),
 ];
 const VALUES: Kind = Kind::Either(&[Kind::Text, Kind::List { of: &Kind::Text, min: 1, max: 1000 }]);
 

@@ -173,6 +173,25 @@ impl Decider {
         Ok((own.decode()?, auto))
     }
 
+    /// What decides where nothing is written: the paired test with its defaults.
+    pub fn usual() -> Decider {
+        Decider::PairedBootstrap(paired::Paired { alpha: 0.05, start: 0.25, margin: 0.0 })
+    }
+
+    /// The name that recipes use.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Decider::PairedBootstrap(_) => "PairedBootstrap",
+            Decider::MedianPruner(_) => "MedianPruner",
+            Decider::PercentilePruner(_) => "PercentilePruner",
+            Decider::SuccessiveHalvingPruner(_) => "SuccessiveHalvingPruner",
+            Decider::ASHAScheduler(_) => "ASHAScheduler",
+            Decider::TopK(_) => "TopK",
+            Decider::EarlyStopping(_) => "EarlyStopping",
+            Decider::ThresholdPruner(_) => "ThresholdPruner",
+        }
+    }
+
     /// What to do after the newest look of `case.mine`; going on when there is none.
     pub fn judge(&self, case: &Case<'_>) -> Verdict {
         if case.mine.looks.is_empty() {

@@ -13,7 +13,7 @@ use crate::learn::train::Part;
 use crate::session::project::weights;
 use crate::session::recipe::fitting;
 use crate::session::stages::{self, Task};
-use crate::session::{Photos, Project, Recipe, Rung, SessionError};
+use crate::session::{Photos, Project, Recipe, Rung, SessionError, Slot};
 
 /// What a recipe means on these photos.
 pub struct Graph {
@@ -25,6 +25,8 @@ pub struct Graph {
     pub folds: Arc<Vec<Fold>>,
     /// The rung.
     pub rung: Rung,
+    /// The trainings that the rung wants, in order.
+    pub slots: Vec<Slot>,
     /// How long the full training is.
     pub epochs: usize,
     /// The parts of a fold's training, in order.
@@ -37,14 +39,15 @@ impl Graph {
     /// # Errors
     /// When the settings do not fit the data: a fold scheme that finds too few photos, a backbone
     /// without weights.
-    pub fn of(project: &Project, recipe: &Recipe, photos: &Photos, rung: Rung) -> Result<Graph, SessionError> {
+    pub fn of(project: &Project, recipe: &Recipe, photos: &Photos, rung: &Rung) -> Result<Graph, SessionError> {
         fitting::check(project, recipe)?;
         let parts = fitting::parts(recipe)?;
         let epochs = parts.last().map_or(0, |part| part.end);
         let divided = project.divided(recipe, photos)?;
         let folds = divided.folds.clone();
         fitting::check_labels(project, recipe, photos, &folds[..rung.folds(folds.len())])?;
-        let mut graph = Graph { nodes: Vec::new(), tasks: Vec::new(), folds, rung, epochs, parts };
+        let slots = rung.slots(folds.len());
+        let mut graph = Graph { nodes: Vec::new(), tasks: Vec::new(), folds, rung: rung.clone(), slots, epochs, parts };
 
         let data = graph.add(Task::Data, stages::data::stage(project, photos), photos.manifest.photos.len() as f64);
         let fold = graph.add(Task::Fold, stages::fold::stage(project, recipe, data, divided.key), 1.0);
@@ -65,7 +68,8 @@ impl Graph {
         let training = weights::training(recipe, None, At::FIRST)?;
         let seeing = weights::evaluation(recipe)?;
         let mut rankings = Vec::new();
-        for i in 0..rung.folds(graph.folds.len()) {
+        for slot in graph.slots.clone() {
+            let i = slot.fold;
             let fold_here = &graph.folds[i];
             let (images, embedded) = (fold_here.train.len() as f64, divided.embedded[i] as f64);
             let (queries, gallery) = (fold_here.query.len() as f64, fold_here.gallery.len() as f64);
@@ -80,22 +84,22 @@ impl Graph {
                 }
                 let (stop, length) = (until.min(part.end), part.end - part.first);
                 let stage =
-                    stages::fit::stage(project, recipe, i, (divided.train[i], boxes), part, (stop, epochs), fit)?;
-                let task = Task::Fit { fold: i, part: number, until: stop };
+                    stages::fit::stage(project, recipe, slot, (divided.train[i], boxes), part, (stop, epochs), fit)?;
+                let task = Task::Fit { slot, part: number, until: stop };
                 fit = Some(graph.add(task, stage, images * length as f64 * giga));
             }
-            let stage = stages::embed::stage(project, recipe, i, fit, fold, seen)?;
-            let embed = graph.add(Task::Embed { fold: i }, stage, embedded * giga);
+            let stage = stages::embed::stage(project, recipe, slot, fit, fold, seen)?;
+            let embed = graph.add(Task::Embed { slot }, stage, embedded * giga);
             if let (Some(name), true) = (&unfetched, project.around.hub.offline) {
                 graph.nodes[first].blocked =
                     Some(format!("{name} is not in the hub's cache, and HF_HUB_OFFLINE forbids fetching it"));
             }
             let mut last = embed;
             if stages::post::has_steps(recipe) {
-                last = graph.add(Task::Post { fold: i }, stages::post::stage(recipe, i, embed), queries * gallery);
+                last = graph.add(Task::Post { slot }, stages::post::stage(recipe, slot, embed), queries * gallery);
             }
-            let stage = stages::rank::stage(project, recipe, i, last);
-            rankings.push(graph.add(Task::Rank { fold: i }, stage, queries * gallery));
+            let stage = stages::rank::stage(project, recipe, slot, last);
+            rankings.push((slot, graph.add(Task::Rank { slot }, stage, queries * gallery)));
         }
         graph.add(Task::Score, stages::score::stage(project, &rankings), rankings.len() as f64);
         Ok(graph)
@@ -119,11 +123,11 @@ impl Graph {
         }
         let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
         let embeds =
-            self.tasks.iter().filter_map(|task| if let Task::Embed { fold } = task { Some(*fold) } else { None });
-        for fold in embeds.collect::<Vec<_>>() {
-            let fit = self.fit(fold).and_then(|task| self.place(task)).map(|place| self.nodes[place].stage.artefact());
-            let stage = stages::embed::host_stage(project, recipe, photos, fold, fit)?;
-            self.add(Task::EmbedHost { fold }, stage, (places.0.len() + places.1.len()) as f64 * giga);
+            self.tasks.iter().filter_map(|task| if let Task::Embed { slot } = task { Some(*slot) } else { None });
+        for slot in embeds.collect::<Vec<_>>() {
+            let fit = self.fit(slot).and_then(|task| self.place(task)).map(|place| self.nodes[place].stage.artefact());
+            let stage = stages::embed::host_stage(project, recipe, photos, slot, fit)?;
+            self.add(Task::EmbedHost { slot }, stage, (places.0.len() + places.1.len()) as f64 * giga);
         }
         Ok(())
     }
@@ -136,12 +140,12 @@ impl Graph {
     pub fn add_train(&mut self, project: &Project, recipe: &Recipe, photos: &Photos) -> Result<(), SessionError> {
         let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
         let folds = self.stage(Task::Fold)?.artefact();
-        for fold in 0..self.rung.folds(self.folds.len()) {
-            let Some(fit) = self.fit(fold) else { continue };
-            let (places, fit) = (&self.folds[fold].train, self.stage(fit)?.artefact());
-            let stage = stages::embed::train_stage(project, recipe, photos, (fold, places), fit, folds)?;
+        for slot in self.slots.clone() {
+            let Some(fit) = self.fit(slot) else { continue };
+            let (places, fit) = (&self.folds[slot.fold].train, self.stage(fit)?.artefact());
+            let stage = stages::embed::train_stage(project, recipe, photos, (slot, places), fit, folds)?;
             let count = places.len() as f64;
-            self.add(Task::EmbedTrain { fold }, stage, count * giga);
+            self.add(Task::EmbedTrain { slot }, stage, count * giga);
         }
         Ok(())
     }
@@ -157,15 +161,15 @@ impl Graph {
         key
     }
 
-    /// The last part of a fold's training that the rung has; `None` where the recipe trains nothing.
-    pub fn fit(&self, fold: usize) -> Option<Task> {
-        self.tasks.iter().copied().rfind(|task| matches!(task, Task::Fit { fold: of, .. } if *of == fold))
+    /// The last part of a slot's training that the rung has; `None` where the recipe trains nothing.
+    pub fn fit(&self, slot: Slot) -> Option<Task> {
+        self.tasks.iter().copied().rfind(|task| matches!(task, Task::Fit { slot: of, .. } if *of == slot))
     }
 
-    /// The stage of the part before part `part` of a fold's training; `None` for the first.
-    pub fn before(&self, fold: usize, part: usize) -> Option<&Stage> {
+    /// The stage of the part before part `part` of a slot's training; `None` for the first.
+    pub fn before(&self, slot: Slot, part: usize) -> Option<&Stage> {
         let wanted = part.checked_sub(1)?;
-        let is_it = |task: &Task| matches!(task, Task::Fit { fold: of, part, .. } if (*of, *part) == (fold, wanted));
+        let is_it = |task: &Task| matches!(task, Task::Fit { slot: of, part, .. } if (*of, *part) == (slot, wanted));
         self.tasks.iter().position(is_it).map(|place| &self.nodes[place].stage)
     }
 

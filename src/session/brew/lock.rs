@@ -16,7 +16,7 @@ use crate::session::{Graph, Photos, Project, Recipe, Rung};
 const VERSION: i64 = 1;
 
 /// The text of the lock file.
-pub fn text(project: &Project, recipe: &Recipe, photos: &Photos, graph: &Graph, rung: Rung) -> String {
+pub fn text(project: &Project, recipe: &Recipe, photos: &Photos, graph: &Graph, rung: &Rung) -> String {
     let mut lock = Value::table();
     let text = |s: &str| Value::Text(s.to_owned());
     lock.set("lock.version", Value::Int(VERSION));

@@ -5,14 +5,17 @@
 //! gone on with under its own id when the recipe still means the same stages.
 //!
 //! - [`graph`]: the stages that a recipe means; [`rung`]: how far up the ladder it is taken;
+//! - [`verdict`]: what its decider says of its training; [`climb`]: many recipes up their ladders, fewer on each rung;
 //! - [`lock`]: what is needed to do a run again;
 //! - [`worker`]: brews the jobs of the queue, detached from any terminal;
 //! - [`stopwatch`]: tries a few batches where nothing tells how long a stage takes.
 
+pub mod climb;
 pub mod graph;
 pub mod lock;
 pub mod rung;
 pub mod stopwatch;
+pub mod verdict;
 pub mod worker;
 
 use std::collections::BTreeSet;
@@ -22,10 +25,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use self::verdict::Council;
 use super::stages::{self, Bench};
-use super::{Graph, Photos, Project, Recipe, Rung, SessionError};
+use super::{Graph, Photos, Project, Recipe, Rung, SessionError, Slot};
 use crate::base::{Cancel, Key, Value};
 use crate::dag::{self, Action, Board, Event, History, Making, Plan, Run, RunState, RunView, Runs, Start, Step};
+use crate::score::decide::Advice;
 use crate::score::metric::Score;
 
 /// How often a running brew looks for a request to stop.
@@ -61,6 +66,8 @@ pub struct Manner {
     pub host: bool,
     /// Embed the training photos as well, to judge their labels.
     pub train: bool,
+    /// Do what the recipe's decider says, also where `[decide] auto` is not set.
+    pub decide: bool,
 }
 
 /// The graph of a recipe and its plan as things stand.
@@ -79,7 +86,7 @@ pub fn plan(
     project: &Project,
     recipe: &Recipe,
     photos: &Photos,
-    rung: Rung,
+    rung: &Rung,
     board: &Board,
     history: &History,
 ) -> Result<Planned, SessionError> {
@@ -123,7 +130,7 @@ pub fn brew(
     project: &Project,
     recipe: &Recipe,
     photos: &Photos,
-    rung: Rung,
+    rung: &Rung,
     manner: Manner,
     listen: &(dyn Fn(&Event) + Sync),
     cancel: &Cancel,
@@ -198,8 +205,31 @@ pub fn brew(
         let help = warning.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
         tell(Event::Warning { text: format!("{}{help}", warning.message) });
     }
-    let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel, trial: false };
-    let done = watched(&run, cancel, || steps(&bench, &plan, &run, manner));
+    // A stop that the decider wants is a stop of this run alone.
+    let own = cancel.child();
+    let decided = std::sync::Mutex::new(None);
+    let council = Council::on(project, recipe, photos, project.pinned().as_deref())?;
+    let rung_end = rung.epochs(graph.epochs);
+    let judge = |slot: Slot, epoch: usize| {
+        if graph.slots.first() != Some(&slot) {
+            return;
+        }
+        match council.verdict(&graph, rung_end) {
+            Ok(Some((_, verdict))) => {
+                let acted = (council.auto || manner.decide) && verdict.advice == Advice::Stop && epoch < rung_end;
+                if let (true, Ok(mut decided)) = (acted, decided.lock()) {
+                    *decided = Some(verdict.reason.clone());
+                    own.cancel();
+                }
+                tell(council.told(&slot.to_string(), epoch, verdict, acted));
+            }
+            Ok(None) => {}
+            Err(error) => tell(Event::Note { text: format!("no advice: {}", chain(&error)) }),
+        }
+    };
+    let bench =
+        Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel: &own, judge: Some(&judge), trial: false };
+    let done = watched(&run, &own, || steps(&bench, &plan, &run, manner));
     let began = run.started();
     match done {
         Ok((score, reused)) => {
@@ -210,6 +240,12 @@ pub fn brew(
             Ok(Brewed { recipe: recipe.name.clone(), metric, score: value, interval, seconds, reused })
         }
         Err(error) if error.is_cancelled() => {
+            let decided = decided.into_inner().ok().flatten();
+            if let Some(reason) = decided {
+                listen(&Event::RunStopped { reason: reason.clone() });
+                run.stop(reason.clone())?;
+                return Err(SessionError::Decided { recipe: recipe.name.clone(), reason });
+            }
             let reason = run.stop_requested().unwrap_or_else(|| "asked to".to_owned());
             listen(&Event::RunStopped { reason: reason.clone() });
             run.stop(reason)?;
@@ -280,6 +316,7 @@ fn in_words(event: &Event) -> Option<String> {
         Event::StageFailed { stage, part, error } => format!("{} failed: {error}", label(stage, part)),
         Event::Rewind { part, x } => format!("{part} goes on from epoch {x:.2}"),
         Event::Metric { name, part, value, .. } => format!("{name} {part} {value:.4}"),
+        Event::Decision { part, epoch, advice, reason, .. } => format!("{part} epoch {epoch}: {advice}: {reason}"),
         Event::Note { text } | Event::Warning { text } => text.clone(),
         _ => return None,
     })

@@ -1,68 +1,188 @@
 //! How far up the ladder a recipe is taken.
 //!
-//! Takes a word, gives how many folds and epochs are wanted. A rung only cuts: the schedule is
-//! always the full one, so the next rung goes on from where this one ended. It enters no key.
+//! Takes `[folds] ladder`, or the usual rungs where it is not written; gives, for a rung's name, how many folds, epochs and seeds are
+//! wanted. A rung only cuts: the schedule is always the full one, so the next rung goes on from where this one ended. It enters no key.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::graph::decode;
+use crate::session::{Recipe, SessionError};
+
 /// A rung of the ladder.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Rung {
-    /// The first fold, two epochs: does it run, does it learn at all?
-    Smoke,
-    /// The first fold, all epochs.
-    #[default]
-    Holdout,
-    /// All folds, all epochs.
-    Full,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rung {
+    /// What people call it.
+    #[serde(rename = "rung")]
+    pub name: String,
+    /// How many folds are trained; all where absent.
+    #[serde(default)]
+    pub folds: Option<usize>,
+    /// Epochs after which each training is cut; none where absent.
+    #[serde(default)]
+    pub epochs: Option<usize>,
+    /// Seeds of each fold; one where absent.
+    #[serde(default)]
+    pub seeds: Option<usize>,
+    /// At most so many recipes go on from here; all that may still win where absent.
+    #[serde(default)]
+    pub keep: Option<usize>,
 }
 
-/// Epochs of the lowest rung.
-const SMOKE_EPOCHS: usize = 2;
+/// The name of the rung that is meant when none is named.
+pub const USUAL: &str = "holdout";
+
+/// The rungs of a recipe, lowest first; at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ladder(Vec<Rung>);
+
+/// One training of a recipe: a fold by a seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot {
+    /// The fold, from 0.
+    pub fold: usize,
+    /// What is added to the recipe's seed: 0 for its own.
+    pub seed: u64,
+}
+
+impl Slot {
+    /// The training that a stage's part belongs to: "fold 0", "host fold 3", "fold 1 seed +2 stage 2 of 3".
+    pub fn of_part(part: &str) -> Option<Slot> {
+        let mut words = part.split(' ').skip_while(|word| *word != "fold").skip(1);
+        let fold = words.next()?.parse().ok()?;
+        let seed = match words.next() {
+            Some("seed") => words.next()?.strip_prefix('+')?.parse().ok()?,
+            _ => 0,
+        };
+        Some(Slot { fold, seed })
+    }
+
+    /// A fold by the recipe's own seed.
+    pub fn of_fold(fold: usize) -> Slot {
+        Slot { fold, seed: 0 }
+    }
+}
+
+impl fmt::Display for Slot {
+    /// `fold 0`, `fold 0 seed +1`: as stages and events name it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "fold {}", self.fold)?;
+        if self.seed > 0 { write!(f, " seed +{}", self.seed) } else { Ok(()) }
+    }
+}
 
 impl Rung {
-    /// All rungs, lowest first.
-    pub const ALL: [Rung; 3] = [Rung::Smoke, Rung::Holdout, Rung::Full];
+    fn new(name: &str, folds: Option<usize>, epochs: Option<usize>, seeds: Option<usize>) -> Rung {
+        Rung { name: name.to_owned(), folds, epochs, seeds, keep: None }
+    }
 
     /// How many of `folds` folds are used.
-    pub fn folds(self, folds: usize) -> usize {
-        match self {
-            Rung::Smoke | Rung::Holdout => folds.min(1),
-            Rung::Full => folds,
-        }
+    pub fn folds(&self, folds: usize) -> usize {
+        self.folds.map_or(folds, |most| most.min(folds))
     }
 
     /// How many of `epochs` epochs are trained.
-    pub fn epochs(self, epochs: usize) -> usize {
-        match self {
-            Rung::Smoke => epochs.min(SMOKE_EPOCHS),
-            Rung::Holdout | Rung::Full => epochs,
-        }
+    pub fn epochs(&self, epochs: usize) -> usize {
+        self.epochs.map_or(epochs, |most| most.min(epochs))
+    }
+
+    /// What is trained of `folds` folds: all of the first seed, then all of the next.
+    pub fn slots(&self, folds: usize) -> Vec<Slot> {
+        let seeds = self.seeds.unwrap_or(1).max(1) as u64;
+        (0..seeds).flat_map(|seed| (0..self.folds(folds)).map(move |fold| Slot { fold, seed })).collect()
     }
 }
 
 impl fmt::Display for Rung {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Rung::Smoke => "smoke",
-            Rung::Holdout => "holdout",
-            Rung::Full => "full",
-        })
+        f.write_str(&self.name)
     }
 }
 
-impl FromStr for Rung {
-    type Err = String;
+impl Ladder {
+    /// The usual one: a try of two epochs, one fold, all folds, all folds by three seeds.
+    pub fn usual() -> Ladder {
+        Ladder(vec![
+            Rung::new("smoke", Some(1), Some(2), None),
+            Rung::new(USUAL, Some(1), None, None),
+            Rung::new("full", None, None, None),
+            Rung::new("seeds", None, None, Some(3)),
+        ])
+    }
 
-    fn from_str(text: &str) -> Result<Rung, String> {
-        Rung::ALL
-            .into_iter()
-            .find(|rung| rung.to_string() == text)
-            .ok_or_else(|| format!("no rung is called {text:?}; there are smoke, holdout, full"))
+    /// The ladder of a recipe.
+    ///
+    /// # Errors
+    /// When two rungs have one name, or a rung asks for less than the one below it: no rung would then be a prefix of the next.
+    pub fn of(recipe: &Recipe) -> Result<Ladder, SessionError> {
+        #[derive(Deserialize)]
+        struct Folds {
+            #[serde(default)]
+            ladder: Vec<Rung>,
+        }
+        let rungs = decode::<Folds>(recipe, "folds")?.ladder;
+        if rungs.is_empty() {
+            return Ok(Ladder::usual());
+        }
+        let all = |count: Option<usize>| count.unwrap_or(usize::MAX);
+        for (i, rung) in rungs.iter().enumerate() {
+            let name = &rung.name;
+            if rungs[..i].iter().any(|other| other.name == *name) {
+                return Err(SessionError::Unfit(format!("[folds] ladder: two rungs are called {name}")));
+            }
+            let Some(below) = i.checked_sub(1).map(|below| &rungs[below]) else { continue };
+            let counts = |rung: &Rung| {
+                [("folds", all(rung.folds)), ("epochs", all(rung.epochs)), ("seeds", rung.seeds.unwrap_or(1))]
+            };
+            if let Some(((what, _), _)) = counts(rung).into_iter().zip(counts(below)).find(|(own, low)| own.1 < low.1) {
+                let text = format!(
+                    "[folds] ladder: {name} has fewer {what} than {}, which stands below it; a rung goes on from the one below",
+                    below.name
+                );
+                return Err(SessionError::Unfit(text));
+            }
+        }
+        Ok(Ladder(rungs))
+    }
+
+    /// The rungs, lowest first.
+    pub fn rungs(&self) -> &[Rung] {
+        &self.0
+    }
+
+    /// The rung of a name.
+    ///
+    /// # Errors
+    /// When there is none, with those that there are.
+    pub fn rung(&self, name: &str) -> Result<&Rung, SessionError> {
+        self.0.iter().find(|rung| rung.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.0.iter().map(|rung| rung.name.as_str()).collect();
+            SessionError::Unfit(format!("no rung is called {name:?}; there are {}", names.join(", ")))
+        })
+    }
+
+    /// The rung that is meant when none is named: `holdout`, or the first that trains to the end, or the last.
+    pub fn first_choice(&self) -> &Rung {
+        let whole = || self.0.iter().find(|rung| rung.epochs.is_none());
+        let usual = self.0.iter().find(|rung| rung.name == USUAL).or_else(whole);
+        // A ladder has a rung.
+        usual.unwrap_or(&self.0[self.0.len() - 1])
+    }
+
+    /// The rung above one.
+    pub fn above(&self, name: &str) -> Option<&Rung> {
+        let place = self.0.iter().position(|rung| rung.name == name)?;
+        self.0.get(place + 1)
+    }
+
+    /// Epochs after which trainings of the first fold end, of `epochs`; ascending, each once.
+    pub fn ends(&self, epochs: usize) -> Vec<usize> {
+        let mut ends: Vec<usize> = self.0.iter().map(|rung| rung.epochs(epochs)).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        ends
     }
 }
 
@@ -72,12 +192,33 @@ mod tests {
 
     #[test]
     fn a_rung_only_cuts() {
-        assert_eq!((Rung::Smoke.folds(5), Rung::Smoke.epochs(12)), (1, 2));
-        assert_eq!((Rung::Smoke.folds(1), Rung::Smoke.epochs(1)), (1, 1));
-        assert_eq!((Rung::Holdout.folds(5), Rung::Holdout.epochs(12)), (1, 12));
-        assert_eq!((Rung::Full.folds(5), Rung::Full.epochs(12)), (5, 12));
-        for rung in Rung::ALL {
-            assert_eq!(rung.to_string().parse::<Rung>(), Ok(rung));
-        }
+        let ladder = Ladder::usual();
+        let rung = |name: &str| ladder.rung(name).unwrap();
+        assert_eq!((rung("smoke").folds(5), rung("smoke").epochs(12)), (1, 2));
+        assert_eq!((rung("smoke").folds(1), rung("smoke").epochs(1)), (1, 1));
+        assert_eq!((rung("holdout").folds(5), rung("holdout").epochs(12)), (1, 12));
+        assert_eq!((rung("full").folds(5), rung("full").epochs(12)), (5, 12));
+        assert_eq!(ladder.ends(12), [2, 12]);
+        assert_eq!(ladder.above("smoke").map(|rung| rung.name.as_str()), Some("holdout"));
+        assert_eq!((ladder.above("seeds"), ladder.first_choice().name.as_str()), (None, "holdout"));
+        let error = ladder.rung("half").unwrap_err().to_string();
+        assert!(error.contains("smoke, holdout, full, seeds"), "{error}");
+    }
+
+    #[test]
+    fn a_part_names_its_fold_first() {
+        let parts = ["fold 0", "fold 12", "host fold 3", "fold 1 stage 2 of 3", "fold 4 constant", "", "fold"];
+        let folds = parts.map(|part| Slot::of_part(part).map(|slot| slot.fold));
+        assert_eq!(folds, [Some(0), Some(12), Some(3), Some(1), Some(4), None, None]);
+    }
+
+    #[test]
+    fn seeds_come_after_all_folds_of_the_first() {
+        let slots = Ladder::usual().rung("seeds").unwrap().slots(2);
+        let names: Vec<String> = slots.iter().map(Slot::to_string).collect();
+        assert_eq!(names, ["fold 0", "fold 1", "fold 0 seed +1", "fold 1 seed +1", "fold 0 seed +2", "fold 1 seed +2"]);
+        assert_eq!(Slot::of_part("host fold 1 seed +2 stage 1 of 2"), Some(Slot { fold: 1, seed: 2 }));
+        // Every lower rung's trainings are among a higher one's, in the same order.
+        assert!(slots.starts_with(&Ladder::usual().rung("full").unwrap().slots(2)));
     }
 }

@@ -44,7 +44,7 @@ pub fn time(
     cancel: &Cancel,
 ) -> Result<(), SessionError> {
     let tell = |event: Event| listen(&event);
-    let bench = Bench { project, recipe, photos, graph, tell: &tell, cancel, trial: true };
+    let bench = Bench { project, recipe, photos, graph, tell: &tell, cancel, judge: None, trial: true };
     let clock = project.around.clock.as_ref();
     for task in tasks {
         cancel.check()?;
@@ -56,9 +56,9 @@ pub fn time(
                 bytes = size;
                 (seconds, photos)
             }
-            Task::Fit { fold, .. } => stages::fit::tried(&bench, fold)?,
-            Task::Embed { fold } | Task::EmbedHost { fold } | Task::EmbedTrain { fold } => {
-                stages::embed::tried(&bench, fold)?
+            Task::Fit { slot, .. } => stages::fit::tried(&bench, slot)?,
+            Task::Embed { slot } | Task::EmbedHost { slot } | Task::EmbedTrain { slot } => {
+                stages::embed::tried(&bench, slot)?
             }
             Task::Post { .. } => posted(&bench, clock)?,
             Task::Rank { .. } => ranked(&bench, clock)?,

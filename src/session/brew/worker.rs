@@ -13,7 +13,7 @@ use crate::book;
 use crate::dag::{Job, Lane, Queue, Taken, Worker};
 use crate::session::brew::{self, Manner};
 use crate::session::project::TOJI;
-use crate::session::{Photos, Project, Rung, SessionError, Surroundings};
+use crate::session::{Photos, Project, SessionError, Surroundings};
 
 /// A job over which so many workers died is not tried again by itself.
 const DEATHS: u32 = 2;
@@ -168,7 +168,7 @@ fn job(root: &Path, around: &Surroundings, job: &Job, cancel: &Cancel) -> Result
     let project =
         Project::open(root, around).map_err(|found| SessionError::Mistakes(book::report(&found, book::Look::LINES)))?;
     let recipe = project.recipe(&job.recipe)?;
-    let rung: Rung = job.rung.parse().map_err(SessionError::Unfit)?;
+    let rung = recipe.rung(Some(&job.rung))?;
     // A run is stopped by its own request; the worker goes on with the next job.
     let own = cancel.child();
     let heard = |_: &str, _: u64, _: u64, _: &str| {
@@ -180,6 +180,6 @@ fn job(root: &Path, around: &Surroundings, job: &Job, cancel: &Cancel) -> Result
     heard("", 0, 0, "");
     own.check()?;
     let manner = Manner { only_cheap: job.lane == Lane::Cheap, ..Manner::default() };
-    brew::brew(&project, &recipe, &photos, rung, manner, &|_| {}, &own)?;
+    brew::brew(&project, &recipe, &photos, &rung, manner, &|_| {}, &own)?;
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::data::manifest::Photo;
 use crate::data::manifest::boxes::Region;
 use crate::session::brew::{self, Manner};
 use crate::session::stages::{Bench, embed};
-use crate::session::{Photos, Project, Recipe, Rung, SessionError};
+use crate::session::{Photos, Project, Recipe, Rung, SessionError, Slot};
 
 /// A table that was written.
 #[derive(Clone, Debug, Serialize)]
@@ -43,7 +43,7 @@ pub fn gaze(
     project: &Project,
     recipe: &Recipe,
     photos: &Photos,
-    (rung, size): (Rung, Option<usize>),
+    (rung, size): (&Rung, Option<usize>),
     file: &Path,
     listen: &(dyn Fn(&Event) + Sync),
     cancel: &Cancel,
@@ -53,7 +53,7 @@ pub fn gaze(
     board.refresh(&Runs::open(&project.toji));
     let graph = brew::plan(project, recipe, photos, rung, &board, &History::new())?.graph;
     let tell = |event: Event| listen(&event);
-    let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel, trial: false };
+    let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel, judge: None, trial: false };
     let folds = rung.folds(graph.folds.len());
     // For each photo the first fold whose network has not learnt from it, else the first.
     let mut taught = vec![vec![false; photos.manifest.photos.len()]; folds];
@@ -69,7 +69,7 @@ pub fn gaze(
     }
     let mut boxes = Vec::with_capacity(photos.manifest.photos.len());
     for (fold, places) in by_fold.into_iter().enumerate().filter(|(_, places)| !places.is_empty()) {
-        boxes.extend(embed::regions(&bench, fold, places, size)?);
+        boxes.extend(embed::regions(&bench, Slot::of_fold(fold), places, size)?);
     }
     boxes.sort_unstable_by_key(|(photo, _)| *photo);
     let text = table(&photos.manifest.photos, &boxes)?;

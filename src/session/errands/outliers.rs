@@ -52,7 +52,7 @@ pub fn outliers(
     project: &Project,
     recipe: &Recipe,
     photos: &Photos,
-    rung: Rung,
+    rung: &Rung,
     threshold: f64,
     listen: &(dyn Fn(&Event) + Sync),
     cancel: &Cancel,
@@ -65,8 +65,8 @@ pub fn outliers(
         );
         return Err(SessionError::Unfit(text));
     };
-    let trained = |graph: &crate::session::Graph, fold| -> Result<Option<PathBuf>, SessionError> {
-        let Some(fit) = graph.fit(fold) else { return Ok(None) };
+    let trained = |graph: &crate::session::Graph, slot| -> Result<Option<PathBuf>, SessionError> {
+        let Some(fit) = graph.fit(slot) else { return Ok(None) };
         let stage = graph.stage(fit)?;
         let there = project.store.has(stage.name, &stage.artefact());
         Ok(there.then(|| project.store.folder(stage.name, &stage.artefact())).transpose()?)
@@ -74,10 +74,10 @@ pub fn outliers(
     let mut board = Board::new();
     board.refresh(&Runs::open(&project.toji));
     let mut graph = brew::plan(project, recipe, photos, rung, &board, &History::new())?.graph;
-    let folds = rung.folds(graph.folds.len());
-    for fold in 0..folds {
-        if trained(&graph, fold)?.is_none() {
-            let text = format!("fold {fold} is not trained yet: toji run {} --rung {rung}", recipe.name);
+    let slots = graph.slots.clone();
+    for &slot in &slots {
+        if trained(&graph, slot)?.is_none() {
+            let text = format!("{slot} is not trained yet: toji run {} --rung {rung}", recipe.name);
             return Err(SessionError::Unfit(text));
         }
     }
@@ -86,10 +86,10 @@ pub fn outliers(
 
     let all = &photos.manifest.photos;
     let mut angles: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
-    for fold in 0..folds {
-        let Some(folder) = trained(&graph, fold)? else { continue };
+    for slot in slots {
+        let Some(folder) = trained(&graph, slot)? else { continue };
         let weight = Checkpoint::open(&folder.join(train::CHECKPOINT))?.tensor(&tensor)?;
-        let stage = graph.stage(Task::EmbedTrain { fold })?;
+        let stage = graph.stage(Task::EmbedTrain { slot })?;
         let found = Embeddings::load(&project.store.folder(stage.name, &stage.artefact())?.join(embed::FILE))?;
         let label = |photo: &u32| all.get(*photo as usize).and_then(|photo| photo.label);
         let classes = Classes::of(found.photos.iter().filter_map(label));

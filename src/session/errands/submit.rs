@@ -66,7 +66,7 @@ pub fn submit(
     project: &Project,
     recipe: &Recipe,
     photos: &Photos,
-    rung: Rung,
+    rung: &Rung,
     file: &Path,
     listen: &(dyn Fn(&Event) + Sync),
     cancel: &Cancel,
@@ -83,7 +83,7 @@ pub fn submit(
     let mut graph = brew::plan(project, recipe, photos, rung, &board, &History::new())?.graph;
     graph.add_host(project, recipe, photos)?;
     let tell = |event: Event| listen(&event);
-    let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel, trial: false };
+    let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel, judge: None, trial: false };
     let mut answers = answers(&bench)?;
     let filled = fill(photos, &mut answers, project.competition.submission.count);
 

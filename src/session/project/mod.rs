@@ -96,6 +96,8 @@ pub struct Divided {
 pub const FACTS: &str = "toji.toml";
 /// The name of the folder of everything that is made.
 pub const TOJI: &str = ".toji";
+/// The file below it that holds the name of the recipe that was pinned here; empty when the pin was taken off.
+pub const PIN: &str = "pin";
 
 impl Project {
     /// Opens the project in `root`.
@@ -125,6 +127,13 @@ impl Project {
             folds: Mutex::default(),
             weights: Mutex::default(),
         })
+    }
+
+    /// The name of the recipe that the others are compared with: what was pinned here, else what `toji.toml` pins.
+    pub fn pinned(&self) -> Option<String> {
+        let here = files::read_text(&self.toji.join(PIN)).ok().map(|name| name.trim().to_owned());
+        let written = || self.competition.workbench.pin.as_ref().map(|pin| recipe::name_of(Path::new(pin)));
+        here.or_else(written).filter(|name| !name.is_empty())
     }
 
     /// All recipes, read, sorted by name.

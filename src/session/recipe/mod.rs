@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 use crate::base::{Key, KeyWriter, Seed, Value};
 use crate::book::{self, Book, Diagnostic, Schema};
+use crate::session::SessionError;
+use crate::session::brew::rung::{Ladder, Rung};
 
 /// A recipe as it stands on disk.
 #[derive(Clone, Debug)]
@@ -50,6 +52,15 @@ impl Recipe {
     /// Its seed's number.
     pub fn seed_number(&self) -> u64 {
         self.settings().get("recipe.seed").and_then(Value::as_int).unwrap_or(0) as u64
+    }
+
+    /// The rung of its ladder that a name means; the usual one where none is named.
+    ///
+    /// # Errors
+    /// When its ladder has no such rung, or is none.
+    pub fn rung(&self, name: Option<&str>) -> Result<Rung, SessionError> {
+        let ladder = Ladder::of(self)?;
+        name.map_or_else(|| Ok(ladder.first_choice()), |name| ladder.rung(name)).cloned()
     }
 
     /// The root of all its random draws.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::fit::{Model, Purpose, begin, model, tell_notes};
-use super::{Bench, Made, Task, part, reduce};
+use super::{Bench, Made, Task, reduce};
 use crate::base::{Key, Progress, Value};
 use crate::dag::Stage;
 use crate::data::Role;
@@ -24,7 +24,7 @@ use crate::learn::{Device, backbone};
 use crate::retrieve::{self, Embeddings};
 use crate::session::project::boxes;
 use crate::session::project::weights::{self, Sight};
-use crate::session::{Photos, Project, Recipe, SessionError};
+use crate::session::{Photos, Project, Recipe, SessionError, Slot};
 
 /// The artefact's file.
 pub const FILE: &str = "embeddings.safetensors";
@@ -45,15 +45,17 @@ const COARSEST: usize = 3;
 pub fn stage(
     project: &Project,
     recipe: &Recipe,
-    fold: usize,
+    slot: Slot,
     fit: Option<Key>,
     folds: Key,
     boxes: Option<Key>,
 ) -> Result<Stage, SessionError> {
     let version = retrieve::embed::VERSION * 100 + crate::data::augment::VERSION;
     let mut stage = match fit {
-        Some(fit) => Stage::new("embed", version).part(part(fold)).input("fit", fit),
-        None => begin(Stage::new("embed", train::VERSION * 10_000 + version).part(part(fold)), project, recipe, fold)?,
+        Some(fit) => Stage::new("embed", version).part(slot.to_string()).input("fit", fit),
+        None => {
+            begin(Stage::new("embed", train::VERSION * 10_000 + version).part(slot.to_string()), project, recipe, slot)?
+        }
     };
     stage = stage.input("fold", folds);
     stage.tables.push("augment".to_owned());
@@ -100,13 +102,13 @@ pub fn host_stage(
     project: &Project,
     recipe: &Recipe,
     photos: &Photos,
-    fold: usize,
+    slot: Slot,
     fit: Option<Key>,
 ) -> Result<Stage, SessionError> {
     let (queries, gallery) = host_places(photos);
     let boxes = photos.boxes_key(project, &weights::evaluation(recipe)?, &[queries, gallery].concat())?;
-    Ok(stage(project, recipe, fold, fit, photos.key, boxes)?
-        .part(format!("host {}", part(fold)))
+    Ok(stage(project, recipe, slot, fit, photos.key, boxes)?
+        .part(format!("host {}", slot))
         .setting("of", Value::Text("host".to_owned())))
 }
 
@@ -118,29 +120,29 @@ pub fn train_stage(
     project: &Project,
     recipe: &Recipe,
     photos: &Photos,
-    (fold, places): (usize, &[u32]),
+    (slot, places): (Slot, &[u32]),
     fit: Key,
     folds: Key,
 ) -> Result<Stage, SessionError> {
     let boxes = photos.boxes_key(project, &weights::evaluation(recipe)?, places)?;
-    Ok(stage(project, recipe, fold, Some(fit), folds, boxes)?
-        .part(format!("training photos {}", part(fold)))
+    Ok(stage(project, recipe, slot, Some(fit), folds, boxes)?
+        .part(format!("training photos {}", slot))
         .setting("of", Value::Text("train".to_owned())))
 }
 
-pub(super) fn make<'a>(bench: &'a Bench<'a>, fold_number: usize) -> Result<Made<'a>, SessionError> {
-    let (model, name) = (trained(bench, fold_number)?, part(fold_number));
-    let Fold { query, gallery, .. } = &bench.graph.folds[fold_number];
-    check(bench, Task::Embed { fold: fold_number }, &model.sight, &[&query[..], gallery].concat())?;
-    let found = fold(bench, fold_number, model.network.as_ref(), &model.params, &model.sight, &name, "embed")?;
+pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
+    let (model, name) = (trained(bench, slot)?, slot.to_string());
+    let Fold { query, gallery, .. } = &bench.graph.folds[slot.fold];
+    check(bench, Task::Embed { slot }, &model.sight, &[&query[..], gallery].concat())?;
+    let found = fold(bench, slot, model.network.as_ref(), &model.params, &model.sight, &name, "embed")?;
     Ok(Made::new(move |folder: &Path| Ok(found.save(&folder.join(FILE))?)))
 }
 
-pub(super) fn make_host<'a>(bench: &'a Bench<'a>, fold: usize) -> Result<Made<'a>, SessionError> {
-    let (model, name) = (trained(bench, fold)?, format!("host {}", part(fold)));
+pub(super) fn make_host<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
+    let (model, name) = (trained(bench, slot)?, format!("host {}", slot));
     let (queries, gallery) = host_places(bench.photos);
     let mut places = [queries, gallery].concat();
-    check(bench, Task::EmbedHost { fold }, &model.sight, &places)?;
+    check(bench, Task::EmbedHost { slot }, &model.sight, &places)?;
     places.sort_unstable();
     places.dedup();
     let found = photos(bench, places, model.network.as_ref(), &model.params, &model.sight, &name, "embed")?;
@@ -153,18 +155,18 @@ fn check(bench: &Bench<'_>, task: Task, sight: &Sight, places: &[u32]) -> Result
     boxes::check(bench.graph.stage(task)?, now)
 }
 
-pub(super) fn make_train<'a>(bench: &'a Bench<'a>, fold: usize) -> Result<Made<'a>, SessionError> {
-    let (model, name) = (trained(bench, fold)?, format!("training photos {}", part(fold)));
-    let places = bench.graph.folds[fold].train.clone();
-    check(bench, Task::EmbedTrain { fold }, &model.sight, &places)?;
+pub(super) fn make_train<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
+    let (model, name) = (trained(bench, slot)?, format!("training photos {}", slot));
+    let places = bench.graph.folds[slot.fold].train.clone();
+    check(bench, Task::EmbedTrain { slot }, &model.sight, &places)?;
     let found = photos(bench, places, model.network.as_ref(), &model.params, &model.sight, &name, "embed")?;
     Ok(Made::new(move |folder: &Path| Ok(found.save(&folder.join(FILE))?)))
 }
 
 /// Embeds one batch by the untrained network: seconds, and its work in the measure of the graph.
-pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), SessionError> {
-    let model = model(bench, fold, Purpose::Trial)?;
-    let places: Vec<u32> = bench.graph.folds[fold].gallery.iter().take(BATCH).copied().collect();
+pub(crate) fn tried(bench: &Bench<'_>, slot: Slot) -> Result<(f64, f64), SessionError> {
+    let model = model(bench, slot, Purpose::Trial)?;
+    let places: Vec<u32> = bench.graph.folds[slot.fold].gallery.iter().take(BATCH).copied().collect();
     let count = places.len() as f64;
     let clock = bench.project.around.clock.as_ref();
     let began = clock.now();
@@ -174,9 +176,9 @@ pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), Sessio
 }
 
 /// A fold's network with the weights of its fit, where it has one.
-fn trained(bench: &Bench<'_>, fold: usize) -> Result<Model, SessionError> {
-    let mut model = model(bench, fold, Purpose::Artefact)?;
-    match bench.graph.fit(fold) {
+fn trained(bench: &Bench<'_>, slot: Slot) -> Result<Model, SessionError> {
+    let mut model = model(bench, slot, Purpose::Artefact)?;
+    match bench.graph.fit(slot) {
         Some(fit) => Checkpoint::open(&bench.folder(fit)?.join(train::CHECKPOINT))?.load(&mut model.params)?,
         None => tell_notes(bench, std::mem::take(&mut model.notes)),
     }
@@ -186,14 +188,14 @@ fn trained(bench: &Bench<'_>, fold: usize) -> Result<Model, SessionError> {
 /// Embeds the queries and the gallery of a fold, each photo once, in the order of the manifest.
 pub(super) fn fold(
     bench: &Bench<'_>,
-    fold: usize,
+    slot: Slot,
     network: &dyn Network,
     params: &Params,
     sight: &Sight,
     name: &str,
     stage: &str,
 ) -> Result<Embeddings, SessionError> {
-    let fold = &bench.graph.folds[fold];
+    let fold = &bench.graph.folds[slot.fold];
     let mut places: Vec<u32> = fold.query.iter().chain(&fold.gallery).copied().collect();
     places.sort_unstable();
     places.dedup();
@@ -233,16 +235,16 @@ pub(crate) fn photos(
 /// twice the size of evaluation.
 pub(crate) fn regions(
     bench: &Bench<'_>,
-    fold: usize,
+    slot: Slot,
     places: Vec<u32>,
     side: Option<usize>,
 ) -> Result<Vec<(u32, Region)>, SessionError> {
-    let model = trained(bench, fold)?;
+    let model = trained(bench, slot)?;
     let usual = model.sight.evaluation.size();
     let twice = Size { height: 2 * usual.height, width: 2 * usual.width };
     let size = side.map_or(twice, |side| Size { height: side, width: side });
     let pipeline = Arc::new(Pipeline::to_size(size));
-    let (total, name) = (places.len() as u64, part(fold));
+    let (total, name) = (places.len() as u64, slot.to_string());
     let progress = bench.progress("boxes", &name);
     let ahead = Ahead { threads: bench.project.around.threads, ..Ahead::default() };
     let pictures = bench.photos.pictures(bench.project);

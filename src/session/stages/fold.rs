@@ -14,8 +14,13 @@ use crate::session::{Project, Recipe};
 /// The division itself is an input besides: it may come from a column of the tables, which is in no other key.
 pub fn stage(project: &Project, recipe: &Recipe, data: Key, division: Key) -> Stage {
     let protocol = &project.competition.protocol;
-    Stage::new("fold", folds::VERSION)
-        .table(recipe.settings(), "folds")
+    let mut stage = Stage::new("fold", folds::VERSION).table(recipe.settings(), "folds");
+    if let Some(Value::Table(mut own)) = recipe.settings().get("folds").cloned() {
+        // How far a recipe is taken changes no division.
+        own.remove("ladder");
+        stage = stage.setting("folds", Value::Table(own));
+    }
+    stage
         .setting("protocol.kind", Value::Text(format!("{:?}", protocol.kind)))
         .setting("protocol.seed", Value::Int(protocol.seed as i64))
         .input("data", data)

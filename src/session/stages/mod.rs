@@ -24,7 +24,7 @@ pub mod score;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Graph, Photos, Project, Recipe, SessionError};
+use super::{Graph, Photos, Project, Recipe, SessionError, Slot};
 use crate::base::{Cancel, Progress, Value};
 use crate::dag::{Event, Step, Work};
 use crate::data::batch::Pictures;
@@ -38,41 +38,41 @@ pub enum Task {
     Fold,
     /// Reduced pictures.
     Reduce,
-    /// Training on one fold.
+    /// One training.
     Fit {
-        /// The fold, from 0.
-        fold: usize,
+        /// On which fold, by which seed.
+        slot: Slot,
         /// The part of the training, from 0.
         part: usize,
         /// Epochs after which it stops, those of earlier parts included.
         until: usize,
     },
-    /// Embeddings of one fold's queries and gallery.
+    /// Embeddings of a fold's queries and gallery.
     Embed {
-        /// The fold, from 0.
-        fold: usize,
+        /// Of which training.
+        slot: Slot,
     },
     /// One fold's embeddings after the post steps.
     Post {
-        /// The fold, from 0.
-        fold: usize,
+        /// Of which training.
+        slot: Slot,
     },
     /// One fold's ranked lists.
     Rank {
-        /// The fold, from 0.
-        fold: usize,
+        /// Of which training.
+        slot: Slot,
     },
     /// The number and its interval.
     Score,
     /// Embeddings of the host's queries and gallery by one fold's network.
     EmbedHost {
-        /// The fold, from 0.
-        fold: usize,
+        /// Of which training.
+        slot: Slot,
     },
     /// Embeddings of one fold's training photos by the network that was trained on them.
     EmbedTrain {
-        /// The fold, from 0.
-        fold: usize,
+        /// Of which training.
+        slot: Slot,
     },
 }
 
@@ -90,6 +90,8 @@ pub struct Bench<'a> {
     pub tell: &'a (dyn Fn(Event) + Sync),
     /// The wish to stop.
     pub cancel: &'a Cancel,
+    /// Hears of every evaluation in the midst of a training: which one, after how many epochs.
+    pub judge: Option<&'a (dyn Fn(Slot, usize) + Sync)>,
     /// Whether nothing is made, only tried: what is missing is done without.
     pub trial: bool,
 }
@@ -114,11 +116,6 @@ impl<'a> Made<'a> {
     }
 }
 
-/// The part of a fold, as stages and events name it.
-pub fn part(fold: usize) -> String {
-    format!("fold {fold}")
-}
-
 /// Makes the artefact of one step.
 ///
 /// # Errors
@@ -128,13 +125,13 @@ pub fn make<'a>(bench: &'a Bench<'a>, task: Task, step: &Step) -> Result<Made<'a
         Task::Data => Ok(data::make(bench)),
         Task::Fold => Ok(fold::make(bench)),
         Task::Reduce => reduce::make(bench, step),
-        Task::Fit { fold, part, until } => fit::make(bench, fold, part, until, step),
-        Task::Embed { fold } => embed::make(bench, fold),
-        Task::Post { fold } => post::make(bench, fold),
-        Task::Rank { fold } => rank::make(bench, fold),
+        Task::Fit { slot, part, until } => fit::make(bench, slot, part, until, step),
+        Task::Embed { slot } => embed::make(bench, slot),
+        Task::Post { slot } => post::make(bench, slot),
+        Task::Rank { slot } => rank::make(bench, slot),
         Task::Score => score::make(bench),
-        Task::EmbedHost { fold } => embed::make_host(bench, fold),
-        Task::EmbedTrain { fold } => embed::make_train(bench, fold),
+        Task::EmbedHost { slot } => embed::make_host(bench, slot),
+        Task::EmbedTrain { slot } => embed::make_train(bench, slot),
     }
 }
 
@@ -144,7 +141,7 @@ pub fn make<'a>(bench: &'a Bench<'a>, task: Task, step: &Step) -> Result<Made<'a
 /// When it cannot be read.
 pub fn recall(bench: &Bench<'_>, task: Task) -> Result<(), SessionError> {
     match task {
-        Task::Fit { fold, .. } => fit::recall(bench, fold, task),
+        Task::Fit { slot, .. } => fit::recall(bench, slot, task),
         Task::Score => score::recall(bench),
         Task::Data
         | Task::Fold

@@ -4,11 +4,11 @@
 
 use std::path::Path;
 
-use super::{Bench, Made, Task, embed, part};
+use super::{Bench, Made, Task, embed};
 use crate::base::{Key, Value};
 use crate::dag::{Event, Stage};
 use crate::retrieve::{Embeddings, post};
-use crate::session::{Recipe, SessionError};
+use crate::session::{Recipe, SessionError, Slot};
 
 /// The queries' file.
 pub const QUERIES: &str = "queries.safetensors";
@@ -21,17 +21,17 @@ pub fn has_steps(recipe: &Recipe) -> bool {
 }
 
 /// The stage of one fold.
-pub fn stage(recipe: &Recipe, fold: usize, embed: Key) -> Stage {
-    Stage::new("post", post::VERSION).part(part(fold)).table(recipe.settings(), "post").input("embed", embed)
+pub fn stage(recipe: &Recipe, slot: Slot, embed: Key) -> Stage {
+    Stage::new("post", post::VERSION).part(slot.to_string()).table(recipe.settings(), "post").input("embed", embed)
 }
 
-pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize) -> Result<Made<'a>, SessionError> {
-    let all = Embeddings::load(&bench.folder(Task::Embed { fold })?.join(embed::FILE))?;
-    let name = part(fold);
+pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
+    let all = Embeddings::load(&bench.folder(Task::Embed { slot })?.join(embed::FILE))?;
+    let name = slot.to_string();
     let done = apply(
         bench,
-        &all.subset(&bench.graph.folds[fold].query)?,
-        &all.subset(&bench.graph.folds[fold].gallery)?,
+        &all.subset(&bench.graph.folds[slot.fold].query)?,
+        &all.subset(&bench.graph.folds[slot.fold].gallery)?,
         &name,
     )?;
     let facts = Value::of(&serde_json::json!({ "steps": done.notes }));

@@ -2,36 +2,36 @@
 
 use std::path::Path;
 
-use super::{Bench, Made, Task, embed, part, post};
+use super::{Bench, Made, Task, embed, post};
 use crate::base::{Key, Value};
 use crate::dag::Stage;
 use crate::retrieve::{Embeddings, Ranking, index};
-use crate::session::{Project, Recipe, SessionError};
+use crate::session::{Project, Recipe, SessionError, Slot};
 
 /// The artefact's file.
 pub const FILE: &str = "ranking.safetensors";
 
 /// The stage of one fold.
-pub fn stage(project: &Project, recipe: &Recipe, fold: usize, input: Key) -> Stage {
+pub fn stage(project: &Project, recipe: &Recipe, slot: Slot, input: Key) -> Stage {
     let stage = Stage::new("rank", index::VERSION)
-        .part(part(fold))
+        .part(slot.to_string())
         .setting("k", Value::Int(project.competition.k as i64))
         .input("embeddings", input);
     // Without steps this is the stage that `[post]` belongs to, and its reason must say so.
     if post::has_steps(recipe) { stage } else { stage.table(recipe.settings(), "post") }
 }
 
-pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize) -> Result<Made<'a>, SessionError> {
-    let ranking = match bench.graph.place(Task::Post { fold }) {
+pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
+    let ranking = match bench.graph.place(Task::Post { slot }) {
         None => {
-            let all = Embeddings::load(&bench.folder(Task::Embed { fold })?.join(embed::FILE))?;
-            search(bench, fold, &all, "rank")?
+            let all = Embeddings::load(&bench.folder(Task::Embed { slot })?.join(embed::FILE))?;
+            search(bench, slot, &all, "rank")?
         }
         Some(_) => {
-            let folder = bench.folder(Task::Post { fold })?;
+            let folder = bench.folder(Task::Post { slot })?;
             let queries = Embeddings::load(&folder.join(post::QUERIES))?;
             let gallery = Embeddings::load(&folder.join(post::GALLERY))?;
-            let name = part(fold);
+            let name = slot.to_string();
             let k = bench.project.competition.k;
             index::search(&queries, &gallery, k, &bench.progress("rank", &name), bench.cancel)?
         }
@@ -40,9 +40,9 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, fold: usize) -> Result<Made<'a>, Se
 }
 
 /// Plain search in a fold's embeddings.
-pub(super) fn search(bench: &Bench<'_>, fold: usize, all: &Embeddings, stage: &str) -> Result<Ranking, SessionError> {
-    let name = part(fold);
-    let fold = &bench.graph.folds[fold];
+pub(super) fn search(bench: &Bench<'_>, slot: Slot, all: &Embeddings, stage: &str) -> Result<Ranking, SessionError> {
+    let name = slot.to_string();
+    let fold = &bench.graph.folds[slot.fold];
     let (queries, gallery) = (all.subset(&fold.query)?, all.subset(&fold.gallery)?);
     let k = bench.project.competition.k;
     Ok(index::search(&queries, &gallery, k, &bench.progress(stage, &name), bench.cancel)?)

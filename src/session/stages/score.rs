@@ -1,11 +1,11 @@
 //! The number that counts, over all queries of the folds that ran, with its interval.
 
-use super::{Bench, Made, Task, part, rank};
+use super::{Bench, Made, Task, rank};
 use crate::base::{Key, Seed, Value};
 use crate::dag::{Event, Stage};
 use crate::retrieve::Ranking;
 use crate::score::metric::{self, Metric, Score};
-use crate::session::{Project, SessionError};
+use crate::session::{Project, SessionError, Slot};
 
 /// The artefact's file.
 pub const FILE: &str = "score.json";
@@ -14,19 +14,18 @@ pub const FILE: &str = "score.json";
 pub const BOOTSTRAP: u64 = 0;
 
 /// The stage.
-pub fn stage(project: &Project, rankings: &[Key]) -> Stage {
+pub fn stage(project: &Project, rankings: &[(Slot, Key)]) -> Stage {
     let stage = Stage::new("score", metric::VERSION).setting("metric", Value::Text(project.metric()));
-    rankings.iter().enumerate().fold(stage, |stage, (i, key)| stage.input(format!("rank {}", part(i)), *key))
+    rankings.iter().fold(stage, |stage, (slot, key)| stage.input(format!("rank {slot}"), *key))
 }
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>) -> Result<Made<'a>, SessionError> {
-    let folds = bench.graph.rung.folds(bench.graph.folds.len());
     let mut scores = Vec::new();
-    for fold in 0..folds {
-        let ranking = Ranking::load(&bench.folder(Task::Rank { fold })?.join(rank::FILE))?;
+    for &slot in &bench.graph.slots {
+        let ranking = Ranking::load(&bench.folder(Task::Rank { slot })?.join(rank::FILE))?;
         let score = of_fold(bench, &ranking)?;
-        if folds > 1 {
-            tell(bench, &score, part(fold), None);
+        if bench.graph.slots.len() > 1 {
+            tell(bench, &score, slot.to_string(), None);
         }
         scores.push(score);
     }

@@ -24,7 +24,7 @@ use super::project::watch::{Stamp, stamp};
 use super::project::{FACTS, TOJI, boxes};
 use super::snapshot::{Counting, Delta, Problem, Snapshot, Worker};
 use super::stages::score;
-use super::{Photos, Project, Recipe, Rung, SessionError, Surroundings, recipe};
+use super::{Photos, Project, Recipe, SessionError, Surroundings, recipe};
 use crate::base::{Cancel, Key, Progress, Value};
 use crate::book::Diagnostic;
 use crate::dag::{Board, History, Lane, Queue, RunState, RunView, Runs};
@@ -297,6 +297,7 @@ impl Survey {
                 continue;
             }
             let rung = self.rung_of(&recipe.name);
+            let Ok(rung) = recipe.rung(rung.as_deref()).or_else(|_| recipe.rung(None)) else { continue };
             let run = self.board.latest(&recipe.name);
             let mut basis = crate::base::KeyWriter::new("plan");
             basis.key(&recipe.key()).key(&photos.key).key(&photos.columns).bytes(rung.to_string().as_bytes());
@@ -313,7 +314,7 @@ impl Survey {
             if self.plans.get(&recipe.name).is_some_and(|(known, _)| *known == basis) {
                 continue;
             }
-            match brew::plan(&project, &recipe, &photos, rung, &self.board, &self.history) {
+            match brew::plan(&project, &recipe, &photos, &rung, &self.board, &self.history) {
                 Ok(planned) => {
                     self.unplanned.remove(&recipe.name);
                     self.plans.insert(recipe.name.clone(), (basis, Arc::new(planned)));
@@ -327,10 +328,10 @@ impl Survey {
     }
 
     /// The rung that a recipe last had.
-    fn rung_of(&self, name: &str) -> Rung {
+    fn rung_of(&self, name: &str) -> Option<String> {
         let waiting = self.queue.waiting().into_iter().find(|job| job.recipe == name).map(|job| job.rung);
         let last = || self.board.latest(name).map(|run| run.told.rung.clone());
-        waiting.or_else(last).and_then(|rung| rung.parse().ok()).unwrap_or_default()
+        waiting.or_else(last)
     }
 
     /// After a save what is cheap runs by itself: now, or when what the recipe is doing has ended. A newer save wins.
@@ -387,8 +388,8 @@ impl Survey {
             return Err(SessionError::Mistakes(format!("{name} has mistakes; its page shows them")));
         }
         let rung = match rung {
-            Some(text) => text.parse().map_err(SessionError::Unfit)?,
-            None => self.rung_of(name),
+            Some(named) => recipe.rung(Some(named))?,
+            None => recipe.rung(self.rung_of(name).as_deref()).or_else(|_| recipe.rung(None))?,
         };
         self.queue.add(name, &rung.to_string(), Lane::Dear, self.around.clock.now())?;
         self.plans.remove(name);

@@ -5,13 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::project::TOJI;
+use super::super::project::{PIN, TOJI};
 use super::super::{SessionError, recipe};
 use super::Survey;
 use crate::base::files::{self, FileError};
-
-/// The file that holds the name of the recipe that was pinned here; empty when the pin was taken off.
-const PIN: &str = "pin";
 
 impl Survey {
     fn pin_file(&self) -> PathBuf {

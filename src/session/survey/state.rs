@@ -9,6 +9,7 @@ use super::{Scored, Survey};
 use crate::base::{Key, Seed, Time};
 use crate::dag::{Plan, RunState, RunView, StageState};
 use crate::score::bootstrap;
+use crate::session::Slot;
 use crate::session::recipe::Recipe as Text;
 use crate::session::snapshot::{Curve, Delta, Recipe, Score, State, Step};
 use crate::session::stages::Task;
@@ -159,9 +160,11 @@ fn epoch(run: &RunView, full: usize) -> Option<f64> {
 
 fn fold(run: &RunView, planned: Option<&crate::session::brew::Planned>) -> Option<(u32, u32)> {
     let planned = planned?;
-    let folds = planned.graph.rung.folds(planned.graph.folds.len()) as u32;
+    let trainings = planned.graph.slots.len() as u32;
     let now = run.told.stages.iter().rev().find(|stage| stage.state == StageState::Started)?;
-    Some((number(&now.part)? + 1, folds))
+    let slot = Slot::of_part(&now.part)?;
+    let place = planned.graph.slots.iter().position(|own| *own == slot)? as u32;
+    Some((place + 1, trainings))
 }
 
 /// The epoch after which the part of the training that runs now ends.
@@ -170,11 +173,6 @@ fn until(run: &RunView, planned: &crate::session::brew::Planned) -> Option<usize
     let graph = &planned.graph;
     let place = graph.nodes.iter().position(|node| node.stage.artefact() == now)?;
     if let Task::Fit { until, .. } = graph.tasks[place] { Some(until) } else { None }
-}
-
-/// The fold that a part names: "fold 0", "host fold 0", "fold 0 stage 1 of 2".
-fn number(part: &str) -> Option<u32> {
-    part.split(' ').skip_while(|word| *word != "fold").nth(1)?.parse().ok()
 }
 
 fn score(scored: &Scored, stale: bool) -> Score {
@@ -186,7 +184,8 @@ fn score(scored: &Scored, stale: bool) -> Score {
 fn curves(run: &RunView) -> Vec<Curve> {
     let curve = |((series, part), points): (&(String, String), &Arc<Vec<[f64; 2]>>)| Curve {
         series: series.clone(),
-        fold: number(part).unwrap_or(0),
+        fold: Slot::of_part(part).map_or(0, |slot| slot.fold as u32),
+        seed: Slot::of_part(part).map_or(0, |slot| slot.seed),
         points: points.clone(),
     };
     run.told.curves.iter().map(curve).collect()
@@ -247,16 +246,5 @@ fn message(
             first.map(|step| format!("{}: {}", step.label(), step.reason)).or(unplanned)
         }
         State::Fresh => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::number;
-
-    #[test]
-    fn a_part_names_its_fold_first() {
-        let parts = ["fold 0", "fold 12", "host fold 3", "fold 1 stage 2 of 3", "fold 4 constant", "", "fold"];
-        assert_eq!(parts.map(number), [Some(0), Some(12), Some(3), Some(1), Some(4), None, None]);
     }
 }

@@ -15,9 +15,9 @@ use crate::data::manifest::boxes::Boxes;
 use crate::learn::Device;
 use crate::learn::loss::Counts;
 use crate::learn::train::{self, Batches, Classes, Part};
-use crate::session::SessionError;
 use crate::session::project::weights;
 use crate::session::stages::Bench;
+use crate::session::{SessionError, Slot};
 
 /// One level of labels over the training photos.
 struct Level {
@@ -63,7 +63,7 @@ impl<'a> FoldBatches<'a> {
     pub(super) fn new(
         bench: &'a Bench<'a>,
         fold: &Fold,
-        number: usize,
+        slot: Slot,
         now: &Part,
         normalization: Normalization,
     ) -> Result<FoldBatches<'a>, SessionError> {
@@ -72,10 +72,10 @@ impl<'a> FoldBatches<'a> {
             Level::of(&fold.train.iter().map(|&i| label(&all[i as usize])).collect::<Vec<_>>())
         };
         let unlabelled =
-            || SessionError::Unfit(format!("fold {number} trains on a photo without a label; this is a fault of Toji"));
+            || SessionError::Unfit(format!("{slot} trains on a photo without a label; this is a fault of Toji"));
         let fine = level(|photo| photo.label).ok_or_else(unlabelled)?;
         if fine.counts.len() < 2 {
-            let text = format!("fold {number} trains on {} label(s); a loss needs at least two", fine.counts.len());
+            let text = format!("{slot} trains on {} label(s); a loss needs at least two", fine.counts.len());
             return Err(SessionError::Unfit(text));
         }
         let flip = now.settings.flip_as_new_class;
@@ -88,14 +88,14 @@ impl<'a> FoldBatches<'a> {
             coarse: level(|photo| photo.coarse),
             sampler: now.settings.sampler,
             batch: now.settings.batch,
-            seed: seed(bench.recipe, number).named("batches"),
+            seed: seed(bench.recipe, slot).named("batches"),
             pictures: bench.pictures()?,
             size: now.size,
             boxes: bench.photos.all_boxes(bench.project, &weights::training(bench.recipe, None, At::FIRST)?)?,
             normalization,
         };
         let checked = batches.sampler.check(batches.labels(), batches.batch);
-        checked.map_err(|error| SessionError::Unfit(format!("fold {number}: {error}")))?;
+        checked.map_err(|error| SessionError::Unfit(format!("{slot}: {error}")))?;
         Ok(batches)
     }
 

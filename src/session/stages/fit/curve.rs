@@ -7,8 +7,8 @@ use crate::base::Value;
 use crate::dag::Event;
 use crate::learn::train::checkpoint::Lesson;
 use crate::learn::train::{self, Checkpoint, FitEvent};
-use crate::session::SessionError;
-use crate::session::stages::{Bench, Task, part};
+use crate::session::stages::{Bench, Task};
+use crate::session::{SessionError, Slot};
 
 /// The fact of a fit's artefact that lists what its training warned of.
 pub(super) const SYMPTOMS: &str = "symptoms";
@@ -39,7 +39,7 @@ pub(super) fn tell_curve(bench: &Bench<'_>, part: &str, untrained: Option<f64>, 
 }
 
 /// Tells the curve of a training that was found in the store, and what it warned of.
-pub(in crate::session::stages) fn recall(bench: &Bench<'_>, fold: usize, task: Task) -> Result<(), SessionError> {
+pub(in crate::session::stages) fn recall(bench: &Bench<'_>, slot: Slot, task: Task) -> Result<(), SessionError> {
     let file = bench.folder(task)?.join(train::CHECKPOINT);
     let meta = bench.project.store.meta("fit", &bench.graph.stage(task)?.artefact())?;
     let fact = |name: &str| meta.as_ref().and_then(|meta| meta.facts.get(name));
@@ -49,7 +49,7 @@ pub(in crate::session::stages) fn recall(bench: &Bench<'_>, fold: usize, task: T
             (bench.tell)(Event::Warning { text: format!("{}: {warning}", stage.part) });
         }
     }
-    tell_curve(bench, &part(fold), untrained, &Checkpoint::open(&file)?.place().history, 0);
+    tell_curve(bench, &slot.to_string(), untrained, &Checkpoint::open(&file)?.place().history, 0);
     Ok(())
 }
 

@@ -8,16 +8,18 @@
 //! its inputs and knows nothing of later ones, so that these can change without it.
 //!
 //! - [`batches`]: its training photos, augmented, in batches; [`curve`]: what it tells while it runs;
+//! - [`looks`]: what its evaluations gave, query by query;
 //! - [`symptoms`]: silent mistakes that only show while it trains.
 
 mod batches;
 mod curve;
+pub mod looks;
 pub mod symptoms;
 
 use std::cell::RefCell;
 use std::path::Path;
 
-use super::{Bench, Made, embed, part, reduce};
+use super::{Bench, Made, embed, reduce};
 use crate::base::{Key, KeyWriter, Seed, Value, files};
 use crate::dag::{Event, Stage, Step};
 use crate::data;
@@ -31,7 +33,7 @@ use crate::learn::train::{self, Batches, Before, Checkpoint, Evaluate, FitEvent,
 use crate::session::brew::graph::decode;
 use crate::session::project::boxes;
 use crate::session::project::weights::{self, Sight};
-use crate::session::{Project, Recipe, SessionError};
+use crate::session::{Project, Recipe, SessionError, Slot};
 use batches::{Few, FoldBatches};
 pub(super) use curve::recall;
 use curve::{SYMPTOMS, Teller, tell_curve};
@@ -52,7 +54,7 @@ const UNTRAINED: &str = "untrained";
 pub fn stage(
     project: &Project,
     recipe: &Recipe,
-    fold: usize,
+    slot: Slot,
     (photos, boxes): (Key, Option<Key>),
     part: &Part,
     (until, whole): (usize, usize),
@@ -60,10 +62,10 @@ pub fn stage(
 ) -> Result<Stage, SessionError> {
     let settings = recipe.settings();
     let version = train::VERSION * 100 + data::augment::VERSION;
-    let mut stage = Stage::new("fit", version).part(label(fold, part)).table(settings, "loss");
+    let mut stage = Stage::new("fit", version).part(label(slot, part)).table(settings, "loss");
     stage = stage.setting("train", part.table.clone());
     stage.tables.push("train".to_owned());
-    let mut stage = begin(stage, project, recipe, fold)?.input("photos", photos);
+    let mut stage = begin(stage, project, recipe, slot)?.input("photos", photos);
     if let Some(key) = boxes {
         stage = stage.input(boxes::INPUT, key);
     }
@@ -80,8 +82,8 @@ pub fn stage(
 }
 
 /// "fold 0", "fold 0 stage 1 of 2".
-fn label(fold: usize, this: &Part) -> String {
-    if this.name.is_empty() { part(fold) } else { format!("{} {}", part(fold), this.name) }
+fn label(slot: Slot, this: &Part) -> String {
+    if this.name.is_empty() { slot.to_string() } else { format!("{slot} {}", this.name) }
 }
 
 /// Adds to a stage what a fold's network is before its first step: `[backbone]`, the weights it names, and the
@@ -89,11 +91,11 @@ fn label(fold: usize, this: &Part) -> String {
 ///
 /// # Errors
 /// When the file of weights cannot be read.
-pub(super) fn begin(stage: Stage, project: &Project, recipe: &Recipe, fold: usize) -> Result<Stage, SessionError> {
+pub(super) fn begin(stage: Stage, project: &Project, recipe: &Recipe, slot: Slot) -> Result<Stage, SessionError> {
     let mut stage = stage
         .table(recipe.settings(), "backbone")
-        .setting("recipe.seed", Value::Int(recipe.seed_number() as i64))
-        .setting("fold", Value::Int(fold as i64));
+        .setting("recipe.seed", Value::Int(recipe.seed_number().wrapping_add(slot.seed) as i64))
+        .setting("fold", Value::Int(slot.fold as i64));
     stage.tables.push("recipe".to_owned());
     if let Some(weights) = project.weights(&decode(recipe, "backbone")?)? {
         // The content counts, not its name or place.
@@ -119,10 +121,10 @@ pub(super) enum Purpose {
     Trial,
 }
 
-pub(super) fn model(bench: &Bench<'_>, fold: usize, purpose: Purpose) -> Result<Model, SessionError> {
+pub(super) fn model(bench: &Bench<'_>, slot: Slot, purpose: Purpose) -> Result<Model, SessionError> {
     let settings: Settings = decode(bench.recipe, "backbone")?;
     let preset = backbone::preset(&settings.name)?;
-    let seed = seed(bench.recipe, fold);
+    let seed = seed(bench.recipe, slot);
     let (network, mut params) = backbone::build(&settings, seed)?;
     let mut notes = Vec::new();
     let weights = bench.project.weights(&settings)?;
@@ -157,19 +159,19 @@ pub(super) fn tell_notes(bench: &Bench<'_>, notes: Vec<String>) {
 }
 
 /// The root of a fold's draws.
-fn seed(recipe: &Recipe, fold: usize) -> Seed {
-    recipe.seed().named("fit").at(fold as u64)
+fn seed(recipe: &Recipe, slot: Slot) -> Seed {
+    Seed::new(recipe.seed_number().wrapping_add(slot.seed)).named("fit").at(slot.fold as u64)
 }
 
 pub(super) fn make<'a>(
     bench: &'a Bench<'a>,
-    fold: usize,
+    slot: Slot,
     number: usize,
     until: usize,
     step: &Step,
 ) -> Result<Made<'a>, SessionError> {
     let now = &bench.graph.parts[number];
-    let (settings, before) = (&now.settings, bench.graph.before(fold, number));
+    let (settings, before) = (&now.settings, bench.graph.before(slot, number));
     let work = bench.project.store.work(&step.key)?.ok_or_else(|| SessionError::Held(step.label()))?;
     if !step.replace && bench.project.store.has("fit", &step.key) {
         // Whoever held it has just published it: the caller finds it in the store.
@@ -183,10 +185,13 @@ pub(super) fn make<'a>(
         let from = bench.project.store.folder("fit", &key)?.join(train::CHECKPOINT);
         files::publish(&checkpoint, &files::read(&from)?)?;
     }
-    let this = &bench.graph.folds[fold];
-    let Model { network, mut params, sight, notes } = model(bench, fold, Purpose::Artefact)?;
+    if let Some(key) = rung.or(end) {
+        looks::carry(&bench.project.store.folder("fit", &key)?, work.folder(), now.end)?;
+    }
+    let this = &bench.graph.folds[slot.fold];
+    let Model { network, mut params, sight, notes } = model(bench, slot, Purpose::Artefact)?;
     tell_notes(bench, notes);
-    let mut batches = FoldBatches::new(bench, this, fold, now, sight.normalization)?;
+    let mut batches = FoldBatches::new(bench, this, slot, now, sight.normalization)?;
     boxes::check(&step.stage, bench.photos.boxes_key(bench.project, &batches.pipeline(At::FIRST)?, &this.train)?)?;
     for text in batches.boxes.iter().flat_map(|boxes| &boxes.notes) {
         (bench.tell)(Event::Note { text: text.clone() });
@@ -196,16 +201,20 @@ pub(super) fn make<'a>(
         network.embedding(),
         batches.counts(),
     )?;
-    let (name, label) = (part(fold), label(fold, now));
+    let (name, label) = (slot.to_string(), label(slot, now));
     let symptoms = RefCell::new(Symptoms::new(settings, None));
     let warn = |found: Vec<String>| {
         found.into_iter().for_each(|text| (bench.tell)(Event::Warning { text: format!("{label}: {text}") }));
     };
     let mut examine = |now: &Evaluate<'_>| -> Result<f64, train::OtherError> {
-        let found = embed::fold(bench, fold, now.network, now.params, &sight, &label, "fit")?;
+        let found = embed::fold(bench, slot, now.network, now.params, &sight, &label, "fit")?;
         warn(symptoms.borrow_mut().look(now.epoch, &found));
-        let ranking = super::rank::search(bench, fold, &found, "fit")?;
-        Ok(super::score::of_fold(bench, &ranking)?.value)
+        let ranking = super::rank::search(bench, slot, &found, "fit")?;
+        let score = super::score::of_fold(bench, &ranking)?;
+        if now.epoch > 0 {
+            looks::save(work.folder(), now.epoch, &score)?;
+        }
+        Ok(score.value)
     };
     let untrained = match step.resume {
         None if !checkpoint.is_file() => {
@@ -228,6 +237,9 @@ pub(super) fn make<'a>(
     let mut observe = |event: &FitEvent| {
         teller.tell(event);
         warn(symptoms.borrow_mut().hear(event));
+        if let (FitEvent::Score { epoch, .. }, Some(hear)) = (event, bench.judge) {
+            hear(slot, *epoch);
+        }
         if let FitEvent::Saved { epoch, batch: 0 } = event {
             // Only a hint for plans; the checkpoint itself is what counts.
             let _ = work.reach(epoch.saturating_sub(now.first) as u32);
@@ -237,7 +249,7 @@ pub(super) fn make<'a>(
         network: network.as_ref(),
         loss: loss.as_ref(),
         settings,
-        seed: seed(bench.recipe, fold),
+        seed: seed(bench.recipe, slot),
         first: now.origin,
         until_epoch: until,
         key: step.stage.key(),
@@ -263,8 +275,10 @@ pub(super) fn make<'a>(
         "untrained": untrained,
         SYMPTOMS: symptoms.borrow().told(),
     }));
+    let from = work.folder().to_owned();
     let write = move |folder: &Path| {
         let to = folder.join(train::CHECKPOINT);
+        looks::carry(&from, folder, until)?;
         if complete {
             // Nobody goes on from here: the optimiser's memory would be two thirds of the file.
             let place = Checkpoint::open(&fitted.path)?.place().clone();
@@ -300,10 +314,10 @@ fn untrained(bench: &Bench<'_>, file: &Path, from: Option<Key>) -> Result<Option
 }
 
 /// Trains three batches that are thrown away: seconds of one batch, and its work in the measure of the graph.
-pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), SessionError> {
+pub(crate) fn tried(bench: &Bench<'_>, slot: Slot) -> Result<(f64, f64), SessionError> {
     let Some(now) = bench.graph.parts.first() else { return Err(SessionError::Unfit("nothing is trained".to_owned())) };
-    let Model { network, mut params, sight, .. } = model(bench, fold, Purpose::Trial)?;
-    let mut batches = Few(FoldBatches::new(bench, &bench.graph.folds[fold], fold, now, sight.normalization)?);
+    let Model { network, mut params, sight, .. } = model(bench, slot, Purpose::Trial)?;
+    let mut batches = Few(FoldBatches::new(bench, &bench.graph.folds[slot.fold], slot, now, sight.normalization)?);
     let table = bench.recipe.settings().get("loss").cloned().unwrap_or_else(Value::table);
     let loss = loss::build(&table, network.embedding(), batches.0.counts())?;
     let key = KeyWriter::new("stopwatch").number(u64::from(bench.project.around.pid)).finish();
@@ -320,7 +334,7 @@ pub(crate) fn tried(bench: &Bench<'_>, fold: usize) -> Result<(f64, f64), Sessio
         network: network.as_ref(),
         loss: loss.as_ref(),
         settings: &now.settings,
-        seed: seed(bench.recipe, fold),
+        seed: seed(bench.recipe, slot),
         first: 0,
         until_epoch: 1,
         key,

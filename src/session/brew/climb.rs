@@ -1,0 +1,212 @@
+//! Many recipes up their ladders, fewer on each rung.
+//!
+//! Takes recipes; runs all of them on the first rung, then on the next only those that their deciders let through (and at most `keep` of a
+//! rung), and so on. The pin goes first on every rung, since the others are compared with it, and is never left behind. Rungs are prefixes, so
+//! nothing is trained twice; a run that was interrupted is gone on with by asking again.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::verdict::Council;
+use super::{Manner, brew, rung};
+use crate::base::Cancel;
+use crate::dag::Event;
+use crate::score::decide::{Advice, Verdict};
+use crate::session::{Graph, Photos, Project, Recipe, SessionError};
+
+/// How far one recipe came.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Climbed {
+    /// The recipe.
+    pub recipe: String,
+    /// The highest rung that it was on.
+    pub rung: String,
+    /// Whether it was on the last rung that was asked for, to its end.
+    pub arrived: bool,
+    /// "MRR@20".
+    pub metric: String,
+    /// The score on that rung; of the last evaluation where it was stopped on the way.
+    pub score: Option<f64>,
+    /// Its 95 % interval, where the rung was finished.
+    pub interval: Option<[f64; 2]>,
+    /// Epochs of training that it has had, over all folds and seeds.
+    pub epochs: usize,
+    /// Epochs that the last rung would have taken.
+    pub whole: usize,
+    /// Why it went no further; of those that arrived, what the decider said last.
+    pub reason: String,
+    /// Whether it is the pin.
+    pub pin: bool,
+}
+
+/// Takes `recipes` up to the rung named `until` (each in its own ladder). `said` hears the events of each recipe's runs. Sorted: those that
+/// arrived first, by score, then the others by how far they came.
+///
+/// # Errors
+/// When a recipe has mistakes or fails, or on a stop. What was done stays in the store.
+pub fn climb(
+    project: &Project,
+    recipes: &[Recipe],
+    photos: &Photos,
+    until: &str,
+    said: &(dyn Fn(&Recipe, &Event) + Sync),
+    cancel: &Cancel,
+) -> Result<Vec<Climbed>, SessionError> {
+    let pin = project.pinned();
+    let is_pin = |recipe: &Recipe| pin.as_deref() == Some(recipe.name.as_str());
+    let mut climbers = Vec::new();
+    for recipe in recipes {
+        let ladder = rung::Ladder::of(recipe)?;
+        let top = ladder.rungs().iter().position(|rung| rung.name == until);
+        let top = top.ok_or_else(|| match ladder.rung(until) {
+            Err(error) => SessionError::Unfit(format!("{}: {error}", recipe.name)),
+            Ok(_) => SessionError::Unfit(format!("{}: no rung {until}", recipe.name)),
+        })?;
+        let graph = Graph::of(project, recipe, photos, &ladder.rungs()[top])?;
+        let whole = trained(&graph);
+        climbers.push(Climber { recipe, ladder, top, whole, left: None, now: None });
+    }
+    // The pin first, the rest as given.
+    climbers.sort_by_key(|climber| !is_pin(climber.recipe));
+    let height = climbers.iter().map(|climber| climber.top + 1).max().unwrap_or(0);
+    for level in 0..height {
+        let on: Vec<usize> =
+            (0..climbers.len()).filter(|&at| climbers[at].left.is_none() && level <= climbers[at].top).collect();
+        for &at in &on {
+            cancel.check()?;
+            let climber = &mut climbers[at];
+            let manner = Manner { decide: !is_pin(climber.recipe), ..Manner::default() };
+            let rung = &climber.ladder.rungs()[level];
+            let listen = |event: &Event| said(climber.recipe, event);
+            let graph = Graph::of(project, climber.recipe, photos, rung)?;
+            let now = match brew(project, climber.recipe, photos, rung, manner, &listen, cancel) {
+                Ok(done) => Now {
+                    level,
+                    epochs: trained(&graph),
+                    metric: done.metric,
+                    score: Some(done.score),
+                    interval: Some(done.interval),
+                },
+                Err(SessionError::Decided { reason, .. }) => {
+                    climber.left = Some(reason);
+                    let council = Council::on(project, climber.recipe, photos, pin.as_deref())?;
+                    let last = council.verdict(&graph, rung.epochs(graph.epochs))?;
+                    let look = last.as_ref().and_then(|(course, _)| course.last());
+                    Now {
+                        level,
+                        epochs: look.map_or(0, |look| look.epoch),
+                        metric: project.metric(),
+                        score: look.map(|look| look.score.value),
+                        interval: None,
+                    }
+                }
+                Err(error) => return Err(error),
+            };
+            climber.now = Some(now);
+        }
+        choose(project, photos, pin.as_deref(), &mut climbers, &on, level, said)?;
+    }
+    let mut climbed: Vec<Climbed> = climbers.into_iter().map(|climber| climber.climbed(&is_pin)).collect();
+    climbed.sort_by(|a, b| {
+        let score = |c: &Climbed| c.score.unwrap_or(f64::NEG_INFINITY);
+        let far = |c: &Climbed| if c.arrived { usize::MAX } else { c.epochs };
+        far(b).cmp(&far(a)).then(score(b).total_cmp(&score(a)))
+    });
+    Ok(climbed)
+}
+
+/// One recipe on its way.
+struct Climber<'a> {
+    recipe: &'a Recipe,
+    ladder: rung::Ladder,
+    /// Place of the rung that is asked for.
+    top: usize,
+    /// Epochs that this rung takes.
+    whole: usize,
+    /// Why it goes no further.
+    left: Option<String>,
+    now: Option<Now>,
+}
+
+/// Where it is.
+struct Now {
+    level: usize,
+    epochs: usize,
+    metric: String,
+    score: Option<f64>,
+    interval: Option<[f64; 2]>,
+}
+
+impl Climber<'_> {
+    fn climbed(self, is_pin: &dyn Fn(&Recipe) -> bool) -> Climbed {
+        let arrived = self.now.as_ref().is_some_and(|now| now.level == self.top && now.interval.is_some());
+        let level = self.now.as_ref().map_or(0, |now| now.level);
+        Climbed {
+            recipe: self.recipe.name.clone(),
+            rung: self.ladder.rungs()[level].name.clone(),
+            arrived,
+            metric: self.now.as_ref().map(|now| now.metric.clone()).unwrap_or_default(),
+            score: self.now.as_ref().and_then(|now| now.score),
+            interval: self.now.as_ref().and_then(|now| now.interval),
+            epochs: self.now.as_ref().map_or(0, |now| now.epochs),
+            whole: self.whole,
+            reason: self.left.unwrap_or_else(|| "arrived".to_owned()),
+            pin: is_pin(self.recipe),
+        }
+    }
+}
+
+/// Epochs of training in a graph, over all folds and seeds.
+fn trained(graph: &Graph) -> usize {
+    graph.rung.epochs(graph.epochs) * graph.slots.len()
+}
+
+/// Says who goes on from a rung: those whose decider does not stop them now that all are there, and of these the best `keep`.
+fn choose(
+    project: &Project,
+    photos: &Photos,
+    pin: Option<&str>,
+    climbers: &mut [Climber<'_>],
+    on: &[usize],
+    level: usize,
+    said: &(dyn Fn(&Recipe, &Event) + Sync),
+) -> Result<(), SessionError> {
+    let mut passed: Vec<(usize, f64)> = Vec::new();
+    for &at in on {
+        let climber = &climbers[at];
+        if climber.left.is_some() || level >= climber.top {
+            continue;
+        }
+        let score = climber.now.as_ref().and_then(|now| now.score).unwrap_or(f64::NEG_INFINITY);
+        if pin == Some(climber.recipe.name.as_str()) {
+            continue;
+        }
+        let rung = &climber.ladder.rungs()[level];
+        let graph = Graph::of(project, climber.recipe, photos, rung)?;
+        let council = Council::on(project, climber.recipe, photos, pin)?;
+        let end = rung.epochs(graph.epochs);
+        let Some((course, verdict)) = council.verdict(&graph, end)? else {
+            passed.push((at, score));
+            continue;
+        };
+        let Verdict { advice, reason, .. } = verdict.clone();
+        let part = graph.slots.first().map(ToString::to_string).unwrap_or_default();
+        let epoch = course.last().map_or(0, |look| look.epoch);
+        said(climber.recipe, &council.told(&part, epoch, verdict, advice == Advice::Stop));
+        match advice {
+            Advice::Stop => climbers[at].left = Some(reason),
+            Advice::GoOn | Advice::Promote => passed.push((at, score)),
+        }
+    }
+    passed.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let taken: BTreeSet<usize> = passed.iter().map(|(at, _)| *at).collect();
+    for (place, (at, score)) in passed.iter().enumerate() {
+        let rung = &climbers[*at].ladder.rungs()[level];
+        if let Some(keep) = rung.keep.filter(|keep| place >= *keep) {
+            let reason = format!("{score:.3} is in place {} of {}; {} keeps {keep}", place + 1, taken.len(), rung.name);
+            climbers[*at].left = Some(reason);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! What a recipe's decider says of its training.
+//!
+//! Takes the looks of all recipes at their first fold, as the store and the unfinished work have them; gives the verdict on one of
+//! them. The pin is compared by all seeds that it has; of the other recipes the newest training counts. What is read is remembered by
+//! its file, so that asking again after each epoch reads one file.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::rung::{Ladder, Slot};
+use crate::dag::Event;
+use crate::learn::train::TrainSettings;
+use crate::score::Score;
+use crate::score::decide::{Advice, Case, Course, Decider, Look, Verdict};
+use crate::session::brew::graph::decode;
+use crate::session::project::watch::{Stamp, stamp};
+use crate::session::stages::Task;
+use crate::session::stages::fit::looks;
+use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};
+
+/// Seeds of the pin that are looked for.
+const SEEDS: u64 = 32;
+
+/// Looks that were read.
+#[derive(Default)]
+pub struct Looks {
+    known: Mutex<HashMap<PathBuf, (Stamp, Arc<Score>)>>,
+}
+
+impl Looks {
+    fn read(&self, file: &PathBuf) -> Option<Arc<Score>> {
+        let now = stamp([file.as_path()]);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((then, score)) = known.get(file)
+            && *then == now
+        {
+            return Some(score.clone());
+        }
+        // A look that cannot be read (cut off by a copy between machines) is no look.
+        let score = Arc::new(Score::load(file).ok()?);
+        known.insert(file.clone(), (now, score.clone()));
+        Some(score)
+    }
+
+    /// What was seen of one training of a recipe, by any rung; `graph` is its graph on any rung.
+    ///
+    /// # Errors
+    /// When its settings do not fit.
+    pub fn course(
+        &self,
+        project: &Project,
+        recipe: &Recipe,
+        graph: &Graph,
+        slot: Slot,
+    ) -> Result<Course, SessionError> {
+        let mut files: BTreeMap<usize, PathBuf> = BTreeMap::new();
+        for (task, node) in graph.tasks.iter().zip(&graph.nodes) {
+            let (Task::Fit { slot: of, part, .. }, stage) = (task, &node.stage) else { continue };
+            if *of != slot {
+                continue;
+            }
+            let part = &graph.parts[*part];
+            // Wherever a rung cuts it.
+            for at in 1..=(part.end - part.first) as u32 {
+                let key = stage.prefix(at);
+                let folders = [project.store.unfinished_folder(&key), project.store.place("fit", &key)];
+                for (epoch, file) in folders.iter().flat_map(|folder| looks::files(folder)) {
+                    files.insert(epoch, file);
+                }
+            }
+        }
+        let date = |file: &PathBuf| -> f64 {
+            let modified = std::fs::metadata(file).and_then(|found| found.modified()).ok();
+            let since = modified.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok());
+            since.map_or(0.0, |since| since.as_secs_f64())
+        };
+        let read = |(epoch, file): (usize, PathBuf)| Some(Look { epoch, at: date(&file), score: self.read(&file)? });
+        let looks: Vec<Look> = files.into_iter().filter_map(read).collect();
+        let every = decode::<TrainSettings>(recipe, "train")?.eval.every_epochs.max(1);
+        let ends = Ladder::of(recipe)?.ends(graph.epochs);
+        let mut planned: Vec<usize> = (1..=graph.epochs).filter(|epoch| epoch % every == 0).chain(ends).collect();
+        planned.sort_unstable();
+        planned.dedup();
+        let complete = looks.last().is_some_and(|look| look.epoch >= graph.epochs);
+        Ok(Course { recipe: recipe.name.clone(), epochs: graph.epochs, planned, looks, complete })
+    }
+
+    /// The trainings of a recipe's first fold, one a seed, as far as there are any. `rung` must not need more than is known: a ladder's
+    /// own highest rung, or the usual one.
+    ///
+    /// # Errors
+    /// When it does not fit the photos.
+    pub fn seeds(&self, project: &Project, recipe: &Recipe, photos: &Photos) -> Result<Vec<Course>, SessionError> {
+        let most = Ladder::of(recipe)?.rungs().iter().filter_map(|rung| rung.seeds).max().unwrap_or(1) as u64;
+        let one_fold = Rung { folds: Some(1), seeds: Some(most.clamp(1, SEEDS) as usize), ..recipe.rung(None)? };
+        let graph = Graph::of(project, recipe, photos, &Rung { epochs: None, ..one_fold })?;
+        let mut found = Vec::new();
+        for &slot in &graph.slots {
+            let course = self.course(project, recipe, &graph, slot)?;
+            if course.looks.is_empty() && slot.seed > 0 {
+                break;
+            }
+            found.push(course);
+        }
+        Ok(found)
+    }
+}
+
+/// What is needed to ask for verdicts on one recipe: who decides, the pin's trainings, the others'.
+pub struct Council<'a> {
+    project: &'a Project,
+    photos: &'a Photos,
+    recipe: &'a Recipe,
+    decider: Decider,
+    /// Whether it may act by itself.
+    pub auto: bool,
+    pin: Option<Recipe>,
+    others: Vec<Recipe>,
+    looks: Looks,
+}
+
+impl<'a> Council<'a> {
+    /// The council on a recipe. `pin` is the pinned recipe's name; a recipe is not compared with itself.
+    ///
+    /// # Errors
+    /// When `[decide]` does not fit.
+    pub fn on(
+        project: &'a Project,
+        recipe: &'a Recipe,
+        photos: &'a Photos,
+        pin: Option<&str>,
+    ) -> Result<Council<'a>, SessionError> {
+        let table = recipe.settings().get("decide").cloned();
+        let (decider, auto) = match table {
+            Some(table) => Decider::of(&table)?,
+            None => (Decider::usual(), false),
+        };
+        let mut others: Vec<Recipe> =
+            project.recipes().into_iter().filter(|other| other.name != recipe.name && !other.is_broken()).collect();
+        // Recipes that do the same are one recipe.
+        others.retain(|other| other.key() != recipe.key());
+        let place = others.iter().position(|other| Some(other.name.as_str()) == pin);
+        let pin = place.map(|place| others.remove(place));
+        Ok(Council { project, photos, recipe, decider, auto, pin, others, looks: Looks::default() })
+    }
+
+    /// A verdict as it is recorded.
+    pub fn told(&self, part: &str, epoch: usize, verdict: Verdict, acted: bool) -> Event {
+        let advice = match verdict.advice {
+            Advice::Stop => "stop",
+            Advice::GoOn => "go-on",
+            Advice::Promote => "promote",
+        };
+        Event::Decision {
+            part: part.to_owned(),
+            epoch,
+            decider: self.decider.name().to_owned(),
+            advice: advice.to_owned(),
+            reason: verdict.reason,
+            evidence: verdict.evidence,
+            acted,
+        }
+    }
+
+    /// The verdict on the newest look of a training of the first fold, whose rung ends after `rung_end` epochs; `None` before the first look.
+    ///
+    /// # Errors
+    /// When the recipe does not fit the photos.
+    pub fn verdict(&self, graph: &Graph, rung_end: usize) -> Result<Option<(Course, Verdict)>, SessionError> {
+        let Some(slot) = graph.slots.first() else { return Ok(None) };
+        let mine = self.looks.course(self.project, self.recipe, graph, *slot)?;
+        if mine.looks.is_empty() {
+            return Ok(None);
+        }
+        // A recipe that does not fit these photos (another fold scheme, too few labels) is no rival.
+        let of = |recipe: &Recipe| self.looks.seeds(self.project, recipe, self.photos).unwrap_or_default();
+        let pin: Vec<Course> = self.pin.iter().flat_map(of).filter(|course| !course.looks.is_empty()).collect();
+        let first = |recipe: &Recipe| of(recipe).into_iter().next().filter(|course| !course.looks.is_empty());
+        let others: Vec<Course> = self.others.iter().filter_map(first).collect();
+        let labels = &self.photos.manifest.photos;
+        let group = |photo: u32| labels.get(photo as usize).and_then(|photo| photo.label).unwrap_or(u32::MAX);
+        let case = Case { mine: &mine, pin: &pin, others: &others, rung_end, group: &group };
+        let verdict = self.decider.judge(&case);
+        Ok(Some((mine, verdict)))
+    }
+}
