@@ -18,6 +18,7 @@ mod dag;
 mod data;
 mod decide;
 mod house;
+mod ladder;
 mod learn;
 mod losses;
 mod parts;

@@ -95,6 +95,16 @@ impl Project {
             .collect()
     }
 
+    /// The names of the files in all artefacts of a stage, sorted.
+    pub fn files_of(&self, stage: &str) -> Vec<String> {
+        let folders = |path: PathBuf| fs::read_dir(path).unwrap().flatten().map(|entry| entry.path());
+        let files = folders(self.path(".toji/store").join(stage)).flat_map(folders).flat_map(folders);
+        let mut names: Vec<String> =
+            files.map(|file| file.file_name().unwrap().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
     /// The bytes of the only artefact of a stage.
     pub fn artefact(&self, stage: &str, file: &str) -> Vec<u8> {
         let mut found = Vec::new();

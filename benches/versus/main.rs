@@ -2,11 +2,14 @@
 //!
 //! usage: `benches/versus/run [NAME…] [--rounds N] [--json | --markdown]`. For each pair it gives the medians and
 //! `ratio`, above 1 where Toji is ahead. A pair that cannot run says `skipped: …`. `versus ours NAME` is
-//! our side alone, which prints one measurement as JSON. `versus parity [NAME…]` prints how far networks' numbers are from PyTorch's.
+//! our side alone, which prints one measurement as JSON. `versus parity [NAME…]` prints how far networks' numbers are from PyTorch's;
+//! `versus ladder`, `seeds` and `decider` what deciding early saves, and how often it errs ([`ladder`], [`decider`]).
 #![expect(clippy::disallowed_methods, reason = "a program of its own: TOJI_PEERS is its setting")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measuring program's output is its purpose")]
 
+mod decider;
 mod input;
+mod ladder;
 mod ours;
 mod pairs;
 mod parity;
@@ -22,7 +25,7 @@ use serde_json::Value;
 /// How often each side is measured, in turn, unless `--rounds` says otherwise.
 const ROUNDS: usize = 7;
 
-const USAGE: &str = "usage: benches/versus/run [NAME...] [--rounds N] [--json | --markdown] | parity [NAME...]";
+const USAGE: &str = "usage: benches/versus/run [NAME...] [--rounds N] [--json | --markdown] | parity [NAME...]\n       | ladder FOLDER SET [PHOTOS] | seeds FOLDER SET [PHOTOS] | decider [RUNS]";
 
 fn main() -> ExitCode {
     // `cargo bench` adds `--bench` for its own harness.
@@ -30,6 +33,15 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         [first, name] if first == "ours" => one_side(name, None),
         [first, name, folder] if first == "ours" => one_side(name, Some(Path::new(folder))),
+        [first, folder, set, photos @ ..] if first == "ladder" || first == "seeds" => {
+            let photos = photos.first().map(Path::new);
+            let go = if first == "ladder" { ladder::ladder } else { ladder::seeds };
+            go(Path::new(folder), set, photos).map_err(Fault::from)
+        }
+        [first, rest @ ..] if first == "decider" => {
+            let runs = rest.first().map_or(Ok(2000), |runs| runs.parse());
+            runs.map(decider::table).map_err(|_| Fault::Usage("decider wants how many runs".into()))
+        }
         [first, names @ ..] if first == "parity" => {
             parity::table(names);
             Ok(())

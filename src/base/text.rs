@@ -61,6 +61,20 @@ pub fn pad(text: &str, columns: usize) -> String {
     fitted
 }
 
+/// "812 B", "3.4 MB", "1.2 GB".
+pub fn bytes(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    let mut unit = "B";
+    for next in ["kB", "MB", "GB", "TB", "PB"] {
+        if value < 999.5 {
+            break;
+        }
+        value /= 1_000.0;
+        unit = next;
+    }
+    if unit == "B" || value >= 99.5 { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
+}
+
 /// Seconds as people say them: `4.2 s`, `36 s`, `3 min 05 s`, `2 h 10 min`.
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {

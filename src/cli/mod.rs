@@ -12,10 +12,12 @@ mod boxes;
 mod brew;
 mod explain;
 mod failure;
+mod gc;
 mod new;
 mod outliers;
 mod plan;
 mod plot;
+mod replay;
 mod run;
 mod say;
 mod submit;
@@ -60,6 +62,8 @@ enum Command {
     Run(run::Args),
     /// Take many recipes up their ladders: all on the first rung, then only those that may still win.
     Brew(brew::Args),
+    /// Ask other deciders about the trainings as they went: what would each have saved or lost?
+    Replay(replay::Args),
     /// Show what would run, why, and what it would take. Runs nothing.
     Plan(plan::Args),
     /// Do the queue's work, detached from the terminal. The workbench starts it by itself.
@@ -82,6 +86,8 @@ enum Command {
     New(new::Args),
     /// Draw a set of bottles with known truth, or score a submission for it as a host would.
     Synth(synth::Args),
+    /// Show what of the store nobody needs any more, and remove it with --yes.
+    Gc(gc::Args),
     /// Read every picture again and compare it with what is remembered.
     Verify,
 }
@@ -144,6 +150,7 @@ pub fn run() -> ExitCode {
             None => workbench::open(&context),
             Some(Command::Run(args)) => run::run(&context, &args),
             Some(Command::Brew(args)) => brew::run(&context, &args),
+            Some(Command::Replay(args)) => replay::run(&context, &args),
             Some(Command::Plan(args)) => plan::plan(&context, &args),
             Some(Command::Worker(args)) => worker::work(&context, &args),
             Some(Command::Explain(args)) => explain::explain(&context, &args),
@@ -153,6 +160,7 @@ pub fn run() -> ExitCode {
             Some(Command::Plot(args)) => plot::plot(&context, &args),
             Some(Command::Submit(args)) => submit::submit(&context, &args),
             Some(Command::Outliers(args)) => outliers::outliers(&context, &args),
+            Some(Command::Gc(args)) => gc::run(&context, &args),
             Some(Command::New(args)) => new::new(&context, &args),
             Some(Command::Synth(args)) => synth::synth(&context, &args),
             Some(Command::Verify) => verify::verify(&context),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use crate::base::Time;
+use crate::score::decide::projection::Projection;
 
 /// The whole project at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -88,6 +89,12 @@ pub struct Recipe {
     pub delta: Option<Delta>,
     /// Why there is no difference, where both have a score.
     pub unpaired: Option<String>,
+    /// What the decider said last of its newest training, where that is what the text means.
+    pub advice: Option<Advice>,
+    /// Where the score is heading, while it trains.
+    pub projection: Option<Projection>,
+    /// The rungs of its ladder, lowest first.
+    pub ladder: Vec<String>,
     /// Seconds until the run ends, when known.
     pub seconds_left: Option<f64>,
     /// Why it failed, is stale, or what it does.
@@ -140,6 +147,25 @@ pub struct Score {
     pub queries: usize,
     /// Whether it belongs to an older text of the recipe.
     pub stale: bool,
+}
+
+/// What a decider says of a training.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Advice {
+    /// "stop", "go-on", "promote".
+    pub advice: String,
+    /// Why, in words.
+    pub reason: String,
+    /// Who decided: "PairedBootstrap".
+    pub decider: String,
+    /// Epochs finished when it was said.
+    pub epoch: usize,
+    /// Difference to the pin at the same share of the schedule.
+    pub delta: Option<Delta>,
+    /// Half of the band that the pin's seeds alone would give a difference, 95 %; `None`: not measured.
+    pub noise: Option<f64>,
+    /// Whether it was carried out without asking.
+    pub acted: bool,
 }
 
 /// A paired difference with its interval.

@@ -45,6 +45,10 @@ pub enum Action {
     ChooseRung,
     /// Run up to this rung.
     RunRung(Rung),
+    /// Run up to the rung in this place of the recipe's ladder, from 1.
+    RunPlace(u8),
+    /// Do what the decider says: stop, or go on to the next rung.
+    Follow,
     /// Ask whether to stop.
     AskStop,
     /// Stop.
@@ -89,6 +93,8 @@ pub enum Rung {
     Holdout,
     /// All folds.
     Full,
+    /// More seeds.
+    Seeds,
 }
 
 impl Rung {
@@ -98,6 +104,7 @@ impl Rung {
             Rung::Smoke => "smoke",
             Rung::Holdout => "holdout",
             Rung::Full => "full",
+            Rung::Seeds => "seeds",
         }
     }
 }

@@ -69,6 +69,18 @@ pub fn update(model: &mut Model, action: Action) -> Option<Command> {
                 return Some(Command::Run { recipe, rung: Some(rung) });
             }
         }
+        Action::RunPlace(place) => {
+            if let Some(Popup::ChooseRung { recipe }) = model.popup.take() {
+                let ladder = model.named(&recipe).map(|recipe| recipe.ladder.clone()).unwrap_or_default();
+                let Some(rung) = ladder.get(usize::from(place).saturating_sub(1)).cloned() else {
+                    model.reply = Some(format!("{recipe} has {} rungs", ladder.len()));
+                    return None;
+                };
+                model.reply = Some(format!("asked to run {recipe} up to {rung}"));
+                return Some(Command::Run { recipe, rung: Some(rung) });
+            }
+        }
+        Action::Follow => return follow(model),
         Action::Stop => {
             if let Some(Popup::AskStop { recipe }) = model.popup.take() {
                 model.reply = Some(format!("asked to stop {recipe}"));
@@ -94,6 +106,43 @@ pub fn update(model: &mut Model, action: Action) -> Option<Command> {
         }
     }
     None
+}
+
+/// Does what the decider says of the selected recipe.
+fn follow(model: &mut Model) -> Option<Command> {
+    let recipe = model.recipe()?;
+    let (name, running) = (recipe.name.clone(), is_active(recipe.state));
+    let Some(advice) = &recipe.advice else {
+        model.reply = Some(format!("nothing is advised for {name}"));
+        return None;
+    };
+    let above = recipe.ladder.iter().skip_while(|rung| **rung != recipe.rung).nth(1).cloned();
+    match (advice.advice.as_str(), running, above) {
+        ("stop", true, _) => {
+            model.reply = Some(format!("asked to stop {name}"));
+            Some(Command::Stop { recipe: name })
+        }
+        ("promote", _, Some(rung)) => {
+            model.reply = Some(format!("asked to run {name} up to {rung}"));
+            Some(Command::Run { recipe: name, rung: Some(rung) })
+        }
+        ("go-on", false, _) => {
+            model.reply = Some(format!("asked to run {name}"));
+            Some(Command::Run { recipe: name, rung: None })
+        }
+        ("stop", false, _) => {
+            model.reply = Some(format!("{name} does not run"));
+            None
+        }
+        ("promote", _, None) => {
+            model.reply = Some(format!("{name} is on its highest rung"));
+            None
+        }
+        _ => {
+            model.reply = Some(format!("{name} goes on already"));
+            None
+        }
+    }
 }
 
 /// The name under the cursor, and whether the cursor is on the screen: where it was never set or has been scrolled

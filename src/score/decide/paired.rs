@@ -189,7 +189,7 @@ impl Paired {
             return Verdict::keep(case, "nothing was evaluated yet".to_owned());
         };
         let Some(pin) = case.pin.first() else {
-            return Verdict::keep(case, "no baseline is pinned, so there is nothing to compare with".to_owned());
+            return Verdict::keep(case, "there is no training of a pinned baseline to compare with".to_owned());
         };
         let share = case.mine.share(last);
         let Some((found, pin_epoch)) = self.compare(case.mine, share, case) else {

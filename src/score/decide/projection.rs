@@ -1,12 +1,11 @@
 //! Where a curve is heading.
 //!
-//! Takes a training's values so far; gives what they would be at the end of the schedule, with a band. A saturating curve is fitted,
+//! Takes a curve so far; gives what they would be at the end of the schedule, with a band. A saturating curve is fitted,
 //! `a - b · x^(-c)` or `a - b · exp(-c · x)`, whichever is nearer (both are in Domhan et al. 2015); the band is the middle 80 % of
 //! fits to resampled residuals. A hint for people, no test: what a learning rate's decay will do is not in the curve yet.
 
 use serde::Serialize;
 
-use super::Course;
 use crate::base::Seed;
 
 /// Looks without which nothing is projected: one more than a curve has parameters.
@@ -25,15 +24,11 @@ pub struct Projection {
     pub band: [f64; 2],
 }
 
-/// What a course comes to; `None` with fewer than [`LOOKS`] looks, or when it is there.
-pub fn project(course: &Course, seed: Seed) -> Option<Projection> {
-    let points: Vec<[f64; 2]> = course
-        .looks
-        .iter()
-        .map(|look| [course.share(look), look.score.value])
-        .filter(|[_, value]| value.is_finite())
-        .collect();
-    if points.len() < LOOKS || course.complete || course.looks.last()?.epoch >= course.epochs {
+/// What a curve comes to at the end of its schedule; `points` are (share of the schedule, value) in order. `None` with fewer than
+/// [`LOOKS`] finite points, or when it is there.
+pub fn project(points: &[[f64; 2]], seed: Seed) -> Option<Projection> {
+    let points: Vec<[f64; 2]> = points.iter().copied().filter(|[x, value]| *x > 0.0 && value.is_finite()).collect();
+    if points.len() < LOOKS || points.last()?[0] >= 1.0 {
         return None;
     }
     let fitted = Curve::fit(&points)?;

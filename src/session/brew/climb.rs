@@ -1,7 +1,8 @@
 //! Many recipes up their ladders, fewer on each rung.
 //!
 //! Takes recipes; runs all of them on the first rung, then on the next only those that their deciders let through (and at most `keep` of a
-//! rung), and so on. The pin goes first on every rung, since the others are compared with it, and is never left behind. Rungs are prefixes, so
+//! rung), and so on. The pin goes first on every rung, since the others are compared with it; it is never stopped, and left behind only
+//! by `keep` before a rung that trains the first fold no further, since nobody is compared with it any more there. Rungs are prefixes, so
 //! nothing is trained twice; a run that was interrupted is gone on with by asking again.
 
 use std::collections::BTreeSet;
@@ -180,6 +181,11 @@ fn choose(
         }
         let score = climber.now.as_ref().and_then(|now| now.score).unwrap_or(f64::NEG_INFINITY);
         if pin == Some(climber.recipe.name.as_str()) {
+            let [this, next] = [level, level + 1].map(|level| &climber.ladder.rungs()[level]);
+            let compared = next.epochs.unwrap_or(usize::MAX) > this.epochs.unwrap_or(usize::MAX);
+            if !compared {
+                passed.push((at, score));
+            }
             continue;
         }
         let rung = &climber.ladder.rungs()[level];

@@ -6,9 +6,13 @@
 //! - [`submit`]: the file that is handed in;
 //! - [`gaze`]: where its networks look, as a table of boxes;
 //! - [`outliers`]: training photos that are mostly wrongly labelled;
-//! - [`samples`]: photos before and after augmentation.
+//! - [`samples`]: photos before and after augmentation;
+//! - [`replay`]: trainings as they went, for other deciders;
+//! - [`tidy`]: what of the store nobody needs any more.
 
 pub mod gaze;
 pub mod outliers;
+pub mod replay;
 pub mod samples;
 pub mod submit;
+pub mod tidy;

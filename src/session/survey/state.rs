@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use super::{Scored, Survey};
 use crate::base::{Key, Seed, Time};
-use crate::dag::{Plan, RunState, RunView, StageState};
+use crate::dag::{Plan, RunState, RunView, StageState, StageView};
 use crate::score::bootstrap;
-use crate::session::Slot;
+use crate::score::decide::projection::{Projection, project};
+use crate::score::decide::student;
 use crate::session::recipe::Recipe as Text;
-use crate::session::snapshot::{Curve, Delta, Recipe, Score, State, Step};
+use crate::session::snapshot::{Advice, Curve, Delta, Recipe, Score, State, Step};
 use crate::session::stages::Task;
 use crate::session::stages::score::BOOTSTRAP;
+use crate::session::{Ladder, Slot};
 
 impl Survey {
     /// One recipe as it is shown.
@@ -49,6 +51,9 @@ impl Survey {
             score: scored.as_deref().map(|scored| score(scored, !fresh)),
             delta,
             unpaired,
+            advice: run.as_ref().and_then(|run| advice(run, plan)),
+            projection: running.as_ref().and_then(|run| projection(run, full)),
+            ladder: Ladder::of(text).map(|l| l.rungs().iter().map(|r| r.name.clone()).collect()).unwrap_or_default(),
             seconds_left,
             message: message(text, state, plan, run.as_ref(), self.unplanned.get(&text.name).cloned()),
             page: self.page(text, planned.as_deref(), run.as_ref(), scored_run.as_ref()),
@@ -179,6 +184,43 @@ fn score(scored: &Scored, stale: bool) -> Score {
     let score = &scored.score;
     let (value, interval, queries) = (score.value, score.interval, score.queries.len());
     Score { metric: score.metric.clone(), value, interval, queries, stale }
+}
+
+/// What was said last of a run's training, unless the text means another training by now.
+fn advice(run: &RunView, plan: Option<&Plan>) -> Option<Advice> {
+    let said = run.told.decisions.last()?;
+    let of_stage = |stage: &&StageView| stage.stage == "fit" && Slot::of_part(&stage.part) == Slot::of_part(&said.part);
+    let key = run.told.stages.iter().rev().find(of_stage)?.key;
+    if plan.is_some_and(|plan| plan.steps.iter().all(|step| Some(step.key) != key)) {
+        return None;
+    }
+    let number = |name: &str| said.evidence.get(name).copied();
+    let delta = || {
+        let (value, interval) = (number("delta")?, [number("low")?, number("high")?]);
+        Some(Delta { value, interval, queries: number("queries")? as usize })
+    };
+    Some(Advice {
+        advice: said.advice.clone(),
+        reason: said.reason.clone(),
+        decider: said.decider.clone(),
+        epoch: said.epoch,
+        delta: delta(),
+        noise: number("error_by_seeds")
+            .map(|error| error * student::quantile(0.975, number("df").unwrap_or(f64::INFINITY))),
+        acted: said.acted,
+    })
+}
+
+/// Where the score of the first fold is heading.
+fn projection(run: &RunView, full: usize) -> Option<Projection> {
+    let scores = run
+        .told
+        .curves
+        .iter()
+        .find(|((series, part), _)| series.starts_with("MRR") && Slot::of_part(part) == Some(Slot::of_fold(0)));
+    let (_, points) = scores?;
+    let shares: Vec<[f64; 2]> = points.iter().map(|[x, value]| [x / full.max(1) as f64, *value]).collect();
+    project(&shares, Seed::new(BOOTSTRAP))
 }
 
 fn curves(run: &RunView) -> Vec<Curve> {

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use toji::base::Time;
+use toji::score::decide::projection::Projection;
 use toji::session::snapshot::{
-    Block, Counting, Curve, Delta, Name, Output, OutputState, Picture, Problem, Recipe, Score, Snapshot, State, Step,
-    Worker,
+    Advice, Block, Counting, Curve, Delta, Name, Output, OutputState, Picture, Problem, Recipe, Score, Snapshot, State,
+    Step, Worker,
 };
 
 /// A project in the midst of work.
@@ -148,6 +149,19 @@ fn arcface() -> Recipe {
     let augment = "[augment]\ntrain = [\n  { op = \"RandomResizedCrop\", size = [128, 128], scale = [0.6, 1.0] },\n  { op = \"ColorJitter\", brightness = 0.2, p = 0.8 }, # light of the shop\n]";
     let loss = "[loss]\nname = \"ArcFaceLoss\"\nmargin = 22.9 # degrees\nscale = 30";
     Recipe {
+        advice: Some(Advice {
+            advice: "go-on".into(),
+            reason:
+                "may still win: 0.009 behind 01-baseline at epoch 7 of 12 (95 % -0.012 to 0.030, noise not measured)"
+                    .into(),
+            decider: "PairedBootstrap".into(),
+            epoch: 7,
+            delta: Some(Delta { value: -0.009, interval: [-0.03, 0.012], queries: 1_200 }),
+            noise: None,
+            acted: false,
+        }),
+        projection: Some(Projection { value: 0.771, band: [0.752, 0.79] }),
+        ladder: ["smoke", "holdout", "full", "seeds"].map(str::to_owned).to_vec(),
         name: "02-arcface".into(),
         file: "recipes/02-arcface.md".into(),
         title: "02 · ArcFace on small print".into(),

@@ -177,6 +177,10 @@ fn marks(model: &Model, recipe: &Recipe, ink: Ink) -> String {
 }
 
 fn difference(model: &Model, recipe: &Recipe, long: bool) -> (String, Tone) {
+    // While it trains, beside the pin at the same share of the schedule.
+    if let (Some((delta, epoch)), false) = (words::early(recipe), model.is_pin(recipe)) {
+        return (format!("{} @{epoch}", words::delta(delta, long)), words::delta_tone(delta));
+    }
     match (&recipe.delta, model.is_pin(recipe)) {
         (_, true) => ("pin".to_owned(), Tone::Strong),
         (Some(delta), false) => (words::delta(delta, long), words::delta_tone(delta)),
@@ -190,6 +194,9 @@ fn difference(model: &Model, recipe: &Recipe, long: bool) -> (String, Tone) {
 fn remark(recipe: &Recipe) -> Option<String> {
     if let Some(problem) = problems(recipe).next() {
         return Some(format!("line {}: {}", problem.line, problem.message));
+    }
+    if let (Some(advice), true) = (&recipe.advice, is_active(recipe.state)) {
+        return Some(format!("{}: {}", advice.advice, advice.reason));
     }
     if recipe.message.is_some() {
         return recipe.message.clone();
@@ -310,6 +317,9 @@ fn detail(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
     if let (Some(delta), Some(pin), false) = (&recipe.delta, &model.snapshot.pin, model.is_pin(recipe)) {
         let queries = words::count(delta.queries as u64);
         say(&format!("{} against {pin} over {queries} queries", words::delta(delta, true)), words::delta_tone(delta));
+    }
+    for (text, tone) in words::advice(recipe) {
+        say(&text, tone);
     }
     if let (Some(why), Some(pin), false) = (&recipe.unpaired, &model.snapshot.pin, model.is_pin(recipe)) {
         say(&format!("no difference to {pin}: {why}"), Tone::Plain);

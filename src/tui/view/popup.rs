@@ -30,7 +30,10 @@ pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
             question("Stop", &text, Place::AskStop, ink, body, buffer);
         }
         Some(Popup::ChooseRung { recipe }) => {
-            question("Run", &[format!("Run {recipe} up to which rung?")], Place::ChooseRung, ink, body, buffer);
+            let ladder = model.named(recipe).map(|recipe| recipe.ladder.as_slice()).unwrap_or_default();
+            let mut rows = vec![format!("Run {recipe} up to which rung?")];
+            rows.extend((1..).zip(ladder).map(|(place, rung)| format!("{place} {rung}")));
+            question("Run", &rows, Place::ChooseRung, ink, body, buffer);
         }
     }
 }

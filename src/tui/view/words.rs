@@ -5,6 +5,8 @@
 
 use toji::session::snapshot::{Delta, OutputState, Problem, Recipe, Score, State, Worker};
 
+pub use toji::base::text::bytes;
+
 use super::ink::{Ink, Tone};
 
 /// "45s", "3m 20s", "2h 05m", "4d 07h".
@@ -22,20 +24,6 @@ pub fn seconds(seconds: f64) -> String {
         3_600..86_400 => format!("{}h {:02}m", s / 3_600, s / 60 % 60),
         _ => format!("{}d {:02}h", s / 86_400, s / 3_600 % 24),
     }
-}
-
-/// "812 B", "3.4 MB", "1.2 GB".
-pub fn bytes(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    let mut unit = "B";
-    for next in ["kB", "MB", "GB", "TB", "PB"] {
-        if value < 999.5 {
-            break;
-        }
-        value /= 1_000.0;
-        unit = next;
-    }
-    if unit == "B" || value >= 99.5 { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
 }
 
 /// "12,345".
@@ -79,6 +67,39 @@ pub fn delta(delta: &Delta, long: bool) -> String {
     }
     let short = |v: f64| format!("{v:+.3}").replacen("0.", ".", 1);
     format!("{} [{},{}]", short(delta.value), short(low), short(high))
+}
+
+/// The difference to the pin in the midst of a training, with the epoch, where no score of this text is there yet.
+pub fn early(recipe: &Recipe) -> Option<(&Delta, usize)> {
+    let unfinished = matches!(recipe.state, State::Running | State::Stopped | State::Lost | State::Queued);
+    let advice = recipe.advice.as_ref().filter(|_| unfinished)?;
+    Some((advice.delta.as_ref()?, advice.epoch))
+}
+
+/// What the decider says, where the score is heading, how large the noise is; one line each.
+pub fn advice(recipe: &Recipe) -> Vec<(String, Tone)> {
+    let mut lines = Vec::new();
+    if let Some(advice) = &recipe.advice {
+        let (word, tone) = match advice.advice.as_str() {
+            "stop" => ("stop", Tone::Bad),
+            "promote" => ("promote", Tone::Good),
+            _ => ("go on", Tone::Plain),
+        };
+        let done = if advice.acted { " (done)" } else { "" };
+        lines.push((format!("advice at epoch {}: {word}{done}: {}", advice.epoch, advice.reason), tone));
+        if advice.delta.is_some() {
+            let noise = advice.noise.map_or_else(
+                || "noise not measured: three seeds of the pin would (R on it, rung seeds)".to_owned(),
+                |noise| format!("noise of seeds alone: ±{noise:.3}"),
+            );
+            lines.push((noise, Tone::Faint));
+        }
+    }
+    if let Some(projection) = &recipe.projection {
+        let [low, high] = projection.band;
+        lines.push((format!("heading for {:.3} (80 % {low:.3} to {high:.3})", projection.value), Tone::Faint));
+    }
+    lines
 }
 
 /// Whether the interval leaves out zero: on the good side, on the bad side, or neither.

@@ -1,0 +1,169 @@
+//! What of the store nobody needs any more.
+//!
+//! Takes the recipes as they stand, the runs and the ledger; gives every artefact and every folder of unfinished work with its size and
+//! whether it stays, and why. Nothing is removed before somebody has seen the list. What stays:
+//!
+//! - all that the recipes mean now, on every rung of their ladders, with what a submission needs;
+//! - what the newest run of each recipe made, which its page still shows, and what a running one makes;
+//! - what a submission in the ledger was made of.
+//!
+//! Runs themselves are history and are never touched here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::base::files;
+use crate::base::{Key, Time};
+use crate::dag::{Board, Recorded, RunState, Runs};
+use crate::score::ledger;
+use crate::session::brew::rung::Ladder;
+use crate::session::{Graph, Photos, Project, Recipe, SessionError};
+
+/// One thing in the store.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Item {
+    /// "fit", "embed", …; "work" for what is unfinished.
+    pub stage: String,
+    /// Its key.
+    pub key: String,
+    /// Its size.
+    pub bytes: u64,
+    /// When it was last written.
+    pub date: Time,
+    /// Whether it stays.
+    pub stays: bool,
+    /// Why it stays or goes.
+    pub why: String,
+    /// Where it lies.
+    #[serde(skip)]
+    pub folder: PathBuf,
+}
+
+/// Everything in the store, the largest that goes first.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn everything(project: &Project, photos: &Photos) -> Result<Vec<Item>, SessionError> {
+    let needed = needed(project, photos)?;
+    let mut items = Vec::new();
+    for (stage, key) in project.store.list() {
+        items.push(item(stage.clone(), key, project.store.place(&stage, &key), needed.get(&key)));
+    }
+    for folder in folders(&project.toji.join("work")) {
+        let Some(key) = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<Key>().ok())
+        else {
+            continue;
+        };
+        items.push(item("work".to_owned(), key, folder, needed.get(&key)));
+    }
+    items.sort_by(|a, b| a.stays.cmp(&b.stays).then(b.bytes.cmp(&a.bytes)).then(a.key.cmp(&b.key)));
+    Ok(items)
+}
+
+/// Removes what does not stay; gives the bytes that were freed. Unfinished work that a living worker holds is left.
+///
+/// # Errors
+/// When a folder cannot be removed; those before it are gone.
+pub fn remove(project: &Project, items: &[Item]) -> Result<u64, SessionError> {
+    let mut freed = 0;
+    for item in items.iter().filter(|item| !item.stays) {
+        if item.stage == "work" {
+            let Ok(key) = item.key.parse::<Key>() else { continue };
+            let Some(work) = project.store.work(&key)? else { continue };
+            work.discard()?;
+        } else {
+            files::remove_folder(&item.folder)?;
+        }
+        freed += item.bytes;
+    }
+    Ok(freed)
+}
+
+/// Keys that are needed, each with a reason; the first reason counts.
+fn needed(project: &Project, photos: &Photos) -> Result<BTreeMap<Key, String>, SessionError> {
+    let mut needed = BTreeMap::new();
+    let mut note = |keys: Vec<Key>, why: &str| {
+        for key in keys {
+            needed.entry(key).or_insert_with(|| why.to_owned());
+        }
+    };
+    for recipe in project.recipes().iter().filter(|recipe| !recipe.is_broken()) {
+        note(meant(project, recipe, photos), &format!("{} as it stands", recipe.name));
+    }
+    let runs = Runs::open(&project.toji);
+    let mut board = Board::new();
+    board.refresh(&runs);
+    let mut latest: BTreeSet<String> = BTreeSet::new();
+    let handed_in: BTreeSet<Key> = ledger::load(&project.root.join(super::submit::LEDGER))?
+        .entries
+        .iter()
+        .map(|entry| entry.recipe_hash)
+        .collect();
+    for run in board.runs().rev() {
+        let keys = |stages: Vec<Recorded>| stages.into_iter().map(|stage| stage.key).collect::<Vec<Key>>();
+        let Ok(previous) = run.previous() else { continue };
+        let recipe = &run.told.recipe;
+        if run.state() == RunState::Running {
+            note(keys(previous.stages), &format!("{recipe} runs"));
+        } else if latest.insert(recipe.clone()) {
+            note(keys(previous.stages), &format!("the newest run of {recipe}"));
+        } else if recipe_of(&runs.folder(run.id())).is_some_and(|hash| handed_in.contains(&hash)) {
+            note(keys(previous.stages), &format!("a submission of {recipe} in the ledger"));
+        }
+    }
+    Ok(needed)
+}
+
+/// Everything that a recipe means on any rung.
+fn meant(project: &Project, recipe: &Recipe, photos: &Photos) -> Vec<Key> {
+    let mut keys = Vec::new();
+    let ladder = Ladder::of(recipe).unwrap_or_else(|_| Ladder::usual());
+    for rung in ladder.rungs() {
+        let Ok(mut graph) = Graph::of(project, recipe, photos, rung) else { continue };
+        // Where the tables name no query of the host, or nothing is trained, there is nothing of it.
+        let _ = graph.add_host(project, recipe, photos);
+        let _ = graph.add_train(project, recipe, photos);
+        for node in &graph.nodes {
+            keys.push(node.stage.artefact());
+            // Unfinished work towards the next rung lies under its own key; a lower rung's end is gone on from.
+            keys.extend(
+                node.stage
+                    .span
+                    .iter()
+                    .flat_map(|span| ladder.rungs().iter().map(|r| r.epochs(span.of as usize)))
+                    .map(|at| node.stage.prefix(at as u32)),
+            );
+        }
+    }
+    keys
+}
+
+/// The hash of the recipe that a run's lock names.
+fn recipe_of(run: &Path) -> Option<Key> {
+    let text = files::read_text(&run.join("recipe.lock.toml")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("recipe_key = \"")?.strip_suffix('"')?.parse().ok())
+}
+
+fn item(stage: String, key: Key, folder: PathBuf, needed: Option<&String>) -> Item {
+    let (mut bytes, mut date) = (0, 0.0f64);
+    for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+        let Ok(found) = entry.metadata() else { continue };
+        bytes += found.len();
+        let since = found.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        date = date.max(since.map_or(0.0, |since| since.as_secs_f64()));
+    }
+    let why = needed.cloned().unwrap_or_else(|| match stage.as_str() {
+        "work" => "unfinished, and no recipe wants it".to_owned(),
+        _ => "no recipe means it any more".to_owned(),
+    });
+    Item { stage, key: key.to_string(), bytes, date: Time(date), stays: needed.is_some(), why, folder }
+}
+
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    found.sort();
+    found
+}

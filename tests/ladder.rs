@@ -1,0 +1,171 @@
+//! The ladder through the real program: looks, seeds, verdicts, many recipes up together, kills at any moment.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::Value as Json;
+use toji::base::Seed;
+
+use crate::project::{Project, QUICK};
+
+/// The quick recipe in `[folds]` of three, with other words in `[loss]` and `[decide]`.
+fn recipe(changes: &[(&str, &str)], more: &str) -> String {
+    let mut text = QUICK.to_owned();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    format!("{text}\n{more}\n")
+}
+
+fn cell(text: &str) -> String {
+    format!("```toml\n{text}\n```\n")
+}
+
+/// Pins the quick recipe.
+fn pin(project: &Project) {
+    let facts = std::fs::read_to_string(project.path("toji.toml")).unwrap();
+    assert!(facts.contains("pin = \"01-baseline.md\""));
+    project.write("toji.toml", &facts.replace("pin = \"01-baseline.md\"", "pin = \"quick.md\""));
+}
+
+fn decisions(objects: &[Json]) -> Vec<(String, u64, String, bool)> {
+    let of = |object: &Json| {
+        let event = object.get("event").filter(|event| event["event"] == "decision")?;
+        let text = |name: &str| event[name].as_str().unwrap().to_owned();
+        Some((text("advice"), event["epoch"].as_u64().unwrap(), text("reason"), event["acted"].as_bool().unwrap()))
+    };
+    objects.iter().filter_map(of).collect()
+}
+
+#[test]
+fn every_look_is_kept_with_its_queries_and_a_verdict() {
+    let project = Project::new();
+    let done = project.json(&["run", "quick", "--rung", "smoke"]);
+    let told = decisions(&done);
+    assert_eq!(
+        told.iter().map(|(advice, epoch, ..)| (advice.as_str(), *epoch)).collect::<Vec<_>>(),
+        [("go-on", 1), ("promote", 2)]
+    );
+    assert!(told[0].2.contains("no training of a pinned baseline"), "{told:?}");
+    let looks = |project: &Project| -> Vec<String> {
+        let mut names = project.files_of("fit");
+        names.retain(|name| name.starts_with("look-"));
+        names
+    };
+    assert_eq!(looks(&project), ["look-00001.json", "look-00002.json"]);
+    // The next rung takes them over.
+    project.json(&["run", "quick"]);
+    let all = looks(&project);
+    assert!(all.ends_with(&["look-00001.json", "look-00002.json", "look-00003.json"].map(str::to_owned)), "{all:?}");
+}
+
+#[test]
+fn a_ladder_and_a_decider_change_no_result() {
+    let project = Project::new();
+    project.json(&["run", "quick"]);
+    let rungs = "ladder = [{ rung = \"try\", folds = 1, epochs = 1 }, { rung = \"holdout\", folds = 1 }]";
+    let decide = cell("[decide]\nname = \"EarlyStopping\"\npatience = 9");
+    let text = recipe(&[("[folds]", &format!("[folds]\n{rungs}"))], &decide);
+    project.write("recipes/quick.md", &text);
+    assert!(project.would_run("quick").is_empty(), "{:?}", project.would_run("quick"));
+    let steps = project.json(&["plan", "quick", "--rung", "try"]);
+    assert!(steps.iter().any(|step| step["stage"] == "fit fold 0"));
+    let out = project.toji(&["plan", "quick", "--rung", "smoke"]);
+    let told = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(!out.status.success() && told.contains("there are try, holdout"), "{told}");
+}
+
+#[test]
+fn a_decider_that_may_act_stops_the_run_and_it_can_be_gone_on_with() {
+    let project = Project::new();
+    let stop = "[decide]\nname = \"ThresholdPruner\"\nlower = 0.99\nauto = true";
+    project.write("recipes/quick.md", &recipe(&[], &cell(stop)));
+    let done = project.json(&["run", "quick"]);
+    let told = decisions(&done);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].0 == "stop" && told[0].1 == 1 && told[0].3, "{told:?}");
+    assert!(done.iter().all(|object| object.get("score").is_none()), "no result");
+    // Without the decider it goes on from its checkpoint, to the bits of a run that was never stopped.
+    project.write("recipes/quick.md", QUICK);
+    assert!(project.would_run("quick")[0].1.contains("epoch 1"), "{:?}", project.would_run("quick"));
+    project.json(&["run", "quick"]);
+    let straight = Project::new();
+    straight.json(&["run", "quick"]);
+    assert_eq!(project.artefact("fit", "checkpoint.safetensors"), straight.artefact("fit", "checkpoint.safetensors"));
+}
+
+#[test]
+fn many_recipes_climb_together_and_the_hopeless_stay_below() {
+    let project = Project::new();
+    // A learning rate of almost nothing learns nothing.
+    project.write("recipes/idle.md", &recipe(&[("lr = ", "lr = 1e-9 # ")], ""));
+    project.write("recipes/twin.md", &recipe(&[("margin = 17.2", "margin = 16.0")], ""));
+    pin(&project);
+    let done = project.json(&["brew", "quick", "twin", "idle", "--until", "holdout"]);
+    let climbed: Vec<&Json> = done.iter().filter(|object| object.get("arrived").is_some()).collect();
+    assert_eq!(climbed.len(), 3);
+    let of = |name: &str| *climbed.iter().find(|c| c["recipe"] == name).unwrap();
+    assert_eq!((of("quick")["arrived"].as_bool(), of("quick")["pin"].as_bool()), (Some(true), Some(true)));
+    assert_eq!(of("idle")["arrived"], false, "{:?}", of("idle"));
+    assert!(of("idle")["reason"].as_str().unwrap().contains("behind quick"), "{:?}", of("idle"));
+    // Asking again finds all of it.
+    let again = project.json(&["brew", "quick", "twin", "idle", "--until", "holdout"]);
+    let scores = |objects: &[Json]| -> Vec<(String, Json)> {
+        let of = |o: &Json| o.get("arrived").map(|_| (o["recipe"].as_str().unwrap().to_owned(), o["score"].clone()));
+        objects.iter().filter_map(of).collect()
+    };
+    assert_eq!(scores(&done), scores(&again));
+    assert!(again.iter().all(|o| o["event"]["event"] != "stage_started"), "nothing is made twice");
+}
+
+#[test]
+fn seeds_are_trainings_of_their_own_and_measure_the_noise() {
+    let project = Project::new();
+    let rungs = "ladder = [{ rung = \"holdout\", folds = 1 }, { rung = \"seeds\", folds = 1, seeds = 3 }]";
+    let text = recipe(&[("[folds]", &format!("[folds]\n{rungs}"))], "");
+    project.write("recipes/quick.md", &text);
+    project.json(&["run", "quick"]);
+    let steps: Vec<String> = project
+        .json(&["plan", "quick", "--rung", "seeds"])
+        .iter()
+        .filter(|step| step["action"] == "run")
+        .map(|step| step["stage"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(steps.contains(&"fit fold 0 seed +1".to_owned()) && !steps.contains(&"fit fold 0".to_owned()), "{steps:?}");
+    project.json(&["run", "quick", "--rung", "seeds"]);
+    // A recipe whose own seed is the pin's next is that training.
+    let next = recipe(&[("seed = 3", "seed = 4")], "");
+    project.write("recipes/next.md", &next);
+    let steps = project.would_run("next");
+    assert!(steps.iter().all(|(stage, _)| !stage.starts_with("fit")), "{steps:?}");
+
+    pin(&project);
+    project.write("recipes/twin.md", &recipe(&[("margin = 17.2", "margin = 16.0")], ""));
+    let told = decisions(&project.json(&["run", "twin"]));
+    assert!(told.iter().all(|(_, _, reason, _)| reason.contains("with the seeds' noise")), "{told:?}");
+}
+
+/// Kills the program at moments drawn by a seed, all through a run; what comes of it is what an undisturbed run gives.
+#[test]
+fn killed_at_any_moment_a_run_comes_to_the_same_bits() {
+    let straight = Project::new();
+    let began = Instant::now();
+    straight.json(&["run", "quick"]);
+    let whole = began.elapsed();
+    let expected = (straight.artefact("fit", "checkpoint.safetensors"), straight.artefact("score", "score.json"));
+    let kills: u64 = std::env::var("TOJI_TEST_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(4);
+    for kill in 0..kills {
+        let project = Project::new();
+        let share = Seed::new(kill).named("kill").draws().unit();
+        let mut child = project.command(&["run", "quick"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(whole.mul_f64(0.05 + 0.9 * share).max(Duration::from_millis(20)));
+        // Perhaps it is done already: then there is nothing to kill, and all the same to compare.
+        let _ = child.kill();
+        child.wait().unwrap();
+        project.json(&["run", "quick"]);
+        let found = (project.artefact("fit", "checkpoint.safetensors"), project.artefact("score", "score.json"));
+        assert!(found == expected, "kill {kill} at {share:.2} of the run");
+    }
+    println!("{kills} kills: all to the same bits");
+}
