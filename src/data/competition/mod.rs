@@ -2,10 +2,12 @@
 //!
 //! Takes the checked settings of the file; gives them as types, with the layout's own defaults filled in, so that
 //! nobody downstream has to know what a layout calls its columns. For a Nishika competition
-//! `layout = "nishika"` and a folder are enough.
+//! `layout = "nishika"` and a folder are enough. [`declared`] has the keys that the file may have, [`written`] the file as it is decoded,
+//! [`guess`] makes a first one of the tables.
 
 mod declared;
 pub mod guess;
+mod written;
 
 use std::path::{Path, PathBuf};
 
@@ -18,6 +20,7 @@ use super::picture::decode::Limits;
 use super::table::Encoding;
 
 pub use declared::FACTS;
+use written::Written;
 
 /// Everything that `toji.toml` says.
 #[derive(Clone, Debug, PartialEq)]
@@ -254,211 +257,6 @@ impl Competition {
                 auto_seconds: workbench.auto_seconds.unwrap_or(10.0),
             },
         })
-    }
-}
-
-/// The file as it is written.
-#[derive(Deserialize)]
-struct Written {
-    #[serde(default)]
-    competition: WrittenCompetition,
-    data: Option<WrittenData>,
-    #[serde(default)]
-    protocol: WrittenProtocol,
-    #[serde(default)]
-    submission: WrittenSubmission,
-    #[serde(default)]
-    workbench: WrittenWorkbench,
-}
-
-#[derive(Default, Deserialize)]
-struct WrittenCompetition {
-    name: Option<String>,
-    metric: Option<String>,
-    k: Option<usize>,
-}
-
-#[derive(Deserialize)]
-struct WrittenData {
-    layout: Layout,
-    folder: Option<String>,
-    table: Option<PathBuf>,
-    train: Option<PathBuf>,
-    gallery: Option<PathBuf>,
-    query: Option<PathBuf>,
-    images: Option<WrittenImages>,
-    suffix: Option<String>,
-    #[serde(default)]
-    columns: WrittenColumns,
-    #[serde(default)]
-    splits: WrittenSplits,
-    unreadable: Option<String>,
-    mixed_ids: Option<String>,
-    max_megapixels: Option<f64>,
-    encoding: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum WrittenImages {
-    One(PathBuf),
-    ByRole { train: Option<PathBuf>, gallery: Option<PathBuf>, query: Option<PathBuf> },
-}
-
-#[derive(Default, Deserialize)]
-struct WrittenColumns {
-    id: Option<String>,
-    image: Option<String>,
-    label: Option<String>,
-    coarse: Option<String>,
-    gallery_id: Option<String>,
-    gallery_image: Option<String>,
-    split: Option<String>,
-    is_query: Option<String>,
-    is_gallery: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct WrittenSplits {
-    train: Option<OneOrMore>,
-    query: Option<OneOrMore>,
-    gallery: Option<OneOrMore>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMore {
-    One(String),
-    More(Vec<String>),
-}
-
-#[derive(Default, Deserialize)]
-struct WrittenProtocol {
-    kind: Option<ProtocolKind>,
-    #[serde(default)]
-    seed: u64,
-}
-
-#[derive(Default, Deserialize)]
-struct WrittenSubmission {
-    sample: Option<PathBuf>,
-    columns: Option<[String; 2]>,
-    separator: Option<String>,
-    count: Option<usize>,
-}
-
-#[derive(Default, Deserialize)]
-struct WrittenWorkbench {
-    recipes: Option<String>,
-    pin: Option<String>,
-    first: Option<String>,
-    auto_seconds: Option<f64>,
-}
-
-impl WrittenData {
-    fn resolve(self, folder: PathBuf) -> Result<Data, DataError> {
-        let tables = match (self.layout, self.table) {
-            (Layout::Nishika, Some(_)) => {
-                let message =
-                    "the nishika layout has three tables: data.train, data.gallery and data.query, not data.table";
-                return Err(DataError::Facts(message.to_owned()));
-            }
-            (Layout::Nishika, None) => Tables::ByRole {
-                train: self.train.unwrap_or_else(|| "train.csv".into()),
-                gallery: self.gallery.unwrap_or_else(|| "cite.csv".into()),
-                query: self.query.unwrap_or_else(|| "test.csv".into()),
-            },
-            (_, Some(table)) if self.train.is_none() && self.gallery.is_none() && self.query.is_none() => {
-                Tables::One(table)
-            }
-            (_, Some(_)) => {
-                let message =
-                    "data.train, data.gallery and data.query belong to the nishika layout, this one has data.table";
-                return Err(DataError::Facts(message.to_owned()));
-            }
-            (_, None) => {
-                let message = "data.table must say which table holds the photos, for example table = \"train.csv\"";
-                return Err(DataError::Facts(message.to_owned()));
-            }
-        };
-        let images = match self.images {
-            None => Images::default(),
-            Some(WrittenImages::One(one)) => {
-                Images { train: Some(one.clone()), gallery: Some(one.clone()), query: Some(one) }
-            }
-            Some(WrittenImages::ByRole { train, gallery, query }) => Images { train, gallery, query },
-        };
-        let megapixels = self.max_megapixels.unwrap_or(100.0);
-        Ok(Data {
-            layout: self.layout,
-            folder,
-            tables,
-            images,
-            suffix: self.suffix.unwrap_or_default(),
-            columns: self.columns.resolve(self.layout),
-            splits: self.splits.resolve(),
-            mixed_ids: self.mixed_ids.as_deref() == Some("allow"),
-            skip_unreadable: self.unreadable.as_deref() == Some("skip"),
-            limits: Limits { pixels: (megapixels * 1e6) as u64, ..Limits::default() },
-            encoding: match self.encoding.as_deref() {
-                Some("utf-8") => Encoding::Utf8,
-                Some("shift_jis") => Encoding::ShiftJis,
-                _ => Encoding::Auto,
-            },
-        })
-    }
-}
-
-impl WrittenColumns {
-    fn resolve(self, layout: Layout) -> Columns {
-        let nishika = layout == Layout::Nishika;
-        let text = |s: &str| s.to_owned();
-        let assumed = |name: &str| Some(Optional { name: name.to_owned(), required: false });
-        let written = |name: String| Some(Optional { name, required: true });
-        let label = self.label.unwrap_or_else(|| text(if nishika { "meigara" } else { "label" }));
-        let coarse = match (self.coarse, layout) {
-            (Some(name), _) => written(name),
-            // Of the two levels of Nishika's tables the other one.
-            (None, Layout::Nishika) => assumed(if label == "brand_id" { "meigara" } else { "brand_id" }),
-            (None, Layout::QueryGallery) => assumed("category"),
-            (None, Layout::Table) => None,
-        };
-        let split = match (self.split, layout) {
-            (Some(name), _) => written(name),
-            (None, Layout::QueryGallery) => assumed("split"),
-            (None, _) => None,
-        };
-        let image = match layout {
-            Layout::Table => "image",
-            Layout::Nishika => "filename",
-            Layout::QueryGallery => "path",
-        };
-        Columns {
-            id: self.id.or_else(|| nishika.then(|| text("gid"))),
-            image: self.image.unwrap_or_else(|| text(image)),
-            label,
-            coarse,
-            gallery_id: self.gallery_id.unwrap_or_else(|| text("cite_gid")),
-            gallery_image: self.gallery_image.unwrap_or_else(|| text("cite_filename")),
-            split,
-            is_query: self.is_query.unwrap_or_else(|| text("is_query")),
-            is_gallery: self.is_gallery.unwrap_or_else(|| text("is_gallery")),
-        }
-    }
-}
-
-impl WrittenSplits {
-    fn resolve(self) -> Splits {
-        let values = |written: Option<OneOrMore>, usual: &str| match written {
-            None => vec![usual.to_owned()],
-            Some(OneOrMore::One(one)) => vec![one],
-            Some(OneOrMore::More(more)) => more,
-        };
-        Splits {
-            train: values(self.train, "train"),
-            query: values(self.query, "query"),
-            gallery: values(self.gallery, "gallery"),
-        }
     }
 }
 
