@@ -12,7 +12,8 @@ use serde::Deserialize;
 use super::warp::{Look, remap};
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
-use crate::data::augment::operation::{Bounds, Built, Operation, Row, Settings, Sizes};
+use crate::data::augment::operation::{Built, Operation, Row, Settings};
+use crate::data::augment::pipeline::sizes::{Bounds, Sizes};
 use crate::data::augment::settings::{
     BORDER_MODE, Border, FILL, Fill, Interpolation, LAST_EPOCHS_OFF, Numbers, P_HALF, Range, Size, WARP_INTERPOLATION,
     from_to, number_or_range,

@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
-use crate::data::augment::operation::{Bounds, Built, Operation, Row, Settings, Sizes};
+use crate::data::augment::operation::{Built, Operation, Row, Settings};
+use crate::data::augment::pipeline::sizes::{Bounds, Sizes};
 use crate::data::augment::settings::{
     BORDER_MODE, Border, COLOUR, FILL, Fill, LAST_EPOCHS_OFF, P_ONE, SIDE, Scale, Size,
 };

@@ -12,8 +12,9 @@ use serde::Deserialize;
 use super::resample::resize;
 use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Param, Status, Technique};
-use crate::data::augment::operation::{Bounds, Built, Operation, Row, Settings, Sizes};
+use crate::data::augment::operation::{Built, Operation, Row, Settings};
 use crate::data::augment::pipeline::sight::Detail;
+use crate::data::augment::pipeline::sizes::{Bounds, Sizes};
 use crate::data::augment::settings::{
     AREA_FOR_DOWNSCALE, AreaForDownscale, INTERPOLATION, Interpolation, LAST_EPOCHS_OFF, P_ONE, SIDE, SIZE_PARAM,
     Scale, Size,

@@ -5,7 +5,8 @@
 //! picture before normalisation for people to look at. The same seed gives the same bits.
 //!
 //! ```text
-//!   operation.rs   the trait Operation; one entry of a list → one checked operation; which sizes can come out
+//!   operation.rs   the trait Operation; one entry of a list → one checked operation
+//!   sizes.rs       which sizes can come out of a list
 //!   sight.rs       how much of a photo a list has to see
 //!   epochs.rs      numbers that go over the epochs, operations that are off at the end
 //! ```
@@ -13,12 +14,14 @@
 pub mod epochs;
 pub mod operation;
 pub mod sight;
+pub mod sizes;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use epochs::At;
-use operation::{AugmentError, Op, Sizes};
+use operation::{AugmentError, Op};
+use sizes::Sizes;
 
 use crate::base::{Seed, Value};
 use crate::book::technique::{Body, Default, Kind, Literal, Param, Section, Status};

@@ -1,6 +1,6 @@
 //! Lists as a whole: bits, sizes, mistakes with their place, albumentations' numbers.
 
-use super::operation::Bounds;
+use super::sizes::Bounds;
 use super::*;
 use crate::data::augment::golden::{self, noise};
 

@@ -15,8 +15,9 @@ use crate::base::seed::Draws;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::geometry::pad::{POSITION, Position, cut, missing};
 use crate::data::augment::geometry::resample::resize;
-use crate::data::augment::operation::{Built, Operation, Row, Settings, Sizes};
+use crate::data::augment::operation::{Built, Operation, Row, Settings};
 use crate::data::augment::pipeline::sight::Detail;
+use crate::data::augment::pipeline::sizes::Sizes;
 use crate::data::augment::settings::{
     AREA_FOR_DOWNSCALE, AreaForDownscale, BORDER_MODE, Border, FILL, Fill, INTERPOLATION, Interpolation,
     LAST_EPOCHS_OFF, P_ONE, Range, SIDE, SIZE_PARAM, Scale, Size, from_to, range,
