@@ -7,6 +7,7 @@
 //! A training in parts (`stages`, a constant rate and its cooldown) is a row of such stages: each has the one before among
 //! its inputs and knows nothing of later ones, so that these can change without it.
 //!
+//! - [`model`]: the network that it begins with;
 //! - [`batches`]: its training photos, augmented, in batches; [`curve`]: what it tells while it runs;
 //! - [`looks`]: what its evaluations gave, query by query;
 //! - [`symptoms`]: silent mistakes that only show while it trains.
@@ -14,6 +15,7 @@
 mod batches;
 mod curve;
 pub mod looks;
+mod model;
 pub mod symptoms;
 
 use std::cell::RefCell;
@@ -25,18 +27,15 @@ use crate::dag::{Event, Stage, Step};
 use crate::data;
 use crate::data::augment::At;
 use crate::data::augment::pipeline::epochs;
-use crate::learn::backbone::hub::Expected;
-use crate::learn::backbone::{self, Settings};
 use crate::learn::loss;
-use crate::learn::ops::{Network, Params};
 use crate::learn::train::{self, Batches, Before, Checkpoint, Evaluate, FitEvent, Part, Surroundings, TrainError};
 use crate::session::brew::graph::decode;
 use crate::session::project::boxes;
-use crate::session::project::weights::{self, Sight};
 use crate::session::{Project, Recipe, SessionError, Slot};
 use batches::{Few, FoldBatches};
 pub(super) use curve::recall;
 use curve::{SYMPTOMS, Teller, tell_curve};
+pub(super) use model::{Model, Purpose, model, tell_notes};
 use symptoms::Symptoms;
 
 /// Save within an epoch after so many seconds.
@@ -102,60 +101,6 @@ pub(super) fn begin(stage: Stage, project: &Project, recipe: &Recipe, slot: Slot
         stage = stage.setting("backbone.weights", Value::Text("file".to_owned())).input("weights", weights.key);
     }
     Ok(stage)
-}
-
-/// The network of a recipe, untrained or with the weights it names.
-pub(super) struct Model {
-    pub network: Box<dyn Network>,
-    pub params: Params,
-    pub sight: Sight,
-    pub notes: Vec<String>,
-}
-
-/// What a network is made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// An artefact: the weights must be there.
-    Artefact,
-    /// A trial of its speed, which does without weights that are not fetched.
-    Trial,
-}
-
-pub(super) fn model(bench: &Bench<'_>, slot: Slot, purpose: Purpose) -> Result<Model, SessionError> {
-    let settings: Settings = decode(bench.recipe, "backbone")?;
-    let preset = backbone::preset(&settings.name)?;
-    let seed = seed(bench.recipe, slot);
-    let (network, mut params) = backbone::build(&settings, seed)?;
-    let mut notes = Vec::new();
-    let weights = bench.project.weights(&settings)?;
-    if let Some(weights) = &weights {
-        let name = weights::shown(weights, &bench.project.root);
-        match &weights.file {
-            Some(file) => {
-                let loaded = backbone::load(file, &mut params)?;
-                notes.push(format!("{name}: {} tensors taken", loaded.taken));
-                notes.extend(loaded.left_out);
-                let expected = weights::in_words(&weights.expected);
-                notes.push(match weights.described {
-                    true => format!("pictures by their own: {expected}"),
-                    false => symptoms::guessed(&name, &expected),
-                });
-            }
-            None if purpose == Purpose::Trial => {}
-            None => return Err(SessionError::Unfit(format!("{name} is not in the hub's cache any more"))),
-        }
-    }
-    let expected = weights.as_ref().map_or_else(|| Expected::of(preset), |weights| weights.expected.clone());
-    let mut sight = Sight::of(bench.recipe, &expected, weights.is_some())?;
-    sight.evaluation = bench.photos.with_boxes(bench.project, sight.evaluation)?;
-    Ok(Model { network, params, sight, notes })
-}
-
-/// Tells what is to be known about a network's weights.
-pub(super) fn tell_notes(bench: &Bench<'_>, notes: Vec<String>) {
-    for text in notes {
-        (bench.tell)(if symptoms::is_one(&text) { Event::Warning { text } } else { Event::Note { text } });
-    }
 }
 
 /// The root of a fold's draws.
