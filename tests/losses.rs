@@ -127,6 +127,11 @@ fn mirrored_photos_are_classes_of_their_own_and_a_kill_changes_no_bit() {
     let rows = |project: &Project| heads(project)[0].clone();
     let count = |told: &str| told.split(['[', ',']).nth(1).unwrap().parse::<usize>().unwrap();
     assert_eq!(count(&rows(&project)), 2 * count(&rows(&plain)));
+    // Defaults that are written out train nothing again, whatever was run without them.
+    let spoken = "flip_as_new_class = false\nlayer_decay = 1\naccumulate = 1";
+    let more = format!("{ARCFACE}\nlabel = \"label\"\nlabel_smoothing = 0\nclass_weights = \"none\"");
+    plain.write("recipes/quick.md", &quick(&more, spoken));
+    assert!(plain.would_run("quick").is_empty(), "{:?}", plain.would_run("quick"));
     // Only the training says it; what examines is as it was.
     project.write("recipes/quick.md", QUICK);
     let steps = project.would_run("quick");

@@ -208,6 +208,24 @@ pub enum Default {
 }
 
 /// A default value in a constant.
+    /// This value too, but it is left out of the settings (and so of the keys) also where it is written. For keys that were declared
+    /// after trainings were kept without them: writing the default out must train nothing again.
+    Unsaid(Literal),
+}
+
+impl Default {
+    /// The value that holds when the key is not written, where one is declared.
+    pub fn literal(&self) -> Option<&Literal> {
+        match self {
+            Default::Is(literal) | Default::Unsaid(literal) => Some(literal),
+            Default::Required | Default::Absent => None,
+        }
+    }
+
+    /// Whether a value says no more than leaving the key away, and so is left out of the settings.
+    pub fn leaves_out(&self, value: &Value) -> bool {
+        matches!(self, Default::Unsaid(literal) if literal.value() == *value)
+    }
 #[derive(Clone, Copy, Debug)]
 pub enum Literal {
     /// `true` or `false`.

@@ -82,7 +82,7 @@ pub fn mistakes_of(schema: &Schema) -> Vec<String> {
     });
     let params = sections.chain(schema.techniques.iter().flat_map(|t| t.params.iter().map(|p| (t.name, p))));
     for (owner, param) in params.collect::<Vec<_>>() {
-        if let Default::Is(literal) = &param.default {
+        if let Some(literal) = param.default.literal() {
             let said = checker.found.len();
             checker.kind(&param.kind, &Node::of_value(literal.value()), param.name, param.unit);
             for d in checker.found.drain(said..) {
@@ -272,7 +272,7 @@ impl<'a> Checker<'a> {
                         // The key is where a person looks, not the value behind it.
                         self.note(&dotted, entry.key.as_ref());
                     }
-                    value
+                    value.filter(|value| !param.default.leaves_out(value))
                 }
                 (None, Default::Is(literal)) if param.status == Status::Built => {
                     self.kind(&param.kind, &Node::of_value(literal.value()), &dotted, param.unit)

@@ -166,7 +166,7 @@ fn value(param: &Param) -> String {
     match &param.default {
         Default::Required => text.push_str("; must be written"),
         Default::Absent => text.push_str("; may be left out"),
-        Default::Is(literal) => {
+        Default::Is(literal) | Default::Unsaid(literal) => {
             text.push_str("; default ");
             inline(&mut text, &literal.value());
         }

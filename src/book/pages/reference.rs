@@ -104,7 +104,7 @@ fn default(param: &Param) -> String {
     match &param.default {
         Default::Required => "must be written".to_owned(),
         Default::Absent => "none".to_owned(),
-        Default::Is(literal) => {
+        Default::Is(literal) | Default::Unsaid(literal) => {
             let mut code = String::new();
             inline(&mut code, &literal.value());
             format!("`{}`", code.replace('|', "\\|"))

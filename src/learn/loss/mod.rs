@@ -36,6 +36,7 @@ pub use head::{Gradients, HEAD, Head, HeadWeight, gradients};
 pub use sum::Mixture;
 use sum::multiple::Asked;
 pub use technique::{SECTIONS, TECHNIQUES};
+pub use sum::multiple::for_key;
 
 /// What a batch should have been, row by row.
 #[derive(Clone, Copy, Debug)]

@@ -160,7 +160,7 @@ pub const TRAIN: Section = Section {
         Param::new(
             "flip_as_new_class",
             Kind::Bool,
-            Default::Absent,
+            Default::Unsaid(Literal::Bool(false)),
             "Mirrors each training photo left and right with chance 0.5, and a mirrored photo belongs to a label of its own: of n \
              labels the loss has 2n classes, label c mirrored is class n + c. For things whose mirror image is another thing \
              (whale flukes, profiles, writing): the network has to tell the sides apart, and learns from twice as many classes, of \
@@ -168,7 +168,7 @@ pub const TRAIN: Section = Section {
              slot; it comes before [augment] train, which may not mirror as well: HorizontalFlip and VerticalFlip are refused. Coarse \
              labels, samplers and evaluation are as without. Humpback Whale Identification 2019 1st (earhian): +0.006. Fails where \
              both sides look alike (bottles, symmetric labels): the head parts what nobody can; take HorizontalFlip there. Cost: a head \
-             twice as large, and half as many photos of each class an epoch. When it is not written: false.",
+             twice as large, and half as many photos of each class an epoch.",
         ),
         Param::new(
             "optimizer",
@@ -204,7 +204,7 @@ pub const TRAIN: Section = Section {
         Param::new(
             "layer_decay",
             Kind::Float { min: 0.01, max: 1.0 },
-            Default::Absent,
+            Default::Unsaid(Literal::Float(1.0)),
             "Factor on the learning rate from each layer to the one before it: 0.75 lets the first layers of a pretrained \
              network move least (timm's param_groups_layer_decay, layers as timm's group_matcher numbers them; BEiT, \
              arXiv 2106.08254). Usual for transformers: 0.65 to 0.9.",
@@ -226,7 +226,7 @@ pub const TRAIN: Section = Section {
         Param::new(
             "accumulate",
             Kind::Int { min: 1, max: 1024 },
-            Default::Absent,
+            Default::Unsaid(Literal::Int(1)),
             "Batches whose gradients are averaged into one step, for more photos a step than memory holds: the step of one \
              batch of batch × accumulate photos, except that batch norm, and losses that compare a batch's photos with \
              each other, see one batch at a time. Epochs, warm-up and schedule count such steps; what does not fill one is \

@@ -57,3 +57,140 @@ pub fn reference() -> String {
 
 /// The fields of `--json`, by command.
 const JSON: &str = include_str!("json.md");
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::base::Value;
+    use crate::book::read::facts_from;
+    use crate::book::technique::{Body, Default, Kind, Param, Section, Status};
+
+    /// The tables of a schema with their names: sections, techniques, and the fixed tables inside their keys.
+    fn owners(schema: &Schema) -> Vec<(String, &'static [Param])> {
+        let built = |param: &&Param| param.status == Status::Built;
+        let sections = schema.sections.iter().filter_map(|section| match section.body {
+            Body::Params(params) | Body::Optional(params) => Some((format!("[{}]", section.name), params)),
+            Body::OneOf { .. } | Body::OneOfOr { .. } => None,
+        });
+        let techniques = schema.techniques.iter().filter(|t| t.status == Status::Built);
+        let techniques = techniques.map(|t| (format!("{}.{}", t.slot, t.name), t.params));
+        let mut found: Vec<_> = sections.chain(techniques).collect();
+        let mut next = 0;
+        while let Some((name, params)) = found.get(next).cloned() {
+            for param in params.iter().filter(built) {
+                let inside = tables(&param.kind).into_iter().map(|inner| (format!("{name}.{}", param.name), inner));
+                found.extend(inside);
+            }
+            next += 1;
+        }
+        found
+    }
+
+    fn tables(kind: &'static Kind) -> Vec<&'static [Param]> {
+        match kind {
+            Kind::Table(params) => vec![params],
+            Kind::List { of, .. } => tables(of),
+            Kind::Either(kinds) => kinds.iter().flat_map(tables).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Some value that a key takes.
+    fn sample(kind: &Kind, schema: &Schema) -> Value {
+        match kind {
+            Kind::Bool => Value::Bool(false),
+            Kind::Int { min, .. } => Value::Int((*min).max(0)),
+            Kind::Float { min, .. } => Value::Float(min.max(0.0)),
+            Kind::Text => Value::Text("x".to_owned()),
+            Kind::Choice(words) => Value::Text(words[0].to_owned()),
+            Kind::List { of, min, .. } => Value::List(vec![sample(of, schema); (*min).max(1)]),
+            Kind::Table(params) => required(params, schema),
+            Kind::Either(kinds) => sample(&kinds[0], schema),
+            Kind::OverEpochs(of) => sample(of, schema),
+            Kind::OneOf { tag, slot } => {
+                let technique = schema.of_slot(slot).find(|t| t.status == Status::Built).unwrap();
+                let mut table = required(technique.params, schema);
+                table.set(tag, Value::Text(technique.name.to_owned()));
+                table
+            }
+        }
+    }
+
+    /// A table with what must be written and nothing else.
+    fn required(params: &[Param], schema: &Schema) -> Value {
+        let mut table = Value::table();
+        for param in params.iter().filter(|p| matches!(p.default, Default::Required) && p.status == Status::Built) {
+            table.set(param.name, sample(&param.kind, schema));
+        }
+        table
+    }
+
+    /// The settings of a table with these keys, read as from a file.
+    fn read(params: &'static [Param], table: &Value, schema: &Schema) -> Value {
+        let section: &'static Section =
+            Box::leak(Box::new(Section { name: "x", about: "", body: Body::Params(params), status: Status::Built }));
+        let alone = Schema { sections: vec![section], techniques: schema.techniques.clone() };
+        let mut whole = Value::table();
+        whole.set("x", table.clone());
+        let text = book::print(&whole);
+        let (settings, _, found) = facts_from(Path::new("x.toml"), text.clone(), &alone);
+        assert!(found.is_empty(), "{text}{found:?}");
+        settings
+    }
+
+    #[test]
+    fn a_default_written_out_changes_no_key() {
+        for schema in [recipes(), facts()] {
+            let mut count = 0;
+            for (owner, params) in owners(&schema) {
+                let base = required(params, &schema);
+                let plain = read(params, &base, &schema);
+                for param in params.iter().filter(|param| param.status == Status::Built) {
+                    let Some(literal) = param.default.literal() else { continue };
+                    let mut written = base.clone();
+                    written.set(param.name, literal.value());
+                    // What stages are made of is what the reader gives.
+                    assert_eq!(read(params, &written, &schema), plain, "{owner}.{}", param.name);
+                    count += 1;
+                }
+            }
+            assert!(count > 5, "{count}");
+        }
+    }
+
+    /// A key may only stand here when no value that the table could name says the same as leaving it away: otherwise that value is its
+    /// default, `Default::Unsaid` where recipes have been run without the key. What depends on other keys is seen to where
+    /// the stage's key is made (`weights` of a sum of losses, the keys of `stages`).
+    #[test]
+    fn what_has_no_default_is_listed() {
+        let schema = recipes();
+        let mut lines = Vec::new();
+        for (owner, params) in owners(&schema) {
+            let absent = params.iter().filter(|p| matches!(p.default, Default::Absent) && p.status == Status::Built);
+            let names: Vec<&str> = absent.map(|param| param.name).filter(|name| *name != "last_epochs_off").collect();
+            if !names.is_empty() {
+                lines.push(format!("{owner}: {}", names.join(", ")));
+            }
+        }
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        [recipe]: extends
+        [augment]: eval, cache
+        [train]: clip_grad_norm, ema, freeze, unfreeze_at, stages
+        augment.RandomCropNearBBox: min_score
+        augment.LongestMaxSize: max_size, max_size_hw
+        augment.SmallestMaxSize: max_size, max_size_hw
+        augment.PadIfNeeded: min_height, min_width, pad_height_divisor, pad_width_divisor
+        augment.Affine: translate_percent
+        augment.ShiftScaleRotate: shift_limit_x, shift_limit_y
+        augment number.over epochs: to, epochs, decay
+        loss.MultipleLosses: weights
+        folds.column: train, eval
+        [train].stages: size, lr, batch, schedule, freeze
+        augment.Affine.scale: x, y
+        augment.Affine.translate_percent: x, y
+        augment.Affine.shear: x, y
+        ");
+    }
+}

@@ -8,14 +8,14 @@ use candle_core::{D, Result as CandleResult, Tensor};
 use serde::Deserialize;
 
 use super::classify::column;
-use crate::book::technique::{Default, Kind, Param};
+use crate::book::technique::{Default, Kind, Literal, Param};
 
 /// The row of `label_smoothing`, for classifiers with a margin.
 pub(super) const LABEL_SMOOTHING: Param = Param::new(
     "label_smoothing",
     Kind::Float { min: 0.0, max: 0.99 },
-    Default::Absent,
-    "Share of the target's probability that is spread over all labels; without it none. No gain for retrieval in the \
+    Default::Unsaid(Literal::Float(0.0)),
+    "Share of the target's probability that is spread over all labels. No gain for retrieval in the \
      studies that we know (see CrossEntropyLoss).",
 );
 
@@ -23,10 +23,10 @@ pub(super) const LABEL_SMOOTHING: Param = Param::new(
 pub(super) const CLASS_WEIGHTS: Param = Param::new(
     "class_weights",
     Kind::Either(&[Kind::Choice(&["none", "inverse", "log"]), Kind::Float { min: -2.0, max: 2.0 }]),
-    Default::Absent,
+    Default::Unsaid(Literal::Text("none")),
     "How much a photo counts, by the photos n of its label: \"inverse\" 1/n, \"log\" 1/log(1 + n) (Google Landmark \
-     Recognition 2020 1st), a number the power of n (-0.4: Shopee 2021 2nd). Only ratios within a batch count. Without \
-     it, and with \"none\", all alike.",
+     Recognition 2020 1st), a number the power of n (-0.4: Shopee 2021 2nd). Only ratios within a batch count. \
+     \"none\": all alike.",
 );
 
 /// How much a photo counts.

@@ -9,7 +9,7 @@ use candle_core::Tensor;
 use serde::Deserialize;
 
 use crate::base::{Seed, Value};
-use crate::book::technique::{Default, Kind, Param, Status, Technique};
+use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::learn::loss::technique::LossSettings;
 use crate::learn::loss::{Build, Counts, Forward, HEAD, HeadWeight, Loss, LossError, Moment, Targets, Wants};
 
@@ -17,9 +17,8 @@ use crate::learn::loss::{Build, Counts, Forward, HEAD, HeadWeight, Loss, LossErr
 pub(in crate::learn::loss) const LABEL: Param = Param::new(
     "label",
     Kind::Choice(&["label", "coarse"]),
-    Default::Absent,
-    "By which column of [data.columns] in toji.toml photos belong together: the scored label, which holds when nothing is \
-     written, or the coarse one. In the list of MultipleLosses a loss with \"coarse\" is a second head.",
+    Default::Unsaid(Literal::Text("label")),
+    "By which column of [data.columns] in toji.toml photos belong together: the scored label, or the coarse one. In the list of MultipleLosses a loss with \"coarse\" is a second head.",
 );
 
 /// A weighted sum of losses.
@@ -97,6 +96,17 @@ struct Written {
     _name: String,
     losses: Vec<Value>,
     weights: Option<Vec<f64>>,
+}
+
+/// A `[loss]` as a key has it: weights that are all 1 say no more than leaving them away, and writing them trains nothing again.
+pub fn for_key(table: &Value) -> Value {
+    let mut table = table.clone();
+    if let (true, Value::Table(keys)) = (is_multiple(&table), &mut table)
+        && matches!(keys.get("weights"), Some(Value::List(all)) if all.iter().all(|weight| *weight == Value::Float(1.0)))
+    {
+        keys.remove("weights");
+    }
+    table
 }
 
 fn is_multiple(table: &Value) -> bool {
@@ -303,5 +313,25 @@ impl Loss for MultipleLosses {
     fn sampler(&self) -> Wants {
         let pairs = self.losses.iter().any(|(_, loss)| loss.sampler() == Wants::Pairs);
         if pairs { Wants::Pairs } else { Wants::Any }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_of_one_are_in_no_key() {
+        let key = |weights: &str| {
+            let losses = r#""losses": [{"name": "SupConLoss", "weights": [1.0]}, {"name": "AdaCos"}]"#;
+            let text = format!(r#"{{"name": "MultipleLosses", {losses}{weights}}}"#);
+            for_key(&serde_json::from_str(&text).unwrap())
+        };
+        assert_eq!(key(r#", "weights": [1.0, 1.0]"#), key(""));
+        assert_ne!(key(r#", "weights": [1.0, 0.5]"#), key(""));
+        // What another loss may call weights is its own.
+        assert!(key("").to_string().contains("weights"));
+        let other = serde_json::from_str::<Value>(r#"{"name": "AdaCos", "weights": [1.0]}"#).unwrap();
+        assert_eq!(for_key(&other), other);
     }
 }

@@ -61,9 +61,12 @@ pub fn stage(
 ) -> Result<Stage, SessionError> {
     let settings = recipe.settings();
     let version = train::VERSION * 100 + data::augment::VERSION;
-    let mut stage = Stage::new("fit", version).part(label(slot, part)).table(settings, "loss");
+    let mut stage = Stage::new("fit", version).part(label(slot, part));
+    if let Some(table) = settings.get("loss") {
+        stage = stage.setting("loss", loss::for_key(table));
+    }
     stage = stage.setting("train", part.table.clone());
-    stage.tables.push("train".to_owned());
+    stage.tables.extend(["loss", "train"].map(str::to_owned));
     let mut stage = begin(stage, project, recipe, slot)?.input("photos", photos);
     if let Some(key) = boxes {
         stage = stage.input(boxes::INPUT, key);
