@@ -103,6 +103,8 @@ pub enum Status {
 pub enum Kind {
     /// `true` or `false`.
     Bool,
+    /// `false` alone: what is made of a table otherwise is not made, also where a parent asks for it.
+    Off,
     /// A whole number in `min..=max`.
     Int {
         /// Least.
@@ -172,6 +174,7 @@ impl Kind {
     /// knows the techniques, so any table is taken for one.
     pub fn takes(&self, value: &Value) -> bool {
         match (self, value) {
+            (Kind::Off, Value::Bool(on)) => !on,
             (Kind::Bool, Value::Bool(_)) | (Kind::Text, Value::Text(_)) | (Kind::OneOf { .. }, Value::Table(_)) => true,
             (Kind::Int { min, max }, Value::Int(i)) => (min..=max).contains(&i),
             (Kind::Float { min, max }, Value::Int(_) | Value::Float(_)) => {
@@ -205,9 +208,6 @@ pub enum Default {
     Absent,
     /// This value; it enters the settings (and so the keys) as if it were written.
     Is(Literal),
-}
-
-/// A default value in a constant.
     /// This value too, but it is left out of the settings (and so of the keys) also where it is written. For keys that were declared
     /// after trainings were kept without them: writing the default out must train nothing again.
     Unsaid(Literal),
@@ -226,6 +226,9 @@ impl Default {
     pub fn leaves_out(&self, value: &Value) -> bool {
         matches!(self, Default::Unsaid(literal) if literal.value() == *value)
     }
+}
+
+/// A default value in a constant.
 #[derive(Clone, Copy, Debug)]
 pub enum Literal {
     /// `true` or `false`.

@@ -18,6 +18,12 @@ impl Checker<'_> {
         let value = match (kind, &node.shape) {
             (_, Shape::Spoilt) => None,
             (Kind::Bool, Shape::Bool(b)) => Some(Value::Bool(*b)),
+            (Kind::Off, Shape::Bool(false)) => Some(Value::Bool(false)),
+            (Kind::Off, Shape::Bool(true)) => {
+                let help = "false leaves it out, also where a parent has it; to have it, write its table";
+                self.say(node.place.as_ref(), format!("`{path}` cannot be true"), Some(help.to_owned()));
+                return None;
+            }
             (Kind::Int { min, max }, Shape::Int(i)) => {
                 if !(min..=max).contains(&i) {
                     return self.outside(kind, node, path, unit);
@@ -161,7 +167,7 @@ impl Checker<'_> {
 
 fn same_shape(kind: &Kind, node: &Node) -> bool {
     match kind {
-        Kind::Bool => matches!(node.shape, Shape::Bool(_)),
+        Kind::Bool | Kind::Off => matches!(node.shape, Shape::Bool(_)),
         Kind::Int { .. } | Kind::Float { .. } => matches!(node.shape, Shape::Int(_) | Shape::Float(_)),
         Kind::Text | Kind::Choice(_) => matches!(node.shape, Shape::Text(_)),
         Kind::List { .. } => matches!(node.shape, Shape::List(_)),
@@ -212,6 +218,7 @@ pub(in crate::book) fn words(kind: &Kind, unit: &str) -> String {
     };
     match kind {
         Kind::Bool => "true or false".to_owned(),
+        Kind::Off => "false".to_owned(),
         Kind::Int { .. } => within("a whole number"),
         Kind::Float { .. } => within("a real number"),
         Kind::Text => "text".to_owned(),

@@ -152,9 +152,13 @@ pub(in crate::book) fn slots(kind: &Kind) -> Vec<&'static str> {
         Kind::List { of, .. } => slots(of),
         Kind::Either(kinds) => kinds.iter().flat_map(slots).collect(),
         Kind::Table(params) => params.iter().flat_map(|p| slots(&p.kind)).collect(),
-        Kind::Bool | Kind::Int { .. } | Kind::Float { .. } | Kind::Text | Kind::Choice(_) | Kind::OverEpochs(_) => {
-            Vec::new()
-        }
+        Kind::Bool
+        | Kind::Off
+        | Kind::Int { .. }
+        | Kind::Float { .. }
+        | Kind::Text
+        | Kind::Choice(_)
+        | Kind::OverEpochs(_) => Vec::new(),
     }
 }
 

@@ -46,7 +46,7 @@ pub const RGB_IMAGE_FIELD: Technique = Technique {
         pixels: 320 instead of 1000 is a tenth of the work.\n\n\
         The pack is a stage, `reduce`: the plan says what it takes in time and on disk, the store keeps it, and all folds and recipes \
         with the same two numbers share it. A photo that changes makes a new pack. Without it nothing is lost: where photos \
-        fit into memory they are decoded once anyway.\n\n\
+        fit into memory they are decoded once anyway. In a recipe that extends one with a cache, cache = false reads the photos again.\n\n\
         max_resolution should leave the smallest crop as large as what is made of it. With RandomResizedCrop to 224 and scale = \
         [0.6, 1.0] a photo of 3 : 4 needs 224 / 0.58 = 386; below, small crops are enlarged and become soft. FFCV's ImageNet recipes \
         take 400 to 500 for 224 and a quality of 90. Qualities below 85 leave blocks that a network learns.\n\n\

@@ -100,7 +100,7 @@ mod tests {
     /// Some value that a key takes.
     fn sample(kind: &Kind, schema: &Schema) -> Value {
         match kind {
-            Kind::Bool => Value::Bool(false),
+            Kind::Bool | Kind::Off => Value::Bool(false),
             Kind::Int { min, .. } => Value::Int((*min).max(0)),
             Kind::Float { min, .. } => Value::Float(min.max(0.0)),
             Kind::Text => Value::Text("x".to_owned()),
@@ -176,7 +176,7 @@ mod tests {
         }
         insta::assert_snapshot!(lines.join("\n"), @r"
         [recipe]: extends
-        [augment]: eval, cache
+        [augment]: eval
         [train]: clip_grad_norm, ema, freeze, unfreeze_at, stages
         augment.RandomCropNearBBox: min_score
         augment.LongestMaxSize: max_size, max_size_hw
@@ -192,5 +192,30 @@ mod tests {
         augment.Affine.translate_percent: x, y
         augment.Affine.shear: x, y
         ");
+    }
+
+    #[test]
+    fn a_cache_is_switched_off_by_who_extends() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, cells: &str| {
+            let file = folder.path().join(name);
+            crate::base::files::publish(&file, format!("```toml\n{cells}\n```\n").as_bytes()).unwrap();
+            crate::session::Recipe::read(&file, &recipes())
+        };
+        let rest = "[loss]\nname = \"ArcFaceLoss\"\n[augment]\n";
+        let plain = file("plain.md", rest);
+        let cached = file("cached.md", &format!("{rest}cache = {{ max_resolution = 320 }}"));
+        let off = file("off.md", "[recipe]\nextends = \"cached.md\"\n[augment]\ncache = false");
+        assert_ne!(cached.key(), plain.key());
+        assert_eq!((off.key(), &off.diagnostics), (plain.key(), &Vec::new()));
+        let again = file("again.md", "[recipe]\nextends = \"off.md\"\n[augment]\ncache = { max_resolution = 320 }");
+        assert_eq!((again.key(), &again.diagnostics), (cached.key(), &Vec::new()));
+        let told = |value: &str| {
+            let found = file("wrong.md", &format!("{rest}cache = {value}")).diagnostics.remove(0);
+            format!("{}; {}", found.message, found.help.unwrap_or_default())
+        };
+        insta::assert_snapshot!(told("true"), @"`augment.cache` cannot be true; false leaves it out, also where a parent has it; to have it, write its table");
+        insta::assert_snapshot!(told("320"), @"`augment.cache`: expected a table with `max_resolution` and `jpeg_quality`; or false, found the whole number 320; ");
+        insta::assert_snapshot!(told("{ jpeg_quality = 95 }"), @"`augment.cache.max_resolution` is missing; Length of the longer side above which a picture is reduced: a whole number, 8 to 16384 pixels");
     }
 }

@@ -56,10 +56,11 @@ pub const SECTIONS: &[&Section] = &[&Section {
         ),
         Param::new(
             "cache",
-            Kind::Table(crate::data::batch::pack::PARAMS),
-            Default::Absent,
+            Kind::Either(&[Kind::Table(crate::data::batch::pack::PARAMS), Kind::Off]),
+            Default::Unsaid(Literal::Bool(false)),
             "Keep pictures on disk that are reduced to a longer side of max_resolution, as JPEGs of jpeg_quality, and read these \
-             instead of the photos (toji explain RGBImageField).",
+             instead of the photos (toji explain RGBImageField); false reads the photos themselves, also where a recipe that this one \
+             extends has a cache.",
         ),
     ]),
     status: Status::Built,
