@@ -9,6 +9,7 @@ fn a_network_says_where_it_looks_and_another_recipe_crops_by_it() {
     let project = Project::new();
     let coarse = project.toji(&["boxes", "quick", "--out", "boxes.csv"]);
     assert!(String::from_utf8_lossy(&coarse.stderr).contains("has 2 × 2 places for a picture of 64 × 64"));
+    assert!(!project.path(".toji/store/fit").exists(), "said before anything was trained");
     let out = project.json(&["boxes", "quick", "--size", "160", "--out", "boxes.csv", "--sheet", "boxes.png"]);
     let done = out.last().unwrap();
     let text = fs::read_to_string(project.path("boxes.csv")).unwrap();

@@ -261,6 +261,21 @@ pub fn cost(settings: &Settings, size: usize) -> Result<Cost, BackboneError> {
     Ok(Cost { parameters: params.count(), multiply_adds: tape.spent().multiply_adds })
 }
 
+/// Rows and columns of the last feature map for pictures of `height` × `width` pixels. Computes nothing, as [`cost`].
+///
+/// # Errors
+/// When no network has this name, or pictures are too small for it.
+pub fn last_map(settings: &Settings, height: usize, width: usize) -> Result<(usize, usize), BackboneError> {
+    let mut params = Params::new();
+    let network = Backbone::new(settings, &mut params, None)?;
+    let pictures = hollow(&[1, 3, height, width])?;
+    let maps = network.trunk.features(&params, &mut Tape::counting(), &pictures)?.maps;
+    let last =
+        maps.last().ok_or_else(|| OpsError::shape("last map", "a network with feature maps", pictures.dims()))?;
+    let (_, rows, columns, _) = last.tensor().dims4().map_err(OpsError::from)?;
+    Ok((rows, columns))
+}
+
 /// How long a recipe's embeddings are: what `embedding` says, or the pooled vector's length where the neck has no linear layer.
 ///
 /// # Errors

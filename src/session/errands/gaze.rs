@@ -48,6 +48,8 @@ pub fn gaze(
     listen: &(dyn Fn(&Event) + Sync),
     cancel: &Cancel,
 ) -> Result<Gazed, SessionError> {
+    // Before a training that would be for nothing.
+    let size = embed::watched(recipe, size)?;
     brew::brew(project, recipe, photos, rung, Manner::default(), listen, cancel)?;
     let mut board = Board::new();
     board.refresh(&Runs::open(&project.toji));

@@ -22,6 +22,7 @@ use crate::learn::ops::{Network, OpsError, Params, Tape};
 use crate::learn::train::{self, Checkpoint};
 use crate::learn::{Device, backbone};
 use crate::retrieve::{self, Embeddings};
+use crate::session::brew::graph::decode;
 use crate::session::project::boxes;
 use crate::session::project::weights::{self, Sight};
 use crate::session::{Photos, Project, Recipe, SessionError, Slot};
@@ -231,18 +232,33 @@ pub(crate) fn photos(
     retrieve::embed::embed(network.embedding(), total, batches, forward, &bench.progress(stage, name), bench.cancel)
 }
 
-/// Where one fold's network looks in each of these photos, in their order. It sees them whole, `side` pixels square, or at
-/// twice the size of evaluation.
+/// The size at which photos are shown whole to a recipe's networks, to see where they look: `side` pixels square, or twice the size of
+/// evaluation, since a box is as fine as the last map.
+///
+/// # Errors
+/// When the network's last map has too few places for a box at that size, known from its shapes alone.
+pub(crate) fn watched(recipe: &Recipe, side: Option<usize>) -> Result<Size, SessionError> {
+    let usual = weights::evaluation(recipe)?.size();
+    let twice = Size { height: 2 * usual.height, width: 2 * usual.width };
+    let Size { height, width } = side.map_or(twice, |side| Size { height: side, width: side });
+    let (rows, columns) = backbone::last_map(&decode(recipe, "backbone")?, height, width)?;
+    if rows < COARSEST || columns < COARSEST {
+        let text = format!(
+            "the network's last map has {columns} × {rows} places for a picture of {width} × {height}, too few for a box; show it larger ones, with --size"
+        );
+        return Err(SessionError::Unfit(text));
+    }
+    Ok(Size { height, width })
+}
+
+/// Where one fold's network looks in each of these photos, in their order. It sees them whole, at a size of [`watched`].
 pub(crate) fn regions(
     bench: &Bench<'_>,
     slot: Slot,
     places: Vec<u32>,
-    side: Option<usize>,
+    size: Size,
 ) -> Result<Vec<(u32, Region)>, SessionError> {
     let model = trained(bench, slot)?;
-    let usual = model.sight.evaluation.size();
-    let twice = Size { height: 2 * usual.height, width: 2 * usual.width };
-    let size = side.map_or(twice, |side| Size { height: side, width: side });
     let pipeline = Arc::new(Pipeline::to_size(size));
     let (total, name) = (places.len() as u64, slot.to_string());
     let progress = bench.progress("boxes", &name);
@@ -258,14 +274,7 @@ pub(crate) fn regions(
         let photos = batch.photos.clone();
         let images = batch.tensor(&Device::Cpu).map_err(OpsError::from)?;
         let shares = model.network.activation(&model.params, &mut tape, &images)?; // [b, rows, columns]
-        let (_, rows, columns) = shares.dims3().map_err(OpsError::from)?;
-        if rows < COARSEST || columns < COARSEST {
-            let Size { height, width } = size;
-            let text = format!(
-                "the network's last map has {columns} × {rows} places for a picture of {width} × {height}, too few for a box; show it larger ones, with --size"
-            );
-            return Err(SessionError::Unfit(text));
-        }
+        let columns = shares.dim(2).map_err(OpsError::from)?;
         let shares: Vec<Vec<f32>> = shares.flatten_from(1).and_then(|rows| rows.to_vec2()).map_err(OpsError::from)?;
         found.extend(photos.into_iter().zip(shares.iter().map(|shares| backbone::region(shares, columns))));
         progress.at("boxes", found.len() as u64, total, "photos");
