@@ -33,10 +33,11 @@ use crate::base::{Seed, Value};
 
 pub use error::LossError;
 pub use head::{Gradients, HEAD, Head, HeadWeight, gradients};
+pub use proxy::margin::grows_until as margin_grows_until;
 pub use sum::Mixture;
 use sum::multiple::Asked;
-pub use technique::{SECTIONS, TECHNIQUES};
 pub use sum::multiple::for_key;
+pub use technique::{SECTIONS, TECHNIQUES};
 
 /// What a batch should have been, row by row.
 #[derive(Clone, Copy, Debug)]

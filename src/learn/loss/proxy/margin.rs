@@ -8,6 +8,7 @@ use std::f64::consts::PI;
 
 use serde::Deserialize;
 
+use crate::base::Value;
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::learn::loss::Moment;
 
@@ -57,6 +58,14 @@ pub struct Growing {
     pub to: f64,
     /// How long it grows.
     pub epochs: f64,
+}
+
+/// How many epochs the margin of a `[loss]` grows, the longest of a list of losses; `None` where none does. One that shrinks does not.
+pub fn grows_until(loss: &Value) -> Option<f64> {
+    let own = loss.get("margin").and_then(|margin| margin.decode::<Growing>().ok());
+    let inner = if let Some(Value::List(losses)) = loss.get("losses") { &losses[..] } else { &[] };
+    let own = own.filter(|margin| margin.to > margin.from).map(|margin| margin.epochs);
+    own.into_iter().chain(inner.iter().filter_map(grows_until)).reduce(f64::max)
 }
 
 /// In what a loss measures its margin.
@@ -231,3 +240,23 @@ first.",
     source: "knshnb/kaggle-happywhale-1st-place, config/default.yaml and src/train.py",
     status: Status::Built,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_long_a_margin_grows() {
+        let of = |text: &str| grows_until(&serde_json::from_str(text).unwrap());
+        let growing = r#"{"name": "ArcFaceLoss", "margin": {"from": 5.0, "to": 25.0, "epochs": 4.0}}"#;
+        assert_eq!(of(growing), Some(4.0));
+        assert_eq!(of(r#"{"name": "CosFaceLoss", "margin": {"from": 0.4, "to": 0.1, "epochs": 4.0}}"#), None);
+        assert_eq!(of(r#"{"name": "ArcFaceLoss", "margin": 17.2}"#), None);
+        assert_eq!(of(r#"{"name": "ArcFaceLoss", "margin": {"kind": "power"}}"#), None);
+        let later = growing.replace("4.0}", "9.5}");
+        assert_eq!(
+            of(&format!(r#"{{"name": "MultipleLosses", "losses": [{growing}, {later}, {{"name": "AdaCos"}}]}}"#)),
+            Some(9.5)
+        );
+    }
+}

@@ -150,7 +150,8 @@ pub(super) fn make<'a>(
         batches.counts(),
     )?;
     let (name, label) = (slot.to_string(), label(slot, now));
-    let symptoms = RefCell::new(Symptoms::new(settings, None));
+    let grows_until = bench.recipe.settings().get("loss").and_then(loss::margin_grows_until).unwrap_or(0.0);
+    let symptoms = RefCell::new(Symptoms::new(settings, grows_until, None));
     let warn = |found: Vec<String>| {
         found.into_iter().for_each(|text| (bench.tell)(Event::Warning { text: format!("{label}: {text}") }));
     };
@@ -177,7 +178,7 @@ pub(super) fn make<'a>(
         }
         _ => untrained(bench, &work.folder().join(UNTRAINED), rung.or(end))?,
     };
-    *symptoms.borrow_mut() = Symptoms::new(settings, untrained);
+    *symptoms.borrow_mut() = Symptoms::new(settings, grows_until, untrained);
     let so_far = if checkpoint.is_file() { Some(Checkpoint::open(&checkpoint)?.place().history.clone()) } else { None };
     tell_curve(bench, &name, untrained, &so_far.unwrap_or_default(), now.first);
     let (per_epoch, _) = train::updates_per_epoch(batches.steps(), settings.accumulate);

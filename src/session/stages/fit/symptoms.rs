@@ -48,8 +48,10 @@ pub struct Symptoms {
     clip: Option<f64>,
     untrained: Option<f64>,
     first_loss: Option<f64>,
-    /// Epochs heard from the beginning on.
+    /// Epochs heard from where the loss's margin grows no more.
     epochs: usize,
+    /// Epochs, counted through all parts of the training, over which the margin grows: a wider one raises the loss, whatever is learnt.
+    grows_until: f64,
     least_loss: f64,
     best: f64,
     steps: usize,
@@ -62,13 +64,15 @@ pub struct Symptoms {
 }
 
 impl Symptoms {
-    /// Before the first event. `untrained`: the score of the network before its first step.
-    pub fn new(settings: &TrainSettings, untrained: Option<f64>) -> Symptoms {
+    /// Before the first event. `untrained`: the score of the network before its first step; `grows_until`: epochs over which the loss's
+    /// margin grows, 0 where it does not.
+    pub fn new(settings: &TrainSettings, grows_until: f64, untrained: Option<f64>) -> Symptoms {
         Symptoms {
             clip: settings.clip_grad_norm.filter(|norm| *norm > 0.0),
             untrained,
             first_loss: None,
             epochs: 0,
+            grows_until,
             least_loss: f64::INFINITY,
             best: f64::NEG_INFINITY,
             steps: 0,
@@ -137,13 +141,18 @@ impl Symptoms {
 
     fn of_epoch(&mut self, epoch: usize, loss: f64) -> Vec<String> {
         let mut found = Vec::new();
-        self.epochs += 1;
-        let first = *self.first_loss.get_or_insert(loss);
-        self.least_loss = self.least_loss.min(loss);
-        if self.epochs > PATIENCE && self.least_loss > MOVED * first {
+        // Only epochs of one margin can be compared.
+        let settled = epoch.saturating_sub(1) as f64 >= self.grows_until;
+        if settled {
+            self.epochs += 1;
+            self.first_loss.get_or_insert(loss);
+            self.least_loss = self.least_loss.min(loss);
+        }
+        if let Some(first) = self.first_loss.filter(|first| self.epochs > PATIENCE && self.least_loss > MOVED * first) {
+            let since = if self.grows_until > 0.0 { "epoch in which its margin grew no more" } else { "epoch seen" };
             found.push(text(
                 "loss-stands-still",
-                &format!("after epoch {epoch} the loss is {loss:.3}, and was {first:.3} in the first epoch seen"),
+                &format!("after epoch {epoch} the loss is {loss:.3}, and was {first:.3} in the first {since}"),
                 "raise or lower [train] optimizer.lr tenfold, lower the loss's margin, or warm up for longer",
             ));
         }
@@ -236,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_sound_training_shows_none() {
-        let mut symptoms = Symptoms::new(&settings("clip_grad_norm = 5.0"), Some(0.3));
+        let mut symptoms = Symptoms::new(&settings("clip_grad_norm = 5.0"), 0.0, Some(0.3));
         for e in 1..9 {
             for s in 0..10 {
                 assert_eq!(symptoms.hear(&step(e * 10 + s, if s == 0 { 9.0 } else { 2.0 }, 3.0, 1.0)), [""; 0]);
@@ -250,7 +259,7 @@ mod tests {
 
     #[test]
     fn each_symptom_is_told_once() {
-        let mut symptoms = Symptoms::new(&settings("clip_grad_norm = 5.0"), Some(0.3));
+        let mut symptoms = Symptoms::new(&settings("clip_grad_norm = 5.0"), 0.0, Some(0.3));
         let mut found = Vec::new();
         for e in 1..7 {
             for s in 0..10 {
@@ -266,9 +275,30 @@ mod tests {
     }
 
     #[test]
+    fn a_margin_that_grows_is_no_loss_that_stands_still() {
+        // By hand: the margin grows over 4 epochs and lifts the loss; from then on 3.0 is a new beginning, of which 3 epochs are waited.
+        let hear = |grows_until: f64, losses: &[f64]| {
+            let mut symptoms = Symptoms::new(&settings(""), grows_until, None);
+            losses.iter().enumerate().flat_map(|(i, loss)| symptoms.hear(&epoch(i + 1, *loss))).collect::<Vec<_>>()
+        };
+        let rising = [1.0, 1.5, 2.0, 2.6, 3.0, 2.9, 2.5, 2.2];
+        assert_eq!(names(&hear(0.0, &rising)), ["loss-stands-still"], "what a fixed margin would mean");
+        assert_eq!(hear(4.0, &rising), [""; 0]);
+        let stuck = hear(4.0, &[1.0, 1.5, 2.0, 2.6, 3.0, 3.0, 3.0, 3.0]);
+        assert_eq!(names(&stuck), ["loss-stands-still"]);
+        assert!(
+            stuck[0].contains(
+                "after epoch 8 the loss is 3.000, and was 3.000 in the first epoch in which its margin grew no more"
+            ),
+            "{stuck:?}"
+        );
+        assert_eq!(hear(99.0, &[3.0; 12]), [""; 0]);
+    }
+
+    #[test]
     fn embeddings_that_are_one_are_told_apart_from_good_ones() {
         let of = |rows: &[[f32; 2]]| Embeddings::new(2, (0..rows.len() as u32).collect(), rows.concat()).unwrap();
-        let mut symptoms = Symptoms::new(&settings(""), None);
+        let mut symptoms = Symptoms::new(&settings(""), 0.0, None);
         assert_eq!(mean_cosine(&of(&[[1.0, 0.0], [0.0, 2.0], [-3.0, 0.0]])).unwrap(), -1.0 / 3.0);
         assert_eq!(mean_cosine(&of(&[[1.0, 0.0]])), None);
         let one = of(&[[1.0, 0.01], [2.0, 0.0], [5.0, -0.01]]);
