@@ -15,6 +15,7 @@ mod book;
 mod boxes;
 mod cache;
 mod dag;
+mod damage;
 mod data;
 mod decide;
 mod house;

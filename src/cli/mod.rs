@@ -88,7 +88,7 @@ enum Command {
     Synth(synth::Args),
     /// Show what of the store nobody needs any more, and remove it with --yes.
     Gc(gc::Args),
-    /// Read every picture again and compare it with what is remembered.
+    /// Read every picture again to its last pixel: name those that changed behind what is remembered, and damaged ones.
     Verify,
 }
 

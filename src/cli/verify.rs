@@ -1,4 +1,4 @@
-//! `toji verify`: every picture read again.
+//! `toji verify`: every picture read again, to its last pixel.
 
 use toji::base::text::plain;
 use toji::data::{content, layout::Listing};
@@ -7,7 +7,7 @@ use toji::session::project::photos::CACHE;
 use super::failure::Failure;
 use super::{Context, surroundings};
 
-/// Reads every picture and says which differ from what is remembered.
+/// Reads every picture and says which differ from what is remembered, and which are damaged.
 pub fn verify(context: &Context) -> Result<(), Failure> {
     let project = context.project()?;
     let cancel = surroundings::stop_on_signals();
@@ -20,16 +20,24 @@ pub fn verify(context: &Context) -> Result<(), Failure> {
     context.say.wipe();
     if context.say.is_json() {
         let differ: Vec<_> = found.differ.iter().map(|d| d.path.display().to_string()).collect();
-        context.say.json(&serde_json::json!({ "checked": found.checked, "new": found.new, "differ": differ }));
+        let damaged = found.damaged.iter().map(|(path, what)| serde_json::json!({ "file": path, "what": what }));
+        let damaged: Vec<_> = damaged.collect();
+        let object =
+            serde_json::json!({ "checked": found.checked, "new": found.new, "differ": differ, "damaged": damaged });
+        context.say.json(&object);
     } else {
         for difference in &found.differ {
             context.say.line(&plain(&format!("{} is not what is remembered of it", difference.path.display())));
         }
+        for (path, what) in &found.damaged {
+            context.say.line(&plain(&format!("{} is damaged: {what}", path.display())));
+        }
         context.say.line(&format!(
-            "{} pictures read, {} not seen before, {} changed",
+            "{} pictures read, {} not seen before, {} changed, {} damaged",
             found.checked,
             found.new,
-            found.differ.len()
+            found.differ.len(),
+            found.damaged.len()
         ));
     }
     if found.differ.is_empty() {

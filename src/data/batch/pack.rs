@@ -90,27 +90,31 @@ fn ninety() -> u32 {
 }
 
 impl Reduction {
-    /// The bytes that are kept of a picture's bytes.
+    /// The bytes that are kept of a picture's bytes, and whether it was seen to be damaged: what it lacks is a picture's grey afterwards.
     ///
     /// # Errors
     /// When they are no picture.
-    pub fn apply<'a>(&self, bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, Fault> {
+    pub fn apply<'a>(&self, bytes: &'a [u8], limits: &Limits) -> Result<(Cow<'a, [u8]>, bool), Fault> {
         let header = inspect(bytes)?;
         let longest = header.width.max(header.height);
         if longest <= self.max_resolution {
-            return Ok(Cow::Borrowed(bytes));
+            // Kept as it is, it is seen when it is decoded.
+            return Ok((Cow::Borrowed(bytes), false));
         }
         let share = f64::from(self.max_resolution) / f64::from(longest);
         let side = |n: u32| ((f64::from(n) * share).round() as usize).max(1);
         let resize = Pipeline::to_size(Size { height: side(header.height), width: side(header.width) });
         let view = |_| View { denominator: resize.denominator(header.width, header.height), window: None };
-        let picture = resize.picture(&view_bytes(bytes, limits, view)?.picture, Seed::new(0));
+        let seen = view_bytes(bytes, limits, view)?;
+        let picture = resize.picture(&seen.picture, Seed::new(0));
         let (width, height) = (picture.width as usize, picture.height as usize);
-        Ok(Cow::Owned(encode_with(&picture.rgb, width, height, self.jpeg_quality, Colour::Libjpeg)))
+        let bytes = encode_with(&picture.rgb, width, height, self.jpeg_quality, Colour::Libjpeg);
+        Ok((Cow::Owned(bytes), seen.damaged))
     }
 }
 
 /// Writes the pack of photos, given by their contents (sorted, each once) and files, into a folder, or goes on with what lies there.
+/// Gives the contents, among those that were reduced now, whose pictures were damaged.
 ///
 /// # Errors
 /// When a file is no picture, the folder cannot be written, or on a stop; what is whole by then stays.
@@ -121,7 +125,7 @@ pub fn write(
     limits: &Limits,
     progress: &dyn Progress,
     cancel: &Cancel,
-) -> Result<(), DataError> {
+) -> Result<Vec<Key>, DataError> {
     let (pictures, index) = (folder.join(PICTURES), folder.join(INDEX));
     let open = |path: &Path| {
         let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
@@ -140,18 +144,22 @@ pub fn write(
     };
     cut(&mut data, end, &pictures)?;
     cut(&mut list, (done * ENTRY) as u64, &index)?;
+    let mut damaged = Vec::new();
     for (number, chunk) in photos[done..].chunks(CHUNK).enumerate() {
         progress.at("reducing", (done + number * CHUNK) as u64, photos.len() as u64, "images");
         cancel.check()?;
-        let reduce = |(_, path): &(Key, PathBuf)| -> Result<Vec<u8>, DecodeError> {
-            let reduced =
-                read_limited(path, limits).and_then(|bytes| Ok(reduction.apply(&bytes, limits)?.into_owned()));
+        let reduce = |(_, path): &(Key, PathBuf)| -> Result<(Vec<u8>, bool), DecodeError> {
+            let reduced = read_limited(path, limits).and_then(|bytes| {
+                let (kept, damaged) = reduction.apply(&bytes, limits)?;
+                Ok((kept.into_owned(), damaged))
+            });
             reduced.map_err(|fault| DecodeError { path: path.clone(), fault })
         };
-        let reduced: Vec<Result<Vec<u8>, DecodeError>> = chunk.par_iter().map(reduce).collect();
+        let reduced: Vec<Result<(Vec<u8>, bool), DecodeError>> = chunk.par_iter().map(reduce).collect();
         let (mut bytes, mut lines) = (Vec::new(), Vec::new());
         for ((key, _), one) in chunk.iter().zip(reduced) {
-            let one = one?;
+            let (one, is_damaged) = one?;
+            damaged.extend(is_damaged.then_some(*key));
             Entry { key: *key, start: end, length: one.len() as u32 }.write(&mut lines);
             end += one.len() as u64;
             bytes.extend(one);
@@ -162,7 +170,7 @@ pub fn write(
     }
     list.sync_data().map_err(FileError::at("cannot write", &index))?;
     progress.at("reducing", photos.len() as u64, photos.len() as u64, "images");
-    Ok(())
+    Ok(damaged)
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -263,7 +271,7 @@ mod tests {
         photos
     }
 
-    fn pack(folder: &Path, photos: &[(Key, PathBuf)], cancel: &Cancel) -> Result<(), DataError> {
+    fn pack(folder: &Path, photos: &[(Key, PathBuf)], cancel: &Cancel) -> Result<Vec<Key>, DataError> {
         write(folder, photos, &REDUCTION, &Limits::default(), &Silent, cancel)
     }
 

@@ -6,9 +6,10 @@
 //! nothing that is needed next. What stays is decoded whole; without room only the rectangle is that the
 //! pipeline reads. Either way the pipeline gets the same bits.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::pack::Pack;
 use crate::base::{Key, Seed};
@@ -27,6 +28,8 @@ pub struct Pictures {
     room: u64,
     used: AtomicU64,
     decoded: AtomicU64,
+    /// Photos that were seen to be damaged.
+    damaged: Mutex<BTreeSet<u32>>,
 }
 
 /// What is remembered of a photo.
@@ -42,7 +45,8 @@ impl Pictures {
     /// Photo `i` is the file `paths[i]`; decoded pictures are kept up to `room` bytes (3 a pixel).
     pub fn new(paths: Vec<PathBuf>, limits: Limits, room: u64) -> Pictures {
         let kept = paths.iter().map(|_| Kept::default()).collect();
-        Pictures { paths, pack: None, limits, kept, room, used: AtomicU64::new(0), decoded: AtomicU64::new(0) }
+        let (used, decoded, damaged) = (AtomicU64::new(0), AtomicU64::new(0), Mutex::default());
+        Pictures { paths, pack: None, limits, kept, room, used, decoded, damaged }
     }
 
     /// The same photos, read from a pack by their contents; paths only name them then.
@@ -89,7 +93,8 @@ impl Pictures {
         if let Some(size) = kept.size.get()
             && let Some(picture) = place(pipeline.denominator(size.width, size.height)).get()
         {
-            return Ok(Seen { picture: picture.clone(), window: None });
+            // What it lacks was noted when it was decoded.
+            return Ok(Seen { picture: picture.clone(), window: None, damaged: false });
         }
         let mut reserved = None;
         let view = |size: Header| {
@@ -119,7 +124,10 @@ impl Pictures {
         if let (Err(_), Some((_, bytes))) = (&seen, reserved) {
             give_back(bytes);
         }
-        let Seen { picture, window } = seen?;
+        let Seen { picture, window, damaged } = seen?;
+        if damaged {
+            self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(index);
+        }
         let picture = Arc::new(picture);
         self.decoded.fetch_add(1, Ordering::Relaxed);
         if let Some((denominator, bytes)) = reserved
@@ -128,7 +136,12 @@ impl Pictures {
             // Another thread was first; its copy stays and ours gives its room back.
             give_back(bytes);
         }
-        Ok(Seen { picture, window })
+        Ok(Seen { picture, window, damaged })
+    }
+
+    /// The photos of which data were missing when they were decoded so far, ascending.
+    pub fn damaged(&self) -> Vec<u32> {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
     /// How often a file was decoded so far.

@@ -69,6 +69,8 @@ pub struct Verified {
     pub new: usize,
     /// Files that differ.
     pub differ: Vec<Difference>,
+    /// Pictures that cannot be decoded to their end, with what is wrong. Header and end marker are there, so nothing else tells them.
+    pub damaged: Vec<(PathBuf, String)>,
 }
 
 /// What identifies an unchanged file without reading it.
@@ -130,6 +132,7 @@ pub fn contents(
         done: AtomicU64::new(0),
         total: missing.len() as u64,
         what: "hashing",
+        deep: false,
     };
     let young = if missing.is_empty() { i64::MAX } else { young_from(cache)? };
     for chunk in missing.chunks(SAVE_EVERY) {
@@ -161,7 +164,7 @@ pub fn contents(
     Ok(Contents { of, stamps, cached, read: missing.len() })
 }
 
-/// Reads all files again, whatever the cache says, tells what differs and corrects the cache.
+/// Reads all files again, whatever the cache says, tells what differs and what is damaged, and corrects the cache.
 ///
 /// # Errors
 /// As [`contents`].
@@ -182,14 +185,16 @@ pub fn verify(
         done: AtomicU64::new(0),
         total: paths.len() as u64,
         what: "verifying",
+        deep: true,
     };
     let young = young_from(cache)?;
     let looks: Vec<Option<Look>> = paths.par_iter().map(|path| reader.look(path)).collect();
     cancel.check()?;
-    let mut verified = Verified { checked: paths.len(), new: 0, differ: Vec::new() };
+    let mut verified = Verified { checked: paths.len(), new: 0, differ: Vec::new(), damaged: Vec::new() };
     for (path, look) in paths.iter().zip(looks) {
         let Some(look) = look else { continue };
         let key = name(path);
+        verified.damaged.extend(look.damage.map(|what| (path.to_path_buf(), what)));
         match entries.get(&*key) {
             None => verified.new += 1,
             Some(known) if look.entry.as_ref().is_some_and(|e| e.key == known.key) => {}
@@ -218,6 +223,8 @@ struct Reader<'a> {
     done: AtomicU64,
     total: u64,
     what: &'a str,
+    /// Whether pixels are read too, which takes many times as long as a hash.
+    deep: bool,
 }
 
 /// What reading a file gave; the entry is what may be remembered.
@@ -226,6 +233,8 @@ struct Look {
     /// Taken before the bytes were read.
     stamp: Option<Stamp>,
     entry: Option<Entry>,
+    /// What is wrong with the pixels, where they were read.
+    damage: Option<String>,
 }
 
 impl Reader<'_> {
@@ -237,8 +246,8 @@ impl Reader<'_> {
         let file = self.root.join(path);
         let stamp = Stamp::at(&file);
         let look = match self.read(&file) {
-            Ok(entry) => Look { content: entry.content(self.limits), stamp, entry: Some(entry) },
-            Err(fault) => Look { content: Content::Unusable(told(&fault)), stamp, entry: None },
+            Ok((entry, damage)) => Look { content: entry.content(self.limits), stamp, entry: Some(entry), damage },
+            Err(fault) => Look { content: Content::Unusable(told(&fault)), stamp, entry: None, damage: None },
         };
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         if done.is_multiple_of(64) || done == self.total {
@@ -247,7 +256,8 @@ impl Reader<'_> {
         Some(look)
     }
 
-    fn read(&self, file: &Path) -> Result<Entry, Fault> {
+    /// The file's entry, and what is wrong with its pixels; what is no picture by its header has no pixels.
+    fn read(&self, file: &Path) -> Result<(Entry, Option<String>), Fault> {
         // The stamp is taken before the bytes: a change in between leaves an old stamp, which is read again.
         let metadata = fs::metadata(file)?;
         if metadata.is_dir() {
@@ -260,7 +270,8 @@ impl Reader<'_> {
         let bytes = decode::read_limited(file, self.limits)?;
         let seen =
             decode::inspect(&bytes).map(|header| (header.width, header.height)).map_err(|fault| fault.to_string());
-        Ok(Entry { stamp: Stamp::of(&metadata), key: Key::of_bytes(&bytes), seen })
+        let damage = (self.deep && seen.is_ok()).then(|| decode::damage(&bytes, self.limits)).flatten();
+        Ok((Entry { stamp: Stamp::of(&metadata), key: Key::of_bytes(&bytes), seen }, damage))
     }
 }
 

@@ -163,7 +163,7 @@ pub fn view_bytes(bytes: &[u8], limits: &Limits, view: impl FnOnce(Header) -> Vi
     let Some(header) = header else {
         let picture = any(bytes, format, limits)?;
         let view = view(Header { width: picture.width, height: picture.height });
-        return Ok(Seen { picture: look(picture, view), window: view.window });
+        return Ok(Seen { picture: look(picture, view), window: view.window, damaged: false });
     };
     let (width, height) = header.size();
     judge(width, height, limits)?;
@@ -174,8 +174,9 @@ pub fn view_bytes(bytes: &[u8], limits: &Limits, view: impl FnOnce(Header) -> Vi
     // What is turned afterwards is needed whole.
     let window = view.window.filter(|_| upright);
     let area = window.unwrap_or(Area { x: 0, y: 0, width: across as usize, height: down as usize });
-    let Some(rgb) = header.decode(view.denominator, area) else {
-        return Ok(Seen { picture: look(any(bytes, format, limits)?, view), window: view.window });
+    let Some((rgb, damaged)) = header.decode(view.denominator, area) else {
+        let picture = look(any(bytes, format, limits)?, view);
+        return Ok(Seen { picture, window: view.window, damaged: false });
     };
     let mut picture = Picture { width: area.width as u32, height: area.height as u32, rgb };
     if !upright && let Some(pixels) = RgbImage::from_raw(picture.width, picture.height, picture.rgb.split_off(0)) {
@@ -183,7 +184,29 @@ pub fn view_bytes(bytes: &[u8], limits: &Limits, view: impl FnOnce(Header) -> Vi
         turned.apply_orientation(orientation);
         picture = look(rgb8(turned), View { denominator: 1, window: view.window });
     }
-    Ok(Seen { picture, window: view.window })
+    Ok(Seen { picture, window: view.window, damaged })
+}
+
+/// What is wrong with the pixels of a picture whose header and end are there; `None` where nothing is. Everything is read.
+pub fn damage(bytes: &[u8], limits: &Limits) -> Option<String> {
+    let lost = || -> Result<f64, Fault> {
+        let format = format_of(bytes)?;
+        whole(bytes, format)?;
+        let header = (format == ImageFormat::Jpeg).then(|| jpeg::header(bytes)).flatten();
+        if let Some(header) = header {
+            let (width, height) = header.size();
+            judge(width, height, limits)?;
+            if let Some(lost) = header.lost() {
+                return Ok(lost);
+            }
+        }
+        any(bytes, format, limits).map(|_| 0.0)
+    };
+    match lost() {
+        Ok(lost) if lost > 0.0 => Some(format!("{:.0} % of it cannot be read and is grey", (100.0 * lost).max(1.0))),
+        Ok(_) => None,
+        Err(fault) => Some(fault.to_string()),
+    }
 }
 
 /// A picture by the general decoders.

@@ -52,6 +52,9 @@ pub struct Seen<P> {
     pub picture: P,
     /// Which part of the reduced picture it is; `None` for all of it.
     pub window: Option<Area>,
+    /// Whether the file lacks data of what was read, which is grey then. Of what lies below the window nothing is known, nor of
+    /// pictures that are no common JPEG.
+    pub damaged: bool,
 }
 
 /// The view of a whole picture.

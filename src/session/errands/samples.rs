@@ -55,7 +55,7 @@ pub fn samples(
         let limits = &project.competition.data.limits;
         let Ok(bytes) = files::read(&file) else { continue };
         let kept = match &reduction {
-            Some(reduction) => reduction.apply(&bytes, limits),
+            Some(reduction) => reduction.apply(&bytes, limits).map(|(kept, _)| kept),
             None => Ok(Cow::Borrowed(&bytes[..])),
         };
         let Ok(Seen { picture: whole, .. }) = kept.and_then(|kept| view_bytes(&kept, limits, view)) else { continue };

@@ -7,8 +7,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::fit::{Model, Purpose, begin, model, tell_notes};
-use super::{Bench, Made, Task, reduce};
+use super::fit::{Model, Purpose, begin, model, symptoms, tell_notes};
+use super::{Bench, Made, SYMPTOMS, Task, damaged, reduce};
 use crate::base::{Key, Progress, Value};
 use crate::dag::Stage;
 use crate::data::Role;
@@ -136,7 +136,7 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, Ses
     let Fold { query, gallery, .. } = &bench.graph.folds[slot.fold];
     check(bench, Task::Embed { slot }, &model.sight, &[&query[..], gallery].concat())?;
     let found = fold(bench, slot, model.network.as_ref(), &model.params, &model.sight, &name, "embed")?;
-    Ok(Made::new(move |folder: &Path| Ok(found.save(&folder.join(FILE))?)))
+    made(bench, found, &name)
 }
 
 pub(super) fn make_host<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
@@ -147,7 +147,15 @@ pub(super) fn make_host<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>
     places.sort_unstable();
     places.dedup();
     let found = photos(bench, places, model.network.as_ref(), &model.params, &model.sight, &name, "embed")?;
-    Ok(Made::new(move |folder: &Path| Ok(found.save(&folder.join(FILE))?)))
+    made(bench, found, &name)
+}
+
+/// The artefact; warns of photos that were damaged.
+fn made<'a>(bench: &Bench<'_>, found: Embeddings, name: &str) -> Result<Made<'a>, SessionError> {
+    let warning = symptoms::damaged(&damaged(bench.photos, &*bench.pictures()?, &found.photos), found.len());
+    bench.warn(&format!("embed {name}"), warning.clone());
+    let facts = Value::of(&serde_json::json!({ SYMPTOMS: warning.as_slice() }));
+    Ok(Made { facts, ..Made::new(move |folder: &Path| Ok(found.save(&folder.join(FILE))?)) })
 }
 
 /// Whether the photos' boxes are those that a stage was planned with.
@@ -161,7 +169,7 @@ pub(super) fn make_train<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a
     let places = bench.graph.folds[slot.fold].train.clone();
     check(bench, Task::EmbedTrain { slot }, &model.sight, &places)?;
     let found = photos(bench, places, model.network.as_ref(), &model.params, &model.sight, &name, "embed")?;
-    Ok(Made::new(move |folder: &Path| Ok(found.save(&folder.join(FILE))?)))
+    made(bench, found, &name)
 }
 
 /// Embeds one batch by the untrained network: seconds, and its work in the measure of the graph.

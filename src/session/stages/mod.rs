@@ -116,6 +116,16 @@ impl<'a> Made<'a> {
     }
 }
 
+/// The fact of an artefact that lists what its making warned of.
+const SYMPTOMS: &str = "symptoms";
+
+/// The files of those of some photos, ascending by their places, that were seen to be damaged.
+fn damaged<'a>(photos: &'a Photos, pictures: &Pictures, of: &[u32]) -> Vec<&'a Path> {
+    let found = pictures.damaged();
+    let theirs = of.iter().filter(|photo| found.binary_search(photo).is_ok());
+    theirs.map(|&photo| photos.manifest.photos[photo as usize].path.as_path()).collect()
+}
+
 /// Makes the artefact of one step.
 ///
 /// # Errors
@@ -140,6 +150,13 @@ pub fn make<'a>(bench: &'a Bench<'a>, task: Task, step: &Step) -> Result<Made<'a
 /// # Errors
 /// When it cannot be read.
 pub fn recall(bench: &Bench<'_>, task: Task) -> Result<(), SessionError> {
+    let stage = bench.graph.stage(task)?;
+    let meta = bench.project.store.meta(stage.name, &stage.artefact())?;
+    if let Some(Value::List(warnings)) = meta.as_ref().and_then(|meta| meta.facts.get(SYMPTOMS)) {
+        let warnings = warnings.iter().filter_map(Value::as_text).map(str::to_owned);
+        let label = if matches!(task, Task::Fit { .. }) { stage.part.clone() } else { stage.label() };
+        bench.warn(&label, warnings);
+    }
     match task {
         Task::Fit { slot, .. } => fit::recall(bench, slot, task),
         Task::Score => score::recall(bench),
@@ -170,6 +187,11 @@ impl Bench<'_> {
             return Ok(self.photos.pictures(self.project));
         }
         self.photos.packed(self.project, key, &self.folder(Task::Reduce)?)
+    }
+
+    /// Warns of something about a stage, by the name that people know it by.
+    fn warn(&self, label: &str, warnings: impl IntoIterator<Item = String>) {
+        warnings.into_iter().for_each(|text| (self.tell)(Event::Warning { text: format!("{label}: {text}") }));
     }
 
     /// Counts of one stage as events.

@@ -5,7 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Bench, Made};
+use super::fit::symptoms;
+use super::{Bench, Made, SYMPTOMS};
 use crate::base::files::FileError;
 use crate::base::{Key, KeyWriter, Value};
 use crate::dag::{Stage, Step};
@@ -81,8 +82,12 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, step: &Step) -> Result<Made<'a>, Se
     }
     let (photos, limits) = (sources(bench), bench.project.competition.data.limits);
     let progress = bench.progress("reduce", &step.stage.part);
-    pack::write(work.folder(), &photos, &reduction, &limits, &progress, bench.cancel)?;
-    let facts = Value::of(&serde_json::json!({ "photos": photos.len() }));
+    let damaged = pack::write(work.folder(), &photos, &reduction, &limits, &progress, bench.cancel)?;
+    let file = |content: &Key| bench.photos.manifest.photos.iter().find(|photo| photo.content == *content);
+    let files: Vec<&Path> = damaged.iter().filter_map(file).map(|photo| photo.path.as_path()).collect();
+    let warning = symptoms::damaged(&files, photos.len());
+    bench.warn("reduce", warning.clone());
+    let facts = Value::of(&serde_json::json!({ "photos": photos.len(), SYMPTOMS: warning.as_slice() }));
     let from = work.folder().to_owned();
     let write = move |folder: &Path| {
         for name in [PICTURES, INDEX] {

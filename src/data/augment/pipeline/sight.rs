@@ -171,9 +171,9 @@ mod tests {
             let (pipeline, seed) = (pipeline(list), Seed::new(seed));
             let photo = noise(width, height);
             let view = View { denominator: pipeline.denominator(width, height), window: None };
-            let whole = Seen { picture: Arc::new(look(photo.clone(), view)), window: None };
+            let whole = Seen { picture: Arc::new(look(photo.clone(), view)), window: None, damaged: false };
             let window = pipeline.window(width, height, seed);
-            let part = Seen { picture: Arc::new(look(photo, View { window, ..view })), window };
+            let part = Seen { picture: Arc::new(look(photo, View { window, ..view })), window, damaged: false };
             proptest::prop_assert!(window.is_some());
             proptest::prop_assert_eq!(pipeline.run_seen(&whole, None, seed), pipeline.run_seen(&part, None, seed));
         }

@@ -27,7 +27,7 @@ mod wide;
 
 use super::Area;
 use markers::Frame;
-use scan::{Plane, View, planes};
+use scan::{Plane, Read, View, planes};
 
 /// A header of the common kind.
 pub struct Header<'a> {
@@ -51,8 +51,9 @@ impl<'a> Header<'a> {
     }
 
     /// The pixels of a window, three bytes each, row by row: `window` lies in the picture reduced by `denominator` (1, 2, 4 or
-    /// 8), whose sides are the picture's divided and rounded up. `None` where another decoder is needed.
-    pub fn decode(&self, denominator: u32, window: Area) -> Option<Vec<u8>> {
+    /// 8), whose sides are the picture's divided and rounded up; and whether data was missing on the way to its lower edge, where
+    /// the picture then is grey. `None` where another decoder is needed.
+    pub fn decode(&self, denominator: u32, window: Area) -> Option<(Vec<u8>, bool)> {
         let side = 8 / denominator as usize;
         let inside = |start: usize, length: usize, side: usize| {
             length > 0 && start.checked_add(length).is_some_and(|end| end <= side.div_ceil(denominator as usize))
@@ -61,11 +62,21 @@ impl<'a> Header<'a> {
         if !inside(x, width, self.frame.width) || !inside(y, height, self.frame.height) {
             return None;
         }
-        let (planes, room) = planes(&self.frame, View { side, window })?;
+        let Read { planes, room, lost, .. } = planes(&self.frame, View { side, window })?;
         let mut out = vec![0; width * height * 3];
         crate::base::wide::wide!(|| draw(&planes, window, &mut out));
         room.keep(planes);
-        Some(out)
+        Some((out, lost > 0))
+    }
+
+    /// The share of the picture that is lost, 0 to 1: its data ends before it does, or cannot be read. All data are read for that, and hardly any
+    /// pixel is made. `None` where another decoder is needed.
+    pub fn lost(&self) -> Option<f64> {
+        let [x, y] = [self.frame.width, self.frame.height].map(|side| side.div_ceil(8) - 1);
+        let last = Area { x, y, width: 1, height: 1 };
+        let Read { planes, room, lost, mcus } = planes(&self.frame, View { side: 1, window: last })?;
+        room.keep(planes);
+        Some(lost as f64 / mcus.max(1) as f64)
     }
 }
 

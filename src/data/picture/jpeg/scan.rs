@@ -81,8 +81,20 @@ pub struct Plane {
 /// MCUs from, to.
 type Span = (usize, usize);
 
+/// The planes of a view.
+pub struct Read {
+    /// One for each component.
+    pub planes: Vec<Plane>,
+    /// MCUs that had to be read and could not: the data ends before them or is none.
+    pub lost: usize,
+    /// MCUs that had to be read.
+    pub mcus: usize,
+    /// Gives the planes' buffers back.
+    pub room: Room,
+}
+
 /// The planes of a view; `None` where the sampling is of a rare kind.
-pub fn planes(frame: &Frame<'_>, view: View) -> Option<(Vec<Plane>, Room)> {
+pub fn planes(frame: &Frame<'_>, view: View) -> Option<Read> {
     let most = |of: fn(&Component) -> usize| frame.components.iter().map(of).max();
     let (across, down) = (most(|c| c.across)?, most(|c| c.down)?);
     let mcus = (frame.width.div_ceil(across * 8), frame.height.div_ceil(down * 8));
@@ -131,7 +143,7 @@ pub fn planes(frame: &Frame<'_>, view: View) -> Option<(Vec<Plane>, Room)> {
         .collect();
     let (across, span) = (mcus.0, (columns, rows));
     let planes_of = &mut planes;
-    let clean = match pulp::Arch::new() {
+    let (clean, lost) = match pulp::Arch::new() {
         #[cfg(target_arch = "x86_64")]
         pulp::Arch::V4(simd) => {
             simd.vectorize(Fill { transform: *simd, frame, planes: planes_of, across, span, clean: room.take() })
@@ -143,7 +155,7 @@ pub fn planes(frame: &Frame<'_>, view: View) -> Option<(Vec<Plane>, Room)> {
         _ => Fill { transform: Plain, frame, planes: planes_of, across, span, clean: room.take() }.call(),
     };
     room.give(clean);
-    Some((planes, room))
+    Some(Read { planes, lost, mcus: mcus.0 * rows.1, room })
 }
 
 /// The MCUs of an axis that hold the samples of `length` pixels from `start`, and one sample more on each side.
@@ -171,19 +183,21 @@ struct Fill<'a, T> {
 }
 
 impl<T: Transform> NullaryFnOnce for Fill<'_, T> {
-    type Output = Vec<u8>;
+    /// The room, and how many MCUs were lost.
+    type Output = (Vec<u8>, usize);
 
     #[inline(always)]
-    fn call(self) -> Vec<u8> {
+    fn call(self) -> (Vec<u8>, usize) {
         let Fill { transform, frame, planes, across, span, clean } = self;
         let mcus = across * span.1.1;
         let most = if frame.restart > 0 { mcus.div_ceil(frame.restart) } else { 1 };
         let intervals = Intervals::of(frame.scan, frame.restart > 0, most, clean);
-        fill(transform, frame, planes, across, span, &intervals);
-        intervals.clean
+        let lost = fill(transform, frame, planes, across, span, &intervals);
+        (intervals.clean, lost)
     }
 }
 
+/// How many MCUs were lost.
 #[inline(always)]
 fn fill(
     transform: impl Transform,
@@ -192,27 +206,30 @@ fn fill(
     across: usize,
     (columns, rows): (Span, Span),
     intervals: &Intervals,
-) {
+) -> usize {
     let each = if frame.restart > 0 { frame.restart } else { usize::MAX };
     let mut room: Block = [0; 64];
     let (mut bits, mut last) = (Bits::new(&[], 0), [0i32; 3]);
-    let mut whole = false;
+    let (mut whole, mut lost) = (false, 0);
     for mcu in 0..across * rows.1 {
         if mcu.is_multiple_of(each) {
             (bits, last, whole) = match intervals.get(mcu / each) {
                 Some(begun) => (begun, [0; 3], true),
-                None => return,
+                None => return lost + across * rows.1 - mcu,
             };
         }
         if !whole {
+            lost += 1;
             continue;
         }
         let (row, column) = (mcu / across, mcu % across);
         let place = (row >= rows.0 && (columns.0..columns.1).contains(&column))
             .then(|| (row - rows.0, column.saturating_sub(columns.0)));
         let read = mcu_at(transform, frame, planes, &mut bits, &mut last, &mut room, place);
+        lost += usize::from(read.is_none());
         whole = read.is_some() && !bits.is_past();
     }
+    lost
 }
 
 /// One MCU, into the planes where it has a place (row and column of MCUs there); `None` where the bits are none.

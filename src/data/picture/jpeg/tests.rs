@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::Area;
 use super::transform::{Plain, Transform, samples};
-use crate::data::decode::{Limits, Picture, decode_bytes, view_bytes};
+use crate::data::decode::{Limits, Picture, damage, decode_bytes, view_bytes};
 use crate::data::synth::jpeg::encode;
 use crate::data::view::{View, look, part};
 
@@ -32,7 +32,7 @@ fn own(bytes: &[u8], denominator: u32) -> Option<Picture> {
     let (width, height) = header.size();
     let (width, height) = (width.div_ceil(denominator), height.div_ceil(denominator));
     let all = Area { x: 0, y: 0, width: width as usize, height: height as usize };
-    Some(Picture { width, height, rgb: header.decode(denominator, all)? })
+    Some(Picture { width, height, rgb: header.decode(denominator, all)?.0 })
 }
 
 /// Greatest and mean distance.
@@ -173,6 +173,34 @@ fn bytes_cut_anywhere_give_a_picture_or_nothing() {
     }
 }
 
+#[test]
+fn what_is_lost_is_counted() {
+    let bytes = file(96, 96, 2, 85);
+    let lost = |bytes: &[u8]| super::header(bytes).unwrap().lost().unwrap();
+    let limits = Limits::default();
+    let seen = |bytes: &[u8], rows: usize| {
+        let window = Some(Area { x: 0, y: 0, width: 96, height: rows });
+        view_bytes(bytes, &limits, |_| View { denominator: 1, window }).unwrap().damaged
+    };
+    assert_eq!((lost(&bytes), seen(&bytes, 96), damage(&bytes, &limits)), (0.0, false, None));
+    for (share, least, most) in [(0.5, 0.3, 0.7), (0.8, 0.1, 0.4)] {
+        // The end marker in the middle of the data: a whole file by its markers.
+        let mut short = bytes.clone();
+        let header = bytes.len() - bytes.windows(2).rev().position(|pair| pair == [0xFF, 0xDA]).unwrap();
+        let at = header + ((bytes.len() - header) as f64 * share) as usize;
+        short.splice(at.., [0, 0xFF, 0xD9]);
+        assert!((least..most).contains(&lost(&short)), "{} of {share}", lost(&short));
+        // Of what lies above it nothing is missing.
+        assert!(seen(&short, 96) && !seen(&short, 8));
+        let told = damage(&short, &limits).unwrap();
+        assert!(told.ends_with(" % of it cannot be read and is grey"), "{told}");
+    }
+    assert_eq!(
+        damage(b"no picture", &limits).unwrap(),
+        "not a picture: it starts with neither a JPEG, a PNG nor a WebP header"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     /// Damage never panics, and a window shows what the whole shows there, damaged or not.
@@ -197,7 +225,8 @@ proptest! {
         };
         let ((x, width), (y, height)) = (span(whole.width, corner.0, side.0), span(whole.height, corner.1, side.1));
         let window = Area { x, y, width, height };
-        prop_assert_eq!(header.decode(1 << by, window), Some(part(&whole, window).rgb));
+        let seen = header.decode(1 << by, window);
+        prop_assert_eq!(seen.map(|(rgb, _)| rgb), Some(part(&whole, window).rgb));
         let beyond = Area { x: whole.width as usize, ..window };
         prop_assert_eq!(header.decode(1 << by, beyond), None);
     }

@@ -10,9 +10,6 @@ use crate::learn::train::{self, Checkpoint, FitEvent};
 use crate::session::stages::{Bench, Task};
 use crate::session::{SessionError, Slot};
 
-/// The fact of a fit's artefact that lists what its training warned of.
-pub(super) const SYMPTOMS: &str = "symptoms";
-
 /// Points of the loss curve in one epoch.
 const POINTS: usize = 10;
 
@@ -38,17 +35,12 @@ pub(super) fn tell_curve(bench: &Bench<'_>, part: &str, untrained: Option<f64>, 
     }
 }
 
-/// Tells the curve of a training that was found in the store, and what it warned of.
+/// Tells the curve of a training that was found in the store.
 pub(in crate::session::stages) fn recall(bench: &Bench<'_>, slot: Slot, task: Task) -> Result<(), SessionError> {
     let file = bench.folder(task)?.join(train::CHECKPOINT);
     let meta = bench.project.store.meta("fit", &bench.graph.stage(task)?.artefact())?;
     let fact = |name: &str| meta.as_ref().and_then(|meta| meta.facts.get(name));
     let untrained = fact("untrained").and_then(Value::as_f64);
-    if let (Some(Value::List(warnings)), stage) = (fact(SYMPTOMS), bench.graph.stage(task)?) {
-        for warning in warnings.iter().filter_map(Value::as_text) {
-            (bench.tell)(Event::Warning { text: format!("{}: {warning}", stage.part) });
-        }
-    }
     tell_curve(bench, &slot.to_string(), untrained, &Checkpoint::open(&file)?.place().history, 0);
     Ok(())
 }

@@ -21,7 +21,7 @@ pub mod symptoms;
 use std::cell::RefCell;
 use std::path::Path;
 
-use super::{Bench, Made, embed, reduce};
+use super::{Bench, Made, SYMPTOMS, damaged, embed, reduce};
 use crate::base::{Key, KeyWriter, Seed, Value, files};
 use crate::dag::{Event, Stage, Step};
 use crate::data;
@@ -34,7 +34,7 @@ use crate::session::project::boxes;
 use crate::session::{Project, Recipe, SessionError, Slot};
 use batches::{Few, FoldBatches};
 pub(super) use curve::recall;
-use curve::{SYMPTOMS, Teller, tell_curve};
+use curve::{Teller, tell_curve};
 pub(super) use model::{Model, Purpose, model, tell_notes};
 use symptoms::Symptoms;
 
@@ -152,9 +152,7 @@ pub(super) fn make<'a>(
     let (name, label) = (slot.to_string(), label(slot, now));
     let grows_until = bench.recipe.settings().get("loss").and_then(loss::margin_grows_until).unwrap_or(0.0);
     let symptoms = RefCell::new(Symptoms::new(settings, grows_until, None));
-    let warn = |found: Vec<String>| {
-        found.into_iter().for_each(|text| (bench.tell)(Event::Warning { text: format!("{label}: {text}") }));
-    };
+    let warn = |found: Vec<String>| bench.warn(&label, found);
     let mut examine = |now: &Evaluate<'_>| -> Result<f64, train::OtherError> {
         let found = embed::fold(bench, slot, now.network, now.params, &sight, &label, "fit")?;
         warn(symptoms.borrow_mut().look(now.epoch, &found));
@@ -182,12 +180,16 @@ pub(super) fn make<'a>(
     let so_far = if checkpoint.is_file() { Some(Checkpoint::open(&checkpoint)?.place().history.clone()) } else { None };
     tell_curve(bench, &name, untrained, &so_far.unwrap_or_default(), now.first);
     let (per_epoch, _) = train::updates_per_epoch(batches.steps(), settings.accumulate);
+    let pictures = bench.pictures()?;
     let mut teller = Teller::new(bench, &name, &label, per_epoch);
     let mut observe = |event: &FitEvent| {
         teller.tell(event);
         warn(symptoms.borrow_mut().hear(event));
         if let (FitEvent::Score { epoch, .. }, Some(hear)) = (event, bench.judge) {
             hear(slot, *epoch);
+        }
+        if let FitEvent::Epoch { .. } = event {
+            warn(symptoms.borrow_mut().see(&damaged(bench.photos, &pictures, &this.train), this.train.len()));
         }
         if let FitEvent::Saved { epoch, batch: 0 } = event {
             // Only a hint for plans; the checkpoint itself is what counts.

@@ -6,12 +6,16 @@
 //! going on senseless (a loss that is no number, a weight that nothing moves) is an error of the training itself
 //! ([`crate::learn::train::TrainError`]), and what the settings alone show is told before ([`crate::session::recipe::guard`]).
 
+use std::path::Path;
+
+use crate::base::text::plain;
 use crate::learn::train::{FitEvent, TrainSettings};
 use crate::retrieve::Embeddings;
 
 /// The names, for whoever looks for warnings of this kind among others.
-pub const NAMES: [&str; 6] = [
+pub const NAMES: [&str; 7] = [
     GUESSED,
+    DAMAGED,
     "embeddings-are-one",
     "worse-than-untrained",
     "loss-stands-still",
@@ -26,6 +30,21 @@ const GUESSED: &str = "mean-and-std-are-a-guess";
 pub fn guessed(file: &str, guess: &str) -> String {
     let what = format!("{file} does not say which pictures it was trained on; timm's defaults are taken: {guess}");
     text(GUESSED, &what, "put the hub's config.json beside it under the file's name (x.json for x.safetensors)")
+}
+
+/// Photos lack data, and what is missing is grey.
+const DAMAGED: &str = "photos-are-damaged";
+/// Files of damaged photos that are named.
+const TOLD: usize = 3;
+
+/// The warning about photos that were found to lack data, by their files; `of` were read. `None` where there is none.
+pub fn damaged(files: &[&Path], of: usize) -> Option<String> {
+    let named: Vec<String> = files.iter().take(TOLD).map(|file| plain(&file.display().to_string())).collect();
+    let more = if files.len() > TOLD { format!(" and {} more", files.len() - TOLD) } else { String::new() };
+    let what =
+        format!("{} of {of} photos lack data, and what is missing is grey: {}{more}", files.len(), named.join(", "));
+    let help = "toji verify names them all; take whole files, or leave their rows out of the tables";
+    (!files.is_empty()).then(|| text(DAMAGED, &what, help))
 }
 
 /// Mean cosine of all pairs above which embeddings tell photos apart no more. EfficientNet-B0 and
@@ -178,6 +197,11 @@ impl Symptoms {
         found
     }
 
+    /// Hears which photos lack data, and how many are trained on.
+    pub fn see(&mut self, files: &[&Path], of: usize) -> Vec<String> {
+        self.once(damaged(files, of).into_iter().collect())
+    }
+
     fn once(&mut self, found: Vec<String>) -> Vec<String> {
         let new = |text: &String| self.told.iter().all(|old| name(old) != name(text));
         let found: Vec<String> = found.into_iter().filter(new).collect();
@@ -293,6 +317,17 @@ mod tests {
             "{stuck:?}"
         );
         assert_eq!(hear(99.0, &[3.0; 12]), [""; 0]);
+    }
+
+    #[test]
+    fn damaged_photos_are_named_once() {
+        let mut symptoms = Symptoms::new(&settings(""), 0.0, None);
+        assert_eq!(symptoms.see(&[], 40), [""; 0]);
+        let files = ["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"].map(Path::new);
+        let told = symptoms.see(&files, 40);
+        assert_eq!(names(&told), [DAMAGED]);
+        insta::assert_snapshot!(told[0], @"photos-are-damaged: 5 of 40 photos lack data, and what is missing is grey: a.jpg, b.jpg, c.jpg and 2 more; toji verify names them all; take whole files, or leave their rows out of the tables");
+        assert_eq!(symptoms.see(&files, 40), [""; 0]);
     }
 
     #[test]
