@@ -6,10 +6,10 @@ use toji::base::Cancel;
 use toji::base::text::plain;
 use toji::data::augment::At;
 use toji::data::decode::Picture;
+use toji::session::SessionError;
 use toji::session::errands::samples::{samples, shrunk};
 use toji::session::project::weights;
 use toji::session::recipe::fitting;
-use toji::session::{Photos, SessionError};
 use toji::show::sheet::{self, Row, Tile};
 
 use super::Context;
@@ -43,14 +43,8 @@ pub struct Args {
 
 /// Draws the sheet.
 pub fn augment(context: &Context, args: &Args) -> Result<(), Failure> {
-    let project = context.project()?;
-    let recipe = project.recipe(&args.recipe)?;
-    if recipe.is_broken() {
-        return Err(Failure::diagnostics(&recipe.diagnostics, &context.say));
-    }
     let cancel = Cancel::new();
-    let photos = Photos::read(&project, &context.say, &cancel)?;
-    context.say.wipe();
+    let (project, recipe, photos) = context.opened(&args.recipe, &cancel)?;
     let parts = fitting::parts(&recipe)?;
     let (epoch, of) = (args.epoch as usize, parts.last().map_or(1, |part| part.end));
     if epoch > of {

@@ -43,14 +43,8 @@ pub struct Args {
 
 /// Writes the table.
 pub fn boxes(context: &Context, args: &Args) -> Result<(), Failure> {
-    let project = context.project()?;
-    let recipe = project.recipe(&args.recipe)?;
-    if recipe.is_broken() {
-        return Err(Failure::diagnostics(&recipe.diagnostics, &context.say));
-    }
     let cancel = surroundings::stop_on_signals();
-    let photos = Photos::read(&project, &context.say, &cancel)?;
-    context.say.wipe();
+    let (project, recipe, photos) = context.opened(&args.recipe, &cancel)?;
     let file = match &args.out {
         Some(file) => context.here.join(file),
         None => project.root.join(format!("{}-boxes.csv", recipe.name)),

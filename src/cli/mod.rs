@@ -31,7 +31,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use toji::session::{Project, Surroundings};
+use toji::base::Cancel;
+use toji::session::{Photos, Project, Recipe, Surroundings};
 
 use failure::Failure;
 use say::Say;
@@ -124,6 +125,18 @@ impl Context {
     /// The project, opened.
     fn project(&self) -> Result<Project, Failure> {
         Project::open(&self.root()?, &self.around).map_err(|found| Failure::diagnostics(&found, &self.say))
+    }
+
+    /// The project with one recipe, which has no mistakes, and the photos.
+    fn opened(&self, recipe: &str, cancel: &Cancel) -> Result<(Project, Recipe, Photos), Failure> {
+        let project = self.project()?;
+        let recipe = project.recipe(recipe)?;
+        if recipe.is_broken() {
+            return Err(Failure::diagnostics(&recipe.diagnostics, &self.say));
+        }
+        let photos = Photos::read(&project, &self.say, cancel)?;
+        self.say.wipe();
+        Ok((project, recipe, photos))
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Mutex;
 use toji::base::text::{pad, plain, width};
 use toji::dag::Event;
 use toji::learn::loss::proxy::angular::sub_center_arcface::THRESHOLD;
-use toji::session::Photos;
 use toji::session::errands::outliers as finding;
 
 use super::failure::Failure;
@@ -28,14 +27,8 @@ pub struct Args {
 
 /// Lists them, the farthest first.
 pub fn outliers(context: &Context, args: &Args) -> Result<(), Failure> {
-    let project = context.project()?;
-    let recipe = project.recipe(&args.recipe)?;
-    if recipe.is_broken() {
-        return Err(Failure::diagnostics(&recipe.diagnostics, &context.say));
-    }
     let cancel = surroundings::stop_on_signals();
-    let photos = Photos::read(&project, &context.say, &cancel)?;
-    context.say.wipe();
+    let (project, recipe, photos) = context.opened(&args.recipe, &cancel)?;
     let teller = Teller { say: &context.say, recipe: &recipe.name, last: Mutex::new(f64::NAN) };
     // The list is what was asked for; of the embedding only the bar is shown.
     let is_shown = |event: &Event| matches!(event, Event::Progress { .. }) && !context.say.is_json();

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use toji::base::text::plain;
-use toji::session::Photos;
 use toji::session::errands::submit as handing_in;
 use toji::session::project::photos::UNUSABLE;
 
@@ -31,14 +30,8 @@ pub struct Args {
 
 /// Writes the file.
 pub fn submit(context: &Context, args: &Args) -> Result<(), Failure> {
-    let project = context.project()?;
-    let recipe = project.recipe(&args.recipe)?;
-    if recipe.is_broken() {
-        return Err(Failure::diagnostics(&recipe.diagnostics, &context.say));
-    }
     let cancel = surroundings::stop_on_signals();
-    let photos = Photos::read(&project, &context.say, &cancel)?;
-    context.say.wipe();
+    let (project, recipe, photos) = context.opened(&args.recipe, &cancel)?;
     let file = match &args.out {
         Some(file) => context.here.join(file),
         None => project.root.join("submissions").join(format!("{}.csv", recipe.name)),
