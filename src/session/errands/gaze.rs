@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::base::{Cancel, files};
-use crate::dag::{Board, Event, History, Runs};
+use crate::dag::Event;
 use crate::data::manifest::Photo;
 use crate::data::manifest::boxes::Region;
 use crate::session::brew::{self, Manner};
 use crate::session::stages::{Bench, embed};
-use crate::session::{Photos, Project, Recipe, Rung, SessionError, Slot};
+use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError, Slot};
 
 /// A table that was written.
 #[derive(Clone, Debug, Serialize)]
@@ -51,9 +51,7 @@ pub fn gaze(
     // Before a training that would be for nothing.
     let size = embed::watched(recipe, size)?;
     brew::brew(project, recipe, photos, rung, Manner::default(), listen, cancel)?;
-    let mut board = Board::new();
-    board.refresh(&Runs::open(&project.toji));
-    let graph = brew::plan(project, recipe, photos, rung, &board, &History::new())?.graph;
+    let graph = Graph::of(project, recipe, photos, rung)?;
     let tell = |event: Event| listen(&event);
     let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel, judge: None, trial: false };
     let folds = rung.folds(graph.folds.len());

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::base::Cancel;
-use crate::dag::{Board, Event, History, Runs};
+use crate::dag::Event;
 use crate::learn::loss;
 use crate::learn::loss::proxy::angular::sub_center_arcface::dominant;
 use crate::learn::ops::OpsError;
@@ -19,7 +19,7 @@ use crate::learn::{Device, Tensor};
 use crate::retrieve::Embeddings;
 use crate::session::brew::{self, Manner};
 use crate::session::stages::{Task, embed};
-use crate::session::{Photos, Project, Recipe, Rung, SessionError};
+use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};
 
 /// A photo far from its label's dominant sub-center.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -65,15 +65,13 @@ pub fn outliers(
         );
         return Err(SessionError::Unfit(text));
     };
-    let trained = |graph: &crate::session::Graph, slot| -> Result<Option<PathBuf>, SessionError> {
+    let trained = |graph: &Graph, slot| -> Result<Option<PathBuf>, SessionError> {
         let Some(fit) = graph.fit(slot) else { return Ok(None) };
         let stage = graph.stage(fit)?;
         let there = project.store.has(stage.name, &stage.artefact());
         Ok(there.then(|| project.store.folder(stage.name, &stage.artefact())).transpose()?)
     };
-    let mut board = Board::new();
-    board.refresh(&Runs::open(&project.toji));
-    let mut graph = brew::plan(project, recipe, photos, rung, &board, &History::new())?.graph;
+    let mut graph = Graph::of(project, recipe, photos, rung)?;
     let slots = graph.slots.clone();
     for &slot in &slots {
         if trained(&graph, slot)?.is_none() {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::base::{Cancel, Key, files};
-use crate::dag::{Board, Event, History, Runs};
+use crate::dag::Event;
 use crate::data::Role;
 use crate::data::layout::Listing;
 use crate::retrieve::{Embeddings, NONE, index, post};
@@ -20,7 +20,7 @@ use crate::score::ledger::{self, Entry};
 use crate::score::submission::{self, Answer, Layout};
 use crate::session::brew::{self, Brewed, Manner};
 use crate::session::stages::{self, Bench, Task, embed};
-use crate::session::{Photos, Project, Recipe, Rung, SessionError};
+use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};
 
 /// The ledger's file, beside `toji.toml`.
 pub const LEDGER: &str = "ledger.jsonl";
@@ -78,9 +78,7 @@ pub fn submit(
     }
     let manner = Manner { host: true, ..Manner::default() };
     let Brewed { metric, score, interval, .. } = brew::brew(project, recipe, photos, rung, manner, listen, cancel)?;
-    let mut board = Board::new();
-    board.refresh(&Runs::open(&project.toji));
-    let mut graph = brew::plan(project, recipe, photos, rung, &board, &History::new())?.graph;
+    let mut graph = Graph::of(project, recipe, photos, rung)?;
     graph.add_host(project, recipe, photos)?;
     let tell = |event: Event| listen(&event);
     let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel, judge: None, trial: false };
