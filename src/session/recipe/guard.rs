@@ -34,8 +34,7 @@ pub fn findings(book: &Book) -> Vec<Diagnostic> {
     };
     found.extend(in_learning(&backbone, &train));
     found.extend(in_seeing(&table("augment"), &train));
-    found.extend(in_time(&table("augment"), &table("train")));
-    found.extend(never(&table("augment"), &table("train")));
+    found.extend(over_epochs(&table("augment"), &table("train")));
     found.into_iter().map(|finding| warning(book, &finding)).collect()
 }
 
@@ -84,26 +83,21 @@ fn in_seeing(augment: &Value, train: &TrainSettings) -> Vec<Finding> {
     }]
 }
 
-fn in_time(augment: &Value, train: &Value) -> Option<Finding> {
-    let of = train::parts(train).ok()?.last()?.end;
-    let longest = augment.get("train").and_then(epochs::longest)?;
-    (longest > of as f64).then(|| Finding {
-        name: "number-never-arrives",
-        keys: ["augment.train".to_owned(), "train.epochs".to_owned()],
-        what: format!("a number goes over {longest} epochs, and the training has {of}"),
-        help: "shorten its epochs, or train longer",
-    })
-}
-
-fn never(augment: &Value, train: &Value) -> Option<Finding> {
-    let of = train::parts(train).ok()?.last()?.end;
-    let off = augment.get("train").and_then(epochs::longest_off)?;
-    (off >= of as i64).then(|| Finding {
-        name: "operation-never-runs",
-        keys: ["augment.train".to_owned(), "train.epochs".to_owned()],
-        what: format!("an operation is off in the last {off} epochs, and the training has {of}"),
-        help: "lower its last_epochs_off, or take it out",
-    })
+/// Of what changes over the epochs, by how many the whole training has.
+fn over_epochs(augment: &Value, train: &Value) -> Vec<Finding> {
+    let of = train::parts(train).ok().and_then(|parts| parts.last().map(|part| part.end));
+    let (Some(of), Some(list)) = (of, augment.get("train")) else { return Vec::new() };
+    let finding =
+        |name, what, help| Finding { name, keys: ["augment.train", "train.epochs"].map(str::to_owned), what, help };
+    let late = epochs::longest(list).filter(|longest| *longest > of as f64).map(|longest| {
+        let what = format!("a number goes over {longest} epochs, and the training has {of}");
+        finding("number-never-arrives", what, "shorten its epochs, or train longer")
+    });
+    let never = epochs::longest_off(list).filter(|off| *off >= of as i64).map(|off| {
+        let what = format!("an operation is off in the last {off} epochs, and the training has {of}");
+        finding("operation-never-runs", what, "lower its last_epochs_off, or take it out")
+    });
+    late.into_iter().chain(never).collect()
 }
 
 fn in_learning(backbone: &Settings, train: &TrainSettings) -> Vec<Finding> {
