@@ -3,37 +3,21 @@
 //! Takes embeddings and one direction per class; gives ArcFace's loss with a margin `m_i` from a normal distribution for
 //! each row (Boutros et al. 2022, arXiv 2109.09416; fdbtrs/ElasticFace). Draws belong to seed, epoch and batch.
 
-use candle_core::Tensor;
 use serde::Deserialize;
 
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
-use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, ClassWeights, LABEL_SMOOTHING};
-use crate::learn::loss::proxy::classify::{Classifier, INIT_STD, scale, with_target};
+use crate::learn::loss::proxy::aim::{CLASS_WEIGHTS, LABEL_SMOOTHING};
+use crate::learn::loss::proxy::classify::{INIT_STD, scale};
 use crate::learn::loss::sum::multiple::LABEL;
 use crate::learn::loss::{Build, Loss, LossError};
 
 use super::arcface::turned;
 use super::elastic::{Elastic, PLUS, STD};
 
-/// See [`ROW`].
+/// See [`ROW`]; margins are radians.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// Mean of the margins, in radians.
-    pub margin: f64,
-    /// `s`, which multiplies the cosines.
-    pub scale: f64,
-    /// Deviation of the margins.
-    pub std: f64,
-    /// Whether the hardest row gets the largest.
-    pub plus: bool,
-    /// Deviation of the head's first values.
-    pub init_std: f64,
-    /// Share of the target's probability that is spread over all classes.
-    pub label_smoothing: Option<f64>,
-    /// How much a photo of each class counts.
-    pub class_weights: Option<ClassWeights>,
-}
+#[serde(transparent)]
+pub struct Settings(Elastic);
 
 /// Drawn angular margins.
 pub const ROW: Technique = Technique {
@@ -77,12 +61,6 @@ Fails where ArcFaceLoss fails. A large std is noise in the loss: with few photos
 
 impl Build for Settings {
     fn build(self, dimensions: usize, counts: &[u32]) -> Result<Box<dyn Loss>, LossError> {
-        let classifier =
-            Classifier::new(ROW.name, (dimensions, counts), self.init_std, self.label_smoothing, self.class_weights);
-        let elastic = Elastic { margin: self.margin, std: self.std, plus: self.plus };
-        Ok(classifier.loss(move |cosines, batch| {
-            let change = |target: &Tensor| turned(target, &elastic.margins(target, batch.at.seed)?);
-            with_target(&cosines, batch.classes, change)? * self.scale
-        }))
+        Ok(self.0.loss(ROW.name, (dimensions, counts), |target, margins| turned(target, &margins)))
     }
 }
