@@ -110,8 +110,7 @@ fn draw(
     };
     let rows: Vec<Row<'_>> = shown.chunks(ACROSS).map(row).collect();
     let title = [format!("{}: where its networks look", plain(recipe)), format!("{} photos", boxes.len())];
-    let columns = vec![String::new(); ACROSS.min(count)];
-    sheet::write(&title, &columns, &rows, sheet, None).map_err(|error| Failure::failed(error.to_string()))?;
+    sheet::write(&title, &[], &rows, sheet, None).map_err(|error| Failure::failed(error.to_string()))?;
     Ok(())
 }
 

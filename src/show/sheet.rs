@@ -89,8 +89,11 @@ pub fn png(
     let wide = tiles().map(|tile| tile.width).max().ok_or(ShowError::NoPicture)?;
     let most = rows.iter().map(|row| row.tiles.len()).max().unwrap_or(0) as u32;
     let width = (2 * EDGE + most * (wide + GAP)).max(NARROWEST);
-    let high = |row: &Row<'_>| row.tiles.iter().map(|tile| tile.height).max().unwrap_or(0) + LINE + GAP;
-    let head = EDGE + (title.len() as u32 + 1) * LINE;
+    // Words that are not there take no room.
+    let name = |row: &Row<'_>| if row.name.is_empty() { 0 } else { LINE };
+    let high = |row: &Row<'_>| row.tiles.iter().map(|tile| tile.height).max().unwrap_or(0) + name(row) + GAP;
+    let over = if columns.iter().all(String::is_empty) { GAP } else { LINE };
+    let head = EDGE + title.len() as u32 * LINE + over;
     let height = head + rows.iter().map(high).sum::<u32>() + EDGE;
 
     let mut buffer = vec![255; width as usize * height as usize * 3];
@@ -106,12 +109,14 @@ pub fn png(
         for (i, line) in title.iter().enumerate() {
             text(line, EDGE, EDGE + i as u32 * LINE, i == 0)?;
         }
-        for (i, word) in columns.iter().enumerate() {
+        for (i, word) in columns.iter().enumerate().filter(|(_, word)| !word.is_empty()) {
             text(word, EDGE + i as u32 * (wide + GAP), head - LINE, false)?;
         }
         let mut y = head;
         for row in rows {
-            text(&row.name, EDGE, y + 2, false)?;
+            if !row.name.is_empty() {
+                text(&row.name, EDGE, y + 2, false)?;
+            }
             y += high(row);
         }
         root.present().map_err(|e| ShowError::Draw(e.to_string()))?;
@@ -119,7 +124,7 @@ pub fn png(
     let mut y = head;
     for row in rows {
         for (i, tile) in row.tiles.iter().enumerate() {
-            paste(&mut buffer, width, *tile, EDGE + i as u32 * (wide + GAP), y + LINE);
+            paste(&mut buffer, width, *tile, EDGE + i as u32 * (wide + GAP), y + name(row));
         }
         y += high(row);
     }
@@ -171,6 +176,20 @@ mod tests {
         assert_eq!(picture.get_pixel(EDGE, second).0, [0, 0, 200]);
         assert_eq!(picture.get_pixel(EDGE + 3 + GAP, second).0, [200, 0, 0]);
         assert_eq!(picture.get_pixel(EDGE + 2, second).0, [255, 255, 255]);
+    }
+
+    #[test]
+    fn words_that_are_not_there_take_no_room() {
+        let red = [200, 0, 0].repeat(6);
+        let rows = || vec![Row { name: String::new(), tiles: vec![Tile { width: 3, height: 2, rgb: &red }] }; 2];
+        let (bytes, drawn) = png(&["title".into()], &[], &rows(), None).unwrap();
+        let picture = image::load_from_memory(&bytes).unwrap().to_rgb8();
+        assert_eq!(drawn.height, 2 * EDGE + LINE + GAP + 2 * (2 + GAP));
+        let first = EDGE + LINE + GAP;
+        assert_eq!(picture.get_pixel(EDGE, first).0, [200, 0, 0]);
+        assert_eq!(picture.get_pixel(EDGE, first + 2 + GAP).0, [200, 0, 0]);
+        let empty = png(&["title".into()], &vec![String::new(); 3], &rows(), None).unwrap().1;
+        assert_eq!(empty, drawn);
     }
 
     #[test]
