@@ -187,6 +187,9 @@ mod tests {
         augment number.over epochs: to, epochs, decay
         loss.MultipleLosses: weights
         folds.column: train, eval
+        decider.SuccessiveHalvingPruner: min_resource
+        decider.EarlyStopping: stopping_threshold, divergence_threshold
+        decider.ThresholdPruner: lower, upper
         [train].stages: size, lr, batch, schedule, freeze
         augment.Affine.scale: x, y
         augment.Affine.translate_percent: x, y
