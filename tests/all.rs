@@ -23,6 +23,7 @@ mod ladder;
 mod learn;
 mod losses;
 mod parts;
+mod pictures;
 mod project;
 mod retrieve;
 mod session;

@@ -20,15 +20,27 @@ use crate::project::{Project, QUICK};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A terminal of 80 × 24 with the workbench inside.
-struct Terminal {
-    child: Child,
+pub struct Terminal {
+    pub child: Child,
     keys: File,
     bytes: Receiver<Vec<u8>>,
-    parser: vt100::Parser,
+    pub parser: vt100::Parser,
+    /// All that was written so far.
+    pub written: Vec<u8>,
+    /// What it answers when it is asked what it is.
+    answers: &'static [&'static [u8]],
 }
+
+/// DA1, with which every question of the workbench ends.
+const QUESTION: &[u8] = b"\x1b[c";
 
 impl Terminal {
     fn open(project: &Project) -> Terminal {
+        Terminal::answering(project, &[])
+    }
+
+    /// A terminal that answers so, in these pieces.
+    pub fn answering(project: &Project, answers: &'static [&'static [u8]]) -> Terminal {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&ours).unwrap();
         unlockpt(&ours).unwrap();
@@ -38,6 +50,11 @@ impl Terminal {
         let mut command = project.command(&[]);
         command.stdin(Stdio::from(open())).stdout(Stdio::from(open())).stderr(Stdio::from(open()));
         command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
+        for variable in
+            ["TMUX", "SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "TOJI_PICTURES", "NO_COLOR", "LC_ALL", "LC_CTYPE"]
+        {
+            command.env_remove(variable);
+        }
         let child = command.spawn().unwrap();
         let reader: OwnedFd = ours.try_clone().unwrap();
         let (sender, bytes) = mpsc::channel();
@@ -50,25 +67,41 @@ impl Terminal {
             }
         });
         let size = |n: u16| std::num::NonZero::new(n).unwrap();
-        Terminal { child, keys: File::from(ours), bytes, parser: vt100::Parser::new(size(24), size(80), 0) }
+        let parser = vt100::Parser::new(size(24), size(80), 0);
+        Terminal { child, keys: File::from(ours), bytes, parser, written: Vec::new(), answers }
     }
 
-    fn until(&mut self, what: &str, seen: impl Fn(&str) -> bool) {
+    pub fn until(&mut self, what: &str, seen: impl Fn(&str) -> bool) {
         let begun = Instant::now();
         while !seen(&self.parser.screen().contents()) {
-            match self.bytes.recv_timeout(PATIENCE.saturating_sub(begun.elapsed())) {
-                Ok(bytes) => self.parser.process(&bytes),
-                Err(_) => panic!("{what} never came; the screen is:\n{}", self.parser.screen().contents()),
-            }
+            assert!(
+                self.takes(PATIENCE.saturating_sub(begun.elapsed())),
+                "{what} never came; the screen is:\n{}",
+                self.parser.screen().contents()
+            );
         }
     }
 
-    fn press(&mut self, keys: &str) {
+    /// Takes what is written next; whether something came in this time.
+    pub fn takes(&mut self, within: Duration) -> bool {
+        let Ok(bytes) = self.bytes.recv_timeout(within) else { return false };
+        self.parser.process(&bytes);
+        let before = self.written.len().saturating_sub(QUESTION.len() - 1);
+        self.written.extend(bytes);
+        if self.written[before..].windows(QUESTION.len()).any(|window| window == QUESTION) {
+            for piece in self.answers {
+                self.keys.write_all(piece).unwrap();
+            }
+        }
+        true
+    }
+
+    pub fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
     }
 }
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < PATIENCE, "{what} never came");

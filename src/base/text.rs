@@ -21,6 +21,8 @@ pub fn plain(text: &str) -> String {
             | '\u{2028}'
             | '\u{2029}'
             | '\u{feff}' => '·',
+            // Where Kitty's graphics are understood, this character stands for a part of a picture.
+            '\u{10eeee}' => '·',
             c => c,
         })
         .collect()

@@ -10,6 +10,7 @@ mod augment;
 mod backbone;
 mod boxes;
 mod brew;
+mod doctor;
 mod explain;
 mod failure;
 mod gc;
@@ -91,6 +92,8 @@ enum Command {
     Gc(gc::Args),
     /// Read every picture again to its last pixel: name those that changed behind what is remembered, and damaged ones.
     Verify,
+    /// Say what is found here: the terminal and how it shows pictures, the machine, the project, the disk.
+    Doctor,
 }
 
 /// What every command gets.
@@ -177,6 +180,7 @@ pub fn run() -> ExitCode {
             Some(Command::New(args)) => new::new(&context, &args),
             Some(Command::Synth(args)) => synth::synth(&context, &args),
             Some(Command::Verify) => verify::verify(&context),
+            Some(Command::Doctor) => doctor::doctor(&context),
         }
     });
     match done {

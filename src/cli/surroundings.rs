@@ -15,7 +15,7 @@ use toji::learn::ops::Processor;
 use toji::session::Surroundings;
 
 use super::failure::Failure;
-use crate::tui::{Charset, Colour, Options};
+use crate::tui::{Charset, Colour, Options, Tmux, Wanted, Way, has_placeholders};
 
 /// The system's clock.
 struct System;
@@ -115,7 +115,10 @@ pub fn wants_colour() -> bool {
 }
 
 /// What the workbench must know of the terminal.
-pub fn terminal() -> Options {
+///
+/// # Errors
+/// Where `TOJI_PICTURES` has a word that is not known.
+pub fn terminal() -> Result<Options, Failure> {
     let var = |name: &str| std::env::var(name).unwrap_or_default();
     let term = var("TERM");
     let colour = match (wants_colour(), var("COLORTERM").as_str()) {
@@ -128,7 +131,32 @@ pub fn terminal() -> Options {
     let utf8 = locale.is_none_or(|value| value.to_ascii_lowercase().replace('-', "").contains("utf8"));
     let charset = if utf8 && term != "linux" { Charset::Unicode } else { Charset::Ascii };
     let remote = ["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"].iter().any(|name| !var(name).is_empty());
-    Options { colour, charset, remote, suspend: Some(suspend) }
+    let pictures = match var("TOJI_PICTURES").as_str() {
+        "" => Wanted::Auto,
+        word => Wanted::of(word).ok_or_else(|| {
+            let words: Vec<&str> = Wanted::WORDS.iter().map(|(word, _)| *word).collect();
+            Failure::usage(format!("TOJI_PICTURES: no {word:?}; there are {}", words.join(", ")))
+        })?,
+    };
+    let answers = !matches!(term.as_str(), "" | "dumb" | "linux");
+    let tmux = (!var("TMUX").is_empty()).then(|| tmux(&var("TMUX_PANE")));
+    let seat = (std::process::id() % 31 + 1) as u8;
+    let (suspend, way) = (Some(suspend as fn() -> std::io::Result<()>), Way::default());
+    Ok(Options { colour, charset, remote, suspend, answers, pictures, tmux, seat, way })
+}
+
+/// What tmux says of itself and of the terminal around it; the least where it does not answer.
+fn tmux(pane: &str) -> Tmux {
+    let format = "#{allow-passthrough} #{client_termtype}";
+    let mut command = Command::new("tmux");
+    command.args(["display-message", "-p"]);
+    if !pane.is_empty() {
+        command.args(["-t", pane]);
+    }
+    let out = command.arg(format).stdin(std::process::Stdio::null()).output();
+    let said = out.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned()).unwrap_or_default();
+    let (passthrough, around) = said.split_once(' ').unwrap_or((&said, ""));
+    Tmux { passthrough: matches!(passthrough, "on" | "all" | "1" | "2"), placeholders: has_placeholders(around) }
 }
 
 /// Stops this process until it is continued, as ctrl+z does.
@@ -151,6 +179,12 @@ pub fn stop_on_signals() -> Cancel {
         let _ = signal_hook::flag::register(signal, cancel.flag());
     }
     cancel
+}
+
+/// Bytes that may still be written where a folder is; `None` where the system does not say.
+pub fn free(folder: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(folder).ok()?;
+    found.f_bavail.checked_mul(found.f_frsize)
 }
 
 /// The program itself, to start the worker with.

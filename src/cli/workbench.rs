@@ -45,6 +45,7 @@ pub fn open(context: &Context) -> Result<(), Failure> {
         }
         return Ok(());
     }
+    let options = surroundings::terminal()?;
     let (feed, incoming) = channel();
     let (wake, woken) = channel();
     let (commands, wishes) = channel::<Command>();
@@ -58,7 +59,7 @@ pub fn open(context: &Context) -> Result<(), Failure> {
     });
     let quit = surroundings::stop_on_signals();
     std::thread::spawn(move || watch(survey, &feed, wake, &woken, &quit));
-    Ok(tui::run(incoming, commands, surroundings::terminal())?)
+    Ok(tui::run(incoming, commands, options)?)
 }
 
 /// Looks when something changed, and now and then besides; sends what differs.

@@ -4,6 +4,7 @@
 //! - [`sheet`] sets pictures with their names on one page.
 //! - [`table`] sets the board and the plan as plain text for a pipe, a log or a narrow terminal.
 //! - [`palette`] gives each recipe its colour, the same on every picture.
+//! - [`raster`] turns pixels into the bytes of a PNG or a JPEG.
 //!
 //! Nothing here looks behind the snapshot, so a picture can say only what the terminal says too.
 //! Text in SVG stays text: names in any script are drawn by whoever opens the file. A PNG has only
@@ -12,6 +13,7 @@
 pub mod curves;
 mod font;
 pub mod palette;
+pub mod raster;
 pub mod sheet;
 pub mod table;
 

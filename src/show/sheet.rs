@@ -3,13 +3,12 @@
 //! Takes rows, each a name and pictures of 8 bits a channel; gives a page with a title and a word over each
 //! column. Pictures are shown pixel by pixel, large ones shrunk beforehand by whoever brings them.
 
-use std::io::Cursor;
 use std::path::Path;
 
 use plotters::prelude::{BitMapBackend, IntoDrawingArea};
 use plotters::style::{BLACK, Color, IntoTextStyle};
 
-use super::{ShowError, font};
+use super::{ShowError, font, raster};
 use crate::base::files::publish;
 
 /// A picture on the sheet: red, green, blue, row after row.
@@ -128,12 +127,7 @@ pub fn png(
         }
         y += high(row);
     }
-    let picture = image::RgbImage::from_raw(width, height, buffer)
-        .ok_or_else(|| ShowError::Draw("the sheet's buffer has another size than the sheet".to_owned()))?;
-    let mut bytes = Vec::new();
-    picture
-        .write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Png)
-        .map_err(|e| ShowError::Draw(e.to_string()))?;
+    let bytes = raster::png(width, height, &buffer)?;
     Ok((bytes, Drawn { width, height, missing }))
 }
 

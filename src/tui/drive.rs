@@ -1,8 +1,9 @@
 //! The event loop.
 //!
-//! Takes keys, sizes and feeds from one channel; gives frames and commands. It sleeps until
+//! Takes keys, sizes, the terminal's answers and feeds from one channel; gives frames and commands. It sleeps until
 //! something arrives, takes all that waits (of snapshots only the newest counts), and draws when the
-//! model changed and the last frame is long enough ago. No timer runs while nothing changes.
+//! model changed and the last frame is long enough ago, or at once where that frame had no room for all pictures.
+//! No timer runs while nothing changes.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -15,15 +16,20 @@ use ratatui::layout::Size;
 use toji::session::command::Command;
 
 use super::model::{Model, Wish};
-use super::terminal::{self, Screen, Taken};
+use super::terminal::ask::{self, Answer, Answers};
+use super::terminal::reader;
+use super::terminal::screen::Screen;
+use super::terminal::taken::{self, Taken, Tidy};
 use super::update::update;
 use super::{Feed, Options, keys, view};
 
 /// Whatever wakes the loop.
 #[derive(Debug)]
 pub enum Event {
-    /// A key, a paste, a new size.
+    /// A key, a new size.
     Input(Input),
+    /// What the terminal answered, and when that was read.
+    Answer(Answer, Instant),
     /// From the surroundings.
     Feed(Feed),
     /// The feed's sender is gone.
@@ -41,36 +47,43 @@ pub fn pause(options: &Options) -> Duration {
 pub trait Terminal {
     /// Gives the terminal back, stops the process, takes it again; its size then.
     fn suspend(&mut self, stop: fn() -> io::Result<()>) -> io::Result<Size>;
-}
 
-struct Own;
-
-impl Terminal for Own {
-    fn suspend(&mut self, stop: fn() -> io::Result<()>) -> io::Result<Size> {
-        terminal::leave();
-        let stopped = stop();
-        terminal::enter()?;
-        stopped?;
-        size()
+    /// Its size in pixels, as far as the system knows.
+    fn pixels(&self) -> Size {
+        Size::ZERO
     }
 }
 
-fn size() -> io::Result<Size> {
-    crossterm::terminal::size().map(|(width, height)| Size::new(width, height))
+struct Own(Tidy);
+
+impl Terminal for Own {
+    fn suspend(&mut self, stop: fn() -> io::Result<()>) -> io::Result<Size> {
+        taken::leave(&self.0);
+        let stopped = stop();
+        taken::enter()?;
+        stopped?;
+        reader::sizes().map(|(cells, _)| cells)
+    }
+
+    fn pixels(&self) -> Size {
+        reader::sizes().map_or(Size::ZERO, |(_, pixels)| pixels)
+    }
 }
 
 /// Runs on this process's terminal; see [`super::run`].
 pub fn on_this_terminal(feed: Receiver<Feed>, commands: Sender<Command>, options: Options) -> io::Result<()> {
     let (events, waiting) = mpsc::channel();
+    let tidy = Tidy::default();
+    let left = tidy.clone();
     let previous = Arc::new(std::panic::take_hook());
     let reports = events.clone();
-    std::panic::set_hook(terminal::panic_hook(
+    std::panic::set_hook(taken::panic_hook(
         thread::current().id(),
         Arc::clone(&previous),
-        terminal::leave,
+        move || taken::leave(&left),
         move |text| drop(reports.send(Event::Feed(Feed::Say(text)))),
     ));
-    let outcome = take_and_run(feed, commands, options, events, &waiting);
+    let outcome = take_and_run(feed, commands, options, events, &waiting, tidy);
     std::panic::set_hook(Box::new(move |info| previous(info)));
     let model = outcome?;
     let mut out = io::stdout();
@@ -86,9 +99,10 @@ fn take_and_run(
     options: Options,
     events: Sender<Event>,
     waiting: &Receiver<Event>,
+    tidy: Tidy,
 ) -> io::Result<Model> {
-    let taken = Taken::take()?;
-    let size = size()?;
+    let taken = Taken::take(tidy.clone())?;
+    let (size, _) = reader::sizes()?;
     let feeds = events.clone();
     thread::Builder::new().name("tui-feed".to_owned()).spawn(move || {
         while let Ok(next) = feed.recv() {
@@ -98,20 +112,27 @@ fn take_and_run(
         }
         let _ = feeds.send(Event::FeedEnded);
     })?;
-    // Blocks in the terminal's read; it ends with the process, which the caller is about to leave.
-    thread::Builder::new().name("tui-keys".to_owned()).spawn(move || {
-        while let Ok(input) = crossterm::event::read() {
-            if events.send(Event::Input(input)).is_err() {
-                return;
-            }
-        }
-        let _ = events.send(Event::InputEnded);
-    })?;
+    reader::start(events)?;
     let mut model = Model::new(size, options);
-    let mut screen = Screen::new(io::stdout(), size);
-    let outcome = run(&mut model, &mut screen, &mut Own, waiting, &commands);
+    let mut screen = Screen::new(io::stdout(), size, options.seat, tidy.clone());
+    let outcome = run(&mut model, &mut screen, &mut Own(tidy), waiting, &commands);
+    hear_out(&mut model, screen.asked(), waiting);
     drop(taken);
     outcome.map(|()| model)
+}
+
+/// Waits for answers that are still to come, at most half a second from the question: read by nobody, they would be typed
+/// into the shell.
+fn hear_out(model: &mut Model, asked: Instant, waiting: &Receiver<Event>) {
+    const PATIENCE: Duration = Duration::from_millis(500);
+    let options = model.options;
+    while options.answers && options.pictures.is_open() && !model.answers.is_complete(&options) {
+        match waiting.recv_timeout(PATIENCE.saturating_sub(asked.elapsed())) {
+            Ok(Event::Answer(answer, at)) => model.answers.take(answer, at.saturating_duration_since(asked)),
+            Ok(Event::InputEnded) | Err(_) => return,
+            Ok(_) => {}
+        }
+    }
 }
 
 /// Runs until the model wishes to leave or the input ends.
@@ -127,7 +148,9 @@ pub fn run<W: Write>(
 ) -> io::Result<()> {
     let pause = pause(&model.options);
     let mut dirty = true;
+    // When the next frame may be drawn; `None`: at once.
     let mut last_frame: Option<Instant> = None;
+    ask(model, screen, own)?;
     loop {
         let wait = match (dirty, last_frame) {
             (false, _) => None,
@@ -150,29 +173,52 @@ pub fn run<W: Write>(
             },
         };
         for event in first.into_iter().chain(newest(events)) {
-            dirty |= take(model, screen, event, commands);
+            dirty |= take(model, screen, own, event, commands)?;
             match std::mem::take(&mut model.wish) {
                 Wish::None => {}
                 Wish::Quit => return Ok(()),
                 Wish::Redraw => {
-                    screen.forget(screen.size());
+                    screen.renew();
                     dirty = true;
                 }
                 Wish::Suspend => {
                     if let Some(stop) = model.options.suspend {
                         model.size = own.suspend(stop)?;
                         screen.forget(model.size);
+                        // It may be another terminal now, or a tmux around it.
+                        ask(model, screen, own)?;
                         dirty = true;
                     }
                 }
             }
         }
         if dirty && last_frame.is_none_or(|last| last.elapsed() >= pause) {
-            screen.show(|buffer| view::draw(model, buffer))?;
-            dirty = false;
-            last_frame = Some(Instant::now());
+            // Pictures that are left go out with frames of their own, between which keys are taken.
+            dirty = screen.show(|buffer| view::draw(model, buffer))?;
+            last_frame = (!dirty).then(Instant::now);
         }
     }
+}
+
+/// Asks the terminal what it can; until it answers, what was answered before does not count.
+fn ask<W: Write>(model: &mut Model, screen: &mut Screen<W>, own: &impl Terminal) -> io::Result<()> {
+    model.answers = Answers::default();
+    decide(model, screen, own);
+    if model.options.answers && model.options.pictures.is_open() {
+        screen.ask(&ask::question(&model.options))?;
+    }
+    Ok(())
+}
+
+/// The way for pictures by what is known now; whether it is another one.
+fn decide<W: Write>(model: &mut Model, screen: &mut Screen<W>, own: &impl Terminal) -> bool {
+    let decision = ask::choose(&model.options, &model.answers, model.size, own.pixels());
+    let changes = decision.way != screen.way();
+    if changes {
+        screen.change(decision.way);
+        model.options.way = decision.way;
+    }
+    changes
 }
 
 /// All that waits, in order, without the snapshots that a newer one replaces.
@@ -184,11 +230,17 @@ fn newest(events: &Receiver<Event>) -> Vec<Event> {
 }
 
 /// Takes one event; whether the screen may look different now.
-fn take<W: Write>(model: &mut Model, screen: &mut Screen<W>, event: Event, commands: &Sender<Command>) -> bool {
-    match event {
+fn take<W: Write>(
+    model: &mut Model,
+    screen: &mut Screen<W>,
+    own: &impl Terminal,
+    event: Event,
+    commands: &Sender<Command>,
+) -> io::Result<bool> {
+    Ok(match event {
         Event::Input(Input::Key(key)) if key.kind != KeyEventKind::Release => {
             let action = keys::name(&key).and_then(|name| keys::action(&name, model.place()));
-            let Some(action) = action else { return false };
+            let Some(action) = action else { return Ok(false) };
             if let Some(command) = update(model, action)
                 && commands.send(command).is_err()
             {
@@ -198,14 +250,24 @@ fn take<W: Write>(model: &mut Model, screen: &mut Screen<W>, event: Event, comma
         }
         Event::Input(Input::Resize(width, height)) => {
             let size = Size::new(width, height);
-            if size == model.size && size == screen.size() {
-                return false;
+            let is_new = size != model.size || size != screen.size();
+            if is_new {
+                model.size = size;
+                screen.resize(size);
             }
-            model.size = size;
-            screen.forget(size);
-            true
+            // A larger font changes the number of cells or, in a window that grows with it, only their size.
+            model.answers.resized();
+            let changes = decide(model, screen, own);
+            if screen.way().protocol.is_graphic() && model.options.answers {
+                screen.ask(ask::CELL_QUESTION)?;
+            }
+            is_new || changes
         }
         Event::Input(_) => false,
+        Event::Answer(answer, at) => {
+            model.answers.take(answer, at.saturating_duration_since(screen.asked()));
+            decide(model, screen, own)
+        }
         Event::Feed(feed) => model.take(feed),
         Event::FeedEnded => {
             model.take(Feed::Say("nothing watches the files any more: leave with q and start toji again".to_owned()))
@@ -214,5 +276,5 @@ fn take<W: Write>(model: &mut Model, screen: &mut Screen<W>, event: Event, comma
             model.wish = Wish::Quit;
             false
         }
-    }
+    })
 }

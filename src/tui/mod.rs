@@ -10,7 +10,7 @@
 //! stands in one table (`keys`), which dispatches it, draws the help and the hint row. `update` is
 //! pure, `view` cannot change anything, and a screen is written only where it differs from the one
 //! before: an idle workbench writes nothing. Everything the surroundings decide (colours, a slow
-//! line, how to suspend) enters as [`Options`].
+//! line, how to suspend) enters as [`Options`]; what only the terminal knows it is asked, while keys go on being taken.
 //!
 //! The workbench trains nothing: leaving it changes nothing for a run.
 
@@ -28,9 +28,18 @@ mod tests;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
+use std::time::Duration;
 
+use ratatui::layout::Size;
 use toji::session::command::Command;
 use toji::session::snapshot::Snapshot;
+
+use terminal::ask::choose;
+pub use terminal::ask::{Decision, has_placeholders};
+use terminal::reader;
+#[cfg(test)]
+use terminal::way::Protocol;
+pub use terminal::way::{Wanted, Way};
 
 /// What the surroundings tell the workbench.
 #[derive(Clone, Debug)]
@@ -67,6 +76,15 @@ pub enum Charset {
     Ascii,
 }
 
+/// That the workbench runs inside tmux.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tmux {
+    /// Whether its option allow-passthrough is on: then it hands sequences on to the terminal around it.
+    pub passthrough: bool,
+    /// Whether the terminal around it knows Kitty's placeholders, by its name.
+    pub placeholders: bool,
+}
+
 /// What the surroundings decide, read by the caller from arguments and environment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
@@ -78,6 +96,47 @@ pub struct Options {
     pub remote: bool,
     /// Stops this process until it is continued (`SIGTSTP`), for ctrl+z; `None`: the key says that it cannot.
     pub suspend: Option<fn() -> io::Result<()>>,
+    /// Whether the terminal is one that answers questions; others are asked nothing.
+    pub answers: bool,
+    /// Which pictures the user wants.
+    pub pictures: Wanted,
+    /// Whether, and how, this is inside tmux.
+    pub tmux: Option<Tmux>,
+    /// A number from 1 to 31 that another workbench in the same window mostly does not have.
+    pub seat: u8,
+    /// How pictures are shown: half blocks, until the terminal has answered.
+    pub way: Way,
+}
+
+/// What the terminal is, as far as it and the system tell; for `toji doctor`.
+#[derive(Debug)]
+pub struct Inspected {
+    /// Columns and rows.
+    pub cells: Size,
+    /// Width and height in pixels; 0 where nobody knows.
+    pub pixels: Size,
+    /// Its name and version.
+    pub name: Option<String>,
+    /// How pictures would be shown, and why.
+    pub pictures: Decision,
+    /// From a question to its answer; `None` where none came.
+    pub round_trip: Option<Duration>,
+}
+
+/// Asks the terminal what it is, for at most a second.
+///
+/// # Errors
+/// Where the terminal cannot be read or written.
+pub fn inspect(options: &Options) -> io::Result<Inspected> {
+    let answers = reader::inspect(options)?;
+    let (cells, system) = reader::sizes()?;
+    let pictures = choose(options, &answers, cells, system);
+    let asked = answers
+        .cell(cells, system)
+        .map(|(wide, high)| (wide.saturating_mul(cells.width), high.saturating_mul(cells.height)));
+    let pixels = if system == Size::ZERO { asked.map_or(Size::ZERO, Size::from) } else { system };
+    let (name, round_trip) = (answers.name().map(str::to_owned), answers.round_trip());
+    Ok(Inspected { cells, pixels, name, pictures, round_trip })
 }
 
 /// Runs the workbench on this process's terminal until it is left.

@@ -10,6 +10,7 @@ use ratatui::layout::Size;
 use toji::session::snapshot::{Recipe, Snapshot, State};
 
 use super::keys::Place;
+use super::terminal::ask::Answers;
 use super::{Feed, Options};
 
 /// One of the four screens.
@@ -127,8 +128,10 @@ pub struct Model {
     pub wish: Wish,
     /// The terminal's size in cells.
     pub size: Size,
-    /// Colours and characters.
+    /// Colours, characters and the way for pictures.
     pub options: Options,
+    /// What the terminal has answered.
+    pub answers: Answers,
 }
 
 impl Model {

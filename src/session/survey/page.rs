@@ -26,9 +26,9 @@ use crate::session::stages::fit::symptoms;
 const SAMPLES: usize = 8;
 
 /// Longer sides of sample pictures are shrunk to so many pixels.
-const LARGEST: u32 = 96;
+const LARGEST: u32 = 128;
 /// Lists whose samples are remembered, at most.
-const KEPT: usize = 128;
+const KEPT: usize = 64;
 
 /// Augmented sample pictures by what they depend on.
 #[derive(Default)]

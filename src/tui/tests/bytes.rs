@@ -16,7 +16,8 @@ use super::sample;
 use super::screens::model;
 use crate::tui::drive::{self, Event, Terminal};
 use crate::tui::model::Model;
-use crate::tui::terminal::Screen;
+use crate::tui::terminal::screen::Screen;
+use crate::tui::terminal::taken::Tidy;
 use crate::tui::{Charset, Colour, Feed, Options, keys, update, view};
 
 /// A terminal that remembers.
@@ -58,7 +59,7 @@ fn driven(events: Vec<Event>) -> (Tape, Model, Vec<toji::session::command::Comma
     drop(sender);
     let tape = Tape::default();
     let mut model = Model::new(Size::new(80, 24), Options::default());
-    let mut screen = Screen::new(tape.clone(), Size::new(80, 24));
+    let mut screen = Screen::new(tape.clone(), Size::new(80, 24), 0, Tidy::default());
     drive::run(&mut model, &mut screen, &mut NoTerminal, &receiver, &commands).unwrap();
     drop(commands);
     (tape, model, asked.iter().collect())
@@ -81,7 +82,7 @@ fn an_equal_snapshot_writes_nothing() {
     for (snapshot, draws) in [(with_nan, true), (without, false)] {
         let tape = Tape::default();
         let mut model = model(snapshot.clone(), (80, 24), "");
-        let mut screen = Screen::new(tape.clone(), model.size);
+        let mut screen = Screen::new(tape.clone(), model.size, 0, Tidy::default());
         screen.show(|b| view::draw(&model, b)).unwrap();
         let first = tape.len();
         assert!(first > 1_000);
@@ -98,7 +99,7 @@ fn an_equal_snapshot_writes_nothing() {
 fn a_step_of_training_writes_little() {
     let tape = Tape::default();
     let mut model = model(sample::snapshot(), (160, 50), "");
-    let mut screen = Screen::new(tape.clone(), model.size);
+    let mut screen = Screen::new(tape.clone(), model.size, 0, Tidy::default());
     screen.show(|b| view::draw(&model, b)).unwrap();
     let first = tape.len();
     let mut next = sample::snapshot();
@@ -197,7 +198,7 @@ fn the_terminal_shows_what_was_drawn() {
     let names: Vec<&str> = keys::BINDINGS.iter().flat_map(|b| b.keys.iter().copied()).collect();
     let size = Size::new(80, 24);
     let tape = Tape::default();
-    let mut screen = Screen::new(tape.clone(), size);
+    let mut screen = Screen::new(tape.clone(), size, 0, Tidy::default());
     let mut parser = vt100::Parser::new(std::num::NonZero::new(24).unwrap(), std::num::NonZero::new(80).unwrap(), 0);
     let mut model = model(sample::snapshot(), (80, 24), "");
     let mut random = Random(11);

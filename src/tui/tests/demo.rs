@@ -29,6 +29,6 @@ fn demo() {
             thread::sleep(Duration::from_secs(1));
         }
     });
-    let options = Options { colour: Colour::True, charset: Charset::Unicode, remote: false, suspend: None };
+    let options = Options { colour: Colour::True, charset: Charset::Unicode, ..Options::default() };
     crate::tui::run(snapshots, commands, options).unwrap();
 }

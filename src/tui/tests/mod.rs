@@ -2,6 +2,7 @@
 
 mod bytes;
 mod demo;
+mod pictures;
 mod pty;
 mod sample;
 mod screens;

@@ -11,15 +11,18 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use toji::base::text;
 
+use crate::tui::terminal::way::Way;
 use crate::tui::{Charset, Colour, Options};
 
 /// Styles and characters for what the terminal can do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Ink {
     /// How many colours.
     pub colour: Colour,
     /// Which characters.
     pub charset: Charset,
+    /// How pictures are shown.
+    pub way: Way,
 }
 
 /// What a piece of text is; how that looks is decided in [`Ink::style`].
@@ -50,7 +53,7 @@ pub enum Tone {
 impl Ink {
     /// For these options.
     pub fn new(options: &Options) -> Ink {
-        Ink { colour: options.colour, charset: options.charset }
+        Ink { colour: options.colour, charset: options.charset, way: options.way }
     }
 
     /// Whether only ASCII may be drawn.
@@ -228,7 +231,7 @@ mod tests {
     use super::*;
 
     fn rows(text: &str, columns: usize) -> Vec<String> {
-        let ink = Ink { colour: Colour::None, charset: Charset::Unicode };
+        let ink = Ink { colour: Colour::None, ..Ink::default() };
         let line = line(vec![ink.span(text, Tone::Plain)]);
         wrap(&line, columns, &Line::default()).iter().map(ToString::to_string).collect()
     }
@@ -245,7 +248,7 @@ mod tests {
     #[test]
     fn a_cut_line_says_so() {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 6, 1));
-        let ink = Ink { colour: Colour::None, charset: Charset::Unicode };
+        let ink = Ink { colour: Colour::None, ..Ink::default() };
         put(
             &mut buffer,
             Rect::new(0, 0, 6, 1),

@@ -18,21 +18,24 @@ use ratatui::layout::{Rect, Size};
 use toji::session::snapshot::{Block, Name, Problem, Recipe, Worker};
 
 use super::model::{Model, Popup, View};
+use super::terminal::graphics::Framed;
 use ink::{Ink, Tone, line, put};
 
-/// Draws the whole screen into an empty buffer of the model's size.
-pub fn draw(model: &Model, buffer: &mut Buffer) {
+/// Draws the whole screen into an empty buffer of the model's size; gives the pictures that are left to the terminal.
+pub fn draw(model: &Model, buffer: &mut Buffer) -> Vec<Framed> {
     let ink = Ink::new(&model.options);
     let frame = Frame::of(model.size);
     bars::title(model, ink, frame.title, buffer);
+    let mut framed = Vec::new();
     match model.view {
         View::Board => board::draw(model, ink, frame.body, buffer),
-        View::Page => page::draw(model, ink, frame.body, buffer),
+        View::Page => framed = page::draw(model, ink, frame.body, buffer),
         View::Curves => curves::draw(model, ink, frame.body, buffer),
         View::Plan => plan::draw(model, ink, frame.body, buffer),
     }
     bars::bottom(model, ink, &frame, buffer);
     popup::draw(model, ink, frame.body, buffer);
+    framed
 }
 
 /// Where things are on a terminal of some size; rows that have no room have height 0.

@@ -17,7 +17,7 @@ use crate::tui::{Charset, Colour, Feed, Options, keys, update, view};
 
 /// A model after these keys (names with spaces between).
 pub fn model(snapshot: Snapshot, (width, height): (u16, u16), typed: &str) -> Model {
-    let options = Options { colour: Colour::True, charset: Charset::Unicode, remote: false, suspend: None };
+    let options = Options { colour: Colour::True, charset: Charset::Unicode, ..Options::default() };
     let mut model = Model::new(Size::new(width, height), options);
     model.take(Feed::Snapshot(Arc::new(snapshot)));
     for key in typed.split_whitespace() {

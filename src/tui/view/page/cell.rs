@@ -11,8 +11,9 @@ use ratatui::text::{Line, Span};
 use toji::base::text;
 use toji::session::snapshot::{Curve, Name, Output, OutputState, Picture, Problem};
 
-use super::pictures::{HalfBlocks, Pictures};
+use super::pictures;
 use super::{Piece, Placed};
+use crate::tui::terminal::way::Protocol;
 use crate::tui::view::ink::{Ink, Tone, line, styled, wrap};
 use crate::tui::view::words;
 
@@ -277,7 +278,13 @@ fn curve_row(curve: &Curve, tone: Tone, ink: Ink, columns: usize) -> Option<Line
 fn strips(rows: &[Vec<Picture>], ink: Ink, columns: u16, pieces: &mut Vec<Piece>) {
     const WIDE: u16 = 16;
     const HIGH: u16 = 10;
-    let drawer = HalfBlocks::new(ink);
+    let count: usize = rows.iter().map(Vec::len).sum();
+    if ink.way.protocol == Protocol::Off {
+        if count > 0 {
+            pieces.push(Piece::Row(line(vec![ink.span(&format!("    {count} pictures, not shown"), Tone::Faint)])));
+        }
+        return;
+    }
     let wide = WIDE.min(columns.saturating_sub(4));
     if wide < 4 {
         return;
@@ -286,7 +293,7 @@ fn strips(rows: &[Vec<Picture>], ink: Ink, columns: u16, pieces: &mut Vec<Piece>
     for strip in rows.iter().filter(|row| !row.is_empty()).map(|row| &row[..row.len().min(per_strip)]) {
         let place = |(i, picture): (usize, &Picture)| {
             // High pictures become narrower instead of higher.
-            let rows = drawer.rows(picture, wide);
+            let rows = pictures::rows(picture, wide, ink.way.cell);
             let columns =
                 if rows > HIGH { (u32::from(wide) * u32::from(HIGH) / u32::from(rows)).max(1) as u16 } else { wide };
             // Cheap: the pixels are shared.

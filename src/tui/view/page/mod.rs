@@ -15,7 +15,8 @@ use toji::session::snapshot::{Block, Picture, Recipe};
 use super::ink::{Ink, Tone, line, put, put_at, wrap};
 use super::{heading, nothing, text_area, words};
 use crate::tui::model::Model;
-use pictures::{HalfBlocks, Pictures};
+use crate::tui::terminal::graphics::Framed;
+use pictures::{HalfBlocks, Marked, Pictures};
 
 /// Something of the page with a height.
 enum Piece {
@@ -55,10 +56,15 @@ pub fn name_rows(recipe: &Recipe, ink: Ink, columns: u16) -> Vec<usize> {
     pieces(recipe, None, ink, columns).1
 }
 
-/// Draws the page of the selected recipe.
-pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
+/// Draws the page of the selected recipe; gives the pictures that its marks name.
+pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) -> Vec<Framed> {
     let area = text_area(body);
-    let Some(recipe) = model.recipe() else { return nothing(model, ink, area, buffer) };
+    let Some(recipe) = model.recipe() else {
+        nothing(model, ink, area, buffer);
+        return Vec::new();
+    };
+    let (mut marked, mut half) = (Marked::new(ink), HalfBlocks::new(ink));
+    let drawer: &mut dyn Pictures = if ink.way.protocol.is_graphic() { &mut marked } else { &mut half };
     let cursor = model.cursor.get(&recipe.name).copied();
     let (pieces, _) = pieces(recipe, cursor, ink, area.width);
     let total: usize = pieces.iter().map(Piece::rows).sum();
@@ -80,12 +86,13 @@ pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
                 for placed in pictures {
                     let visible = placed.rows.saturating_sub(hidden).min(area.height - y);
                     let place = Rect::new(area.x + placed.column, area.y + y, placed.columns, visible);
-                    HalfBlocks::new(ink).draw(&placed.picture, place, hidden, placed.rows, buffer);
+                    drawer.draw(&placed.picture, place, hidden, placed.rows, buffer);
                 }
             }
         }
     }
     position(first, shown, total, ink, body, buffer);
+    marked.framed
 }
 
 /// Columns that [`position`] takes.

@@ -2,7 +2,8 @@
 //!
 //! Takes a picture of 8 bits a channel and a place; gives cells. [`HalfBlocks`] shows two pixels a
 //! cell (`▀`: the upper one as text colour, the lower one as background), averaged over the area
-//! that each covers; without colours it shows brightness. Other ways to draw implement [`Pictures`].
+//! that each covers; without colours it shows brightness. [`Marked`] leaves the pixels to the terminal
+//! and says by marks which cells belong to which picture. Other ways to draw implement [`Pictures`].
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -10,21 +11,62 @@ use ratatui::style::{Color, Style};
 use toji::session::snapshot::Picture;
 
 use crate::tui::Colour;
+use crate::tui::terminal::graphics::{self, Framed, Mark};
 use crate::tui::view::ink::Ink;
+
+/// How many rows a picture takes that is so many columns wide, with cells of this width and height.
+pub fn rows(picture: &Picture, columns: u16, (wide, high): (u16, u16)) -> u16 {
+    if picture.width == 0 || picture.height == 0 {
+        return 0;
+    }
+    let shape = f64::from(picture.height) / f64::from(picture.width);
+    let rows = f64::from(columns) * shape * f64::from(wide) / f64::from(high.max(1));
+    rows.round().clamp(1.0, 1_000.0) as u16
+}
 
 /// A way to draw a picture.
 pub trait Pictures {
-    /// How many rows a picture takes that is so many columns wide, with cells twice as high as wide.
-    fn rows(&self, picture: &Picture, columns: u16) -> u16 {
-        if picture.width == 0 || picture.height == 0 {
-            return 0;
-        }
-        let rows = f64::from(columns) * f64::from(picture.height) / f64::from(picture.width) / 2.0;
-        rows.round().clamp(1.0, 1_000.0) as u16
-    }
-
     /// Draws the part of a picture of `rows` rows that is visible in `place`: the first `hidden` rows are scrolled away.
-    fn draw(&self, picture: &Picture, place: Rect, hidden: u16, rows: u16, buffer: &mut Buffer);
+    fn draw(&mut self, picture: &Picture, place: Rect, hidden: u16, rows: u16, buffer: &mut Buffer);
+}
+
+fn is_whole(picture: &Picture) -> bool {
+    let bytes = u64::from(picture.width) * u64::from(picture.height) * 3;
+    bytes > 0 && picture.rgb.len() as u64 == bytes
+}
+
+/// By the terminal's own graphics: marks, and the list of the pictures that they name.
+#[derive(Debug)]
+pub struct Marked {
+    /// The pictures so far.
+    pub framed: Vec<Framed>,
+    /// For more pictures than can be marked.
+    half: HalfBlocks,
+}
+
+impl Marked {
+    /// For this terminal.
+    pub fn new(ink: Ink) -> Marked {
+        Marked { framed: Vec::new(), half: HalfBlocks::new(ink) }
+    }
+}
+
+impl Pictures for Marked {
+    fn draw(&mut self, picture: &Picture, place: Rect, hidden: u16, rows: u16, buffer: &mut Buffer) {
+        if !is_whole(picture) || place.is_empty() {
+            return;
+        }
+        if self.framed.len() >= graphics::MOST || place.width > graphics::LARGEST || rows > graphics::LARGEST {
+            return self.half.draw(picture, place, hidden, rows, buffer);
+        }
+        self.framed.push(Framed { picture: picture.clone(), columns: place.width, rows });
+        let picture = self.framed.len() as u8;
+        for (y, x) in (0..place.height).flat_map(|y| (0..place.width).map(move |x| (y, x))) {
+            if let Some(cell) = buffer.cell_mut((place.x + x, place.y + y)) {
+                Mark { picture, row: hidden + y, column: x }.put(cell, None);
+            }
+        }
+    }
 }
 
 /// Two pixels a cell.
@@ -48,9 +90,9 @@ impl HalfBlocks {
 }
 
 impl Pictures for HalfBlocks {
-    fn draw(&self, picture: &Picture, place: Rect, hidden: u16, rows: u16, buffer: &mut Buffer) {
+    fn draw(&mut self, picture: &Picture, place: Rect, hidden: u16, rows: u16, buffer: &mut Buffer) {
         let columns = place.width;
-        if picture.rgb.len() as u64 != u64::from(picture.width) * u64::from(picture.height) * 3 {
+        if !is_whole(picture) {
             return;
         }
         let pixels = averaged(picture, u32::from(columns), u32::from(rows) * 2);
@@ -154,7 +196,7 @@ mod tests {
 
     #[test]
     fn two_pixels_stand_in_one_cell() {
-        let ink = Ink { colour: Colour::True, charset: Charset::Unicode };
+        let ink = Ink { colour: Colour::True, ..Ink::default() };
         let mut buffer = Buffer::empty(Rect::new(0, 0, 2, 1));
         HalfBlocks::new(ink).draw(&picture(1, 2, &[9, 8, 7, 1, 2, 3]), Rect::new(0, 0, 1, 1), 0, 1, &mut buffer);
         assert_eq!(buffer[(0, 0)].symbol(), "▀");
@@ -163,10 +205,33 @@ mod tests {
 
     #[test]
     fn a_wrong_length_draws_nothing() {
-        let ink = Ink { colour: Colour::None, charset: Charset::Ascii };
+        let ink = Ink { colour: Colour::None, charset: Charset::Ascii, ..Ink::default() };
         let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 2));
         HalfBlocks::new(ink).draw(&picture(9, 9, &[255; 5]), Rect::new(0, 0, 4, 2), 0, 2, &mut buffer);
         assert_eq!(buffer, Buffer::with_lines(["    ", "    "]));
-        assert_eq!(HalfBlocks::new(ink).rows(&picture(0, 4, &[]), 8), 0);
+        assert_eq!(rows(&picture(0, 4, &[]), 8, (1, 2)), 0);
+    }
+
+    #[test]
+    fn rows_go_by_the_shape_of_a_cell() {
+        let square = picture(40, 40, &[]);
+        assert_eq!((rows(&square, 16, (1, 2)), rows(&square, 16, (9, 20)), rows(&square, 16, (10, 16))), (8, 7, 10));
+    }
+
+    #[test]
+    fn marks_name_picture_row_and_column() {
+        let mut marked = Marked::new(Ink::default());
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 9, 4));
+        marked.draw(&picture(1, 1, &[1, 2, 3]), Rect::new(0, 0, 4, 2), 1, 3, &mut buffer);
+        marked.draw(&picture(1, 1, &[4, 5, 6]), Rect::new(5, 1, 2, 2), 0, 2, &mut buffer);
+        // A picture whose bytes do not fit, and one that is scrolled away: no marks.
+        marked.draw(&picture(9, 9, &[1]), Rect::new(8, 0, 1, 1), 0, 1, &mut buffer);
+        marked.draw(&picture(1, 1, &[4, 5, 6]), Rect::new(8, 0, 1, 0), 1, 1, &mut buffer);
+        assert_eq!(marked.framed.len(), 2);
+        let mark = |x, y| Mark::of(&buffer[(x, y)]);
+        assert_eq!(mark(0, 0), Some(Mark { picture: 1, row: 1, column: 0 }));
+        assert_eq!(mark(3, 1), Some(Mark { picture: 1, row: 2, column: 3 }));
+        assert_eq!(mark(6, 2), Some(Mark { picture: 2, row: 1, column: 1 }));
+        assert_eq!((mark(4, 0), mark(8, 0)), (None, None));
     }
 }

@@ -254,10 +254,10 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::{Charset, Colour};
+    use crate::tui::Colour;
 
     fn text(markdown: &str, columns: usize) -> String {
-        let ink = Ink { colour: Colour::None, charset: Charset::Unicode };
+        let ink = Ink { colour: Colour::None, ..Ink::default() };
         rows(markdown, ink, columns).iter().map(|r| format!("{r}\n")).collect()
     }
 
