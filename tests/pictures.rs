@@ -73,6 +73,21 @@ fn kitty_gets_pixels_once_and_keys_among_the_answers_count() {
     settle(&mut terminal);
     assert_eq!(count(&terminal.written[before..], "\x1b_G"), 0);
     assert!(!terminal.takes(IDLE), "an idle workbench writes nothing");
+    // Stopped and continued, it asks again: another terminal may be there now. What it left was deleted.
+    terminal.press("\x1a");
+    let pid = rustix::process::Pid::from_child(&terminal.child);
+    until("pictures after a stop", || {
+        rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+        terminal.takes(Duration::from_millis(100));
+        count(&terminal.written[before..], "a=T,U=1") == sent
+    });
+    assert_eq!((count(&terminal.written, "\x1b[c"), count(&terminal.written[before..], "a=d,d=I")), (2, sent));
+    // The same answers came again, and with them their key.
+    terminal.until("the help", |screen| screen.contains("Keys"));
+    settle(&mut terminal);
+    let before = terminal.written.len();
+    terminal.press("\x1b");
+    terminal.until("the end of the help", |screen| !screen.contains("Keys"));
     terminal.press("q");
     until("the end", || {
         terminal.takes(Duration::from_millis(100));

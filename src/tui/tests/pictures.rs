@@ -182,7 +182,7 @@ fn a_frame_leaves_to_the_next_what_is_too_much() {
             break;
         }
     }
-    assert_eq!((frames, memory.kept.len()), (3, 8));
+    assert_eq!((frames, memory.kept.len()), (4, 8));
 }
 
 /// A terminal with Sixel: pixels that text wipes. Panics on pixels outside of the screen.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ratatui::buffer::Buffer;
 use toji::session::snapshot::Picture;
 
-use super::regions::{self, Region};
+use super::regions;
 use super::{BUDGET, CAP, Framed, MOST, Mark, iterm2, kitty, sixel};
 use crate::tui::terminal::taken::Tidy;
 use crate::tui::terminal::way::{Protocol, Way};
@@ -36,6 +36,9 @@ struct Slot {
     /// The last frame that showed it.
     shown: u64,
 }
+
+/// No picture that is drawn at the cursor is wider, in columns: three photos of a page.
+const WIDEST: u16 = 51;
 
 /// What [`Gallery::place`] gives.
 #[derive(Debug, Default)]
@@ -215,20 +218,23 @@ impl Gallery {
     pub fn draw(&self, marks: &[(u16, u16, Mark)]) -> Drawn {
         let mut drawn = Drawn::default();
         let Way { protocol, cell, colours, widest, .. } = self.way;
-        let columns = (widest / u32::from(cell.0.max(1))).clamp(1, 1_000) as u16;
-        // A Sixel picture may have holes, and some terminals keep few pictures: neighbours are one.
+        let columns = (widest / u32::from(cell.0.max(1))).clamp(1, WIDEST.into()) as u16;
+        // A Sixel picture may have holes, and xterm keeps no more than sixteen: neighbours are one.
         let gap = if protocol == Protocol::Sixel { 1 } else { 0 };
         let mut budget = BUDGET;
         for region in regions::regions(marks, gap, columns) {
-            if budget == 0 {
+            let (columns, rows) = region.size();
+            let count = usize::from(columns) * usize::from(rows) * usize::from(cell.0) * usize::from(cell.1);
+            if count > budget && !drawn.pieces.is_empty() {
                 drawn.left.extend(region.cells());
+                budget = 0;
                 continue;
             }
             let pixels = regions::pixels(&region, cell, |number| self.framed(number));
-            budget = budget.saturating_sub(pixels.width * pixels.height);
+            budget = budget.saturating_sub(count);
             let bytes = match protocol {
                 Protocol::Sixel => sixel::show(&pixels, colours, CAP * region.pictures()),
-                Protocol::Iterm2 => iterm2::show(&pixels, Region::size(&region)),
+                Protocol::Iterm2 => iterm2::show(&pixels, (columns, rows)),
                 Protocol::Kitty | Protocol::Half | Protocol::Off => continue,
             };
             drawn.pieces.push((region.x, region.y, bytes));

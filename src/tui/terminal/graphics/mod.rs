@@ -32,8 +32,8 @@ use kitty::NUMBERS;
 /// The most bytes of one picture.
 pub const CAP: usize = 64 * 1024;
 
-/// After so many pixels a frame encodes no further picture.
-pub const BUDGET: usize = 200_000;
+/// After so many pixels a frame encodes no further picture: some milliseconds' worth by every way.
+pub const BUDGET: usize = 100_000;
 
 /// A picture of a frame, and how many cells the whole of it takes.
 #[derive(Clone, Debug)]

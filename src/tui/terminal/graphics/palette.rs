@@ -1,21 +1,19 @@
 //! A few colours for many.
 //!
 //! Takes pixels; gives a palette by cutting their colours (at 5 bits a channel) into boxes, after Heckbert's median cut
-//! (1982), and the nearest of its colours for any. A box is cut through its longest side, first the one whose side times
-//! pixels is largest; not at the median but at the mean, which parts a few colours that are far from many others.
+//! (1982), and the box of each. A box is cut through its longest side, first the one whose side times pixels is largest; not
+//! at the median but at the mean, which parts a few colours that are far from many others, and needs no sorting.
 
 /// Levels a channel of the histogram: 5 bits.
 const SHIFT: u8 = 3;
 const BINS: usize = 1 << 15;
-const UNKNOWN: u16 = u16::MAX;
 
-/// Some colours, and which is nearest.
+/// Some colours, and which stands for which.
 #[derive(Debug)]
 pub struct Palette {
     /// The colours, in percent as Sixel counts them.
     pub percents: Vec<[u8; 3]>,
-    colours: Vec<[i32; 3]>,
-    nearest: Vec<u16>,
+    numbers: Vec<u16>,
 }
 
 /// Pixels of one bin: its place, how many, the sum of each channel.
@@ -29,13 +27,43 @@ fn place([r, g, b]: [u8; 3]) -> usize {
     usize::from(r >> SHIFT) << 10 | usize::from(g >> SHIFT) << 5 | usize::from(b >> SHIFT)
 }
 
-/// The longest side of a box, and how long it is.
-fn longest(bins: &[Bin]) -> (usize, usize) {
-    let side = |c: usize| {
-        let values = bins.iter().map(|bin| channel(bin.0, c));
-        values.clone().max().unwrap_or(0) - values.min().unwrap_or(0)
-    };
-    (0..3).map(|c| (c, side(c))).max_by_key(|(_, length)| *length).unwrap_or((0, 0))
+/// Some bins, the longest side of their box, and how much a cut through it is worth.
+struct Cut {
+    from: usize,
+    to: usize,
+    side: usize,
+    worth: u64,
+}
+
+impl Cut {
+    fn of(bins: &[Bin], from: usize, to: usize) -> Cut {
+        let (mut low, mut high, mut pixels) = ([31; 3], [0; 3], 0);
+        for (at, count, _) in &bins[from..to] {
+            for c in 0..3 {
+                let value = channel(*at, c);
+                (low[c], high[c]) = (value.min(low[c]), value.max(high[c]));
+            }
+            pixels += count;
+        }
+        let length = |c: usize| high[c].saturating_sub(low[c]);
+        let side = (0..3).max_by_key(|c| length(*c)).unwrap_or(0);
+        Cut { from, to, side, worth: length(side) as u64 * pixels }
+    }
+
+    /// Brings the bins above the mean of the side behind the others; where they begin.
+    fn part(&self, bins: &mut [Bin]) -> usize {
+        let bins = &mut bins[self.from..self.to];
+        let level = |bin: &Bin| channel(bin.0, self.side) as u64;
+        let (pixels, sum) = bins.iter().fold((0, 0), |all, bin| (all.0 + bin.1, all.1 + bin.1 * level(bin)));
+        let mut below = 0;
+        for i in 0..bins.len() {
+            if level(&bins[i]) * pixels <= sum {
+                bins.swap(i, below);
+                below += 1;
+            }
+        }
+        self.from + below
+    }
 }
 
 impl Palette {
@@ -51,51 +79,37 @@ impl Palette {
         }
         let full = histogram.iter().enumerate().filter(|(_, (count, _))| *count > 0);
         let mut bins: Vec<Bin> = full.map(|(at, (count, sums))| (at, *count, *sums)).collect();
-        // Boxes as parts of `bins`, with their longest side and how much a cut is worth.
-        let measured = |bins: &[Bin], from: usize, to: usize| {
-            let (side, length) = longest(&bins[from..to]);
-            let pixels: u64 = bins[from..to].iter().map(|bin| bin.1).sum();
-            (from, to, side, length as u64 * pixels)
-        };
-        let mut boxes = Vec::new();
-        if !bins.is_empty() {
-            boxes.push(measured(&bins, 0, bins.len()));
-        }
+        let mut boxes: Vec<Cut> = (!bins.is_empty()).then(|| Cut::of(&bins, 0, bins.len())).into_iter().collect();
         while boxes.len() < most {
-            let Some(at) = (0..boxes.len()).max_by_key(|&i| boxes[i].3).filter(|&i| boxes[i].3 > 0) else { break };
-            let (from, to, side, _) = boxes[at];
-            bins[from..to].sort_unstable_by_key(|bin| (channel(bin.0, side), bin.0));
-            let weighed = bins[from..to].iter().map(|bin| (bin.1, bin.1 * channel(bin.0, side) as u64));
-            let (pixels, sum) = weighed.fold((0, 0), |all, bin| (all.0 + bin.0, all.1 + bin.1));
-            let above = |bin: &Bin| channel(bin.0, side) as u64 * pixels > sum;
-            let cut = from + bins[from..to].partition_point(|bin| !above(bin)).clamp(1, to - from - 1);
-            boxes[at] = measured(&bins, from, cut);
-            boxes.push(measured(&bins, cut, to));
+            // A side with a length has bins on both sides of its mean.
+            let Some(at) = (0..boxes.len()).max_by_key(|&i| boxes[i].worth).filter(|&i| boxes[i].worth > 0) else {
+                break;
+            };
+            let Cut { from, to, .. } = boxes[at];
+            let cut = boxes[at].part(&mut bins);
+            boxes[at] = Cut::of(&bins, from, cut);
+            boxes.push(Cut::of(&bins, cut, to));
+        }
+        let mut numbers = vec![0; BINS];
+        for (number, Cut { from, to, .. }) in boxes.iter().enumerate() {
+            bins[*from..*to].iter().for_each(|bin| numbers[bin.0] = number as u16);
         }
         let percents: Vec<[u8; 3]> = boxes
             .iter()
-            .map(|&(from, to, ..)| {
-                let pixels: u64 = bins[from..to].iter().map(|bin| bin.1).sum();
+            .map(|Cut { from, to, .. }| {
+                let pixels: u64 = bins[*from..*to].iter().map(|bin| bin.1).sum();
                 std::array::from_fn(|c| {
-                    let sum: u64 = bins[from..to].iter().map(|bin| bin.2[c]).sum();
+                    let sum: u64 = bins[*from..*to].iter().map(|bin| bin.2[c]).sum();
                     ((sum * 200 / 255 + pixels) / (2 * pixels)) as u8
                 })
             })
             .collect();
-        let colours = percents.iter().map(|percent| percent.map(|p| (i32::from(p) * 255 + 50) / 100)).collect();
-        Palette { percents, colours, nearest: vec![UNKNOWN; BINS] }
+        Palette { percents, numbers }
     }
 
-    /// The nearest colour's number, by the squared distance at 5 bits a channel.
-    pub fn nearest(&mut self, colour: [u8; 3]) -> u16 {
-        let at = place(colour);
-        if self.nearest[at] == UNKNOWN {
-            let wanted: [i32; 3] = std::array::from_fn(|c| (channel(at, c) << SHIFT | 4) as i32);
-            let distance = |colour: &[i32; 3]| colour.iter().zip(wanted).map(|(a, b)| (a - b) * (a - b)).sum::<i32>();
-            let found = self.colours.iter().enumerate().min_by_key(|(_, colour)| distance(colour));
-            self.nearest[at] = found.map_or(0, |(i, _)| i as u16);
-        }
-        self.nearest[at]
+    /// The number of the colour that stands for this one, which must have been among the pixels.
+    pub fn number(&self, colour: [u8; 3]) -> u16 {
+        self.numbers[place(colour)]
     }
 }
 
@@ -106,8 +120,8 @@ mod tests {
     #[test]
     fn few_colours_stay_what_they_are() {
         let three = [[255, 0, 0], [0, 255, 0], [102, 102, 102]];
-        let mut palette = Palette::of(three.into_iter().cycle().take(99), 256);
-        let found = three.map(|c| palette.nearest(c)).map(|i| palette.percents[usize::from(i)]);
+        let palette = Palette::of(three.into_iter().cycle().take(99), 256);
+        let found = three.map(|c| palette.number(c)).map(|i| palette.percents[usize::from(i)]);
         assert_eq!(found, [[100, 0, 0], [0, 100, 0], [40, 40, 40]]);
         assert_eq!(palette.percents.len(), 3);
         assert!(Palette::of(std::iter::empty(), 16).percents.is_empty());

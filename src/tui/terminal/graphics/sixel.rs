@@ -9,9 +9,12 @@
 use super::palette::Palette;
 use super::regions::Pixels;
 
+/// More colours are hardly seen in a small photo, and each makes the sequence longer.
+const MOST: u16 = 128;
+
 /// Draws the pixels with at most so many colours, in at most `cap` bytes or else with four colours.
 pub fn show(pixels: &Pixels, most: u16, cap: usize) -> Vec<u8> {
-    let mut colours = usize::from(most);
+    let mut colours = usize::from(most.min(MOST));
     loop {
         let bytes = encode(pixels, colours);
         if bytes.len() <= cap || colours <= 4 {
@@ -30,8 +33,8 @@ fn encode(pixels: &Pixels, colours: usize) -> Vec<u8> {
     let (width, height) = (pixels.width, pixels.height);
     let drawn = || pixels.rgb.chunks_exact(3).zip(&pixels.drawn);
     let colour = |p: &[u8]| [p[0], p[1], p[2]];
-    let mut palette = Palette::of(drawn().filter(|(_, drawn)| **drawn).map(|(p, _)| colour(p)), colours);
-    let numbers: Vec<u16> = drawn().map(|(p, drawn)| if *drawn { palette.nearest(colour(p)) } else { HOLE }).collect();
+    let palette = Palette::of(drawn().filter(|(_, drawn)| **drawn).map(|(p, _)| colour(p)), colours);
+    let numbers: Vec<u16> = drawn().map(|(p, drawn)| if *drawn { palette.number(colour(p)) } else { HOLE }).collect();
     // P2 = 1: what is not drawn stays. Square pixels, and the picture's size.
     let mut out = format!("\x1bP0;1;0q\"1;1;{width};{height}").into_bytes();
     for (number, [r, g, b]) in palette.percents.iter().enumerate() {
