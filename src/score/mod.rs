@@ -3,6 +3,7 @@
 //! - [`metric`] turns a ranking and the labels into one reciprocal rank a query, and their mean.
 //! - [`bootstrap`] says how far that mean would move with other queries, and whether two recipes differ.
 //! - [`decide`] says whether a training can still win: stop, go on, promote.
+//! - [`growth`] says what the number would be in galleries of other sizes.
 //! - [`submission`] writes the competition's file and checks it against the sample before it is there.
 //! - [`ledger`] remembers every file that was made: hash ↔ recipe ↔ score.
 //!
@@ -12,6 +13,7 @@
 
 pub mod bootstrap;
 pub mod decide;
+pub mod growth;
 pub mod ledger;
 pub mod metric;
 mod number;

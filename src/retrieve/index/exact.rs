@@ -76,6 +76,35 @@ pub fn neighbours(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Neighbours, RetrieveError> {
+    if k == 0 {
+        return Err(RetrieveError::Shape { what: "length of a ranked list, at least", expected: 1, found: 0 });
+    }
+    let own = own_places(queries, gallery);
+    let tops = vec![Top::new(k); queries.len()];
+    let mut states: Vec<(Top, Option<u32>)> = tops.into_iter().zip(own).collect();
+    tiles(queries, gallery, &mut states, |(top, own), cosines, from| top.offer(cosines, from, *own), progress, cancel)?;
+    Ok(Neighbours { lists: states.into_par_iter().map(|(top, _)| top.finish()).collect() })
+}
+
+/// For each query its own place in the gallery, where it has one.
+pub(super) fn own_places(queries: &Embeddings, gallery: &Embeddings) -> Vec<Option<u32>> {
+    let place: HashMap<u32, u32> = gallery.photos.iter().copied().zip(0..).collect();
+    queries.photos.iter().map(|photo| place.get(photo).copied()).collect()
+}
+
+/// Shows every query the cosines of all gallery rows, a tile at a time, in the order of the gallery. `states` has one entry a
+/// query; `look` takes it, some cosines, and the place of the first of them.
+///
+/// # Errors
+/// When dims differ, a number is not finite (its photo is named), or on a stop.
+pub(super) fn tiles<S: Send>(
+    queries: &Embeddings,
+    gallery: &Embeddings,
+    states: &mut [S],
+    look: impl Fn(&mut S, &[f32], u32) + Sync,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<(), RetrieveError> {
     queries.check()?;
     gallery.check()?;
     if queries.dim != gallery.dim {
@@ -86,14 +115,7 @@ pub fn neighbours(
             found,
         });
     }
-    if k == 0 {
-        return Err(RetrieveError::Shape { what: "length of a ranked list, at least", expected: 1, found: 0 });
-    }
     let (q, n) = (queries.len(), gallery.len());
-    let place: HashMap<u32, u32> = gallery.photos.iter().copied().zip(0..).collect();
-    let own: Vec<Option<u32>> = queries.photos.iter().map(|photo| place.get(photo).copied()).collect();
-    let mut tops = vec![Top::new(k); q];
-
     let query_tile = QUERY_TILE.min(q.next_multiple_of(ROUND));
     let gallery_tile = GALLERY_TILE.min(n.next_multiple_of(ROUND));
     let query_tiles: Vec<Tensor> =
@@ -113,15 +135,14 @@ pub fn neighbours(
             let cosines = cosines.as_slice::<f32>()?;
             let first = i * QUERY_TILE;
             let last = q.min(first + QUERY_TILE);
-            tops[first..last]
+            states[first..last]
                 .par_iter_mut()
-                .zip(&own[first..last])
                 .zip(cosines.par_chunks_exact(gallery_tile))
-                .for_each(|((top, &own), row)| top.offer(&row[..real], from as u32, own));
+                .for_each(|(state, row)| look(state, &row[..real], from as u32));
         }
     }
     progress.at("search", n as u64, n as u64, "photos");
-    Ok(Neighbours { lists: tops.into_par_iter().map(Top::finish).collect() })
+    Ok(())
 }
 
 /// Rows `from..` of the embeddings, normalised, filled up with zeros to `[height, d]`.

@@ -8,8 +8,13 @@
 //! gallery. (faiss and `np.argsort` promise no order among equals, so there the same model can score
 //! differently from run to run.) A query that is itself in the gallery is left out of its own list by
 //! its number, never by dropping the first column, which would drop a duplicate that tied with it.
+//!
+//! [`places()`] goes through the same tiles and says, without a cut at k, how many photos stand before a query's first right
+//! answer.
 
 pub mod exact;
+mod places;
 mod top;
 
 pub use exact::{Neighbours, VERSION, neighbours, search};
+pub use places::{Place, places};
