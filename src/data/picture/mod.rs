@@ -2,12 +2,14 @@
 //! ([`decode`]: pixels, upright, within limits), at the size and in the part that somebody needs ([`View`]).
 //!
 //! ```text
+//!   alike.rs     how a picture looks, in 64 bits
 //!   content.rs   what the bytes of every picture are
 //!   decode.rs    bytes → pixels
 //!   view.rs      a reduced picture, a part of it
 //!   jpeg/        common JPEGs, read at a reduced size in the first place
 //! ```
 
+pub mod alike;
 pub mod content;
 pub mod decode;
 mod jpeg;
