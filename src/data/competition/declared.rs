@@ -161,6 +161,31 @@ const PROTOCOL: Section = Section {
             Default::Is(Literal::Int(0)),
             "Seed of the queries that are drawn.",
         ),
+        Param::new(
+            "distractors",
+            Kind::Either(&[Kind::Int { min: 2, max: 100_000_000 }, Kind::Float { min: 0.001, max: 1.0 }]),
+            Default::Absent,
+            "Photos from outside the held-out part that join each fold's gallery and answer no query, since a fold's \
+             gallery is smaller than the host's: how many, or which share of those that may be taken (1.0: all). \
+             Nothing with the bytes of a held-out photo is taken, and never more than there is; the page says how many.",
+        )
+        .unit("photos"),
+        Param::new(
+            "distractors_from",
+            Kind::Choice(&["train", "host"]),
+            Default::Is(Literal::Text("train")),
+            "train: photos that the fold learns from, of labels that no query has (under scheme = \"group\" that is all \
+             of them; the network knows them, so they distract less than strangers would). host: the gallery of the \
+             tables, photos without a label or with one that no query has; some without a label may show what a query \
+             shows and are counted as wrong, so the score is a lower bound.",
+        ),
+        Param::new(
+            "unanswered",
+            Kind::Float { min: 0.0, max: 0.9 },
+            Default::Absent,
+            "Share of the queries that shall have no right answer, as the host's may have none: the photos of their \
+             labels leave the gallery, label by label. Such a query scores 0. Queries without an answer anyway count.",
+        ),
     ]),
     status: Status::Built,
 };

@@ -154,12 +154,46 @@ pub struct Splits {
 }
 
 /// `[protocol]`: how a model is examined on held-out photos.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Protocol {
     /// Which photos are queries.
     pub kind: ProtocolKind,
-    /// Seed of the queries that are drawn.
+    /// Seed of the queries that are drawn, and of what follows.
     pub seed: u64,
+    /// How many photos from outside the held-out part join each gallery.
+    pub distractors: Option<Amount>,
+    /// Where those come from.
+    pub distractors_from: Distractors,
+    /// The share of the queries whose right answers leave the gallery, 0 to 1.
+    pub unanswered: f64,
+}
+
+impl Protocol {
+    /// A protocol that adds nothing and takes nothing away.
+    pub const fn of(kind: ProtocolKind, seed: u64) -> Protocol {
+        Protocol { kind, seed, distractors: None, distractors_from: Distractors::Train, unanswered: 0.0 }
+    }
+}
+
+/// So many photos, or a share of those that may be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Amount {
+    /// A number of photos.
+    Photos(usize),
+    /// A share, above 0 and at most 1.
+    Share(f64),
+}
+
+/// Where photos that answer nobody come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Distractors {
+    /// From what the fold learns: photos of labels that no query has.
+    #[default]
+    Train,
+    /// From the host's gallery: photos without a label, or of one that no query has.
+    Host,
 }
 
 /// Which held-out photos are queries.
@@ -243,7 +277,12 @@ impl Competition {
             metric: competition.metric.unwrap_or_else(|| "MRR".to_owned()),
             k,
             data: data.resolve(folder)?,
-            protocol: Protocol { kind, seed: protocol.seed },
+            protocol: Protocol {
+                distractors: protocol.distractors,
+                distractors_from: protocol.distractors_from,
+                unanswered: protocol.unanswered,
+                ..Protocol::of(kind, protocol.seed)
+            },
             submission: Submission {
                 sample,
                 columns,

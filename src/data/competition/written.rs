@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{Columns, Data, Images, Layout, Optional, ProtocolKind, Splits, Tables};
+use super::{Amount, Columns, Data, Distractors, Images, Layout, Optional, ProtocolKind, Splits, Tables};
 use crate::data::error::DataError;
 use crate::data::picture::decode::Limits;
 use crate::data::table::Encoding;
@@ -92,6 +92,11 @@ pub(super) struct WrittenProtocol {
     pub(super) kind: Option<ProtocolKind>,
     #[serde(default)]
     pub(super) seed: u64,
+    pub(super) distractors: Option<Amount>,
+    #[serde(default)]
+    pub(super) distractors_from: Distractors,
+    #[serde(default)]
+    pub(super) unanswered: f64,
 }
 
 #[derive(Default, Deserialize)]

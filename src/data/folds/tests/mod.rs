@@ -1,9 +1,15 @@
 //! Folds: worked by hand, and what must hold for any labels.
 
+mod groups;
+mod protocol;
+mod together;
+
 use proptest::prelude::*;
 
+use std::collections::BTreeSet;
+
 use super::*;
-use crate::base::Key;
+use crate::base::{Key, Seed};
 use crate::data::manifest::{Column, Photo};
 
 /// Photos `p0`, `p1`, … with the given labels.
@@ -36,9 +42,9 @@ fn stratified(k: i64, seed: i64) -> Value {
     settings("stratified", &[("k", Value::Int(k)), ("seed", Value::Int(seed))])
 }
 
-const ONE: Protocol = Protocol { kind: ProtocolKind::OnePerLabel, seed: 0 };
-const LEAVE: Protocol = Protocol { kind: ProtocolKind::LeaveOneOut, seed: 0 };
-const AS_GIVEN: Protocol = Protocol { kind: ProtocolKind::Given, seed: 0 };
+const ONE: Protocol = Protocol::of(ProtocolKind::OnePerLabel, 0);
+const LEAVE: Protocol = Protocol::of(ProtocolKind::LeaveOneOut, 0);
+const AS_GIVEN: Protocol = Protocol::of(ProtocolKind::Given, 0);
 
 fn text(value: &str) -> Value {
     Value::Text(value.to_owned())
@@ -72,7 +78,7 @@ fn a_column_names_both_parts() {
     let by = |entries: &[(&str, Value)]| folds(&m, &settings("column", entries), &LEAVE);
     let found =
         by(&[("column", text("open_set")), ("train", text("train")), ("eval", Value::List(vec![text("eval")]))]);
-    assert_eq!(found.unwrap(), [Fold { train: vec![0, 1], query: vec![2, 3], gallery: vec![2, 3] }]);
+    assert_eq!(found.unwrap(), [Fold { train: vec![0, 1], query: vec![2, 3], gallery: vec![2, 3], distractors: 0 }]);
     let each = by(&[("column", text("open_set"))]).unwrap();
     assert_eq!(each.iter().map(held).collect::<Vec<_>>(), [[2, 3], [0, 1], [4, 5]]);
     assert_eq!(each[0].train, [0, 1, 4, 5]);
@@ -99,7 +105,7 @@ fn given_takes_the_tables_roles() {
         m.photos[photo].role = role;
     }
     let found = folds(&m, &settings("given", &[]), &AS_GIVEN).unwrap();
-    assert_eq!(found, [Fold { train: vec![0, 1, 5], query: vec![2, 4], gallery: vec![3, 4] }]);
+    assert_eq!(found, [Fold { train: vec![0, 1, 5], query: vec![2, 4], gallery: vec![3, 4], distractors: 0 }]);
     // Query 2 (a) has no a in the gallery; query 4 (b) has photo 3, and never itself.
     assert_eq!(found[0].composition(&m).unanswerable, 1);
     let told = |scheme: &Value, protocol| folds(&m, scheme, &protocol).unwrap_err().to_string();
