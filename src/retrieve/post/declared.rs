@@ -19,6 +19,15 @@ pub const SECTIONS: &[&Section] = &[&Section {
     status: Status::Built,
 }];
 
+/// The steps that go by the labels of training photos. Where no label of the test occurs in training (folds by group) they
+/// have nothing to say; a recipe that has one there is refused before anything runs.
+const BY_LABELS: &[&str] = &["sort-insert", "bridge", "coarse-agreement"];
+
+/// Whether a step goes by the labels of training photos.
+pub fn goes_by_labels(op: &str) -> bool {
+    BY_LABELS.contains(&op)
+}
+
 const ALPHA_QE_K: i64 = 3;
 const ALPHA_QE_ALPHA: f64 = 3.0;
 
@@ -133,3 +142,15 @@ pub const TECHNIQUES: &[&Technique] = &[
     &later("coarse-agreement", "Prefers photos whose coarse label agrees.", &[], "Landmark 2021, second place"),
     &later("spatial-check", "Compares local patches of the best candidates.", &[], "Philbin et al., CVPR 2007"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_by_labels_are_steps() {
+        let is_step = |name: &&&str| TECHNIQUES.iter().any(|row| row.name == **name);
+        assert_eq!(BY_LABELS.iter().find(|name| !is_step(name)), None);
+        assert!(goes_by_labels("bridge") && !goes_by_labels("pca"));
+    }
+}

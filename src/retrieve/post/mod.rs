@@ -15,7 +15,7 @@ mod pca;
 
 use serde::{Deserialize, Serialize};
 
-pub use declared::{SECTIONS, TECHNIQUES};
+pub use declared::{SECTIONS, TECHNIQUES, goes_by_labels};
 pub use pca::{Fit, Pca};
 
 use super::index::exact::inverse_norm;
