@@ -18,6 +18,7 @@ mod dag;
 mod damage;
 mod data;
 mod decide;
+mod folds;
 mod house;
 mod ladder;
 mod learn;

@@ -10,7 +10,7 @@ use crate::dag::{Node, Recorded, Stage};
 use crate::data::augment::At;
 use crate::data::folds::Fold;
 use crate::learn::train::Part;
-use crate::session::project::weights;
+use crate::session::project::{Divided, weights};
 use crate::session::recipe::fitting;
 use crate::session::stages::{self, Task};
 use crate::session::{Photos, Project, Recipe, Rung, SessionError, Slot};
@@ -23,6 +23,8 @@ pub struct Graph {
     pub tasks: Vec<Task>,
     /// All folds of the scheme, also those that the rung does not use.
     pub folds: Arc<Vec<Fold>>,
+    /// The folds with their keys, and in words.
+    pub divided: Arc<Divided>,
     /// The rung.
     pub rung: Rung,
     /// The trainings that the rung wants, in order.
@@ -46,8 +48,10 @@ impl Graph {
         let divided = project.divided(recipe, photos)?;
         let folds = divided.folds.clone();
         fitting::check_labels(project, recipe, photos, &folds[..rung.folds(folds.len())])?;
+        fitting::check_known(recipe, photos, &folds)?;
         let slots = rung.slots(folds.len());
-        let mut graph = Graph { nodes: Vec::new(), tasks: Vec::new(), folds, rung: rung.clone(), slots, epochs, parts };
+        let (nodes, tasks, rung_here) = (Vec::new(), Vec::new(), rung.clone());
+        let mut graph = Graph { nodes, tasks, folds, divided: divided.clone(), rung: rung_here, slots, epochs, parts };
 
         let data = graph.add(Task::Data, stages::data::stage(project, photos), photos.manifest.photos.len() as f64);
         let fold = graph.add(Task::Fold, stages::fold::stage(project, recipe, data, divided.key), 1.0);

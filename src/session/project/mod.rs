@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Photos, Recipe, SessionError, recipe, schema};
-use crate::base::{Clock, Key, KeyWriter, Value, files};
+use crate::base::progress::Silent;
+use crate::base::{Cancel, Clock, Key, KeyWriter, Value, files};
 use crate::book::{self, Diagnostic, Schema};
 use crate::dag::Store;
 use crate::data::Competition;
@@ -90,6 +91,8 @@ pub struct Divided {
     pub train: Vec<Key>,
     /// For each fold how many photos are embedded: queries and gallery, each once.
     pub embedded: Vec<usize>,
+    /// The folds in words: what they are made of, what stays together, how far they are from the host's examination.
+    pub lines: Vec<String>,
 }
 
 /// The name of the facts' file.
@@ -190,7 +193,13 @@ impl Project {
         if let Some(known) = self.folds.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(known.clone());
         }
-        let folds = folds::folds(&photos.manifest, &settings, &self.competition.protocol)?;
+        let looks = match folds::asks_for_looks(&settings) {
+            true => Some(photos.looks(self, &Silent, &Cancel::new())?),
+            false => None,
+        };
+        let looks = looks.as_ref().map(|looks| looks.as_slice());
+        let found = folds::divide(&photos.manifest, &settings, &self.competition.protocol, looks)?;
+        let (lines, folds) = (found.lines(&photos.manifest), found.folds);
         let mut division = KeyWriter::new("division 1");
         for list in folds.iter().flat_map(|fold| [&fold.train, &fold.query, &fold.gallery]) {
             division.number(list.len() as u64);
@@ -208,6 +217,7 @@ impl Project {
             key: division.finish(),
             train: folds.iter().map(|fold| photos.manifest.key_of(&fold.train)).collect(),
             embedded: folds.iter().map(embedded).collect(),
+            lines,
             folds: Arc::new(folds),
         });
         self.folds.lock().unwrap_or_else(PoisonError::into_inner).insert(key, divided.clone());

@@ -11,10 +11,10 @@ use crate::base::{Cancel, Key, KeyWriter, Progress, files};
 use crate::data::batch::{Pack, Pictures};
 use crate::data::content::Stamp;
 use crate::data::manifest::{Report, Skipped};
-use crate::data::{DataError, Manifest};
+use crate::data::{DataError, Manifest, Role, alike, folds};
 use crate::session::project::TOJI;
 use crate::session::project::boxes::Known;
-use crate::session::{Project, SessionError};
+use crate::session::{Project, Recipe, SessionError};
 
 /// All photos of the project.
 pub struct Photos {
@@ -29,6 +29,8 @@ pub struct Photos {
     /// What the files of the manifest's photos were when they were looked at, then those that were left out.
     stamps: Vec<Option<Stamp>>,
     pictures: OnceLock<Arc<Pictures>>,
+    /// How training photos look; made when a recipe asks.
+    looks: Mutex<Option<Arc<Vec<Option<u64>>>>>,
     /// Tables of boxes that were read.
     pub(super) tables: Known,
     /// Reduced ones, with the key of their pack.
@@ -37,6 +39,9 @@ pub struct Photos {
 
 /// The file of pictures' hashes, in `.toji`.
 pub const CACHE: &str = "pictures.cache";
+
+/// The file of how pictures look, in `.toji`.
+pub const LOOKS: &str = "looks.cache";
 
 /// The list of pictures that cannot be used, in `.toji`.
 pub const UNUSABLE: &str = "unusable-pictures.txt";
@@ -91,7 +96,40 @@ impl Photos {
         }
         let (key, columns) = (manifest.key(), columns.finish());
         let (pictures, packed, tables) = (OnceLock::new(), Mutex::default(), Known::default());
-        Ok(Photos { key, columns, manifest, notes, stamps, pictures, packed, tables })
+        let looks = Mutex::default();
+        let photos = Photos { key, columns, manifest, notes, stamps, pictures, looks, packed, tables };
+        // Here somebody watches the bar; a recipe that asks for it later waits without one.
+        let asks = |recipe: &Recipe| recipe.settings().get("folds").is_some_and(folds::asks_for_looks);
+        if project.recipes().iter().any(|recipe| !recipe.is_broken() && asks(recipe)) {
+            photos.looks(project, progress, cancel)?;
+        }
+        Ok(photos)
+    }
+
+    /// The perceptual hash of each training photo, by its place in the manifest; `None` for others, and for what cannot be
+    /// decoded. Looked at once; the file `looks.cache` remembers it by content.
+    ///
+    /// # Errors
+    /// When asked to stop, or when the file cannot be written.
+    pub fn looks(
+        &self,
+        project: &Project,
+        progress: &dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<Arc<Vec<Option<u64>>>, SessionError> {
+        let mut known = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(looks) = known.as_ref() {
+            return Ok(looks.clone());
+        }
+        let photos = &self.manifest.photos;
+        let places: Vec<u32> = self.manifest.with_role(&[Role::Train]).collect();
+        let pictures: Vec<_> =
+            places.iter().map(|&i| (photos[i as usize].content, photos[i as usize].path.as_path())).collect();
+        let (limits, cache) = (&project.competition.data.limits, project.toji.join(LOOKS));
+        let found = alike::hashes(&project.root, &pictures, limits, &cache, cancel, progress)?;
+        let mut looks = vec![None; photos.len()];
+        places.into_iter().zip(found).for_each(|(place, hash)| looks[place as usize] = hash);
+        Ok(known.insert(Arc::new(looks)).clone())
     }
 
     /// The pictures by their place in the manifest; decoded when asked for.

@@ -158,6 +158,30 @@ pub fn check_labels(project: &Project, recipe: &Recipe, photos: &Photos, folds: 
     Ok(())
 }
 
+/// Whether the labels that steps of `[post]` go by are learnt at all.
+///
+/// # Errors
+/// When a step asks for the labels of training photos and no query of any fold has one of them: folds by `group`, as a rule.
+pub fn check_known(recipe: &Recipe, photos: &Photos, folds: &[Fold]) -> Result<(), SessionError> {
+    let Some(Value::List(steps)) = recipe.settings().get("post.steps") else { return Ok(()) };
+    for (i, step) in steps.iter().enumerate() {
+        let Some(op) = step.get("op").and_then(Value::as_text).filter(|op| post::goes_by_labels(op)) else { continue };
+        if folds.iter().all(|fold| fold.known_labels(&photos.manifest) == 0) {
+            let scheme = recipe.settings().get("folds.scheme").and_then(Value::as_text).unwrap_or("holdout");
+            return Err(at(recipe, &format!("post.steps[{i}]"), &unknown_labels(op, scheme)));
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with a step that goes by labels where none recurs, and what to write instead.
+fn unknown_labels(op: &str, scheme: &str) -> String {
+    format!(
+        "{op} goes by the labels of training photos, and under scheme = \"{scheme}\" no query has a label that training knows: \
+         take scheme = \"stratified\" where the test's labels occur in training, \"mixed\" where some do, or leave {op} out"
+    )
+}
+
 /// The parts of a recipe's training, in order; none when it trains nothing.
 ///
 /// # Errors
@@ -198,4 +222,14 @@ fn at(recipe: &Recipe, key: &str, text: &str) -> SessionError {
         None => recipe.book.file.display().to_string(),
     };
     SessionError::Unfit(format!("{place}: {text}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_by_labels_is_refused_where_none_recurs() {
+        insta::assert_snapshot!(unknown_labels("sort-insert", "group"), @r#"sort-insert goes by the labels of training photos, and under scheme = "group" no query has a label that training knows: take scheme = "stratified" where the test's labels occur in training, "mixed" where some do, or leave sort-insert out"#);
+    }
 }

@@ -20,11 +20,20 @@ pub fn stage(project: &Project, recipe: &Recipe, data: Key, division: Key) -> St
         own.remove("ladder");
         stage = stage.setting("folds", Value::Table(own));
     }
-    stage
+    stage = stage
         .setting("protocol.kind", Value::Text(format!("{:?}", protocol.kind)))
-        .setting("protocol.seed", Value::Int(protocol.seed as i64))
-        .input("data", data)
-        .input("division", division)
+        .setting("protocol.seed", Value::Int(protocol.seed as i64));
+    // Only what is written, so that a protocol without them has the key that it always had.
+    for name in ["distractors", "unanswered"] {
+        if let Some(value) = project.facts.get(&format!("protocol.{name}")) {
+            stage = stage.setting(&format!("protocol.{name}"), value.clone());
+        }
+    }
+    if protocol.distractors.is_some() {
+        let from = format!("{:?}", protocol.distractors_from).to_lowercase();
+        stage = stage.setting("protocol.distractors_from", Value::Text(from));
+    }
+    stage.input("data", data).input("division", division)
 }
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>) -> Made<'a> {

@@ -22,21 +22,21 @@ pub fn stage(project: &Project, recipe: &Recipe, slot: Slot, input: Key) -> Stag
 }
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
-    let ranking = match bench.graph.place(Task::Post { slot }) {
-        None => {
-            let all = Embeddings::load(&bench.folder(Task::Embed { slot })?.join(embed::FILE))?;
-            search(bench, slot, &all, "rank")?
-        }
-        Some(_) => {
-            let folder = bench.folder(Task::Post { slot })?;
-            let queries = Embeddings::load(&folder.join(post::QUERIES))?;
-            let gallery = Embeddings::load(&folder.join(post::GALLERY))?;
-            let name = slot.to_string();
-            let k = bench.project.competition.k;
-            index::search(&queries, &gallery, k, &bench.progress("rank", &name), bench.cancel)?
-        }
-    };
+    let (queries, gallery) = embeddings(bench, slot)?;
+    let (name, k) = (slot.to_string(), bench.project.competition.k);
+    let ranking = index::search(&queries, &gallery, k, &bench.progress("rank", &name), bench.cancel)?;
     Ok(Made::new(move |folder: &Path| Ok(ranking.save(&folder.join(FILE))?)))
+}
+
+/// What a training's queries and gallery are ranked by: the embeddings after the steps of `[post]`, or without any as they are.
+pub(super) fn embeddings(bench: &Bench<'_>, slot: Slot) -> Result<(Embeddings, Embeddings), SessionError> {
+    if bench.graph.place(Task::Post { slot }).is_some() {
+        let folder = bench.folder(Task::Post { slot })?;
+        return Ok((Embeddings::load(&folder.join(post::QUERIES))?, Embeddings::load(&folder.join(post::GALLERY))?));
+    }
+    let all = Embeddings::load(&bench.folder(Task::Embed { slot })?.join(embed::FILE))?;
+    let fold = &bench.graph.folds[slot.fold];
+    Ok((all.subset(&fold.query)?, all.subset(&fold.gallery)?))
 }
 
 /// Plain search in a fold's embeddings.

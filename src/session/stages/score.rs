@@ -1,9 +1,13 @@
-//! The number that counts, over all queries of the folds that ran, with its interval.
+//! The number that counts, over all queries of the folds that ran, with its interval; and what it would be in galleries of
+//! other sizes.
 
 use super::{Bench, Made, Task, rank};
 use crate::base::{Key, Seed, Value};
 use crate::dag::{Event, Stage};
+use crate::data::Role;
 use crate::retrieve::Ranking;
+use crate::retrieve::index;
+use crate::score::growth::Growth;
 use crate::score::metric::{self, Metric, Score};
 use crate::session::{Project, SessionError, Slot};
 
@@ -13,6 +17,12 @@ pub const FILE: &str = "score.json";
 /// The seed of every bootstrap: two recipes are drawn alike.
 pub const BOOTSTRAP: u64 = 0;
 
+/// Queries of a fold that are looked at for the gallery's growth; more would say the same more slowly.
+const ASKED: usize = 2000;
+
+/// How what is told of the gallery's growth begins.
+pub const GROWTH: &str = "growth: ";
+
 /// The stage.
 pub fn stage(project: &Project, rankings: &[(Slot, Key)]) -> Stage {
     let stage = Stage::new("score", metric::VERSION).setting("metric", Value::Text(project.metric()));
@@ -20,7 +30,7 @@ pub fn stage(project: &Project, rankings: &[(Slot, Key)]) -> Stage {
 }
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>) -> Result<Made<'a>, SessionError> {
-    let mut scores = Vec::new();
+    let (mut scores, mut growths) = (Vec::new(), Vec::new());
     for &slot in &bench.graph.slots {
         let ranking = Ranking::load(&bench.folder(Task::Rank { slot })?.join(rank::FILE))?;
         let score = of_fold(bench, &ranking)?;
@@ -28,13 +38,16 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>) -> Result<Made<'a>, SessionError> {
             tell(bench, &score, slot.to_string(), None);
         }
         scores.push(score);
+        growths.push(grown(bench, slot)?);
     }
+    let growth = Growth::pooled(&growths);
     let score = pooled(bench, &scores)?;
     tell(bench, &score, String::new(), Some(bench.graph.stage(Task::Score)?.artefact()));
+    tell_growth(bench, &score.metric, &growth);
     let by_fold: Vec<f64> = scores.iter().map(|score| score.value).collect();
     // Differences are paired only between scores on equal folds.
     let fold_key = bench.graph.stage(Task::Fold)?.artefact().to_string();
-    let facts = Value::of(&serde_json::json!({ "folds": by_fold, "fold": fold_key }));
+    let facts = Value::of(&serde_json::json!({ "folds": by_fold, "fold": fold_key, "growth": growth }));
     let write = move |folder: &std::path::Path| Ok(score.save(&folder.join(FILE))?);
     Ok(Made { facts, write: Box::new(write), hold: None })
 }
@@ -42,8 +55,35 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>) -> Result<Made<'a>, SessionError> {
 /// Tells the score that was found in the store.
 pub(super) fn recall(bench: &Bench<'_>) -> Result<(), SessionError> {
     let score = Score::load(&bench.folder(Task::Score)?.join(FILE))?;
-    tell(bench, &score, String::new(), Some(bench.graph.stage(Task::Score)?.artefact()));
+    let key = bench.graph.stage(Task::Score)?.artefact();
+    tell(bench, &score, String::new(), Some(key));
+    // Scores of earlier programs do not have it.
+    let meta = bench.project.store.meta("score", &key)?;
+    if let Some(growth) = meta.as_ref().and_then(|meta| meta.facts.get("growth")?.decode().ok()) {
+        tell_growth(bench, &score.metric, &growth);
+    }
     Ok(())
+}
+
+/// What a fold's score would be among a part of its gallery's other photos.
+fn grown(bench: &Bench<'_>, slot: Slot) -> Result<Growth, SessionError> {
+    let (queries, gallery) = rank::embeddings(bench, slot)?;
+    // Evenly over the queries, which stand in the order of the manifest.
+    let (all, step) = (&bench.graph.folds[slot.fold].query, queries.len().div_ceil(ASKED).max(1));
+    let asked: Vec<u32> = all.iter().copied().step_by(step).collect();
+    let queries = queries.subset(&asked)?;
+    let name = slot.to_string();
+    let places =
+        index::places(&queries, &gallery, &bench.photos.labels(), &bench.progress("score", &name), bench.cancel)?;
+    Ok(Growth::of(&places, gallery.len(), bench.project.competition.k))
+}
+
+/// Says it beside the size of the host's gallery.
+fn tell_growth(bench: &Bench<'_>, metric: &str, growth: &Growth) {
+    let host = bench.photos.manifest.with_role(&[Role::Gallery, Role::Both]).count();
+    for line in growth.lines(metric, host) {
+        (bench.tell)(Event::Note { text: format!("{GROWTH}{line}") });
+    }
 }
 
 /// The score of one fold's ranking.

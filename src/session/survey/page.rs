@@ -21,6 +21,7 @@ use crate::session::errands::samples::{samples, shrunk};
 use crate::session::project::weights::{self, in_words};
 use crate::session::snapshot::{Block, Name, Output, OutputState, Picture, Problem};
 use crate::session::stages::fit::symptoms;
+use crate::session::stages::score::GROWTH;
 
 /// How many sample pictures are shown.
 const SAMPLES: usize = 8;
@@ -108,7 +109,7 @@ impl Survey {
             "backbone" => (OutputState::Fresh, self.backbone_lines(recipe)?, Vec::new()),
             "loss" => (self.state("fit", planned, runs)?, loss_lines(either), Vec::new()),
             "fit" => (self.state("fit", planned, runs)?, fit_lines(either), Vec::new()),
-            "fold" => (OutputState::Fresh, fold_lines(planned?), Vec::new()),
+            "fold" => (OutputState::Fresh, planned?.graph.divided.lines.clone(), Vec::new()),
             "post" => {
                 planned.filter(|planned| planned.plan.steps.iter().any(|s| s.stage.name == "post"))?;
                 (self.state("post", planned, runs)?, post_lines(run.or(runs.scored)), Vec::new())
@@ -261,13 +262,6 @@ fn fit_lines(run: Option<&RunView>) -> Vec<String> {
     lines
 }
 
-fn fold_lines(planned: &Planned) -> Vec<String> {
-    let line = |(i, fold): (usize, &crate::data::folds::Fold)| {
-        format!("fold {i}: {} train, {} queries, {} gallery", fold.train.len(), fold.query.len(), fold.gallery.len())
-    };
-    planned.graph.folds.iter().enumerate().map(line).collect()
-}
-
 fn score_lines(run: Option<&RunView>) -> Vec<String> {
     let Some(run) = run else { return Vec::new() };
     let line = |metric: &crate::dag::Measured| {
@@ -275,7 +269,15 @@ fn score_lines(run: Option<&RunView>) -> Vec<String> {
         let part = if metric.part.is_empty() { String::new() } else { format!("{}: ", metric.part) };
         format!("{part}{} {:.4}{interval} over {} queries", metric.name, metric.value, metric.count)
     };
-    run.told.metrics.iter().map(line).collect()
+    let growth = run.told.notes.iter().filter_map(|(_, text)| text.strip_prefix(GROWTH).map(str::to_owned));
+    let mut lines: Vec<String> = run.told.metrics.iter().map(line).collect();
+    for line in growth {
+        // A run that was cut off and went on may tell the same again.
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 /// The names in a cell that begins at line `first` of the file. In a list or a quotation the cell's text lacks what
