@@ -8,10 +8,10 @@ use crate::dag::Event;
 use crate::learn::backbone::hub::Expected;
 use crate::learn::backbone::{self, Settings};
 use crate::learn::ops::{Network, Params};
-use crate::session::{SessionError, Slot};
 use crate::session::brew::graph::decode;
 use crate::session::project::weights::{self, Sight};
 use crate::session::stages::Bench;
+use crate::session::{SessionError, Slot};
 
 /// The network of a recipe, untrained or with the weights it names.
 pub(in crate::session::stages) struct Model {
