@@ -49,6 +49,9 @@ pub struct Job {
     /// How many workers have died over it.
     #[serde(default)]
     pub deaths: u32,
+    /// Jobs with more of it are taken earlier, whenever they were asked for.
+    #[serde(default)]
+    pub ahead: u32,
 }
 
 /// A worker and what it has taken.
@@ -114,6 +117,7 @@ impl Queue {
             requested: now,
             machine: self.machine.clone(),
             deaths: 0,
+            ahead: 0,
         };
         let older = self.files(&self.waiting_folder());
         let new = put(&self.waiting_folder(), &job)?;
@@ -128,6 +132,25 @@ impl Queue {
     /// Jobs of this machine that wait, in the order in which they are taken within a lane.
     pub fn waiting(&self) -> Vec<Job> {
         self.newest().into_iter().map(|(_, job)| job).collect()
+    }
+
+    /// Puts the waiting jobs of a recipe before all others. Whether there was one.
+    ///
+    /// # Errors
+    /// When one cannot be written.
+    pub fn first(&self, recipe: &str) -> Result<bool, DagError> {
+        let waiting = self.newest();
+        let most = waiting.iter().filter(|(_, job)| job.recipe != recipe).map(|(_, job)| job.ahead).max();
+        let ahead = most.map_or(0, |most| most.saturating_add(1));
+        let mut found = false;
+        for (file, job) in waiting.into_iter().filter(|(_, job)| job.recipe == recipe) {
+            found = true;
+            if job.ahead < ahead {
+                put(&self.waiting_folder(), &Job { ahead, ..job })?;
+                remove(&file)?;
+            }
+        }
+        Ok(found)
     }
 
     /// Takes every waiting job of a recipe out of the queue. How many there were.
@@ -228,7 +251,7 @@ impl Queue {
         Ok(returned)
     }
 
-    /// Jobs of this machine that wait and have not been asked for anew since, by time.
+    /// Jobs of this machine that wait and have not been asked for anew since, in the order in which they are taken.
     fn newest(&self) -> Vec<(PathBuf, Job)> {
         let mut jobs = self.files(&self.waiting_folder());
         jobs.retain(|(_, job)| job.machine == self.machine);
@@ -239,6 +262,8 @@ impl Queue {
             }
         }
         kept.reverse();
+        // Stable: among equals the oldest is first.
+        kept.sort_by_key(|(_, job)| std::cmp::Reverse(job.ahead));
         kept
     }
 

@@ -21,6 +21,11 @@ pub enum Command {
         /// Name of the recipe.
         recipe: String,
     },
+    /// Put the recipe's waiting job before all others.
+    First {
+        /// Name of the recipe.
+        recipe: String,
+    },
     /// Compare everything with this recipe; the same again takes the pin away.
     Pin {
         /// Name of the recipe.

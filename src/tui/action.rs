@@ -47,6 +47,8 @@ pub enum Action {
     RunRung(Rung),
     /// Run up to the rung in this place of the recipe's ladder, from 1.
     RunPlace(u8),
+    /// Put the waiting job before all others.
+    First,
     /// Do what the decider says: stop, or go on to the next rung.
     Follow,
     /// Ask whether to stop.

@@ -80,6 +80,11 @@ pub fn update(model: &mut Model, action: Action) -> Option<Command> {
                 return Some(Command::Run { recipe, rung: Some(rung) });
             }
         }
+        Action::First => {
+            let recipe = model.selected.clone();
+            model.reply = Some(format!("asked to take {recipe} next"));
+            return Some(Command::First { recipe });
+        }
         Action::Follow => return follow(model),
         Action::Stop => {
             if let Some(Popup::AskStop { recipe }) = model.popup.take() {
@@ -112,10 +117,7 @@ pub fn update(model: &mut Model, action: Action) -> Option<Command> {
 fn follow(model: &mut Model) -> Option<Command> {
     let recipe = model.recipe()?;
     let (name, running) = (recipe.name.clone(), is_active(recipe.state));
-    let Some(advice) = &recipe.advice else {
-        model.reply = Some(format!("nothing is advised for {name}"));
-        return None;
-    };
+    let advice = recipe.advice.as_ref()?;
     let above = recipe.ladder.iter().skip_while(|rung| **rung != recipe.rung).nth(1).cloned();
     match (advice.advice.as_str(), running, above) {
         ("stop", true, _) => {
@@ -208,6 +210,14 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
         Action::AskStop => no_recipe(model).or_else(|| {
             let recipe = model.recipe()?;
             (!is_active(recipe.state)).then(|| format!("{} does not run: nothing to stop", recipe.name))
+        }),
+        Action::First => no_recipe(model).or_else(|| {
+            let recipe = model.recipe()?;
+            (recipe.state != State::Queued).then(|| format!("{} does not wait", recipe.name))
+        }),
+        Action::Follow => no_recipe(model).or_else(|| {
+            let recipe = model.recipe()?;
+            recipe.advice.is_none().then(|| format!("nothing is advised for {}", recipe.name))
         }),
         Action::Explain | Action::NextName | Action::PreviousName => no_recipe(model).or_else(|| {
             let none = view::names(model.recipe()?).next().is_none();

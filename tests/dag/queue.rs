@@ -143,3 +143,20 @@ fn a_queue_that_was_copied_starts_nothing_elsewhere() {
     assert_eq!(home.recover().unwrap(), 1);
     assert_eq!(names(&home.waiting()), ["a", "b"]);
 }
+
+#[test]
+fn a_job_can_be_put_before_the_others() {
+    let toji = tempfile::tempdir().unwrap();
+    let queue = Queue::open(toji.path(), "box");
+    for (name, at) in [("a", 1.0), ("b", 2.0), ("c", 3.0)] {
+        queue.add(name, "full", Lane::Dear, Time(at)).unwrap();
+    }
+    assert!(queue.first("c").unwrap() && !queue.first("absent").unwrap());
+    assert_eq!(names(&queue.waiting()), ["c", "a", "b"]);
+    queue.first("b").unwrap();
+    queue.first("b").unwrap();
+    assert_eq!(names(&queue.waiting()), ["b", "c", "a"]);
+    let worker = queue.register(1, Time(4.0)).unwrap();
+    let order = || worker.take(&BOTH).unwrap().map(|taken| taken.job.recipe.clone());
+    assert_eq!([order(), order(), order(), order()], [Some("b".into()), Some("c".into()), Some("a".into()), None]);
+}

@@ -6,6 +6,7 @@
 //!
 //! - [`graph`]: the stages that a recipe means; [`rung`]: how far up the ladder it is taken;
 //! - [`verdict`]: what its decider says of its training; [`climb`]: many recipes up their ladders, fewer on each rung;
+//! - [`steps`]: the steps of a plan, one after the other;
 //! - [`lock`]: what is needed to do a run again;
 //! - [`worker`]: brews the jobs of the queue, detached from any terminal;
 //! - [`stopwatch`]: tries a few batches where nothing tells how long a stage takes.
@@ -14,31 +15,23 @@ pub mod climb;
 pub mod graph;
 pub mod lock;
 pub mod rung;
+mod steps;
 pub mod stopwatch;
 pub mod verdict;
 pub mod worker;
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use serde::Serialize;
 
 use self::verdict::Council;
 use super::stages::{self, Bench};
 use super::{Graph, Photos, Project, Recipe, Rung, SessionError, Slot};
-use crate::base::{Cancel, Key, Value};
-use crate::dag::{self, Action, Board, Event, History, Making, Plan, Run, RunState, RunView, Runs, Start, Step};
+use crate::base::{Cancel, Key};
+use crate::dag::{self, Action, Board, Event, History, Plan, RunState, RunView, Runs, Start, Step};
 use crate::score::decide::Advice;
 use crate::score::metric::Score;
-
-/// How often a running brew looks for a request to stop.
-const LOOK: Duration = Duration::from_millis(250);
-/// A cheap stage is stopped after so many times its estimate, plus [`GRACE`] seconds.
-const OVERRUN: f64 = 3.0;
-/// Seconds that no estimate needs to be right about.
-const GRACE: f64 = 5.0;
 
 /// What brewing gave.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -208,14 +201,20 @@ pub fn brew(
     // A stop that the decider wants is a stop of this run alone.
     let own = cancel.child();
     let decided = std::sync::Mutex::new(None);
-    let council = Council::on(project, recipe, photos, project.pinned().as_deref())?;
+    // Made when a training is first evaluated: it plans all recipes.
+    let council = std::sync::OnceLock::new();
     let rung_end = rung.epochs(graph.epochs);
     let judge = |slot: Slot, epoch: usize| {
         if graph.slots.first() != Some(&slot) {
             return;
         }
-        match council.verdict(&graph, rung_end) {
-            Ok(Some((_, verdict))) => {
+        let council = council.get_or_init(|| Council::on(project, recipe, photos, project.pinned().as_deref()));
+        let verdict = match council {
+            Ok(council) => council.verdict(&graph, rung_end).map(|found| found.map(|(_, verdict)| (council, verdict))),
+            Err(error) => return tell(Event::Note { text: format!("no advice: {}", chain(error)) }),
+        };
+        match verdict {
+            Ok(Some((council, verdict))) => {
                 let acted = (council.auto || manner.decide) && verdict.advice == Advice::Stop && epoch < rung_end;
                 if let (true, Ok(mut decided)) = (acted, decided.lock()) {
                     *decided = Some(verdict.reason.clone());
@@ -229,7 +228,7 @@ pub fn brew(
     };
     let bench =
         Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel: &own, judge: Some(&judge), trial: false };
-    let done = watched(&run, &own, || steps(&bench, &plan, &run, manner));
+    let done = steps::watched(&run, &own, || steps::all(&bench, &plan, &run, manner));
     let began = run.started();
     match done {
         Ok((score, reused)) => {
@@ -267,45 +266,6 @@ fn goes_on(view: &RunView, stages: &[dag::Recorded]) -> bool {
         && view.previous().is_ok_and(|previous| keys(&previous.stages) == keys(stages))
 }
 
-/// Does `work` while a thread passes a request to stop on.
-fn watched<T>(run: &Run, cancel: &Cancel, work: impl FnOnce() -> T) -> T {
-    let over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                run.pass_on_stop(cancel);
-                std::thread::park_timeout(LOOK);
-            }
-        });
-        // Also when `work` panics: otherwise the scope would wait for the watcher for ever.
-        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        over.store(true, Ordering::Relaxed);
-        watcher.thread().unpark();
-        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
-}
-
-fn steps(bench: &Bench<'_>, plan: &Plan, run: &Run, manner: Manner) -> Result<(Score, Vec<String>), SessionError> {
-    let mut reused = Vec::new();
-    for (step, task) in plan.steps.iter().zip(&bench.graph.tasks) {
-        bench.cancel.check()?;
-        match step.action {
-            Action::Reuse => {
-                reused.push(step.label());
-                let (stage, part) = (step.stage.name.to_owned(), step.stage.part.clone());
-                (bench.tell)(Event::StageReused { stage, part, key: step.key });
-                if step.present {
-                    stages::recall(bench, *task)?;
-                }
-            }
-            Action::Run => one(bench, *task, step, run, manner)?,
-            Action::Blocked => {}
-        }
-    }
-    let folder = bench.project.store.folder("score", &bench.graph.stage(stages::Task::Score)?.artefact())?;
-    Ok((Score::load(&folder.join(stages::score::FILE))?, reused))
-}
-
 /// An event as a line of `log.txt`; `None` for counts and points, which would drown the rest.
 fn in_words(event: &Event) -> Option<String> {
     let label = |stage: &str, part: &str| if part.is_empty() { stage.to_owned() } else { format!("{stage} {part}") };
@@ -320,115 +280,6 @@ fn in_words(event: &Event) -> Option<String> {
         Event::Note { text } | Event::Warning { text } => text.clone(),
         _ => return None,
     })
-}
-
-/// Makes and publishes one artefact.
-fn one(bench: &Bench<'_>, task: stages::Task, step: &Step, run: &Run, manner: Manner) -> Result<(), SessionError> {
-    let clock = bench.project.around.clock.as_ref();
-    let started = clock.now();
-    let (stage, part) = (step.stage.name.to_owned(), step.stage.part.clone());
-    (bench.tell)(Event::StageStarted {
-        stage: stage.clone(),
-        part: part.clone(),
-        key: step.key,
-        reason: step.reason.clone(),
-        seconds: step.seconds,
-    });
-    let overrun = AtomicBool::new(false);
-    let made: Result<Option<std::path::PathBuf>, SessionError> =
-        limited(bench, manner.only_cheap.then_some(step.seconds).flatten(), &overrun, || {
-            let made = made_or_found(bench, task, step)?;
-            let Some(made) = made else { return Ok(None) };
-            let facts: Value = made.facts;
-            let making = Making {
-                recipe: &bench.recipe.name,
-                run: run.id(),
-                machine: &bench.project.around.bench(),
-                started,
-                before: 0.0,
-                work: step.work,
-                facts: &facts,
-                replace: step.replace,
-            };
-            let folder = bench.project.store.publish(&step.stage, &making, clock, made.write)?;
-            drop(made.hold);
-            Ok(Some(folder))
-        });
-    let folder = match made {
-        Ok(Some(folder)) => folder,
-        Ok(None) => {
-            (bench.tell)(Event::StageReused { stage, part, key: step.key });
-            return stages::recall(bench, task);
-        }
-        Err(error) => {
-            let told = match overrun.load(Ordering::Relaxed) {
-                true => format!("took {OVERRUN} times as long as thought and was stopped; it waits to be asked"),
-                false => chain(&error),
-            };
-            if overrun.load(Ordering::Relaxed) || !error.is_cancelled() {
-                (bench.tell)(Event::StageFailed { stage, part, error: told.clone() });
-            }
-            return Err(if overrun.load(Ordering::Relaxed) { SessionError::Unfit(told) } else { error });
-        }
-    };
-    let bytes = size_of(&folder);
-    (bench.tell)(Event::StageFinished { stage, part, key: step.key, seconds: clock.now().since(started), bytes });
-    Ok(())
-}
-
-/// Makes a step's artefact; `None` when another process made it meanwhile, which is waited for.
-fn made_or_found<'a>(
-    bench: &'a Bench<'a>,
-    task: stages::Task,
-    step: &Step,
-) -> Result<Option<stages::Made<'a>>, SessionError> {
-    let mut told = false;
-    loop {
-        bench.cancel.check()?;
-        if told && bench.project.store.has(step.stage.name, &step.key) {
-            return Ok(None);
-        }
-        match stages::make(bench, task, step) {
-            Err(SessionError::Held(what)) => {
-                if !told {
-                    (bench.tell)(Event::Note {
-                        text: format!("{what} is being made by another process; waiting for it"),
-                    });
-                }
-                told = true;
-                std::thread::sleep(LOOK);
-            }
-            made => return made.map(Some),
-        }
-    }
-}
-
-/// Does `work`, and asks it to stop when it takes [`OVERRUN`] times the estimate.
-fn limited<T>(bench: &Bench<'_>, estimate: Option<f64>, overrun: &AtomicBool, work: impl FnOnce() -> T) -> T {
-    let Some(estimate) = estimate else { return work() };
-    let clock = bench.project.around.clock.as_ref();
-    let started = clock.now();
-    let over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                if clock.now().since(started) > estimate * OVERRUN + GRACE {
-                    overrun.store(true, Ordering::Relaxed);
-                    bench.cancel.cancel();
-                    return;
-                }
-                std::thread::park_timeout(LOOK);
-            }
-        });
-        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        over.store(true, Ordering::Relaxed);
-        watcher.thread().unpark();
-        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
-}
-
-fn size_of(folder: &std::path::Path) -> u64 {
-    std::fs::read_dir(folder).into_iter().flatten().flatten().filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum()
 }
 
 /// An error with its causes, on one line.

@@ -20,7 +20,7 @@ use crate::session::stages::fit::looks;
 use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};
 
 /// Seeds of the pin that are looked for.
-const SEEDS: u64 = 32;
+const SEEDS: usize = 32;
 
 /// Looks that were read.
 #[derive(Default)]
@@ -86,24 +86,41 @@ impl Looks {
         Ok(Course { recipe: recipe.name.clone(), epochs: graph.epochs, planned, looks, complete })
     }
 
-    /// The trainings of a recipe's first fold, one a seed, as far as there are any. `rung` must not need more than is known: a ladder's
-    /// own highest rung, or the usual one.
+    /// The trainings of a recipe's first fold, one a seed, as far as there are any.
     ///
     /// # Errors
-    /// When it does not fit the photos.
-    pub fn seeds(&self, project: &Project, recipe: &Recipe, photos: &Photos) -> Result<Vec<Course>, SessionError> {
-        let most = Ladder::of(recipe)?.rungs().iter().filter_map(|rung| rung.seeds).max().unwrap_or(1) as u64;
-        let one_fold = Rung { folds: Some(1), seeds: Some(most.clamp(1, SEEDS) as usize), ..recipe.rung(None)? };
-        let graph = Graph::of(project, recipe, photos, &Rung { epochs: None, ..one_fold })?;
+    /// When its settings do not fit.
+    pub fn seeds(&self, project: &Project, entrant: &Entrant) -> Result<Vec<Course>, SessionError> {
         let mut found = Vec::new();
-        for &slot in &graph.slots {
-            let course = self.course(project, recipe, &graph, slot)?;
-            if course.looks.is_empty() && slot.seed > 0 {
+        for &slot in &entrant.graph.slots {
+            let course = self.course(project, &entrant.recipe, &entrant.graph, slot)?;
+            if course.looks.is_empty() {
                 break;
             }
             found.push(course);
         }
         Ok(found)
+    }
+}
+
+/// A recipe with all that its first fold may be trained by.
+pub struct Entrant {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// Its first fold, by every seed that its ladder has.
+    pub graph: Graph,
+}
+
+impl Entrant {
+    /// A recipe on these photos.
+    ///
+    /// # Errors
+    /// When it does not fit them.
+    pub fn new(project: &Project, recipe: Recipe, photos: &Photos) -> Result<Entrant, SessionError> {
+        let most = Ladder::of(&recipe)?.rungs().iter().filter_map(|rung| rung.seeds).max().unwrap_or(1);
+        let rung = Rung { folds: Some(1), epochs: None, seeds: Some(most.clamp(1, SEEDS)), ..recipe.rung(None)? };
+        let graph = Graph::of(project, &recipe, photos, &rung)?;
+        Ok(Entrant { recipe, graph })
     }
 }
 
@@ -115,8 +132,8 @@ pub struct Council<'a> {
     decider: Decider,
     /// Whether it may act by itself.
     pub auto: bool,
-    pin: Option<Recipe>,
-    others: Vec<Recipe>,
+    pin: Option<Entrant>,
+    others: Vec<Entrant>,
     looks: Looks,
 }
 
@@ -142,6 +159,9 @@ impl<'a> Council<'a> {
         others.retain(|other| other.key() != recipe.key());
         let place = others.iter().position(|other| Some(other.name.as_str()) == pin);
         let pin = place.map(|place| others.remove(place));
+        // A recipe that does not fit these photos (another fold scheme, too few labels) is no rival.
+        let enter = |recipe: Recipe| Entrant::new(project, recipe, photos).ok();
+        let (pin, others) = (pin.and_then(enter), others.into_iter().filter_map(enter).collect());
         Ok(Council { project, photos, recipe, decider, auto, pin, others, looks: Looks::default() })
     }
 
@@ -173,11 +193,9 @@ impl<'a> Council<'a> {
         if mine.looks.is_empty() {
             return Ok(None);
         }
-        // A recipe that does not fit these photos (another fold scheme, too few labels) is no rival.
-        let of = |recipe: &Recipe| self.looks.seeds(self.project, recipe, self.photos).unwrap_or_default();
-        let pin: Vec<Course> = self.pin.iter().flat_map(of).filter(|course| !course.looks.is_empty()).collect();
-        let first = |recipe: &Recipe| of(recipe).into_iter().next().filter(|course| !course.looks.is_empty());
-        let others: Vec<Course> = self.others.iter().filter_map(first).collect();
+        let of = |entrant: &Entrant| self.looks.seeds(self.project, entrant).unwrap_or_default();
+        let pin: Vec<Course> = self.pin.iter().flat_map(of).collect();
+        let others: Vec<Course> = self.others.iter().filter_map(|other| of(other).into_iter().next()).collect();
         let labels = &self.photos.manifest.photos;
         let group = |photo: u32| labels.get(photo as usize).and_then(|photo| photo.label).unwrap_or(u32::MAX);
         let case = Case { mine: &mine, pin: &pin, others: &others, rung_end, group: &group };

@@ -7,8 +7,8 @@ use std::path::Path;
 use crate::book::{self, Schema};
 use crate::score::decide::{self, Course, Decider};
 use crate::session::brew::rung::Ladder;
-use crate::session::brew::verdict::Looks;
-use crate::session::{Graph, Photos, Project, Recipe, SessionError};
+use crate::session::brew::verdict::{Entrant, Looks};
+use crate::session::{Photos, Project, Recipe, SessionError};
 
 /// Trainings as they went.
 pub struct Trainings {
@@ -28,17 +28,13 @@ pub fn trainings(project: &Project, recipes: &[Recipe], photos: &Photos) -> Resu
     let (looks, pinned) = (Looks::default(), project.pinned());
     let mut found = Trainings { courses: Vec::new(), pin: Vec::new(), rung_ends: Vec::new() };
     if let Some(pin) = pinned.as_deref().and_then(|name| project.recipe(name).ok()).filter(|pin| !pin.is_broken()) {
-        found.pin = looks.seeds(project, &pin, photos)?.into_iter().filter(|course| !course.looks.is_empty()).collect();
+        found.pin = looks.seeds(project, &Entrant::new(project, pin, photos)?)?;
     }
     for recipe in recipes.iter().filter(|recipe| Some(recipe.name.as_str()) != pinned.as_deref()) {
-        let Some(course) = looks.seeds(project, recipe, photos)?.into_iter().next() else { continue };
-        if course.looks.is_empty() {
-            continue;
-        }
+        let entrant = Entrant::new(project, recipe.clone(), photos)?;
+        let Some(course) = looks.seeds(project, &entrant)?.into_iter().next() else { continue };
         if found.rung_ends.is_empty() {
-            let ladder = Ladder::of(recipe)?;
-            let graph = Graph::of(project, recipe, photos, ladder.first_choice())?;
-            found.rung_ends = ladder.ends(graph.epochs);
+            found.rung_ends = Ladder::of(recipe)?.ends(entrant.graph.epochs);
         }
         found.courses.push(course);
     }

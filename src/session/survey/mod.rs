@@ -202,6 +202,12 @@ impl Survey {
             }
             Command::Pin { recipe } => self.toggle_pin(recipe),
             Command::Stop { recipe } => self.stop(recipe),
+            Command::First { recipe } => {
+                self.queue.first(recipe).map_err(SessionError::from).map(|found| match found {
+                    true => format!("{recipe} is next"),
+                    false => format!("{recipe} does not wait"),
+                })
+            }
             Command::Run { recipe, rung } => self.ask_for(recipe, rung.as_deref()),
         };
         self.notice = Some(done.unwrap_or_else(|error| brew::chain(&error)));
