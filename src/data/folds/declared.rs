@@ -24,8 +24,8 @@ const K: Param = Param::new("k", Kind::Int { min: 2, max: 100 }, Default::Is(Lit
 const REPEATS: Param = Param::new(
     "repeats",
     Kind::Int { min: 1, max: 100 },
-    Default::Absent,
-    "How often all is drawn, each time by other draws of the same seed (1). The folds of the second time follow those of \
+    Default::Unsaid(Literal::Int(1)),
+    "How often all is drawn, each time by other draws of the same seed. The folds of the second time follow those of \
      the first, which stay what they are without this key.",
 );
 const TOGETHER: Param = Param::new(
@@ -38,7 +38,7 @@ const TOGETHER: Param = Param::new(
 const COPIES: Param = Param::new(
     "copies",
     Kind::Choice(&["together", "apart"]),
-    Default::Absent,
+    Default::Unsaid(Literal::Text("together")),
     "Photos with the same bytes: they stay in one part (together), or are dealt out like any others (apart).",
 );
 const NEAR: Param = Param::new(
@@ -63,7 +63,12 @@ const RUNG: &[Param] = &[
     Param::new("rung", Kind::Text, Default::Required, "Name of the rung."),
     Param::new("folds", Kind::Int { min: 1, max: 100 }, Default::Absent, "Folds on this rung (all)."),
     Param::new("epochs", Kind::Int { min: 1, max: 100_000 }, Default::Absent, "Epochs on this rung (all)."),
-    Param::new("seeds", Kind::Int { min: 1, max: 32 }, Default::Absent, "Seeds of each fold on this rung (one)."),
+    Param::new(
+        "seeds",
+        Kind::Int { min: 1, max: 32 },
+        Default::Unsaid(Literal::Int(1)),
+        "Seeds of each fold on this rung.",
+    ),
     Param::new(
         "keep",
         Kind::Int { min: 1, max: 1000 },

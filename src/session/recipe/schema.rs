@@ -186,7 +186,14 @@ mod tests {
         augment.ShiftScaleRotate: shift_limit_x, shift_limit_y
         augment number.over epochs: to, epochs, decay
         loss.MultipleLosses: weights
-        folds.column: train, eval
+        folds.holdout: together, near, ladder
+        folds.k-fold: together, near, ladder
+        folds.stratified: together, near, ladder
+        folds.group: column, together, near, ladder
+        folds.stratified-group: column, by, together, near, ladder
+        folds.mixed: together, near, ladder
+        folds.column: train, eval, ladder
+        folds.given: ladder
         decider.SuccessiveHalvingPruner: min_resource
         decider.EarlyStopping: stopping_threshold, divergence_threshold
         decider.ThresholdPruner: lower, upper
@@ -194,6 +201,14 @@ mod tests {
         augment.Affine.scale: x, y
         augment.Affine.translate_percent: x, y
         augment.Affine.shear: x, y
+        folds.holdout.ladder: folds, epochs, keep
+        folds.k-fold.ladder: folds, epochs, keep
+        folds.stratified.ladder: folds, epochs, keep
+        folds.group.ladder: folds, epochs, keep
+        folds.stratified-group.ladder: folds, epochs, keep
+        folds.mixed.ladder: folds, epochs, keep
+        folds.column.ladder: folds, epochs, keep
+        folds.given.ladder: folds, epochs, keep
         ");
     }
 
