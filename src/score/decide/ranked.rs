@@ -119,8 +119,14 @@ pub struct Halving {
 
 impl Halving {
     pub(super) fn judge(&self, case: &Case<'_>) -> Verdict {
-        let longest = rivals(case).filter(|c| c.complete).filter_map(|c| c.last()).map(|look| look.epoch).max();
-        let Some(least) = self.min_resource.or(longest.map(|epochs| (epochs / 100).max(1))) else {
+        // "auto" is settled when the first training is finished; what came before left nothing at any rung, as in Optuna.
+        let finished = |course: &&Course| course.complete && course.last().is_some();
+        let first = rivals(case).filter(finished).filter_map(Course::last).min_by(|a, b| a.at.total_cmp(&b.at));
+        let settled = match self.min_resource {
+            Some(least) => Some((least, f64::NEG_INFINITY)),
+            None => first.map(|look| ((look.epoch / 100).max(1), look.at)),
+        };
+        let Some((least, since)) = settled else {
             return Verdict::keep(case, "no recipe is finished, so there is no rung yet".to_owned());
         };
         let promotion = |rung: usize| {
@@ -130,7 +136,8 @@ impl Halving {
         // What a training left at each rung: its value at the first look that was not before the rung's end.
         let left = |course: &Course| -> Vec<f64> {
             let mut rungs = Vec::new();
-            for (epoch, value) in values(course) {
+            let judged = course.looks.iter().filter(|look| look.at > since);
+            for (epoch, value) in judged.map(|look| (look.epoch, look.score.value)) {
                 while epoch >= promotion(rungs.len()) && !value.is_nan() {
                     rungs.push(value);
                 }

@@ -4,11 +4,25 @@
 
 use std::path::Path;
 
+use crate::book::technique::{Body, Default, Kind, Param, Section, Status};
 use crate::book::{self, Schema};
 use crate::score::decide::{self, Course, Decider};
 use crate::session::brew::rung::Ladder;
 use crate::session::brew::verdict::{Entrant, Looks};
 use crate::session::{Photos, Project, Recipe, SessionError};
+
+/// A decider in a text of its own.
+static WRITTEN: Section = Section {
+    name: "replay",
+    about: "A decider to ask again.",
+    body: Body::Params(&[Param::new(
+        "decide",
+        Kind::OneOf { tag: "name", slot: "decider" },
+        Default::Required,
+        "As [decide] has it.",
+    )]),
+    status: Status::Built,
+};
 
 /// Trainings as they went.
 pub struct Trainings {
@@ -47,13 +61,14 @@ pub fn trainings(project: &Project, recipes: &[Recipe], photos: &Photos) -> Resu
 /// What is wrong with it, in words.
 pub fn decider(text: &str) -> Result<Decider, String> {
     let mut schema = Schema::default();
-    schema.sections.extend(decide::SECTIONS.iter().copied());
+    schema.sections.push(&WRITTEN);
     schema.techniques.extend(decide::TECHNIQUES.iter().copied());
-    let (value, _, found) = book::facts_from(Path::new("--decide"), format!("decide = {{ {text} }}\n"), &schema);
+    let (value, _, found) =
+        book::facts_from(Path::new("--decide"), format!("[replay]\ndecide = {{ {text} }}\n"), &schema);
     if found.iter().any(book::Diagnostic::is_error) {
         return Err(book::report(&found, book::Look::LINES).trim_end().to_owned());
     }
-    let table = value.get("decide").cloned().unwrap_or_else(crate::base::Value::table);
+    let table = value.get("replay.decide").cloned().unwrap_or_else(crate::base::Value::table);
     Decider::of(&table).map(|(decider, _)| decider).map_err(|error| error.to_string())
 }
 
