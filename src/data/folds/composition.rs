@@ -135,6 +135,13 @@ impl Division {
         lines.extend(self.single(manifest));
         lines.extend(shares(&all));
         lines.extend(beside_the_host(&all, manifest));
+        let least = all.iter().map(|c| c.distractors).min().unwrap_or(0);
+        if let Some(wished) = self.wished.filter(|wished| *wished > least) {
+            lines.push(format!(
+                "! {least} of {} there for some fold: where all labels are asked, training has none; distractors_from = \"host\" has",
+                counted(wished, "distractor")
+            ));
+        }
         let leaks: usize = all.iter().map(|c| c.leaks).sum();
         if leaks > 0 {
             lines.push(format!(
@@ -209,9 +216,8 @@ fn shares(all: &[Composition]) -> Option<String> {
     let (held, unseen) = (sum(|c| c.held), sum(|c| c.unseen));
     let (asked, lacking) = (sum(|c| c.queries), sum(|c| c.unanswerable));
     Some(format!(
-        "{:.0} % of the held-out labels were never learnt, {:.0} % of the queries have no answer",
-        percent(unseen, held),
-        percent(lacking, asked)
+        "held-out labels that were never learnt: {unseen} of {held} ({:.0} %); queries without an answer: {lacking} of {asked}",
+        percent(unseen, held)
     ))
 }
 

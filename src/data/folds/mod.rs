@@ -26,7 +26,7 @@ mod together;
 
 use crate::base::Value;
 
-use super::competition::{Protocol, ProtocolKind};
+use super::competition::{Amount, Protocol, ProtocolKind};
 use super::manifest::{Manifest, Role};
 
 pub use composition::Composition;
@@ -55,6 +55,8 @@ pub struct Division {
     pub folds: Vec<Fold>,
     /// What stays in one part.
     pub joined: Joined,
+    /// How many distractors each gallery should have, where a number was asked for; 1 for a share.
+    pub wished: Option<usize>,
 }
 
 /// Raised when a scheme or a protocol gives other folds for the same settings.
@@ -95,7 +97,11 @@ pub fn divide(
         };
         Err(FoldError::Hollow { fold, why })
     };
-    Ok(Division { folds: divisions.into_iter().enumerate().map(fold).collect::<Result<_, _>>()?, joined })
+    let wished = protocol.distractors.map(|amount| match amount {
+        Amount::Photos(photos) => photos,
+        Amount::Share(_) => 1,
+    });
+    Ok(Division { folds: divisions.into_iter().enumerate().map(fold).collect::<Result<_, _>>()?, joined, wished })
 }
 
 /// The folds alone, of a recipe that does not ask how photos look; see [`divide`].

@@ -57,6 +57,9 @@ fn where_all_labels_are_asked_training_gives_no_distractor() {
     let protocol = Protocol { distractors: Some(Amount::Share(1.0)), ..ONE };
     let found = folds(&with_host(), &stratified(2, 0), &protocol).unwrap();
     assert!(found.iter().all(|fold| fold.distractors == 0));
+    let many = Protocol { distractors: Some(Amount::Photos(7)), ..ONE };
+    let lines = divide(&with_host(), &stratified(2, 0), &many, None).unwrap().lines(&with_host());
+    insta::assert_snapshot!(lines.last().unwrap(), @r#"! 0 of 7 distractors there for some fold: where all labels are asked, training has none; distractors_from = "host" has"#);
 }
 
 #[test]

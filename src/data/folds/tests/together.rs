@@ -125,7 +125,7 @@ fn the_page_says_what_folds_are_made_of() {
     fold 1: 9 train, 2 queries, 6 gallery
     2 photos in 1 set that stay in one part: 2 with the bytes of another
     1 label with a single photo: 1 held out in some fold, where they only distract, and 1 learnt in some fold
-    20 % of the held-out labels were never learnt, 0 % of the queries have no answer
+    held-out labels that were never learnt: 1 of 5 (20 %); queries without an answer: 0 of 4
     galleries of 6 to 7 photos, 2.6 a label; the host's has 40 photos, 5.7 times as many
     1 query with the very bytes of a photo in the gallery: found at once
     "#);
