@@ -168,8 +168,7 @@ const PROTOCOL: Section = Section {
             "Photos from outside the held-out part that join each fold's gallery and answer no query, since a fold's \
              gallery is smaller than the host's: how many, or which share of those that may be taken (1.0: all). \
              Nothing with the bytes of a held-out photo is taken, and never more than there is; the page says how many.",
-        )
-        .unit("photos"),
+        ),
         Param::new(
             "distractors_from",
             Kind::Choice(&["train", "host"]),
