@@ -98,6 +98,7 @@ mod tests {
     #[test]
     fn nothing_steers_the_terminal() {
         assert_eq!(plain("a\x1b[31mb\u{9b}2J\u{202e}c\nd"), "a·[31mb·2J·c d");
+        assert_eq!(plain("\u{10eeee}\u{305}\u{305}"), "·\u{305}\u{305}", "no part of a picture");
     }
 
     #[test]

@@ -266,7 +266,7 @@ mod tests {
         }
         assert_eq!(chosen(&open(), &[cell, da1.clone()]), (Protocol::Sixel, (9, 18)));
         // Sixel's pictures are made to measure: without a cell's size there are none.
-        assert_eq!(chosen(&open(), &[da1.clone()]), (Protocol::Half, (1, 2)));
+        assert_eq!(chosen(&open(), std::slice::from_ref(&da1)), (Protocol::Half, (1, 2)));
         assert_eq!(chosen(&open(), &[Answer::Area(1000, 800), da1]), (Protocol::Sixel, (10, 20)));
     }
 

@@ -194,7 +194,7 @@ pub mod tests {
         assert_eq!((width, height), (21, 23));
         for y in 0..23 {
             for x in 0..21 {
-                let expected = at(x, y).map(|p| p.map(|v| ((u16::from(v) * 200 / 255 + 1) / 2) as u8));
+                let expected = at(x, y).map(|p| p.map(|v| (u16::from(v) * 200 / 255).div_ceil(2) as u8));
                 assert_eq!(found[y * 21 + x], expected, "{x}, {y}");
             }
         }
