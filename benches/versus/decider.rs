@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use toji::base::Seed;
 use toji::score::Score;
 use toji::score::decide::replay::replay;
@@ -29,16 +30,16 @@ pub fn table(runs: u64) {
         let spread = deviation(luck);
         for (seeds, difference) in [(1, 0.0), (3, 0.0), (5, 0.0), (1, 0.02), (3, 0.02), (5, 0.02), (3, 0.05)] {
             let skill = skill_for(difference);
-            let (mut stops, mut saved) = (0u64, 0u64);
-            for run in 0..runs {
+            let of_run = |run: u64| {
                 let seed = Seed::new(run).named("decider");
                 let pin: Vec<Course> =
                     (0..seeds).map(|s| course("pin", seed, seed.named("pin").at(s), 0.0, luck)).collect();
                 let mine = course("mine", seed, seed.named("mine"), skill, luck);
                 let outcome = replay(&Decider::usual(), &[mine], &pin, &[2, EPOCHS], &|photo| photo % LABELS as u32);
-                stops += u64::from(outcome.fates[0].stopped.is_some());
-                saved += outcome.saved as u64;
-            }
+                [u64::from(outcome.fates[0].stopped.is_some()), outcome.saved as u64]
+            };
+            let sum = |a: [u64; 2], b: [u64; 2]| [a[0] + b[0], a[1] + b[1]];
+            let [stops, saved] = (0..runs).into_par_iter().map(of_run).reduce(|| [0, 0], sum);
             let n = runs as f64;
             let [low, high] = wilson(stops as f64 / n, n);
             println!(

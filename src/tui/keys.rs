@@ -89,11 +89,11 @@ pub const BINDINGS: &[Binding] = &[
     row(&["r"], Action::Run, EVERY_VIEW, "run", "run it, or go on with it"),
     row(&["R"], Action::ChooseRung, EVERY_VIEW, "rung", "run it up to a rung of your choice"),
     row(&["s"], Action::AskStop, EVERY_VIEW, "stop", "stop its run, or take it out of the queue (asks first)"),
-    row(&["t"], Action::First, EVERY_VIEW, "", "take it next, before all others that wait"),
-    row(&["a"], Action::Follow, EVERY_VIEW, "advice", "do what is advised: stop it, or take it to the next rung"),
     row(&["p"], Action::Pin, EVERY_VIEW, "pin", "compare all recipes with this one; again: with none"),
     row(&["c"], Action::Show(View::Curves), &[BOARD, PAGE, PLAN], "curves", "loss and score over epochs"),
     row(&["P"], Action::Show(View::Plan), &[BOARD, PAGE, CURVES], "plan", "what would run, why, and for how long"),
+    row(&["t"], Action::First, EVERY_VIEW, "", "take it next, before all others that wait"),
+    row(&["a"], Action::Follow, EVERY_VIEW, "advice", "do what is advised: stop it, or take it to the next rung"),
     // A page's names.
     row(&["enter", "e"], Action::Explain, &[PAGE], "explain", "what the key or technique under the cursor means"),
     row(&["n"], Action::NextName, &[PAGE, Place::Explain], "next name", "the cursor to the next key or technique"),

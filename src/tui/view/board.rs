@@ -177,9 +177,10 @@ fn marks(model: &Model, recipe: &Recipe, ink: Ink) -> String {
 }
 
 fn difference(model: &Model, recipe: &Recipe, long: bool) -> (String, Tone) {
-    // While it trains, beside the pin at the same share of the schedule.
+    // While it trains, beside the pin at the same share of the schedule; the short form has no room for the epoch.
     if let (Some((delta, epoch)), false) = (words::early(recipe), model.is_pin(recipe)) {
-        return (format!("{} @{epoch}", words::delta(delta, long)), words::delta_tone(delta));
+        let at = if long { format!(" @{epoch}") } else { String::new() };
+        return (format!("{}{at}", words::delta(delta, long)), words::delta_tone(delta));
     }
     match (&recipe.delta, model.is_pin(recipe)) {
         (_, true) => ("pin".to_owned(), Tone::Strong),

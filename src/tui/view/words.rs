@@ -85,7 +85,11 @@ pub fn advice(recipe: &Recipe) -> Vec<(String, Tone)> {
             "promote" => ("promote", Tone::Good),
             _ => ("go on", Tone::Plain),
         };
-        let done = if advice.acted { " (done)" } else { "" };
+        let done = match advice.acted {
+            true => " (done)",
+            false if tone != Tone::Plain => " (a does it)",
+            false => "",
+        };
         lines.push((format!("advice at epoch {}: {word}{done}: {}", advice.epoch, advice.reason), tone));
         if advice.delta.is_some() {
             let noise = advice.noise.map_or_else(
