@@ -23,13 +23,12 @@ pub fn stage(project: &Project, recipe: &Recipe, data: Key, division: Key) -> St
     stage = stage
         .setting("protocol.kind", Value::Text(format!("{:?}", protocol.kind)))
         .setting("protocol.seed", Value::Int(protocol.seed as i64));
-    // Only what is written, so that a protocol without them has the key that it always had.
-    for name in ["distractors", "unanswered"] {
-        if let Some(value) = project.facts.get(&format!("protocol.{name}")) {
-            stage = stage.setting(&format!("protocol.{name}"), value.clone());
-        }
+    // Only what does something, so that a protocol without it has the key that it always had.
+    if protocol.unanswered > 0.0 {
+        stage = stage.setting("protocol.unanswered", Value::Float(protocol.unanswered));
     }
-    if protocol.distractors.is_some() {
+    if let Some(amount) = project.facts.get("protocol.distractors") {
+        stage = stage.setting("protocol.distractors", amount.clone());
         let from = format!("{:?}", protocol.distractors_from).to_lowercase();
         stage = stage.setting("protocol.distractors_from", Value::Text(from));
     }
