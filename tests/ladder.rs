@@ -99,8 +99,9 @@ fn a_decider_that_may_act_stops_the_run_and_it_can_be_gone_on_with() {
 #[test]
 fn many_recipes_climb_together_and_the_hopeless_stay_below() {
     let project = Project::new();
-    // A learning rate of almost nothing learns nothing.
-    project.write("recipes/idle.md", &recipe(&[("lr = 1e-3", "lr = 1e-9")], ""));
+    // Three epochs are too few for the paired test to give anyone up; this one is by its own decider.
+    let hopeless = cell("[decide]\nname = \"ThresholdPruner\"\nlower = 0.9");
+    project.write("recipes/idle.md", &recipe(&[("lr = 1e-3", "lr = 1e-9")], &hopeless));
     project.write("recipes/twin.md", &recipe(&[("margin = 17.2", "margin = 16.0")], ""));
     pin(&project);
     let done = project.json(&["brew", "quick", "twin", "idle", "--until", "holdout"]);
@@ -109,7 +110,7 @@ fn many_recipes_climb_together_and_the_hopeless_stay_below() {
     let of = |name: &str| *climbed.iter().find(|c| c["recipe"] == name).unwrap();
     assert_eq!((of("quick")["arrived"].as_bool(), of("quick")["pin"].as_bool()), (Some(true), Some(true)));
     assert_eq!(of("idle")["arrived"], false, "{:?}", of("idle"));
-    assert!(of("idle")["reason"].as_str().unwrap().contains("behind quick"), "{:?}", of("idle"));
+    assert!(of("idle")["reason"].as_str().unwrap().contains("is below 0.9"), "{:?}", of("idle"));
     // Asking again finds all of it.
     let again = project.json(&["brew", "quick", "twin", "idle", "--until", "holdout"]);
     let scores = |objects: &[Json]| -> Vec<(String, Json)> {
