@@ -64,7 +64,10 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         let kept =
             outcome.fates.iter().any(|fate| Some(&fate.recipe) == outcome.best.as_ref() && fate.stopped.is_none());
         let best = match (&outcome.best, kept) {
-            (Some(best), false) => format!("; stops the best, {}: {:.4} lost", plain(best), outcome.lost),
+            (Some(best), false) if outcome.lost > 0.0 => {
+                format!("; stops the best, {}: {:.4} lost", plain(best), outcome.lost)
+            }
+            (Some(best), false) => format!("; stops the best, {}, and loses nothing against the pin", plain(best)),
             _ => String::new(),
         };
         context.say.line(&format!(

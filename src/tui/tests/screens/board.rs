@@ -12,7 +12,7 @@ fn board_narrow() {
       01-baseline                    ✓ fresh
       0.691 pin
     ❯ 02-arcface            7.4/12 ▸ running
-      0.732~ +.041 [+.012,+.070] 1m 32s left
+      0.732~ -.009 [-.030,+.012] 1m 32s left
       03-純米大吟醸-小さな文字       ~ stale
       0.704~ +.013 [-.010,+.037] [post] alp…
       04-broken                     ✗ broken
@@ -36,7 +36,7 @@ fn board_usual() {
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
       00-first-pour     ✓ fresh   smoke       3/3 0.412  -.279 [-.310,-.246]
       01-baseline       ✓ fresh   holdout   12/12 0.691  pin
-    ❯ 02-arcface        ▸ running holdout  7.4/12 0.732~ +.041 [+.012,+.070]  1m 32s
+    ❯ 02-arcface        ▸ running holdout  7.4/12 0.732~ -.009 [-.030,+.012]  1m 32s
       03-純米大吟醸-小… ~ stale   full      12/12 0.704~ +.013 [-.010,+.037]
       04-broken         ✗ broken
       05-evil·]0;owned… ! failed  holdout  1.2/12
@@ -46,14 +46,14 @@ fn board_usual() {
     training fold 1, 212 images/s
     MRR@20 0.7321 [0.701, 0.760] over 1,412 queries, of an older text
     +0.0411 [+0.0122, +0.0704] against 01-baseline over 1,412 queries
+    advice at epoch 7: go on: may still win: 0.009 behind 01-baseline at epoch 7 of
+      12 (95 % -0.012 to 0.030, noise not measured)
+    noise not measured: three seeds of the pin would (R on it, rung seeds)
+    heading for 0.771 (80 % 0.752 to 0.790)
     4 steps would run, time not known yet, 1 in the store.
       run fit fold 1: [loss] margin 17.2 → 22.9
       run embed fold 1: its input fit fold 1 runs
       run post: its input embed fold 1 runs
-
-
-
-
     02-arcface: saved, only [post] changed
     enter page  r run  R rung  s stop  p pin  c curves  P plan  ? help  q quit
     "#);
@@ -66,7 +66,7 @@ fn board_large() {
       recipe                           state     rung      epoch MRR@20  difference to the pin, 95 %    left  what
       00-first-pour                    ✓ fresh   smoke       3/3 0.4123  -0.2787 [-0.3100, -0.2460]
       01-baseline                      ✓ fresh   holdout   12/12 0.6910  pin
-    ❯*02-arcface                       ▸ running holdout  7.4/12 0.7321~ +0.0411 [+0.0122, +0.0704]   1m 32s  training fold 1, 212 images/s
+    ❯*02-arcface                       ▸ running holdout  7.4/12 0.7321~ -0.0090 [-0.0300, +0.0120]…  1m 32s  go-on: may still win: 0.009 behind 01-baseline at epo…
       03-純米大吟醸-小さな文字         ~ stale   full      12/12 0.7044~ +0.0134 [-0.0102, +0.0371]           [post] alpha-qe k 3 → 5
       04-broken                        ✗ broken                                                               line 6: unknown key `margn` in [loss]
       05-evil·]0;owned··               ! failed  holdout  1.2/12                                              loss is NaN at step 311: images ·[5m 000812.jpg, 獺祭…
@@ -76,6 +76,9 @@ fn board_large() {
     training fold 1, 212 images/s
     MRR@20 0.7321 [0.701, 0.760] over 1,412 queries, of an older text
     +0.0411 [+0.0122, +0.0704] against 01-baseline over 1,412 queries
+    advice at epoch 7: go on: may still win: 0.009 behind 01-baseline at epoch 7 of 12 (95 % -0.012 to 0.030, noise not measured)
+    noise not measured: three seeds of the pin would (R on it, rung seeds)
+    heading for 0.771 (80 % 0.752 to 0.790)
     4 steps would run, time not known yet, 1 in the store.
       run fit fold 1: [loss] margin 17.2 → 22.9
       run embed fold 1: its input fit fold 1 runs
@@ -83,35 +86,32 @@ fn board_large() {
 
     ❯c ── 02-arcface      loss 0.729  MRR@20 0.723  best 0.723 at epoch 7
     loss                                                                             MRR@20
-       │                                                                                │
-       │      ⠱⡀                                                                        │                                     ⣀⠤⠤⠒⠒⠉⠁c
-       │       ⠱⡀                                                                    0.7┤                                   ⡠⠊
-    2.5┤        ⠱⡀                                                                      │                                ⢀⠔⠊
-       │         ⠱⡀                                                                     │                              ⢀⠔⠁
-       │          ⠱⡀                                                                    │                           ⡠⠔⠊⠁
-       │           ⠱⡀                                                                   │                        ⡠⠒⠉
-       │            ⠱⡀                                                               0.6┤                      ⢀⠔⠁
+       │      ⡀                                                                         │                                          ⣀⡀c
+       │      ⠘⡄                                                                        │                                    ⢀⠤⠒⠒⠉⠉
+       │       ⠘⢄                                                                    0.7┤                                  ⡠⠒⠁
+    2.5┤        ⠈⢆                                                                      │                               ⢀⠤⠊
+       │         ⠈⢆                                                                     │                            ⣀⠤⠒⠁
+       │           ⢣                                                                    │                        ⢀⠤⠒⠉
+       │            ⠣⡀                                                               0.6┤                       ⡰⠁
        │             ⠱⡀                                                                 │                     ⢠⠊
-    2.0┤              ⠱⡀                                                                │                    ⡰⠁
-       │               ⠱⡀                                                               │                  ⢀⠎
-       │                ⠱⡀                                                           0.5┤                 ⡠⠃
-       │                 ⠱⡀                                                             │                ⡔⠁
-       │                  ⠑⢄                                                            │              ⢀⠎
-    1.5┤                   ⠈⠢⡀                                                          │             ⡠⠃
-       │                     ⠘⢄                                                         │            ⡰⠁
-       │                       ⠱⡀                                                    0.4┤           ⢰⠁
-       │                        ⠈⠢⡀                                                     │          ⢀⠇
-       │                          ⠈⢢                                                    │          ⡎
-       │                            ⠑⢄                                                  │         ⡸
-    1.0┤                              ⠑⠤⣀                                            0.3┤        ⢰⠁
-       │                                 ⠉⠒⠤⣀                                           │       ⢠⠃
-       │                                     ⠑⠢⢄                                        │       ⡎
-       │                                        ⠉⠒⠤⡀c                                   │      ⡜
-       │                                                                                │
+    2.0┤              ⠑⡄                                                                │                   ⢀⠔⠁
+       │               ⠘⡄                                                               │                  ⡠⠊
+       │                ⠈⢆                                                           0.5┤                ⢀⠔⠁
+       │                 ⠈⢆                                                             │               ⡠⠊
+       │                   ⠑⢄                                                           │             ⢀⠔⠁
+    1.5┤                     ⠑⢄                                                         │            ⢠⠊
+       │                       ⠑⢄                                                    0.4┤           ⢠⠃
+       │                         ⠑⢄                                                     │          ⢀⠇
+       │                           ⠱⡀                                                   │         ⢀⠎
+       │                            ⠈⠢⡀                                                 │         ⡜
+    1.0┤                              ⠈⠑⠢⠤⣀⡀                                         0.3┤        ⡜
+       │                                   ⠈⠑⠢⢄⡀                                        │       ⡸
+       │                                       ⠈⠒⠤⣀                                     │      ⡰⠁
+       │                                           ⠁c                                   │      ⠁
        └┴───────────┴───────────┴────────────┴───────────┴───────────┴────────────      └┴───────────┴───────────┴────────────┴───────────┴───────────┴────────────
         0           2           4            6           8          10      epoch        0           2           4            6           8          10      epoch
     02-arcface: saved, only [post] changed
-    enter page  r run  R rung  s stop  p pin  c curves  P plan  space mark  ? help  q quit
+    enter page  r run  R rung  s stop  p pin  c curves  P plan  a advice  space mark  ? help  q quit
     "#);
 }
 
@@ -141,7 +141,7 @@ fn board_without_recipes() {
 
 
 
-    enter page  r run  R rung  s stop  p pin  c curves  P plan  ? help  q quit
+    enter page  r run  R rung  s stop  a advice  p pin  c curves  ? help  q quit
     "#);
 }
 
@@ -173,12 +173,12 @@ fn board_without_recipes_narrow() {
 
 #[test]
 fn board_unpaired() {
-    insta::assert_snapshot!(screen(&model(sample::unpaired(), USUAL, "")), @"
+    insta::assert_snapshot!(screen(&model(sample::unpaired(), USUAL, "")), @r#"
      Board   Page   Curves   Plan   sake-labels         worker: 02-arcface +1 queued
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
     ❯ 00-first-pour     ✓ fresh   smoke       3/3 0.412  not paired
       01-baseline       ✓ fresh   holdout   12/12 0.691  pin
-      02-arcface        ▸ running holdout  7.4/12 0.732~ +.041 [+.012,+.070]  1m 32s
+      02-arcface        ▸ running holdout  7.4/12 0.732~ -.009 [-.030,+.012]  1m 32s
       03-純米大吟醸-小… ~ stale   full      12/12 0.704~ +.013 [-.010,+.037]
       04-broken         ✗ broken
       05-evil·]0;owned… ! failed  holdout  1.2/12
@@ -198,7 +198,7 @@ fn board_unpaired() {
 
     02-arcface: saved, only [post] changed
     enter page  r run  R rung  s stop  p pin  c curves  P plan  ? help  q quit
-    ");
+    "#);
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn board_while_planning() {
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
     ❯ 00-first-pour     ✓ fresh   smoke       3/3 0.412  -.279 [-.310,-.246]
       01-baseline       ✓ fresh   holdout   12/12 0.691  pin
-      02-arcface        ▸ running holdout  7.4/12 0.732~ +.041 [+.012,+.070]  1m 32s
+      02-arcface        ▸ running holdout  7.4/12 0.732~ -.009 [-.030,+.012]  1m 32s
       03-純米大吟醸-小… ~ stale   full      12/12 0.704~ +.013 [-.010,+.037]
       04-broken         ✗ broken
       05-evil·]0;owned… ! failed  holdout  1.2/12

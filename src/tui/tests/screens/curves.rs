@@ -55,7 +55,7 @@ fn curves_usual() {
         └┴───────────┴───────────┴───────────┴───────────┴───────────┴────────────
          0           2           4           6           8          10      epoch
     02-arcface: saved, only [post] changed
-    enter page  r run  R rung  s stop  p pin  P plan  space mark  ? help  q quit
+    enter page  r run  R rung  s stop  p pin  P plan  a advice  ? help  q quit
     "#);
 }
 
@@ -111,6 +111,6 @@ fn curves_large() {
       └┴───────────┴────────────┴───────────┴───────────┴────────────┴────────────      └┴───────────┴───────────┴───────────┴───────────┴───────────┴────────────
        0           2            4           6           8           10      epoch        0           2           4           6           8          10      epoch
     logarithmic loss
-    enter page  r run  R rung  s stop  p pin  P plan  space mark  y log  m measure  ] next  b board  ? help  q quit
+    enter page  r run  R rung  s stop  p pin  P plan  a advice  space mark  y log  m measure  ] next  b board  ? help  q quit
     "#);
 }

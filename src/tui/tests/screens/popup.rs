@@ -55,7 +55,7 @@ fn plan_usual() {
 
 
     02-arcface: saved, only [post] changed
-    enter page  r run  R rung  s stop  p pin  c curves  j down  ? help  q quit
+    enter page  r run  R rung  s stop  p pin  c curves  a advice  ? help  q quit
     "#);
 }
 
@@ -71,6 +71,8 @@ fn help_usual() {
     │ p               compare all recipes with this one; again: with none          │
     │ c               loss and score over epochs                                   │
     │ P               what would run, why, and for how long                        │
+    │ t               take it next, before all others that wait                    │
+    │ a               do what is advised: stop it, or take it to the next rung     │
     │ space           draw its curves (*); marks take the place of pin + selected  │
     │                 + running                                                    │
     │ x               forget all marks                                             │
@@ -81,8 +83,6 @@ fn help_usual() {
     │ pgdn ctrl+f     a screen down                                                │
     │ pgup ctrl+b     a screen up                                                  │
     │ g home          to the first                                                 │
-    │ G end           to the last                                                  │
-    │ tab             next view                                                    │
     └──────────────────────────────────────────────────────────────────────────────┘
     02-arcface: saved, only [post] changed
     esc close  j down  k up
@@ -102,13 +102,13 @@ fn help_narrow() {
     │ s           stop its run, or take it │
     │             out of the queue (asks   │
     │             first)                   │
+    │ t           take it next, before all │
+    │             others that wait         │
+    │ a           do what is advised: stop │
+    │             it, or take it to the    │
+    │             next rung                │
     │ p           compare all recipes with │
     │             this one; again: with    │
-    │             none                     │
-    │ c           loss and score over      │
-    │             epochs                   │
-    │ P           what would run, why, and │
-    │             for how long             │
     └──────────────────────────────────────┘
     02-arcface: saved, only [post] changed
     esc close j down k up
@@ -122,7 +122,7 @@ fn stop_usual() {
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
       00-first-pour     ✓ fresh   smoke       3/3 0.412  -.279 [-.310,-.246]
       01-baseline       ✓ fresh   holdout   12/12 0.691  pin
-    ❯ 02-arcface        ▸ running holdout  7.4/12 0.732~ +.041 [+.012,+.070]  1m 32s
+    ❯ 02-arcface        ▸ running holdout  7.4/12 0.732~ -.009 [-.030,+.012]  1m 32s
       03-純米大吟醸-小… ~ stale   full      12/12 0.704~ +.013 [-.010,+.037]
       04-broken         ✗ broken
       05-evil·]0;owned… ! failed  holdout  1.2/12
@@ -132,14 +132,14 @@ fn stop_usual() {
     training fol│                                                      │
     MRR@20 0.732│ y     stop it     at the next clean place            │
     +0.0411 [+0.│ n     let it run  close                              │
-    4 steps woul└──────────────────────────────────────────────────────┘
+    advice at ep└──────────────────────────────────────────────────────┘ epoch 7 of
+      12 (95 % -0.012 to 0.030, noise not measured)
+    noise not measured: three seeds of the pin would (R on it, rung seeds)
+    heading for 0.771 (80 % 0.752 to 0.790)
+    4 steps would run, time not known yet, 1 in the store.
       run fit fold 1: [loss] margin 17.2 → 22.9
       run embed fold 1: its input fit fold 1 runs
       run post: its input embed fold 1 runs
-
-
-
-
     02-arcface: saved, only [post] changed
     y stop it  n let it run
     "#);
@@ -159,15 +159,15 @@ fn rung_narrow() {
     │ s     smoke       a short try        │
     │ h     holdout     one fold, all epo… │
     │ f     full        all folds          │
+    │ e     seeds       three seeds, whic… │
     │ esc   not now     close              │
     └──────────────────────────────────────┘
-    ── 06-swin ────────────────────── 7/7 ──
     06 · Swin
     1 step would run, time not known yet.
       run fit fold 1: never run
 
     02-arcface: saved, only [post] changed
-    s smoke h holdout f full esc not now
+    s smoke h holdout e seeds esc not now
     "#);
 }
 
