@@ -217,11 +217,11 @@ impl Paired {
                 format!("behind, but curves cross before {:.0} % of the schedule: {told}", self.start * 100.0),
             )
         } else if found.interval[0] > 0.0 {
-            Verdict::keep(case, format!("ahead: {told}"))
+            Verdict::keep(case, format!("better: {told}"))
         } else if found.delta < 0.0 {
             Verdict::keep(case, format!("may still win: {told}"))
         } else {
-            Verdict::keep(case, format!("level or better: {told}"))
+            Verdict::keep(case, format!("no worse: {told}"))
         };
         let mut verdict = verdict
             .with("delta", found.delta)

@@ -81,7 +81,23 @@ pub fn climb(
             let rung = &climber.ladder.rungs()[level];
             let listen = |event: &Event| said(climber.recipe, event);
             let graph = Graph::of(project, climber.recipe, photos, rung)?;
-            let now = match brew(project, climber.recipe, photos, rung, manner, &listen, cancel) {
+            let end = rung.epochs(graph.epochs);
+            let seen = |climber: &Recipe| -> Result<_, SessionError> {
+                Council::on(project, climber, photos, pin.as_deref())?.verdict(&graph, end)
+            };
+            // One that was given up on the way stays given up, unless what is known by now says otherwise.
+            let before = if manner.decide { seen(climber.recipe)? } else { None };
+            let given_up = before.filter(|(course, verdict)| {
+                verdict.advice == Advice::Stop && course.last().is_some_and(|look| look.epoch < end)
+            });
+            let done = match given_up {
+                Some((_, verdict)) => {
+                    let recipe = climber.recipe.name.clone();
+                    Err(SessionError::Decided { recipe, reason: verdict.reason })
+                }
+                None => brew(project, climber.recipe, photos, rung, manner, &listen, cancel),
+            };
+            let now = match done {
                 Ok(done) => Now {
                     level,
                     epochs: trained(&graph),
@@ -91,8 +107,7 @@ pub fn climb(
                 },
                 Err(SessionError::Decided { reason, .. }) => {
                     climber.left = Some(reason);
-                    let council = Council::on(project, climber.recipe, photos, pin.as_deref())?;
-                    let last = council.verdict(&graph, rung.epochs(graph.epochs))?;
+                    let last = seen(climber.recipe)?;
                     let look = last.as_ref().and_then(|(course, _)| course.last());
                     Now {
                         level,

@@ -177,10 +177,9 @@ fn marks(model: &Model, recipe: &Recipe, ink: Ink) -> String {
 }
 
 fn difference(model: &Model, recipe: &Recipe, long: bool) -> (String, Tone) {
-    // While it trains, beside the pin at the same share of the schedule; the short form has no room for the epoch.
-    if let (Some((delta, epoch)), false) = (words::early(recipe), model.is_pin(recipe)) {
-        let at = if long { format!(" @{epoch}") } else { String::new() };
-        return (format!("{}{at}", words::delta(delta, long)), words::delta_tone(delta));
+    // While it trains, beside the pin at the same share of the schedule; the remark says at which epoch.
+    if let (Some(delta), false) = (words::early(recipe), model.is_pin(recipe)) {
+        return (words::delta(delta, long), words::delta_tone(delta));
     }
     match (&recipe.delta, model.is_pin(recipe)) {
         (_, true) => ("pin".to_owned(), Tone::Strong),

@@ -69,11 +69,11 @@ pub fn delta(delta: &Delta, long: bool) -> String {
     format!("{} [{},{}]", short(delta.value), short(low), short(high))
 }
 
-/// The difference to the pin in the midst of a training, with the epoch, where no score of this text is there yet.
-pub fn early(recipe: &Recipe) -> Option<(&Delta, usize)> {
+/// The difference to the pin in the midst of a training, where no score of this text is there yet.
+pub fn early(recipe: &Recipe) -> Option<&Delta> {
     let unfinished = matches!(recipe.state, State::Running | State::Stopped | State::Lost | State::Queued);
     let advice = recipe.advice.as_ref().filter(|_| unfinished)?;
-    Some((advice.delta.as_ref()?, advice.epoch))
+    advice.delta.as_ref()
 }
 
 /// What the decider says, where the score is heading, how large the noise is; one line each.

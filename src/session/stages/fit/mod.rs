@@ -7,7 +7,7 @@
 //! A training in parts (`stages`, a constant rate and its cooldown) is a row of such stages: each has the one before among
 //! its inputs and knows nothing of later ones, so that these can change without it.
 //!
-//! - [`model`]: the network that it begins with;
+//! - [`mod@model`]: the network that it begins with;
 //! - [`batches`]: its training photos, augmented, in batches; [`curve`]: what it tells while it runs;
 //! - [`looks`]: what its evaluations gave, query by query;
 //! - [`symptoms`]: silent mistakes that only show while it trains.

@@ -66,7 +66,7 @@ fn board_large() {
       recipe                           state     rung      epoch MRR@20  difference to the pin, 95 %    left  what
       00-first-pour                    ✓ fresh   smoke       3/3 0.4123  -0.2787 [-0.3100, -0.2460]
       01-baseline                      ✓ fresh   holdout   12/12 0.6910  pin
-    ❯*02-arcface                       ▸ running holdout  7.4/12 0.7321~ -0.0090 [-0.0300, +0.0120]…  1m 32s  go-on: may still win: 0.009 behind 01-baseline at epo…
+    ❯*02-arcface                       ▸ running holdout  7.4/12 0.7321~ -0.0090 [-0.0300, +0.0120]   1m 32s  go-on: may still win: 0.009 behind 01-baseline at epo…
       03-純米大吟醸-小さな文字         ~ stale   full      12/12 0.7044~ +0.0134 [-0.0102, +0.0371]           [post] alpha-qe k 3 → 5
       04-broken                        ✗ broken                                                               line 6: unknown key `margn` in [loss]
       05-evil·]0;owned··               ! failed  holdout  1.2/12                                              loss is NaN at step 311: images ·[5m 000812.jpg, 獺祭…
@@ -141,7 +141,7 @@ fn board_without_recipes() {
 
 
 
-    enter page  r run  R rung  s stop  a advice  p pin  c curves  ? help  q quit
+    enter page  r run  R rung  s stop  p pin  c curves  P plan  ? help  q quit
     "#);
 }
 

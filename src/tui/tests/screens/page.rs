@@ -25,7 +25,7 @@ fn page_narrow() {
        │   shop
     18 │ ]
     02-arcface: saved, only [post] changed
-    r run R rung s stop ? help q quit
+    r run R rung s stop p pin ? help q quit
     "#);
 }
 

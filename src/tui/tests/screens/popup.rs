@@ -102,13 +102,13 @@ fn help_narrow() {
     │ s           stop its run, or take it │
     │             out of the queue (asks   │
     │             first)                   │
-    │ t           take it next, before all │
-    │             others that wait         │
-    │ a           do what is advised: stop │
-    │             it, or take it to the    │
-    │             next rung                │
     │ p           compare all recipes with │
     │             this one; again: with    │
+    │             none                     │
+    │ c           loss and score over      │
+    │             epochs                   │
+    │ P           what would run, why, and │
+    │             for how long             │
     └──────────────────────────────────────┘
     02-arcface: saved, only [post] changed
     esc close j down k up
