@@ -111,6 +111,16 @@ fn many_recipes_climb_together_and_the_hopeless_stay_below() {
     assert_eq!((of("quick")["arrived"].as_bool(), of("quick")["pin"].as_bool()), (Some(true), Some(true)));
     assert_eq!(of("idle")["arrived"], false, "{:?}", of("idle"));
     assert!(of("idle")["reason"].as_str().unwrap().contains("is below 0.9"), "{:?}", of("idle"));
+    // One that fails does not keep the others from going on.
+    project.write(
+        "recipes/broken.md",
+        &recipe(&[("size = [32, 32]", "size = [8, 8]"), ("resnet10t", "convnext_atto")], ""),
+    );
+    let out = project.toji(&["brew", "quick", "broken", "--until", "holdout"]);
+    let told = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert_eq!(out.status.code(), Some(1), "{told}");
+    assert!(told.contains("broken") && told.contains("failed: ") && told.contains("quick (pin)"), "{told}");
+    std::fs::remove_file(project.path("recipes/broken.md")).unwrap();
     // Asking again finds all of it.
     let again = project.json(&["brew", "quick", "twin", "idle", "--until", "holdout"]);
     let scores = |objects: &[Json]| -> Vec<(String, Json)> {

@@ -59,11 +59,14 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     context.say.wipe();
     if context.say.is_json() {
         climbed.iter().for_each(|line| context.say.json(line));
-        return Ok(());
+    } else {
+        context.say.line("");
+        table(&climbed).iter().for_each(|line| context.say.line(line));
     }
-    context.say.line("");
-    table(&climbed).iter().for_each(|line| context.say.line(line));
-    Ok(())
+    match climbed.iter().filter(|c| c.failed).count() {
+        0 => Ok(()),
+        failed => Err(Failure::failed(format!("{failed} of {} recipes failed; their lines say why", climbed.len()))),
+    }
 }
 
 /// The recipes with how far they came, and what that saved.

@@ -39,13 +39,15 @@ pub struct Climbed {
     pub reason: String,
     /// Whether it is the pin.
     pub pin: bool,
+    /// Whether it failed; then `reason` is the error.
+    pub failed: bool,
 }
 
 /// Takes `recipes` up to the rung named `until` (each in its own ladder). `said` hears the events of each recipe's runs. Sorted: those that
 /// arrived first, by score, then the others by how far they came.
 ///
 /// # Errors
-/// When a recipe has mistakes or fails, or on a stop. What was done stays in the store.
+/// When a ladder does not fit, or on a stop. A recipe that fails is told in its entry. What was done stays in the store.
 pub fn climb(
     project: &Project,
     recipes: &[Recipe],
@@ -66,7 +68,7 @@ pub fn climb(
         })?;
         let graph = Graph::of(project, recipe, photos, &ladder.rungs()[top])?;
         let whole = trained(&graph);
-        climbers.push(Climber { recipe, ladder, top, whole, left: None, now: None });
+        climbers.push(Climber { recipe, ladder, top, whole, left: None, failed: false, now: None });
     }
     // The pin first, the rest as given.
     climbers.sort_by_key(|climber| !is_pin(climber.recipe));
@@ -83,13 +85,24 @@ pub fn climb(
             let graph = Graph::of(project, climber.recipe, photos, rung)?;
             let end = rung.epochs(graph.epochs);
             let seen = |climber: &Recipe| -> Result<_, SessionError> {
-                Council::on(project, climber, photos, pin.as_deref())?.verdict(&graph, end)
+                Council::on(project, climber, photos, pin.as_deref())?.verdict(&graph, end, end)
             };
             // One that was given up on the way stays given up, unless what is known by now says otherwise.
             let before = if manner.decide { seen(climber.recipe)? } else { None };
             let given_up = before.filter(|(course, verdict)| {
                 verdict.advice == Advice::Stop && course.last().is_some_and(|look| look.epoch < end)
             });
+            let fitted = graph.slots.first().and_then(|slot| graph.fit(*slot)).and_then(|task| graph.place(task));
+            let here = fitted.map(|place| &graph.nodes[place].stage);
+            let absent = here.is_some_and(|stage| !project.store.has(stage.name, &stage.artefact()));
+            let beyond =
+                seen(climber.recipe)?.and_then(|(course, _)| course.last().filter(|look| look.epoch == end).cloned());
+            if let Some(look) = beyond.filter(|_| absent && level < climber.top && given_up.is_none()) {
+                // A higher rung went through here: there is a look, and no need to train its prefix.
+                let (metric, score) = (project.metric(), Some(look.score.value));
+                climber.now = Some(Now { level, epochs: trained(&graph), metric, score, interval: None });
+                continue;
+            }
             let done = match given_up {
                 Some((_, verdict)) => {
                     let recipe = climber.recipe.name.clone();
@@ -117,7 +130,13 @@ pub fn climb(
                         interval: None,
                     }
                 }
-                Err(error) => return Err(error),
+                Err(error) if error.is_cancelled() || cancel.is_cancelled() => return Err(error),
+                // The others go on: a night is too long for one mistake.
+                Err(error) => {
+                    climber.failed = true;
+                    climber.left = Some(format!("failed: {}", super::chain(&error)));
+                    continue;
+                }
             };
             climber.now = Some(now);
         }
@@ -142,6 +161,7 @@ struct Climber<'a> {
     whole: usize,
     /// Why it goes no further.
     left: Option<String>,
+    failed: bool,
     now: Option<Now>,
 }
 
@@ -169,6 +189,7 @@ impl Climber<'_> {
             whole: self.whole,
             reason: self.left.unwrap_or_else(|| "arrived".to_owned()),
             pin: is_pin(self.recipe),
+            failed: self.failed,
         }
     }
 }
@@ -207,7 +228,7 @@ fn choose(
         let graph = Graph::of(project, climber.recipe, photos, rung)?;
         let council = Council::on(project, climber.recipe, photos, pin)?;
         let end = rung.epochs(graph.epochs);
-        let Some((course, verdict)) = council.verdict(&graph, end)? else {
+        let Some((course, verdict)) = council.verdict(&graph, end, end)? else {
             passed.push((at, score));
             continue;
         };

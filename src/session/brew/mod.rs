@@ -210,7 +210,9 @@ pub fn brew(
         }
         let council = council.get_or_init(|| Council::on(project, recipe, photos, project.pinned().as_deref()));
         let verdict = match council {
-            Ok(council) => council.verdict(&graph, rung_end).map(|found| found.map(|(_, verdict)| (council, verdict))),
+            Ok(council) => {
+                council.verdict(&graph, rung_end, epoch).map(|found| found.map(|(_, verdict)| (council, verdict)))
+            }
             Err(error) => return tell(Event::Note { text: format!("no advice: {}", chain(error)) }),
         };
         match verdict {

@@ -183,13 +183,21 @@ impl<'a> Council<'a> {
         }
     }
 
-    /// The verdict on the newest look of a training of the first fold, whose rung ends after `rung_end` epochs; `None` before the first look.
+    /// The verdict on a training of the first fold, whose rung ends after `rung_end` epochs, by its newest look that is not beyond
+    /// `until` epochs (there may be later ones, of a higher rung); `None` before the first look.
     ///
     /// # Errors
     /// When the recipe does not fit the photos.
-    pub fn verdict(&self, graph: &Graph, rung_end: usize) -> Result<Option<(Course, Verdict)>, SessionError> {
+    pub fn verdict(
+        &self,
+        graph: &Graph,
+        rung_end: usize,
+        until: usize,
+    ) -> Result<Option<(Course, Verdict)>, SessionError> {
         let Some(slot) = graph.slots.first() else { return Ok(None) };
-        let mine = self.looks.course(self.project, self.recipe, graph, *slot)?;
+        let mut mine = self.looks.course(self.project, self.recipe, graph, *slot)?;
+        mine.looks.retain(|look| look.epoch <= until);
+        mine.complete = mine.last().is_some_and(|look| look.epoch >= mine.epochs);
         if mine.looks.is_empty() {
             return Ok(None);
         }
