@@ -20,6 +20,7 @@ fn course(name: &str, values: &[f64], at: impl Fn(usize) -> f64) -> Course {
         recipe: name.into(),
         epochs: values.len(),
         planned: (1..=values.len()).collect(),
+        ends: Vec::new(),
         looks: values.iter().enumerate().map(look).collect(),
         complete: true,
     }
@@ -133,6 +134,7 @@ impl World {
             recipe: name.into(),
             epochs: self.epochs,
             planned: (1..=self.epochs).collect(),
+            ends: vec![2, self.epochs],
             looks: looks.collect(),
             complete: true,
         }

@@ -51,6 +51,10 @@ fn every_look_is_kept_with_its_queries_and_a_verdict() {
     let looks = |project: &Project| -> Vec<String> {
         let mut names = project.files_of("fit");
         names.retain(|name| name.starts_with("look-"));
+        // Without the stamp of the folds and of how photos are seen.
+        let mut names: Vec<String> =
+            names.iter().map(|name| format!("look-{}", name.rsplit('-').next().unwrap())).collect();
+        names.sort();
         names
     };
     assert_eq!(looks(&project), ["look-00001.json", "look-00002.json"]);

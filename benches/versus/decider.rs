@@ -79,7 +79,14 @@ fn course(name: &str, world: Seed, own: Seed, behind: f64, luck: f64) -> Course 
         Look { epoch, at: epoch as f64, score: Arc::new(score) }
     });
     let looks = looks.collect();
-    Course { recipe: name.into(), epochs: EPOCHS, planned: (1..=EPOCHS).collect(), looks, complete: true }
+    Course {
+        recipe: name.into(),
+        epochs: EPOCHS,
+        planned: (1..=EPOCHS).collect(),
+        ends: vec![2, EPOCHS],
+        looks,
+        complete: true,
+    }
 }
 
 fn reciprocal(latent: f64) -> f32 {

@@ -182,7 +182,14 @@ pub fn seeds(folder: &Path, set: &str, photos: Option<&Path>) -> anyhow::Result<
                 .map(|(file, epoch)| Ok(Look { epoch, at: epoch as f64, score: Score::load(file)?.into() }))
                 .collect::<anyhow::Result<_>>()?;
             let epochs = looks.len();
-            Ok(Course { recipe: name.clone(), epochs, planned: (1..=epochs).collect(), looks, complete: true })
+            Ok(Course {
+                recipe: name.clone(),
+                epochs,
+                planned: (1..=epochs).collect(),
+                ends: vec![1, epochs],
+                looks,
+                complete: true,
+            })
         })
         .collect::<anyhow::Result<_>>()?;
     let ends: Vec<f64> = courses.iter().filter_map(|course| Some(course.last()?.score.value)).collect();

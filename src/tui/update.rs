@@ -217,6 +217,9 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
         }),
         Action::Follow => no_recipe(model).or_else(|| {
             let recipe = model.recipe()?;
+            if recipe.state == State::Queued {
+                return Some(format!("{} waits already", recipe.name));
+            }
             recipe.advice.is_none().then(|| format!("nothing is advised for {}", recipe.name))
         }),
         Action::Explain | Action::NextName | Action::PreviousName => no_recipe(model).or_else(|| {

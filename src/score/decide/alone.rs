@@ -30,20 +30,21 @@ impl Stopping {
         for look in &case.mine.looks {
             let value = look.score.value;
             let verdict = if !value.is_finite() {
-                Some("the score is no number".to_owned())
+                Some(Verdict::stop("the score is no number".to_owned()))
             } else if self.stopping_threshold.is_some_and(|bound| value > bound) {
-                Some(format!("{value:.3} is all that is wanted"))
+                Some(Verdict::enough(format!("{value:.3} is all that is wanted")))
             } else if self.divergence_threshold.is_some_and(|bound| value < bound) {
-                Some(format!("{value:.3} is so low that it has diverged"))
+                Some(Verdict::stop(format!("{value:.3} is so low that it has diverged")))
             } else if value - self.min_delta > best {
                 (best, waited) = (value, 0);
                 None
             } else {
                 waited += 1;
-                (waited >= self.patience).then(|| format!("no better than {best:.3} in {waited} looks"))
+                let long = waited >= self.patience;
+                long.then(|| Verdict::enough(format!("no better than {best:.3} in {waited} looks")))
             };
-            if let Some(reason) = verdict {
-                return Verdict::stop(reason).with("best", best).with("waited", waited as f64);
+            if let Some(verdict) = verdict {
+                return verdict.with("best", best).with("waited", waited as f64);
             }
         }
         let reason = format!("best {best:.3}, {waited} of {} looks without a better one", self.patience);

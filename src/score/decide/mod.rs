@@ -51,6 +51,8 @@ pub struct Course {
     pub epochs: usize,
     /// Epochs after which it is evaluated when nobody stops it, ascending.
     pub planned: Vec<usize>,
+    /// Epochs after which rungs of its ladder end, ascending.
+    pub ends: Vec<usize>,
     /// Looks in order of epochs.
     pub looks: Vec<Look>,
     /// Whether the training has come to its full length.
@@ -114,21 +116,28 @@ pub struct Verdict {
     pub advice: Advice,
     /// Why, in words, with numbers.
     pub reason: String,
+    /// Whether it says of the recipe that it loses, and not only of its training that it has gone on for long enough.
+    pub beaten: bool,
     /// The numbers that it rests on, by name.
     pub evidence: BTreeMap<String, f64>,
 }
 
 impl Verdict {
-    /// To stop, for a reason.
+    /// To stop what loses, for a reason.
     fn stop(reason: String) -> Verdict {
-        Verdict { advice: Advice::Stop, reason, evidence: BTreeMap::new() }
+        Verdict { advice: Advice::Stop, reason, beaten: true, evidence: BTreeMap::new() }
+    }
+
+    /// To stop what has gone on for long enough.
+    fn enough(reason: String) -> Verdict {
+        Verdict { beaten: false, ..Verdict::stop(reason) }
     }
 
     /// Not to stop: to promote at the end of the rung, to go on before.
     fn keep(case: &Case<'_>, reason: String) -> Verdict {
         let ended = case.mine.last().is_some_and(|look| look.epoch >= case.rung_end);
         let advice = if ended { Advice::Promote } else { Advice::GoOn };
-        Verdict { advice, reason, evidence: BTreeMap::new() }
+        Verdict { advice, reason, beaten: false, evidence: BTreeMap::new() }
     }
 
     fn with(mut self, name: &str, value: f64) -> Verdict {

@@ -27,6 +27,9 @@ use crate::score::{Score, ScoreError};
 /// Seeds from which the spread between seeds can be measured.
 pub const SEEDS: usize = 3;
 
+/// Labels among the shared queries without which nothing is refused.
+pub const LABELS: usize = 5;
+
 /// The settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Paired {
@@ -121,10 +124,9 @@ impl Comparison {
     /// Probability of a difference as low as this one, or lower, if the true one were `-margin`.
     pub fn p_worse(&self, margin: f64) -> f64 {
         let (distance, error) = (self.delta + margin, self.error());
-        match error > 0.0 {
+        // So few labels, or labels that all fall alike, tell nothing of others.
+        match self.groups >= LABELS && error > 1e-9 {
             true => student::cdf(distance / error, self.df),
-            // Nothing varies: all queries differ by the same, or not at all.
-            false if distance < 0.0 => 0.0,
             false => 1.0,
         }
     }
@@ -169,6 +171,7 @@ impl Paired {
         let mut epochs = course.planned.clone();
         epochs.extend(course.looks.iter().map(|look| look.epoch));
         epochs.push(case.rung_end);
+        epochs.extend(&course.ends);
         epochs.sort_unstable();
         epochs.dedup();
         epochs.into_iter().filter(|epoch| counts(*epoch)).count().max(1)
@@ -177,10 +180,13 @@ impl Paired {
     /// A recipe's newest look beside the pin's at the same share of the schedule.
     fn compare(&self, course: &Course, share: f64, case: &Case<'_>) -> Option<(Comparison, usize)> {
         let mine = course.until(share)?;
-        let of_pin: Vec<&Look> = case.pin.iter().filter_map(|pin| pin.until(course.share(mine))).collect();
-        // Seeds that have not come so far are not waited for, unless none has.
-        let pin: Vec<&Score> = of_pin.iter().map(|look| look.score.as_ref()).collect();
-        let epoch = of_pin.first()?.epoch;
+        // The pin's look that belongs to this share of its schedule, of every seed that has it; an older one would be of a weaker pin.
+        let first = case.pin.first()?;
+        let share = course.share(mine) + 1e-9;
+        let epoch = first.planned.iter().copied().rfind(|at| *at as f64 / first.epochs.max(1) as f64 <= share)?;
+        let at = |pin: &'_ Course| pin.looks.iter().find(|look| look.epoch == epoch).cloned();
+        let looks: Vec<Look> = case.pin.iter().filter_map(at).collect();
+        let pin: Vec<&Score> = looks.iter().map(|look| look.score.as_ref()).collect();
         Comparison::of(&[mine.score.as_ref()], &pin, case.group).ok().map(|found| (found, epoch))
     }
 
@@ -193,7 +199,7 @@ impl Paired {
         };
         let share = case.mine.share(last);
         let Some((found, pin_epoch)) = self.compare(case.mine, share, case) else {
-            let reason = format!("{} was not evaluated so early in its schedule, or on other queries", pin.recipe);
+            let reason = format!("{} was not evaluated at this share of its schedule, or on other queries", pin.recipe);
             return Verdict::keep(case, reason);
         };
         let p = found.p_worse(self.margin);

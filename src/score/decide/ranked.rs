@@ -207,7 +207,7 @@ impl Asha {
         for (_, place, epoch, value) in all {
             let judged = place == 0 && epoch == newest;
             if judged && epoch >= self.max_t {
-                return Verdict::stop(format!("epoch {epoch} is the last that is wanted (max_t)"));
+                return Verdict::enough(format!("epoch {epoch} is the last that is wanted (max_t)"));
             }
             let due = recorded
                 .iter_mut()

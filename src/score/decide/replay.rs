@@ -78,8 +78,12 @@ pub fn replay(
             .collect();
         let epoch = mine.last().map_or(0, |look| look.epoch);
         let rung_end = rung_ends.iter().copied().find(|end| *end >= epoch).unwrap_or(mine.epochs);
-        let verdict = decider.judge(&Case { mine: &mine, pin, others: &others, rung_end, group });
-        if verdict.advice == Advice::Stop {
+        let pin: Vec<Course> =
+            pin.iter().map(|course| seen(course, None)).filter(|course| !course.looks.is_empty()).collect();
+        let verdict = decider.judge(&Case { mine: &mine, pin: &pin, others: &others, rung_end, group });
+        let last = l + 1 == courses[c].looks.len();
+        // At its last look a training ends anyway; only a verdict that it loses takes it out.
+        if verdict.advice == Advice::Stop && (verdict.beaten || !last) {
             stopped[c] = Some((epoch, verdict));
         }
     }

@@ -79,7 +79,7 @@ pub fn climb(
         for &at in &on {
             cancel.check()?;
             let climber = &mut climbers[at];
-            let manner = Manner { decide: !is_pin(climber.recipe), ..Manner::default() };
+            let manner = Manner { decide: Some(!is_pin(climber.recipe)), ..Manner::default() };
             let rung = &climber.ladder.rungs()[level];
             let listen = |event: &Event| said(climber.recipe, event);
             let graph = Graph::of(project, climber.recipe, photos, rung)?;
@@ -88,7 +88,7 @@ pub fn climb(
                 Council::on(project, climber, photos, pin.as_deref())?.verdict(&graph, end, end)
             };
             // One that was given up on the way stays given up, unless what is known by now says otherwise.
-            let before = if manner.decide { seen(climber.recipe)? } else { None };
+            let before = if manner.decide == Some(true) { seen(climber.recipe)? } else { None };
             let given_up = before.filter(|(course, verdict)| {
                 verdict.advice == Advice::Stop && course.last().is_some_and(|look| look.epoch < end)
             });
@@ -232,12 +232,14 @@ fn choose(
             passed.push((at, score));
             continue;
         };
-        let Verdict { advice, reason, .. } = verdict.clone();
+        let Verdict { advice, reason, beaten, .. } = verdict.clone();
         let part = graph.slots.first().map(ToString::to_string).unwrap_or_default();
         let epoch = course.last().map_or(0, |look| look.epoch);
         said(climber.recipe, &council.told(&part, epoch, verdict, advice == Advice::Stop));
         match advice {
-            Advice::Stop => climbers[at].left = Some(reason),
+            Advice::Stop if beaten => climbers[at].left = Some(reason),
+            // Its training ends here; that it loses is not said.
+            Advice::Stop => passed.push((at, score)),
             Advice::GoOn | Advice::Promote => passed.push((at, score)),
         }
     }

@@ -59,8 +59,8 @@ pub struct Manner {
     pub host: bool,
     /// Embed the training photos as well, to judge their labels.
     pub train: bool,
-    /// Do what the recipe's decider says, also where `[decide] auto` is not set.
-    pub decide: bool,
+    /// Whether what the recipe's decider says is done; where nothing is said here, as `[decide] auto` has it.
+    pub decide: Option<bool>,
 }
 
 /// The graph of a recipe and its plan as things stand.
@@ -217,7 +217,7 @@ pub fn brew(
         };
         match verdict {
             Ok(Some((council, verdict))) => {
-                let acted = (council.auto || manner.decide) && verdict.advice == Advice::Stop && epoch < rung_end;
+                let acted = manner.decide.unwrap_or(council.auto) && verdict.advice == Advice::Stop && epoch < rung_end;
                 if let (true, Ok(mut decided)) = (acted, decided.lock()) {
                     *decided = Some(verdict.reason.clone());
                     own.cancel();

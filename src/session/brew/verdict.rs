@@ -4,11 +4,12 @@
 //! them. The pin is compared by all seeds that it has; of the other recipes the newest training counts. What is read is remembered by
 //! its file, so that asking again after each epoch reads one file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::rung::{Ladder, Slot};
+use crate::base::Key;
 use crate::dag::Event;
 use crate::learn::train::TrainSettings;
 use crate::score::Score;
@@ -54,6 +55,7 @@ impl Looks {
         graph: &Graph,
         slot: Slot,
     ) -> Result<Course, SessionError> {
+        let seen_with = looks::stamp(graph, slot)?;
         let mut files: BTreeMap<usize, PathBuf> = BTreeMap::new();
         for (task, node) in graph.tasks.iter().zip(&graph.nodes) {
             let (Task::Fit { slot: of, part, .. }, stage) = (task, &node.stage) else { continue };
@@ -65,7 +67,7 @@ impl Looks {
             for at in 1..=(part.end - part.first) as u32 {
                 let key = stage.prefix(at);
                 let folders = [project.store.unfinished_folder(&key), project.store.place("fit", &key)];
-                for (epoch, file) in folders.iter().flat_map(|folder| looks::files(folder)) {
+                for (epoch, file) in folders.iter().flat_map(|folder| looks::files(folder, &seen_with)) {
                     files.insert(epoch, file);
                 }
             }
@@ -79,11 +81,12 @@ impl Looks {
         let looks: Vec<Look> = files.into_iter().filter_map(read).collect();
         let every = decode::<TrainSettings>(recipe, "train")?.eval.every_epochs.max(1);
         let ends = Ladder::of(recipe)?.ends(graph.epochs);
-        let mut planned: Vec<usize> = (1..=graph.epochs).filter(|epoch| epoch % every == 0).chain(ends).collect();
+        let looked = (1..=graph.epochs).filter(|epoch| epoch % every == 0);
+        let mut planned: Vec<usize> = looked.chain(ends.iter().copied()).collect();
         planned.sort_unstable();
         planned.dedup();
         let complete = looks.last().is_some_and(|look| look.epoch >= graph.epochs);
-        Ok(Course { recipe: recipe.name.clone(), epochs: graph.epochs, planned, looks, complete })
+        Ok(Course { recipe: recipe.name.clone(), epochs: graph.epochs, planned, ends, looks, complete })
     }
 
     /// The trainings of a recipe's first fold, one a seed, as far as there are any.
@@ -122,6 +125,12 @@ impl Entrant {
         let graph = Graph::of(project, &recipe, photos, &rung)?;
         Ok(Entrant { recipe, graph })
     }
+
+    /// The key of its first training; `None` where it trains nothing.
+    fn training(&self) -> Option<Key> {
+        let fit = self.graph.fit(*self.graph.slots.first()?)?;
+        Some(self.graph.nodes[self.graph.place(fit)?].stage.key())
+    }
 }
 
 /// What is needed to ask for verdicts on one recipe: who decides, the pin's trainings, the others'.
@@ -155,13 +164,16 @@ impl<'a> Council<'a> {
         };
         let mut others: Vec<Recipe> =
             project.recipes().into_iter().filter(|other| other.name != recipe.name && !other.is_broken()).collect();
-        // Recipes that do the same are one recipe.
-        others.retain(|other| other.key() != recipe.key());
         let place = others.iter().position(|other| Some(other.name.as_str()) == pin);
         let pin = place.map(|place| others.remove(place));
         // A recipe that does not fit these photos (another fold scheme, too few labels) is no rival.
         let enter = |recipe: Recipe| Entrant::new(project, recipe, photos).ok();
-        let (pin, others) = (pin.and_then(enter), others.into_iter().filter_map(enter).collect());
+        let pin = pin.and_then(enter);
+        let mut others: Vec<Entrant> = others.into_iter().filter_map(enter).collect();
+        // One training is one rival, however many recipes are made of it.
+        let own = Entrant::new(project, recipe.clone(), photos).ok();
+        let mut met: BTreeSet<Key> = own.iter().chain(&pin).filter_map(Entrant::training).collect();
+        others.retain(|other| other.training().is_none_or(|key| met.insert(key)));
         Ok(Council { project, photos, recipe, decider, auto, pin, others, looks: Looks::default() })
     }
 

@@ -45,7 +45,8 @@ pub fn trainings(project: &Project, recipes: &[Recipe], photos: &Photos) -> Resu
         found.pin = looks.seeds(project, &Entrant::new(project, pin, photos)?)?;
     }
     for recipe in recipes.iter().filter(|recipe| Some(recipe.name.as_str()) != pinned.as_deref()) {
-        let entrant = Entrant::new(project, recipe.clone(), photos)?;
+        // One that does not fit the photos now has no training to ask about.
+        let Ok(entrant) = Entrant::new(project, recipe.clone(), photos) else { continue };
         let Some(course) = looks.seeds(project, &entrant)?.into_iter().next() else { continue };
         if found.rung_ends.is_empty() {
             found.rung_ends = Ladder::of(recipe)?.ends(entrant.graph.epochs);

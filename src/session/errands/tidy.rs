@@ -89,8 +89,13 @@ fn needed(project: &Project, photos: &Photos) -> Result<BTreeMap<Key, String>, S
             needed.entry(key).or_insert_with(|| why.to_owned());
         }
     };
-    for recipe in project.recipes().iter().filter(|recipe| !recipe.is_broken()) {
-        note(meant(project, recipe, photos), &format!("{} as it stands", recipe.name));
+    // What a recipe means that has mistakes, or does not fit now, nobody knows: all that its runs made stays.
+    let mut unknown: BTreeSet<String> = BTreeSet::new();
+    for recipe in project.recipes() {
+        match meant(project, &recipe, photos) {
+            Ok(keys) => note(keys, &format!("{} as it stands", recipe.name)),
+            Err(_) => drop(unknown.insert(recipe.name.clone())),
+        }
     }
     let runs = Runs::open(&project.toji);
     let mut board = Board::new();
@@ -107,6 +112,8 @@ fn needed(project: &Project, photos: &Photos) -> Result<BTreeMap<Key, String>, S
         let recipe = &run.told.recipe;
         if run.state() == RunState::Running {
             note(keys(previous.stages), &format!("{recipe} runs"));
+        } else if unknown.contains(recipe) {
+            note(keys(previous.stages), &format!("a run of {recipe}, which has mistakes or does not fit now"));
         } else if latest.insert(recipe.clone()) {
             note(keys(previous.stages), &format!("the newest run of {recipe}"));
         } else if recipe_of(&runs.folder(run.id())).is_some_and(|hash| handed_in.contains(&hash)) {
@@ -117,27 +124,25 @@ fn needed(project: &Project, photos: &Photos) -> Result<BTreeMap<Key, String>, S
 }
 
 /// Everything that a recipe means on any rung.
-fn meant(project: &Project, recipe: &Recipe, photos: &Photos) -> Vec<Key> {
+fn meant(project: &Project, recipe: &Recipe, photos: &Photos) -> Result<Vec<Key>, SessionError> {
+    if recipe.is_broken() {
+        return Err(SessionError::Mistakes(format!("{} has mistakes", recipe.name)));
+    }
     let mut keys = Vec::new();
-    let ladder = Ladder::of(recipe).unwrap_or_else(|_| Ladder::usual());
+    let ladder = Ladder::of(recipe)?;
     for rung in ladder.rungs() {
-        let Ok(mut graph) = Graph::of(project, recipe, photos, rung) else { continue };
+        let mut graph = Graph::of(project, recipe, photos, rung)?;
         // Where the tables name no query of the host, or nothing is trained, there is nothing of it.
         let _ = graph.add_host(project, recipe, photos);
         let _ = graph.add_train(project, recipe, photos);
         for node in &graph.nodes {
             keys.push(node.stage.artefact());
-            // Unfinished work towards the next rung lies under its own key; a lower rung's end is gone on from.
-            keys.extend(
-                node.stage
-                    .span
-                    .iter()
-                    .flat_map(|span| ladder.rungs().iter().map(|r| r.epochs(span.of as usize)))
-                    .map(|at| node.stage.prefix(at as u32)),
-            );
+            // A training goes on from any prefix of it, and unfinished work lies under its own key.
+            let whole = node.stage.span.as_ref().map_or(0, |span| span.of);
+            keys.extend((1..=whole).map(|at| node.stage.prefix(at)));
         }
     }
-    keys
+    Ok(keys)
 }
 
 /// The hash of the recipe that a run's lock names.

@@ -6,27 +6,53 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::files;
+use crate::base::{KeyWriter, files};
 use crate::score::Score;
-use crate::session::SessionError;
+use crate::session::stages::Task;
+use crate::session::{Graph, SessionError, Slot};
 
 const BEFORE: &str = "look-";
 const BEHIND: &str = ".json";
+
+/// What a training is looked at with: the folds' photos and how they are seen, which the training's own key does not know. Looks of
+/// another stamp are of other queries, or of pictures that were prepared otherwise, and are not compared.
+///
+/// # Errors
+/// When the graph has no such training.
+pub fn stamp(graph: &Graph, slot: Slot) -> Result<String, SessionError> {
+    let stage = graph.stage(Task::Embed { slot })?;
+    let mut out = KeyWriter::new("look 1");
+    stage.settings.write_key(&mut out);
+    for input in stage.inputs.iter().filter(|input| input.name != "fit") {
+        out.bytes(input.name.as_bytes()).key(&input.key);
+    }
+    Ok(out.finish().short())
+}
 
 /// Keeps the score after `epoch` epochs.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn save(folder: &Path, epoch: usize, score: &Score) -> Result<(), SessionError> {
-    Ok(score.save(&folder.join(format!("{BEFORE}{epoch:05}{BEHIND}")))?)
+pub fn save(folder: &Path, stamp: &str, epoch: usize, score: &Score) -> Result<(), SessionError> {
+    Ok(score.save(&folder.join(format!("{BEFORE}{stamp}-{epoch:05}{BEHIND}")))?)
 }
 
-/// The looks in a folder, by epoch; none where there is no folder.
-pub fn files(folder: &Path) -> Vec<(usize, PathBuf)> {
+/// The looks of a stamp in a folder, by epoch; none where there is no folder.
+pub fn files(folder: &Path, stamp: &str) -> Vec<(usize, PathBuf)> {
+    all(folder).into_iter().filter(|(of, ..)| of == stamp).map(|(_, epoch, file)| (epoch, file)).collect()
+}
+
+fn all(folder: &Path) -> Vec<(String, usize, PathBuf)> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let epoch = |name: &str| name.strip_prefix(BEFORE)?.strip_suffix(BEHIND)?.parse().ok();
-    let mut found: Vec<(usize, PathBuf)> =
-        entries.flatten().filter_map(|entry| Some((epoch(entry.file_name().to_str()?)?, entry.path()))).collect();
+    let place = |name: &str| {
+        let (stamp, epoch) = name.strip_prefix(BEFORE)?.strip_suffix(BEHIND)?.split_once('-')?;
+        Some((stamp.to_owned(), epoch.parse().ok()?))
+    };
+    let named = |entry: std::fs::DirEntry| {
+        let (stamp, epoch) = place(entry.file_name().to_str()?)?;
+        Some((stamp, epoch, entry.path()))
+    };
+    let mut found: Vec<(String, usize, PathBuf)> = entries.flatten().filter_map(named).collect();
     found.sort();
     found
 }
@@ -36,7 +62,7 @@ pub fn files(folder: &Path) -> Vec<(usize, PathBuf)> {
 /// # Errors
 /// When one cannot be read or written.
 pub fn carry(from: &Path, to: &Path, until: usize) -> Result<(), SessionError> {
-    for (_, file) in files(from).into_iter().filter(|(epoch, _)| *epoch <= until) {
+    for (_, _, file) in all(from).into_iter().filter(|(_, epoch, _)| *epoch <= until) {
         let Some(target) = file.file_name().map(|name| to.join(name)).filter(|target| !target.exists()) else {
             continue;
         };
@@ -64,14 +90,15 @@ mod tests {
             per_query: vec![1.0, 0.5],
         };
         for epoch in [1, 2, 10] {
-            save(from.path(), epoch, &score(epoch as f64)).unwrap();
+            save(from.path(), "a", epoch, &score(epoch as f64)).unwrap();
         }
-        save(to.path(), 2, &score(7.0)).unwrap();
+        save(to.path(), "a", 2, &score(7.0)).unwrap();
         carry(from.path(), to.path(), 2).unwrap();
-        let found = files(to.path());
+        save(from.path(), "b", 1, &score(9.0)).unwrap();
+        let found = files(to.path(), "a");
         assert_eq!(found.iter().map(|(epoch, _)| *epoch).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(Score::load(&found[1].1).unwrap().value, 7.0);
-        assert_eq!(files(from.path()).len(), 3);
-        assert!(files(&from.path().join("absent")).is_empty());
+        assert_eq!((files(from.path(), "a").len(), files(from.path(), "b").len()), (3, 1));
+        assert!(files(&from.path().join("absent"), "a").is_empty());
     }
 }

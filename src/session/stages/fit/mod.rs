@@ -153,13 +153,14 @@ pub(super) fn make<'a>(
     let grows_until = bench.recipe.settings().get("loss").and_then(loss::margin_grows_until).unwrap_or(0.0);
     let symptoms = RefCell::new(Symptoms::new(settings, grows_until, None));
     let warn = |found: Vec<String>| bench.warn(&label, found);
+    let stamp = looks::stamp(bench.graph, slot)?;
     let mut examine = |now: &Evaluate<'_>| -> Result<f64, train::OtherError> {
         let found = embed::fold(bench, slot, now.network, now.params, &sight, &label, "fit")?;
         warn(symptoms.borrow_mut().look(now.epoch, &found));
         let ranking = super::rank::search(bench, slot, &found, "fit")?;
         let score = super::score::of_fold(bench, &ranking)?;
         if now.epoch > 0 {
-            looks::save(work.folder(), now.epoch, &score)?;
+            looks::save(work.folder(), &stamp, now.epoch, &score)?;
         }
         Ok(score.value)
     };
