@@ -109,7 +109,10 @@ impl Project {
     pub fn artefact(&self, stage: &str, file: &str) -> Vec<u8> {
         let mut found = Vec::new();
         for pair in fs::read_dir(self.path(".toji/store").join(stage)).unwrap().flatten() {
-            found.extend(fs::read_dir(pair.path()).unwrap().flatten().map(|entry| entry.path().join(file)));
+            // What a kill left half published is hidden.
+            let whole = |entry: &fs::DirEntry| !entry.file_name().to_string_lossy().starts_with('.');
+            let entries = fs::read_dir(pair.path()).unwrap().flatten().filter(whole);
+            found.extend(entries.map(|entry| entry.path().join(file)));
         }
         assert_eq!(found.len(), 1, "{found:?}");
         fs::read(&found[0]).unwrap()

@@ -61,7 +61,7 @@ const PAIRED: Technique = Technique {
               measured\" and rests on the queries alone, so a lucky or unlucky seed can pass for a difference. A recipe is stopped when \
               \"not worse than the pin\" would be wrong to refuse with a probability below alpha, divided by the number of looks at \
               which the training can be stopped (looking often finds chance differences) and, by Holm's steps, by the number of recipes \
-              that are compared. So a recipe as good as the pin is stopped by mistake in at most alpha of the trainings. Fails where \
+              that are compared. With the noise measured, a recipe as good as the pin is stopped by mistake in at most alpha of the trainings; without it more often. Fails where \
               curves cross late: a recipe that learns slowly and ends higher is lost, which is why nothing but the ends of rungs counts \
               before start. With few queries or a noisy pin it stops nothing but clear losers; then give the pin more seeds.",
     params: &[
