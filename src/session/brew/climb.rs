@@ -87,22 +87,22 @@ pub fn climb(
             let seen = |climber: &Recipe| -> Result<_, SessionError> {
                 Council::on(project, climber, photos, pin.as_deref())?.verdict(&graph, end, end)
             };
-            // One that was given up on the way stays given up, unless what is known by now says otherwise.
-            let before = if manner.decide == Some(true) { seen(climber.recipe)? } else { None };
-            let given_up = before.filter(|(course, verdict)| {
-                verdict.advice == Advice::Stop && course.last().is_some_and(|look| look.epoch < end)
-            });
-            let fitted = graph.slots.first().and_then(|slot| graph.fit(*slot)).and_then(|task| graph.place(task));
-            let here = fitted.map(|place| &graph.nodes[place].stage);
-            let absent = here.is_some_and(|stage| !project.store.has(stage.name, &stage.artefact()));
-            let beyond =
-                seen(climber.recipe)?.and_then(|(course, _)| course.last().filter(|look| look.epoch == end).cloned());
-            if let Some(look) = beyond.filter(|_| absent && level < climber.top && given_up.is_none()) {
+            let before = seen(climber.recipe)?;
+            let fitted =
+                graph.slots.first().and_then(|slot| graph.fit(*slot)).map(|task| graph.stage(task)).transpose()?;
+            let absent = fitted.is_some_and(|stage| !project.store.has(stage.name, &stage.artefact()));
+            let last = before.as_ref().and_then(|(course, _)| course.last());
+            if let Some(look) = last.filter(|look| look.epoch == end && absent && level < climber.top) {
                 // A higher rung went through here: there is a look, and no need to train its prefix.
                 let (metric, score) = (project.metric(), Some(look.score.value));
                 climber.now = Some(Now { level, epochs: trained(&graph), metric, score, interval: None });
                 continue;
             }
+            // One that was given up on the way stays given up, unless what is known by now says otherwise.
+            let given_up = before.filter(|(course, verdict)| {
+                let midway = course.last().is_some_and(|look| look.epoch < end);
+                manner.decide == Some(true) && verdict.advice == Advice::Stop && midway
+            });
             let done = match given_up {
                 Some((_, verdict)) => {
                     let recipe = climber.recipe.name.clone();
