@@ -18,6 +18,7 @@ mod dag;
 mod damage;
 mod data;
 mod decide;
+mod embedding;
 mod folds;
 mod house;
 mod ladder;

@@ -149,7 +149,7 @@ impl World {
                 (0..seeds as u64).map(|s| self.course("pin", 0.0, seed.named("pin").at(s))).collect();
             let mine = self.course("mine", shift, seed.named("mine"));
             let size = self.queries_a_label as u32;
-            let outcome = replay(decider, &[mine], &pin, &[2, self.epochs], &move |photo| photo / size);
+            let outcome = replay(decider, &[mine], &pin, &move |photo| photo / size);
             stops += usize::from(outcome.fates[0].stopped.is_some());
             saved += outcome.saved;
         }

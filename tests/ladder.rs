@@ -136,6 +136,96 @@ fn many_recipes_climb_together_and_the_hopeless_stay_below() {
 }
 
 #[test]
+fn what_keep_leaves_behind_is_an_event_of_its_run_once() {
+    let project = Project::new();
+    let rungs = "ladder = [{ rung = \"smoke\", folds = 1, epochs = 1, keep = 1 }, { rung = \"holdout\", folds = 1, epochs = 2 }]";
+    let laddered = |changes: &[(&str, &str)]| {
+        recipe(&[&[("[folds]", format!("[folds]\n{rungs}").as_str())], changes].concat(), "")
+    };
+    project.write("recipes/quick.md", &laddered(&[]));
+    project.write("recipes/twin.md", &laddered(&[("margin = 17.2", "margin = 16.0")]));
+    project.write("recipes/idle.md", &laddered(&[("lr = 1e-3", "lr = 1e-9")]));
+    // One whose folds do not fit is told, and the others go on.
+    project.write("recipes/unfit.md", &laddered(&[("k = 4", "k = 4\ntogether = \"no_such_column\"")]));
+    pin(&project);
+    let names = ["brew", "quick", "twin", "idle", "unfit", "--until", "holdout", "--json"];
+    for _ in 0..2 {
+        let out = project.toji(&names);
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert_eq!(out.status.code(), Some(1), "{text}");
+        let climbed: Vec<Json> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let of = |name: &str| climbed.iter().rfind(|c| c["recipe"] == name && c.get("arrived").is_some()).unwrap();
+        assert_eq!((of("unfit")["failed"].as_bool(), of("quick")["arrived"].as_bool()), (Some(true), Some(true)));
+        assert!(of("unfit")["reason"].as_str().unwrap().contains("no_such_column"), "{}", of("unfit"));
+        let kept_out: Vec<&str> = ["twin", "idle"]
+            .into_iter()
+            .filter(|name| of(name)["reason"].as_str().unwrap().contains("keeps 1"))
+            .collect();
+        assert_eq!(kept_out.len(), 1, "{text}");
+        // Each run that was asked about has it once, in the words of the table.
+        let mut told = 0;
+        for run in std::fs::read_dir(project.path(".toji/runs")).unwrap().flatten() {
+            let text = std::fs::read_to_string(run.path().join("events.jsonl")).unwrap();
+            let lines = text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
+            let said: Vec<Json> = lines.filter(|line| line["decider"] == "keep").collect();
+            assert!(said.len() <= 1, "{said:?}");
+            for said in said {
+                assert!(run.file_name().to_string_lossy().ends_with(kept_out[0]), "{said:?}");
+                assert_eq!((&said["advice"], &said["evidence"]["place"]), (&Json::from("stop"), &Json::from(2.0)));
+                assert_eq!(said["reason"], of(kept_out[0])["reason"]);
+                told += 1;
+            }
+        }
+        assert!(told >= 1, "{text}");
+    }
+}
+
+#[test]
+fn a_rung_of_fewer_photos_is_a_training_of_its_own() {
+    let project = Project::new();
+    let rungs = "ladder = [{ rung = \"few\", folds = 1, epochs = 2, images = 60 }, { rung = \"holdout\", folds = 1 }]";
+    project.write("recipes/quick.md", &recipe(&[("[folds]", &format!("[folds]\n{rungs}"))], ""));
+    let few = project.json(&["run", "quick", "--rung", "few"]);
+    let fitted = few.iter().find(|o| o["event"]["event"] == "stage_finished" && o["event"]["stage"] == "fit").unwrap();
+    assert_eq!(fitted["event"]["part"], "fold 0 on 60 photos");
+    assert_eq!(decisions(&few).iter().map(|(_, epoch, ..)| *epoch).collect::<Vec<_>>(), [1, 2]);
+    let meta: Json = serde_json::from_slice(&project.artefact("fit", "meta.json")).unwrap();
+    assert_eq!(meta["facts"]["photos"], 60);
+    // The next rung begins anew, to the bits of a recipe without that rung.
+    let plan = project.would_run("quick");
+    assert!(plan.iter().any(|(stage, reason)| stage == "fit fold 0" && !reason.contains("goes on")), "{plan:?}");
+    project.json(&["run", "quick"]);
+    let straight = Project::new();
+    straight.json(&["run", "quick"]);
+    let bits = |project: &Project| project.json(&["run", "quick"]).last().unwrap()["score"].clone();
+    assert_eq!(bits(&project), bits(&straight));
+    let backwards = rungs.replace("{ rung = \"holdout\", folds = 1 }", "{ rung = \"less\", folds = 1, images = 50 }");
+    project.write("recipes/quick.md", &recipe(&[("[folds]", &format!("[folds]\n{backwards}"))], ""));
+    let told = String::from_utf8_lossy(&project.toji(&["plan", "quick", "--rung", "less"]).stderr).into_owned();
+    assert!(told.contains("less has fewer images than few"), "{told}");
+}
+
+#[test]
+fn an_evaluation_on_the_way_may_ask_fewer_queries_and_trains_nothing_again() {
+    let project = Project::new();
+    project.json(&["run", "quick"]);
+    let whole: Json = serde_json::from_slice(&project.artefact("score", "score.json")).unwrap();
+    let eval = |text: &str| recipe(&[("epochs = 3", &format!("epochs = 3\neval = {text}"))], "");
+    let few = "{ every_epochs = 1, queries = 20, gallery = 40 }";
+    project.write("recipes/quick.md", &eval(few));
+    assert!(project.would_run("quick").is_empty(), "{:?}", project.would_run("quick"));
+    let asked = Project::new();
+    asked.write("recipes/quick.md", &eval(few));
+    asked.json(&["run", "quick"]);
+    assert_eq!(asked.artefact("score", "score.json"), project.artefact("score", "score.json"));
+    let look = asked.files_of("fit").into_iter().find(|name| name.starts_with("look-")).unwrap();
+    let look: Json = serde_json::from_slice(&asked.artefact("fit", &look)).unwrap();
+    let queries = |score: &Json| score["queries"].as_array().unwrap().clone();
+    assert_eq!(queries(&look).len(), 20);
+    assert!(queries(&look).iter().all(|query| queries(&whole).contains(query)));
+}
+
+#[test]
 fn seeds_are_trainings_of_their_own_and_measure_the_noise() {
     let project = Project::new();
     let rungs = "ladder = [{ rung = \"holdout\", folds = 1 }, { rung = \"seeds\", folds = 1, seeds = 3 }]";

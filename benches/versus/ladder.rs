@@ -206,7 +206,7 @@ pub fn seeds(folder: &Path, set: &str, photos: Option<&Path>) -> anyhow::Result<
             let mut order: Vec<usize> = (0..courses.len()).collect();
             Seed::new(draw).named("pairs").draws().shuffle(&mut order);
             let (mine, pin) = (order[0], order[1..=of_pin].iter().map(|at| courses[*at].clone()).collect::<Vec<_>>());
-            let outcome = replay(&Decider::usual(), &[courses[mine].clone()], &pin, &[1, epochs], &group);
+            let outcome = replay(&Decider::usual(), &[courses[mine].clone()], &pin, &group);
             stops[mine].0 += u64::from(outcome.fates[0].stopped.is_some());
             stops[mine].1 += 1;
         }

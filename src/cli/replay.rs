@@ -47,11 +47,11 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         return Err(Failure::failed("no recipe but the pin was evaluated while it trained".to_owned())
             .hint("run some: toji brew"));
     }
-    let Trainings { courses, pin, rung_ends } = &trainings;
+    let Trainings { courses, pin } = &trainings;
     let labels = &photos.manifest.photos;
     let group = |photo: u32| labels.get(photo as usize).and_then(|photo| photo.label).unwrap_or(u32::MAX);
     let outcomes: Vec<(&Decider, Outcome)> =
-        deciders.iter().map(|decider| (decider, gone_through(decider, courses, pin, rung_ends, &group))).collect();
+        deciders.iter().map(|decider| (decider, gone_through(decider, courses, pin, &group))).collect();
     if context.say.is_json() {
         for (decider, outcome) in &outcomes {
             context.say.json(&serde_json::json!({ "decide": decider, "outcome": outcome }));

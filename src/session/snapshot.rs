@@ -164,6 +164,8 @@ pub struct Advice {
     pub delta: Option<Delta>,
     /// Half of the band that the pin's seeds alone would give a difference, 95 %; `None`: not measured.
     pub noise: Option<f64>,
+    /// Seconds that measuring it should take, where it is not measured and history tells.
+    pub measuring: Option<f64>,
     /// Whether it was carried out without asking.
     pub acted: bool,
 }

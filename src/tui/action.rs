@@ -97,6 +97,8 @@ pub enum Rung {
     Full,
     /// More seeds.
     Seeds,
+    /// The first fold by three seeds.
+    Noise,
 }
 
 impl Rung {
@@ -107,6 +109,7 @@ impl Rung {
             Rung::Holdout => "holdout",
             Rung::Full => "full",
             Rung::Seeds => "seeds",
+            Rung::Noise => "noise",
         }
     }
 }

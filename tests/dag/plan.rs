@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, HashSet};
 
 use proptest::prelude::*;
 use toji::base::{Key, Time, Value};
-use toji::dag::{Action, History, Node, Plan, Previous, Recorded, Sample, Stage, View, plan};
+use toji::dag::{Action, History, Node, Plan, Previous, Reached, Recorded, Sample, Stage, View, plan};
 
 /// A store that is a set.
 #[derive(Default, Clone)]
 struct Drawn {
     keys: HashSet<Key>,
     unfinished: BTreeMap<Key, u32>,
+    /// Of how many, where a stage counts something without a span.
+    of: Option<u32>,
 }
 
 impl View for Drawn {
@@ -18,8 +20,8 @@ impl View for Drawn {
         self.keys.contains(key)
     }
 
-    fn unfinished(&self, key: &Key) -> Option<u32> {
-        self.unfinished.get(key).copied()
+    fn unfinished(&self, key: &Key) -> Option<Reached> {
+        self.unfinished.get(key).map(|&at| Reached { at, of: self.of })
     }
 }
 
@@ -237,6 +239,26 @@ fn unfinished_work_is_gone_on_with_where_it_is_further_than_any_artefact() {
     ");
     store.unfinished.insert(fit, 1);
     assert_eq!(RECIPE.plan(&store, &previous).steps[2].resume.map(|r| r.at), Some(2));
+}
+
+#[test]
+fn an_embedding_of_which_a_part_is_there_takes_as_much_less() {
+    let (mut store, mut previous) = RECIPE.ran();
+    let nodes = RECIPE.nodes();
+    for node in &nodes[3..] {
+        store.keys.remove(&node.stage.artefact());
+    }
+    previous.finished.clear();
+    store.of = Some(1000);
+    store.unfinished.insert(nodes[3].stage.artefact(), 750);
+    insta::assert_snapshot!(drawn(&RECIPE.plan(&store, &previous)), @"
+    reuse   data                            in the store
+    reuse   fold 0                          in the store
+    reuse   fit fold 0                      in the store
+    run     embed fold 0    3.0 s by itself did not finish in the last run; goes on from 750 of 1000
+    run     post fold 0     2.0 s by itself did not finish in the last run
+    run     score           1.5 s by itself did not finish in the last run
+    ");
 }
 
 #[test]

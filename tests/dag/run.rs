@@ -113,6 +113,30 @@ fn failed_stopped_and_lost_are_told_apart() {
 }
 
 #[test]
+fn what_is_decided_after_the_end_is_added_and_changes_no_outcome() {
+    let toji = tempfile::tempdir().unwrap();
+    let runs = Runs::open(toji.path());
+    let run = runs.start(&start("x", &[]), clock()).unwrap();
+    let id = run.id().to_owned();
+    let decision = || Event::Decision {
+        part: "fold 0".into(),
+        epoch: 2,
+        decider: "keep".into(),
+        advice: "stop".into(),
+        reason: "in place 3 of 3; smoke keeps 2".into(),
+        evidence: [("place".to_owned(), 3.0)].into(),
+        acted: true,
+    };
+    assert!(matches!(runs.add(&id, decision(), clock()), Err(DagError::RunHeld { .. })));
+    run.finish().unwrap();
+    runs.add(&id, decision(), clock()).unwrap();
+    let view = read(&runs, &id);
+    assert_eq!((view.state(), view.told.attempts, view.told.decisions.len()), (RunState::Finished, 1, 1));
+    assert_eq!(view.told.decisions[0].evidence["place"], 3.0);
+    assert!(matches!(runs.add("absent", decision(), clock()), Err(DagError::NoSuchRun { .. })));
+}
+
+#[test]
 fn starters_of_one_moment_get_different_runs() {
     let toji = tempfile::tempdir().unwrap();
     let runs = Runs::open(toji.path());

@@ -4,7 +4,7 @@ use std::fs;
 
 use toji::base::clock::Fixed;
 use toji::base::{Key, Time, Value, files};
-use toji::dag::{DagError, History, Sample, Stage, Store, View};
+use toji::dag::{DagError, History, Reached, Sample, Stage, Store, View};
 
 use super::{Ticking, fill, making, stage};
 
@@ -138,11 +138,12 @@ fn unfinished_work_survives_and_ends_with_its_artefact() {
     let work = store.work(&key).unwrap().expect("free");
     assert!(store.work(&key).unwrap().is_none(), "somebody works on it");
     files::publish(&work.folder().join("checkpoint.safetensors"), b"epoch 3").unwrap();
-    work.reach(3).unwrap();
+    work.reach(3, None).unwrap();
+    let three = Some(Reached { at: 3, of: None });
     drop(work);
 
     let work = Store::open(toji.path()).work(&key).unwrap().expect("its worker is gone");
-    assert_eq!((work.reached(), store.unfinished(&key)), (Some(3), Some(3)));
+    assert_eq!((work.reached(), store.unfinished(&key)), (three, three));
     assert_eq!(fs::read(work.folder().join("checkpoint.safetensors")).unwrap(), b"epoch 3");
     let facts = Value::table();
     store.publish(&stage(1), &making(&facts), &Fixed(Time(0.0)), |f| fill(f, 1)).unwrap();

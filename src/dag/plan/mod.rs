@@ -23,10 +23,19 @@ pub trait View {
     /// Whether the whole artefact is there.
     fn has(&self, stage: &str, key: &Key) -> bool;
 
-    /// How many units (epochs) of unfinished work on this artefact can be gone on from.
-    fn unfinished(&self, _key: &Key) -> Option<u32> {
+    /// How much of unfinished work on this artefact can be gone on from.
+    fn unfinished(&self, _key: &Key) -> Option<Reached> {
         None
     }
+}
+
+/// How far unfinished work came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// Units that are done: epochs of a training, photos of an embedding.
+    pub at: u32,
+    /// Of how many, where the stage's own span does not say it.
+    pub of: Option<u32>,
 }
 
 /// A stage as the recipe wants it, with what the caller knows about it.
@@ -222,6 +231,11 @@ pub fn plan(
                 reason = format!("{reason}; goes on from {} {} of {}", span.unit, resume.at, span.of);
                 step.resume = Some(resume);
             }
+            let begun = || view.unfinished(&keys[i]).and_then(|reached| Some((reached.at, reached.of?)));
+            if let (None, Some((at, of))) = (&node.stage.span, begun()) {
+                reason = format!("{reason}; goes on from {at} of {of}");
+                step.work *= (1.0 - f64::from(at) / f64::from(of.max(1))).max(1e-3);
+            }
             if let Some(span) = &node.stage.span {
                 let from = step.resume.map_or(0, |r| r.at);
                 // Work that is all done but for its publishing still counts a little: 0 would be "not counted".
@@ -283,7 +297,7 @@ fn needed(nodes: &[Node], present: &[bool], after: &[Vec<usize>], replace: &[boo
 /// The longest prefix that is there, as an artefact or as unfinished work.
 fn going_on<'a>(stage: &'a Stage, key: &Key, view: &dyn View) -> Option<(Resume, &'a Span)> {
     let span = stage.span.as_ref()?;
-    let unfinished = view.unfinished(key).filter(|&at| at > 0).map(|at| at.min(span.at));
+    let unfinished = view.unfinished(key).map(|reached| reached.at.min(span.at)).filter(|&at| at > 0);
     let least = unfinished.map_or(1, |at| at + 1);
     let artefact = (least..span.at).rev().map(|at| (at, stage.prefix(at))).find(|(_, key)| view.has(stage.name, key));
     let resume = match (artefact, unfinished) {

@@ -13,6 +13,7 @@ use super::write::{Run, Start};
 use crate::base::Clock;
 use crate::base::files;
 use crate::dag::error::DagError;
+use crate::dag::event::Event;
 use crate::dag::plan::Previous;
 use crate::dag::store::names;
 
@@ -52,6 +53,14 @@ impl Runs {
     /// [`DagError::RunHeld`] while a living process writes it; [`DagError::NoSuchRun`].
     pub fn resume(&self, id: &str, start: &Start<'_>, clock: Arc<dyn Clock>) -> Result<Run, DagError> {
         Run::resume(&self.folder, id, start, clock)
+    }
+
+    /// Adds an event to a run that nobody writes: what was decided about it after its end.
+    ///
+    /// # Errors
+    /// [`DagError::RunHeld`] while a living process writes it; [`DagError::NoSuchRun`]; when it cannot be written.
+    pub fn add(&self, id: &str, event: Event, clock: Arc<dyn Clock>) -> Result<(), DagError> {
+        Run::add(&self.folder, id, event, clock)
     }
 
     /// Asks a run to stop at the next clean place. Harmless when it does not run.

@@ -128,6 +128,17 @@ impl Run {
         Ok(run)
     }
 
+    /// One event after the end of a run, on disk when this returns; no attempt begins.
+    pub(super) fn add(runs: &Path, id: &str, event: Event, clock: Arc<dyn Clock>) -> Result<(), DagError> {
+        let folder = runs.join(id);
+        if !folder.is_dir() {
+            return Err(DagError::NoSuchRun { id: id.to_owned(), folder: runs.to_owned() });
+        }
+        let lock = Lock::try_take(&folder.join(LOCK))?.ok_or_else(|| DagError::RunHeld { id: id.to_owned() })?;
+        let now = clock.now();
+        Run::open(id.to_owned(), folder, lock, clock, now)?.end(event)
+    }
+
     fn open(id: String, folder: PathBuf, lock: Lock, clock: Arc<dyn Clock>, started: Time) -> Result<Run, DagError> {
         let path = folder.join(EVENTS);
         let open = || -> io::Result<(File, bool)> {
@@ -238,7 +249,7 @@ impl Run {
         self.end(Event::RunStopped { reason: reason.into() })
     }
 
-    /// The outcome is on disk before the lock is released: a reader never sees a finished run as lost.
+    /// The last event is on disk before the lock is released: a reader never sees a finished run as lost.
     fn end(self, event: Event) -> Result<(), DagError> {
         self.emit(event)?;
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);

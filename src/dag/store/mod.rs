@@ -20,7 +20,7 @@ pub use work::Work;
 use self::meta::{META, describe, hash_file, read_meta, whole};
 use super::error::DagError;
 use super::history::{History, Sample};
-use super::plan::View;
+use super::plan::{Reached, View};
 use super::stage::Stage;
 use crate::base::files::{self, FileError, Lock};
 use crate::base::{Clock, Key, Time};
@@ -222,7 +222,7 @@ impl View for Store {
         Store::has(self, stage, key)
     }
 
-    fn unfinished(&self, key: &Key) -> Option<u32> {
+    fn unfinished(&self, key: &Key) -> Option<Reached> {
         work::reached_of(&self.toji, key)
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::base::Key;
 use crate::base::files::{self, FileError, Lock};
 use crate::dag::error::DagError;
+use crate::dag::plan::Reached;
 
 /// Unfinished work, held by this process.
 #[derive(Debug)]
@@ -32,12 +33,14 @@ impl Work {
         &self.folder
     }
 
-    /// Records that the checkpoint of `at` units (epochs) is complete, for the plan to say.
+    /// Records that the checkpoint of `at` units (epochs, photos) is complete, for the plan to say; of how many, where the stage's
+    /// span does not tell.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn reach(&self, at: u32) -> Result<(), DagError> {
-        Ok(files::publish(&self.folder.join("reached"), at.to_string().as_bytes())?)
+    pub fn reach(&self, at: u32, of: Option<u32>) -> Result<(), DagError> {
+        let text = of.map_or_else(|| at.to_string(), |of| format!("{at} of {of}"));
+        Ok(files::publish(&self.folder.join("reached"), text.as_bytes())?)
     }
 
     /// Begins anew: what was there cannot be used (a copy between machines cut it off).
@@ -60,8 +63,8 @@ impl Work {
         Ok(())
     }
 
-    /// How many units (epochs) are complete.
-    pub fn reached(&self) -> Option<u32> {
+    /// How much is complete.
+    pub fn reached(&self) -> Option<Reached> {
         reached(&self.folder)
     }
 }
@@ -82,8 +85,8 @@ pub(super) fn forget(toji: &Path, key: &Key) -> Result<(), DagError> {
     Ok(())
 }
 
-/// How many units (epochs) of `key` are complete, if there is work on it.
-pub(super) fn reached_of(toji: &Path, key: &Key) -> Option<u32> {
+/// How much of `key` is complete, if there is work on it.
+pub(super) fn reached_of(toji: &Path, key: &Key) -> Option<Reached> {
     reached(&place(toji, key))
 }
 
@@ -91,6 +94,9 @@ pub(super) fn place(toji: &Path, key: &Key) -> PathBuf {
     toji.join("work").join(key.to_string())
 }
 
-fn reached(folder: &Path) -> Option<u32> {
-    fs::read_to_string(folder.join("reached")).ok()?.trim().parse().ok()
+fn reached(folder: &Path) -> Option<Reached> {
+    let text = fs::read_to_string(folder.join("reached")).ok()?;
+    let mut numbers = text.trim().split(" of ").map(str::parse);
+    let at = numbers.next()?.ok()?;
+    Some(Reached { at, of: numbers.next().and_then(Result::ok) })
 }

@@ -57,12 +57,20 @@ const LADDER: Param = Param::new(
     Kind::List { of: &Kind::Table(RUNG), min: 1, max: 10 },
     Default::Absent,
     "Rungs that a recipe climbs, lowest first (smoke: one fold, 2 epochs; holdout: one fold; full: all folds; seeds: all folds by \
-     three seeds). Changes no result.",
+     three seeds). Changes no result of a higher rung.",
 );
 const RUNG: &[Param] = &[
     Param::new("rung", Kind::Text, Default::Required, "Name of the rung."),
     Param::new("folds", Kind::Int { min: 1, max: 100 }, Default::Absent, "Folds on this rung (all)."),
     Param::new("epochs", Kind::Int { min: 1, max: 100_000 }, Default::Absent, "Epochs on this rung (all)."),
+    Param::new(
+        "images",
+        Kind::Int { min: 16, max: 10_000_000 },
+        Default::Absent,
+        "Photos to learn from on this rung, of every label the same share, drawn by the folds' seed (all). A training of its own: the \
+         next rung begins anew, so it pays where the data are large.",
+    )
+    .unit("photos"),
     Param::new(
         "seeds",
         Kind::Int { min: 1, max: 32 },

@@ -5,10 +5,11 @@
 //!   held out, [protocol] of toji.toml ─ protocol ─▶ queries, gallery   (distractors, queries without an answer)
 //! ```
 //!
-//! - [`declared`]: the schemes as recipes write them; [`scheme`]: what they come to; [`labels`]: which of them imitates a
-//!   competition.
+//! - [`declared`]: the schemes as recipes write them; [`scheme`]: what they come to, and which of them
+//!   imitates a competition.
 //! - [`together`]: copies of one photo, and groups that a column names, stay in one part.
 //! - [`protocol`]: who is looked up among whom.
+//! - [`part`]: a part of a fold, drawn by seed, for whoever must be quick.
 //! - [`composition`]: all of it in numbers and words, for the page.
 //!
 //! Photos are put in the order of their labels and ids before anything is drawn, so that the order of rows in a table
@@ -19,7 +20,7 @@
 mod composition;
 mod declared;
 mod error;
-pub mod labels;
+mod part;
 mod protocol;
 mod scheme;
 mod together;
@@ -32,7 +33,8 @@ use super::manifest::{Manifest, Role};
 pub use composition::Composition;
 pub use declared::{SECTIONS, TECHNIQUES};
 pub use error::FoldError;
-pub use labels::Labels;
+pub use part::Asked;
+pub use scheme::labels::Labels;
 pub use together::Joined;
 
 /// One division of the labelled photos; indices into [`Manifest::photos`], ascending.

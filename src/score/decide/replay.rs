@@ -39,14 +39,9 @@ pub struct Outcome {
     pub lost: f64,
 }
 
-/// Goes through all looks of `courses` in the order in which they were done. `pin` is never stopped; `rung_ends` are the epochs at which rungs end, ascending.
-pub fn replay(
-    decider: &Decider,
-    courses: &[Course],
-    pin: &[Course],
-    rung_ends: &[usize],
-    group: &(dyn Fn(u32) -> u32 + Sync),
-) -> Outcome {
+/// Goes through all looks of `courses` in the order in which they were done. `pin` is never stopped; each course knows where its own
+/// rungs end.
+pub fn replay(decider: &Decider, courses: &[Course], pin: &[Course], group: &(dyn Fn(u32) -> u32 + Sync)) -> Outcome {
     // (time, course, look) of every look.
     let mut order: Vec<(f64, usize, usize)> = Vec::new();
     for (c, course) in courses.iter().enumerate() {
@@ -77,7 +72,7 @@ pub fn replay(
             .map(|(o, course)| seen(course, stopped[o].as_ref().map(|(epoch, _)| *epoch)))
             .collect();
         let epoch = mine.last().map_or(0, |look| look.epoch);
-        let rung_end = rung_ends.iter().copied().find(|end| *end >= epoch).unwrap_or(mine.epochs);
+        let rung_end = mine.ends.iter().copied().find(|end| *end >= epoch).unwrap_or(mine.epochs);
         let pin: Vec<Course> =
             pin.iter().map(|course| seen(course, None)).filter(|course| !course.looks.is_empty()).collect();
         let verdict = decider.judge(&Case { mine: &mine, pin: &pin, others: &others, rung_end, group });

@@ -5,14 +5,12 @@
 //! by `keep` before a rung that trains the first fold no further, since nobody is compared with it any more there. Rungs are prefixes, so
 //! nothing is trained twice; a run that was interrupted is gone on with by asking again.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use super::verdict::Council;
 use super::{Manner, brew, rung};
 use crate::base::Cancel;
-use crate::dag::Event;
+use crate::dag::{Board, Decided, Event, Runs};
 use crate::score::decide::{Advice, Verdict};
 use crate::session::{Graph, Photos, Project, Recipe, SessionError};
 
@@ -66,9 +64,13 @@ pub fn climb(
             Err(error) => SessionError::Unfit(format!("{}: {error}", recipe.name)),
             Ok(_) => SessionError::Unfit(format!("{}: no rung {until}", recipe.name)),
         })?;
-        let graph = Graph::of(project, recipe, photos, &ladder.rungs()[top])?;
-        let whole = trained(&graph);
-        climbers.push(Climber { recipe, ladder, top, whole, left: None, failed: false, now: None });
+        let whole = Graph::of(project, recipe, photos, &ladder.rungs()[top]).map(|graph| trained(&graph));
+        let (whole, left) = match whole {
+            Ok(whole) => (whole, None),
+            Err(error) => (0, Some(format!("failed: {}", super::chain(&error)))),
+        };
+        let failed = left.is_some();
+        climbers.push(Climber { recipe, ladder, top, whole, left, failed, now: None, apart: 0 });
     }
     // The pin first, the rest as given.
     climbers.sort_by_key(|climber| !is_pin(climber.recipe));
@@ -85,7 +87,7 @@ pub fn climb(
             let graph = Graph::of(project, climber.recipe, photos, rung)?;
             let end = rung.epochs(graph.epochs);
             let seen = |climber: &Recipe| -> Result<_, SessionError> {
-                Council::on(project, climber, photos, pin.as_deref())?.verdict(&graph, end, end)
+                Council::on(project, climber, photos, rung, pin.as_deref())?.verdict(&graph, end, end)
             };
             let before = seen(climber.recipe)?;
             let fitted =
@@ -138,6 +140,9 @@ pub fn climb(
                     continue;
                 }
             };
+            if rung.images.is_some() {
+                climber.apart += now.epochs;
+            }
             climber.now = Some(now);
         }
         choose(project, photos, pin.as_deref(), &mut climbers, &on, level, said)?;
@@ -163,6 +168,8 @@ struct Climber<'a> {
     left: Option<String>,
     failed: bool,
     now: Option<Now>,
+    /// Epochs on rungs that learn from fewer photos, which no later rung goes on from.
+    apart: usize,
 }
 
 /// Where it is.
@@ -178,14 +185,15 @@ impl Climber<'_> {
     fn climbed(self, is_pin: &dyn Fn(&Recipe) -> bool) -> Climbed {
         let arrived = self.now.as_ref().is_some_and(|now| now.level == self.top && now.interval.is_some());
         let level = self.now.as_ref().map_or(0, |now| now.level);
+        let here = &self.ladder.rungs()[level];
         Climbed {
             recipe: self.recipe.name.clone(),
-            rung: self.ladder.rungs()[level].name.clone(),
+            rung: here.name.clone(),
             arrived,
             metric: self.now.as_ref().map(|now| now.metric.clone()).unwrap_or_default(),
             score: self.now.as_ref().and_then(|now| now.score),
             interval: self.now.as_ref().and_then(|now| now.interval),
-            epochs: self.now.as_ref().map_or(0, |now| now.epochs),
+            epochs: self.apart + self.now.as_ref().filter(|_| here.images.is_none()).map_or(0, |now| now.epochs),
             whole: self.whole,
             reason: self.left.unwrap_or_else(|| "arrived".to_owned()),
             pin: is_pin(self.recipe),
@@ -199,7 +207,8 @@ fn trained(graph: &Graph) -> usize {
     graph.rung.epochs(graph.epochs) * graph.slots.len()
 }
 
-/// Says who goes on from a rung: those whose decider does not stop them now that all are there, and of these the best `keep`.
+/// Says who goes on from a rung: those whose decider does not stop them now that all are there, and of these the best `keep` of each
+/// kind of rung: recipes whose ladders differ are not ranked with each other. What is said is an event of the recipe's newest run.
 fn choose(
     project: &Project,
     photos: &Photos,
@@ -209,48 +218,100 @@ fn choose(
     level: usize,
     said: &(dyn Fn(&Recipe, &Event) + Sync),
 ) -> Result<(), SessionError> {
-    let mut passed: Vec<(usize, f64)> = Vec::new();
+    let tell = |recipe: &Recipe, event: Event| {
+        said(recipe, &event);
+        record(project, recipe, event);
+    };
+    let mut passed: Vec<Passed> = Vec::new();
     for &at in on {
         let climber = &climbers[at];
         if climber.left.is_some() || level >= climber.top {
             continue;
         }
+        let rung = &climber.ladder.rungs()[level];
+        let graph = Graph::of(project, climber.recipe, photos, rung)?;
+        let part = graph.slots.first().map(ToString::to_string).unwrap_or_default();
         let score = climber.now.as_ref().and_then(|now| now.score).unwrap_or(f64::NEG_INFINITY);
+        let mut pass = Passed { at, score, part, epoch: rung.epochs(graph.epochs) };
         if pin == Some(climber.recipe.name.as_str()) {
-            let [this, next] = [level, level + 1].map(|level| &climber.ladder.rungs()[level]);
-            let compared = next.epochs.unwrap_or(usize::MAX) > this.epochs.unwrap_or(usize::MAX);
-            if !compared {
-                passed.push((at, score));
+            let next = &climber.ladder.rungs()[level + 1];
+            let compared = next.epochs.unwrap_or(usize::MAX) > rung.epochs.unwrap_or(usize::MAX);
+            if !compared && next.images == rung.images {
+                passed.push(pass);
             }
             continue;
         }
-        let rung = &climber.ladder.rungs()[level];
-        let graph = Graph::of(project, climber.recipe, photos, rung)?;
-        let council = Council::on(project, climber.recipe, photos, pin)?;
-        let end = rung.epochs(graph.epochs);
-        let Some((course, verdict)) = council.verdict(&graph, end, end)? else {
-            passed.push((at, score));
+        let council = Council::on(project, climber.recipe, photos, rung, pin)?;
+        let Some((course, verdict)) = council.verdict(&graph, pass.epoch, pass.epoch)? else {
+            passed.push(pass);
             continue;
         };
+        pass.epoch = course.last().map_or(0, |look| look.epoch);
         let Verdict { advice, reason, beaten, .. } = verdict.clone();
-        let part = graph.slots.first().map(ToString::to_string).unwrap_or_default();
-        let epoch = course.last().map_or(0, |look| look.epoch);
-        said(climber.recipe, &council.told(&part, epoch, verdict, advice == Advice::Stop));
+        tell(climber.recipe, council.told(&pass.part, pass.epoch, verdict, advice == Advice::Stop));
         match advice {
             Advice::Stop if beaten => climbers[at].left = Some(reason),
             // Its training ends here; that it loses is not said.
-            Advice::Stop => passed.push((at, score)),
-            Advice::GoOn | Advice::Promote => passed.push((at, score)),
+            Advice::Stop => passed.push(pass),
+            Advice::GoOn | Advice::Promote => passed.push(pass),
         }
     }
-    passed.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    let taken: BTreeSet<usize> = passed.iter().map(|(at, _)| *at).collect();
-    for (place, (at, score)) in passed.iter().enumerate() {
-        let rung = &climbers[*at].ladder.rungs()[level];
-        if let Some(keep) = rung.keep.filter(|keep| place >= *keep) {
-            let reason = format!("{score:.3} is in place {} of {}; {} keeps {keep}", place + 1, taken.len(), rung.name);
-            climbers[*at].left = Some(reason);
-        }
+    passed.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.at.cmp(&b.at)));
+    let kind = |pass: &Passed| {
+        let rung = &climbers[pass.at].ladder.rungs()[level];
+        (rung.folds, rung.epochs, rung.images, rung.seeds)
+    };
+    let kinds: Vec<_> = passed.iter().map(kind).collect();
+    for (i, Passed { at, score, part, epoch }) in passed.into_iter().enumerate() {
+        let rung = &climbers[at].ladder.rungs()[level];
+        let alike = |until: usize| kinds[..until].iter().filter(|kind| **kind == kinds[i]).count();
+        let (place, of) = (alike(i), alike(kinds.len()));
+        let Some(keep) = rung.keep.filter(|keep| place >= *keep) else { continue };
+        let reason = format!("{score:.3} is in place {} of {of}; {} keeps {keep}", place + 1, rung.name);
+        let evidence = [("value", score), ("place", place as f64 + 1.0), ("of", of as f64), ("keep", keep as f64)];
+        let event = Event::Decision {
+            part,
+            epoch,
+            decider: "keep".to_owned(),
+            advice: "stop".to_owned(),
+            reason: reason.clone(),
+            evidence: evidence
+                .into_iter()
+                .filter(|(_, number)| number.is_finite())
+                .map(|(name, number)| (name.to_owned(), number))
+                .collect(),
+            acted: true,
+        };
+        tell(climbers[at].recipe, event);
+        climbers[at].left = Some(reason);
     }
     Ok(())
+}
+
+/// One that its decider lets through.
+struct Passed {
+    /// Its place among the climbers.
+    at: usize,
+    score: f64,
+    /// The training that was judged: "fold 0".
+    part: String,
+    /// Epochs after which.
+    epoch: usize,
+}
+
+/// Adds a decision to the newest run of a recipe, unless the last one of its decider says the same: asking again is no new decision.
+fn record(project: &Project, recipe: &Recipe, event: Event) {
+    let runs = Runs::open(&project.toji);
+    let mut board = Board::new();
+    board.refresh(&runs);
+    let Some(run) = board.latest(&recipe.name) else { return };
+    let same = |last: &Decided| {
+        matches!(&event, Event::Decision { epoch, decider, advice, reason, acted, .. }
+            if (last.epoch, &last.decider, &last.advice, &last.reason, last.acted) == (*epoch, decider, advice, reason, *acted))
+    };
+    let whose = |last: &&Decided| matches!(&event, Event::Decision { decider, .. } if last.decider == *decider);
+    if !run.told.decisions.iter().rev().find(whose).is_some_and(same) {
+        // Another process may go on with the run just now; what it says is newer.
+        let _ = runs.add(run.id(), event, project.around.clock.clone());
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::base::Key;
+use crate::base::{Key, Seed, Value};
 use crate::dag::{Node, Recorded, Stage};
 use crate::data::augment::At;
 use crate::data::folds::Fold;
@@ -14,6 +14,21 @@ use crate::session::project::{Divided, weights};
 use crate::session::recipe::fitting;
 use crate::session::stages::{self, Task};
 use crate::session::{Photos, Project, Recipe, Rung, SessionError, Slot};
+
+/// The folds as the rung learns from them, and for each the key of its training photos.
+fn learnt_from(recipe: &Recipe, photos: &Photos, rung: &Rung, divided: &Divided) -> (Arc<Vec<Fold>>, Vec<Key>) {
+    let Some(images) = rung.images else { return (divided.folds.clone(), divided.train.clone()) };
+    let drawn = recipe.settings().get("folds.seed").and_then(Value::as_int).unwrap_or(0);
+    let (seed, labels) = (Seed::new(drawn as u64).named("images"), photos.labels());
+    let folds: Vec<Fold> = divided
+        .folds
+        .iter()
+        .zip(0..)
+        .map(|(fold, place)| fold.learning_from(images, &labels, seed.at(place)))
+        .collect();
+    let keys = folds.iter().map(|fold| photos.manifest.key_of(&fold.train)).collect();
+    (Arc::new(folds), keys)
+}
 
 /// What a recipe means on these photos.
 pub struct Graph {
@@ -46,7 +61,7 @@ impl Graph {
         let parts = fitting::parts(recipe)?;
         let epochs = parts.last().map_or(0, |part| part.end);
         let divided = project.divided(recipe, photos)?;
-        let folds = divided.folds.clone();
+        let (folds, learnt) = learnt_from(recipe, photos, rung, &divided);
         fitting::check_labels(project, recipe, photos, &folds[..rung.folds(folds.len())])?;
         fitting::check_known(recipe, photos, &folds)?;
         let slots = rung.slots(folds.len());
@@ -87,8 +102,15 @@ impl Graph {
                     break;
                 }
                 let (stop, length) = (until.min(part.end), part.end - part.first);
-                let stage =
-                    stages::fit::stage(project, recipe, slot, (divided.train[i], boxes), part, (stop, epochs), fit)?;
+                let stage = stages::fit::stage(project, recipe, slot, (learnt[i], boxes), part, (stop, epochs), fit)?;
+                let stage = match rung.images.filter(|images| *images < divided.folds[i].train.len()) {
+                    // So that nobody takes it for the beginning of the whole training.
+                    Some(images) => {
+                        let name = format!("{} on {images} photos", stage.part);
+                        stage.part(name)
+                    }
+                    None => stage,
+                };
                 let task = Task::Fit { slot, part: number, until: stop };
                 fit = Some(graph.add(task, stage, images * length as f64 * giga));
             }

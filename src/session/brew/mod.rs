@@ -208,7 +208,7 @@ pub fn brew(
         if graph.slots.first() != Some(&slot) {
             return;
         }
-        let council = council.get_or_init(|| Council::on(project, recipe, photos, project.pinned().as_deref()));
+        let council = council.get_or_init(|| Council::on(project, recipe, photos, rung, project.pinned().as_deref()));
         let verdict = match council {
             Ok(council) => {
                 council.verdict(&graph, rung_end, epoch).map(|found| found.map(|(_, verdict)| (council, verdict)))

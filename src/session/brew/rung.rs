@@ -2,6 +2,7 @@
 //!
 //! Takes `[folds] ladder`, or the usual rungs where it is not written; gives, for a rung's name, how many folds, epochs and seeds are
 //! wanted. A rung only cuts: the schedule is always the full one, so the next rung goes on from where this one ended. It enters no key.
+//! The exception says `images`: it learns from a part of the photos, which is a training of its own.
 
 use std::fmt;
 
@@ -23,6 +24,9 @@ pub struct Rung {
     /// Epochs after which each training is cut; none where absent.
     #[serde(default)]
     pub epochs: Option<usize>,
+    /// Photos to learn from, of every label the same share; all where absent. What is trained on fewer is no prefix of the next rung.
+    #[serde(default)]
+    pub images: Option<usize>,
     /// Seeds of each fold; one where absent.
     #[serde(default)]
     pub seeds: Option<usize>,
@@ -34,9 +38,17 @@ pub struct Rung {
 /// The name of the rung that is meant when none is named.
 pub const USUAL: &str = "holdout";
 
+/// The name of a rung beside every ladder: the first fold by three seeds, which measure what a seed alone does to a score.
+pub const NOISE: &str = "noise";
+/// Seeds of it: the fewest that tell a spread.
+pub const NOISE_SEEDS: usize = 3;
+
 /// The rungs of a recipe, lowest first; at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ladder(Vec<Rung>);
+pub struct Ladder {
+    rungs: Vec<Rung>,
+    noise: Rung,
+}
 
 /// One training of a recipe: a fold by a seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,7 +87,7 @@ impl fmt::Display for Slot {
 
 impl Rung {
     fn new(name: &str, folds: Option<usize>, epochs: Option<usize>, seeds: Option<usize>) -> Rung {
-        Rung { name: name.to_owned(), folds, epochs, seeds, keep: None }
+        Rung { name: name.to_owned(), folds, epochs, images: None, seeds, keep: None }
     }
 
     /// How many of `folds` folds are used.
@@ -104,12 +116,16 @@ impl fmt::Display for Rung {
 impl Ladder {
     /// The usual one: a try of two epochs, one fold, all folds, all folds by three seeds.
     pub fn usual() -> Ladder {
-        Ladder(vec![
+        Ladder::new(vec![
             Rung::new("smoke", Some(1), Some(2), None),
             Rung::new(USUAL, Some(1), None, None),
             Rung::new("full", None, None, None),
             Rung::new("seeds", None, None, Some(3)),
         ])
+    }
+
+    fn new(rungs: Vec<Rung>) -> Ladder {
+        Ladder { rungs, noise: Rung::new(NOISE, Some(1), None, Some(NOISE_SEEDS)) }
     }
 
     /// The ladder of a recipe.
@@ -133,8 +149,10 @@ impl Ladder {
                 return Err(SessionError::Unfit(format!("[folds] ladder: two rungs are called {name}")));
             }
             let Some(below) = i.checked_sub(1).map(|below| &rungs[below]) else { continue };
-            let counts = |rung: &Rung| {
-                [("folds", all(rung.folds)), ("epochs", all(rung.epochs)), ("seeds", rung.seeds.unwrap_or(1))]
+            // What learns from fewer photos is a training of its own, so it may have more epochs than a rung above it.
+            let counts = |of: &Rung| {
+                let epochs = if rung.images == below.images { all(of.epochs) } else { 0 };
+                [("folds", all(of.folds)), ("epochs", epochs), ("images", all(of.images)), ("seeds", of.seeds.unwrap_or(1))]
             };
             if let Some(((what, _), _)) = counts(rung).into_iter().zip(counts(below)).find(|(own, low)| own.1 < low.1) {
                 let text = format!(
@@ -144,42 +162,43 @@ impl Ladder {
                 return Err(SessionError::Unfit(text));
             }
         }
-        Ok(Ladder(rungs))
+        Ok(Ladder::new(rungs))
     }
 
     /// The rungs, lowest first.
     pub fn rungs(&self) -> &[Rung] {
-        &self.0
+        &self.rungs
     }
 
-    /// The rung of a name.
+    /// The rung of a name, on the ladder or beside it.
     ///
     /// # Errors
     /// When there is none, with those that there are.
     pub fn rung(&self, name: &str) -> Result<&Rung, SessionError> {
-        self.0.iter().find(|rung| rung.name == name).ok_or_else(|| {
-            let names: Vec<&str> = self.0.iter().map(|rung| rung.name.as_str()).collect();
-            SessionError::Unfit(format!("no rung is called {name:?}; there are {}", names.join(", ")))
+        self.rungs.iter().chain([&self.noise]).find(|rung| rung.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.rungs.iter().map(|rung| rung.name.as_str()).collect();
+            SessionError::Unfit(format!("no rung is called {name:?}; there are {}, and noise", names.join(", ")))
         })
     }
 
     /// The rung that is meant when none is named: `holdout`, or the first that trains to the end, or the last.
     pub fn first_choice(&self) -> &Rung {
-        let whole = || self.0.iter().find(|rung| rung.epochs.is_none());
-        let usual = self.0.iter().find(|rung| rung.name == USUAL).or_else(whole);
+        let whole = || self.rungs.iter().find(|rung| rung.epochs.is_none());
+        let usual = self.rungs.iter().find(|rung| rung.name == USUAL).or_else(whole);
         // A ladder has a rung.
-        usual.unwrap_or(&self.0[self.0.len() - 1])
+        usual.unwrap_or(&self.rungs[self.rungs.len() - 1])
     }
 
     /// The rung above one.
     pub fn above(&self, name: &str) -> Option<&Rung> {
-        let place = self.0.iter().position(|rung| rung.name == name)?;
-        self.0.get(place + 1)
+        let place = self.rungs.iter().position(|rung| rung.name == name)?;
+        self.rungs.get(place + 1)
     }
 
-    /// Epochs after which trainings of the first fold end, of `epochs`; ascending, each once.
-    pub fn ends(&self, epochs: usize) -> Vec<usize> {
-        let mut ends: Vec<usize> = self.0.iter().map(|rung| rung.epochs(epochs)).collect();
+    /// Epochs after which trainings of the first fold on so many `images` (all where absent) end, of `epochs`; ascending, each once.
+    pub fn ends(&self, epochs: usize, images: Option<usize>) -> Vec<usize> {
+        let alike = self.rungs.iter().filter(|rung| rung.images == images);
+        let mut ends: Vec<usize> = alike.map(|rung| rung.epochs(epochs)).collect();
         ends.sort_unstable();
         ends.dedup();
         ends
@@ -198,9 +217,11 @@ mod tests {
         assert_eq!((rung("smoke").folds(1), rung("smoke").epochs(1)), (1, 1));
         assert_eq!((rung("holdout").folds(5), rung("holdout").epochs(12)), (1, 12));
         assert_eq!((rung("full").folds(5), rung("full").epochs(12)), (5, 12));
-        assert_eq!(ladder.ends(12), [2, 12]);
+        assert_eq!(ladder.ends(12, None), [2, 12]);
         assert_eq!(ladder.above("smoke").map(|rung| rung.name.as_str()), Some("holdout"));
         assert_eq!((ladder.above("seeds"), ladder.first_choice().name.as_str()), (None, "holdout"));
+        assert_eq!(rung(NOISE).slots(5), [0, 1, 2].map(|seed| Slot { fold: 0, seed }));
+        assert_eq!(ladder.above(NOISE), None);
         let error = ladder.rung("half").unwrap_err().to_string();
         assert!(error.contains("smoke, holdout, full, seeds"), "{error}");
     }

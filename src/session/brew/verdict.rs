@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::rung::{Ladder, Slot};
+use super::rung::{Ladder, NOISE_SEEDS, Slot};
 use crate::base::Key;
 use crate::dag::Event;
 use crate::learn::train::TrainSettings;
@@ -80,7 +80,7 @@ impl Looks {
         let read = |(epoch, file): (usize, PathBuf)| Some(Look { epoch, at: date(&file), score: self.read(&file)? });
         let looks: Vec<Look> = files.into_iter().filter_map(read).collect();
         let every = decode::<TrainSettings>(recipe, "train")?.eval.every_epochs.max(1);
-        let ends = Ladder::of(recipe)?.ends(graph.epochs);
+        let ends = Ladder::of(recipe)?.ends(graph.epochs, graph.rung.images);
         let looked = (1..=graph.epochs).filter(|epoch| epoch % every == 0);
         let mut planned: Vec<usize> = looked.chain(ends.iter().copied()).collect();
         planned.sort_unstable();
@@ -115,13 +115,20 @@ pub struct Entrant {
 }
 
 impl Entrant {
-    /// A recipe on these photos.
+    /// A recipe on these photos, or on so many `images` of them as a rung learns from.
     ///
     /// # Errors
     /// When it does not fit them.
-    pub fn new(project: &Project, recipe: Recipe, photos: &Photos) -> Result<Entrant, SessionError> {
-        let most = Ladder::of(&recipe)?.rungs().iter().filter_map(|rung| rung.seeds).max().unwrap_or(1);
-        let rung = Rung { folds: Some(1), epochs: None, seeds: Some(most.clamp(1, SEEDS)), ..recipe.rung(None)? };
+    pub fn new(
+        project: &Project,
+        recipe: Recipe,
+        photos: &Photos,
+        images: Option<usize>,
+    ) -> Result<Entrant, SessionError> {
+        let most =
+            Ladder::of(&recipe)?.rungs().iter().filter_map(|rung| rung.seeds).max().unwrap_or(1).max(NOISE_SEEDS);
+        let seeds = Some(most.min(SEEDS));
+        let rung = Rung { folds: Some(1), epochs: None, images, seeds, ..recipe.rung(None)? };
         let graph = Graph::of(project, &recipe, photos, &rung)?;
         Ok(Entrant { recipe, graph })
     }
@@ -142,12 +149,15 @@ pub struct Council<'a> {
     /// Whether it may act by itself.
     pub auto: bool,
     pin: Option<Entrant>,
+    /// Whether the recipe is the pin itself.
+    is_pin: bool,
     others: Vec<Entrant>,
     looks: Looks,
 }
 
 impl<'a> Council<'a> {
-    /// The council on a recipe. `pin` is the pinned recipe's name; a recipe is not compared with itself.
+    /// The council on a recipe's training on `rung`. `pin` is the pinned recipe's name; a recipe is not compared with itself, and on a
+    /// rung that learns from fewer photos only with trainings on as few.
     ///
     /// # Errors
     /// When `[decide]` does not fit.
@@ -155,6 +165,7 @@ impl<'a> Council<'a> {
         project: &'a Project,
         recipe: &'a Recipe,
         photos: &'a Photos,
+        rung: &Rung,
         pin: Option<&str>,
     ) -> Result<Council<'a>, SessionError> {
         let table = recipe.settings().get("decide").cloned();
@@ -164,17 +175,18 @@ impl<'a> Council<'a> {
         };
         let mut others: Vec<Recipe> =
             project.recipes().into_iter().filter(|other| other.name != recipe.name && !other.is_broken()).collect();
+        let is_pin = pin == Some(recipe.name.as_str());
         let place = others.iter().position(|other| Some(other.name.as_str()) == pin);
         let pin = place.map(|place| others.remove(place));
         // A recipe that does not fit these photos (another fold scheme, too few labels) is no rival.
-        let enter = |recipe: Recipe| Entrant::new(project, recipe, photos).ok();
+        let enter = |recipe: Recipe| Entrant::new(project, recipe, photos, rung.images).ok();
         let pin = pin.and_then(enter);
         let mut others: Vec<Entrant> = others.into_iter().filter_map(enter).collect();
         // One training is one rival, however many recipes are made of it.
-        let own = Entrant::new(project, recipe.clone(), photos).ok();
+        let own = Entrant::new(project, recipe.clone(), photos, rung.images).ok();
         let mut met: BTreeSet<Key> = own.iter().chain(&pin).filter_map(Entrant::training).collect();
         others.retain(|other| other.training().is_none_or(|key| met.insert(key)));
-        Ok(Council { project, photos, recipe, decider, auto, pin, others, looks: Looks::default() })
+        Ok(Council { project, photos, recipe, decider, auto, pin, is_pin, others, looks: Looks::default() })
     }
 
     /// A verdict as it is recorded.
@@ -219,7 +231,10 @@ impl<'a> Council<'a> {
         let labels = &self.photos.manifest.photos;
         let group = |photo: u32| labels.get(photo as usize).and_then(|photo| photo.label).unwrap_or(u32::MAX);
         let case = Case { mine: &mine, pin: &pin, others: &others, rung_end, group: &group };
-        let verdict = self.decider.judge(&case);
+        let mut verdict = self.decider.judge(&case);
+        if self.is_pin && matches!(self.decider, Decider::PairedBootstrap(_)) {
+            verdict.reason = "it is the pin, which the others are compared with".to_owned();
+        }
         Ok(Some((mine, verdict)))
     }
 }

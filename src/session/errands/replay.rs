@@ -7,7 +7,6 @@ use std::path::Path;
 use crate::book::technique::{Body, Default, Kind, Param, Section, Status};
 use crate::book::{self, Schema};
 use crate::score::decide::{self, Course, Decider};
-use crate::session::brew::rung::Ladder;
 use crate::session::brew::verdict::{Entrant, Looks};
 use crate::session::{Photos, Project, Recipe, SessionError};
 
@@ -30,8 +29,6 @@ pub struct Trainings {
     pub courses: Vec<Course>,
     /// The pin's, one a seed.
     pub pin: Vec<Course>,
-    /// Epochs at which rungs of the first recipe's ladder end.
-    pub rung_ends: Vec<usize>,
 }
 
 /// What was kept of the trainings of `recipes`, and of the pin's.
@@ -40,17 +37,14 @@ pub struct Trainings {
 /// When a recipe does not fit the photos.
 pub fn trainings(project: &Project, recipes: &[Recipe], photos: &Photos) -> Result<Trainings, SessionError> {
     let (looks, pinned) = (Looks::default(), project.pinned());
-    let mut found = Trainings { courses: Vec::new(), pin: Vec::new(), rung_ends: Vec::new() };
+    let mut found = Trainings { courses: Vec::new(), pin: Vec::new() };
     if let Some(pin) = pinned.as_deref().and_then(|name| project.recipe(name).ok()).filter(|pin| !pin.is_broken()) {
-        found.pin = looks.seeds(project, &Entrant::new(project, pin, photos)?)?;
+        found.pin = looks.seeds(project, &Entrant::new(project, pin, photos, None)?)?;
     }
     for recipe in recipes.iter().filter(|recipe| Some(recipe.name.as_str()) != pinned.as_deref()) {
         // One that does not fit the photos now has no training to ask about.
-        let Ok(entrant) = Entrant::new(project, recipe.clone(), photos) else { continue };
+        let Ok(entrant) = Entrant::new(project, recipe.clone(), photos, None) else { continue };
         let Some(course) = looks.seeds(project, &entrant)?.into_iter().next() else { continue };
-        if found.rung_ends.is_empty() {
-            found.rung_ends = Ladder::of(recipe)?.ends(entrant.graph.epochs);
-        }
         found.courses.push(course);
     }
     Ok(found)

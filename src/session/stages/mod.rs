@@ -136,12 +136,12 @@ pub fn make<'a>(bench: &'a Bench<'a>, task: Task, step: &Step) -> Result<Made<'a
         Task::Fold => Ok(fold::make(bench)),
         Task::Reduce => reduce::make(bench, step),
         Task::Fit { slot, part, until } => fit::make(bench, slot, part, until, step),
-        Task::Embed { slot } => embed::make(bench, slot),
+        Task::Embed { slot } => embed::make(bench, slot, step),
         Task::Post { slot } => post::make(bench, slot),
         Task::Rank { slot } => rank::make(bench, slot),
         Task::Score => score::make(bench),
-        Task::EmbedHost { slot } => embed::make_host(bench, slot),
-        Task::EmbedTrain { slot } => embed::make_train(bench, slot),
+        Task::EmbedHost { slot } => embed::make_host(bench, slot, step),
+        Task::EmbedTrain { slot } => embed::make_train(bench, slot, step),
     }
 }
 
@@ -187,6 +187,19 @@ impl Bench<'_> {
             return Ok(self.photos.pictures(self.project));
         }
         self.photos.packed(self.project, key, &self.folder(Task::Reduce)?)
+    }
+
+    /// The folder of unfinished work of a step, held until it is dropped.
+    ///
+    /// # Errors
+    /// [`SessionError::Held`] while another process works on it, or when it has just been published.
+    fn work(&self, step: &Step) -> Result<Work, SessionError> {
+        let work = self.project.store.work(&step.key)?.ok_or_else(|| SessionError::Held(step.label()))?;
+        if !step.replace && self.project.store.has(step.stage.name, &step.key) {
+            // Whoever held it has just published it: the caller finds it in the store.
+            return Err(SessionError::Held(step.label()));
+        }
+        Ok(work)
     }
 
     /// Warns of something about a stage, by the name that people know it by.

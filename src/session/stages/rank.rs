@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{Bench, Made, Task, embed, post};
 use crate::base::{Key, Value};
 use crate::dag::Stage;
+use crate::data::folds::Asked;
 use crate::retrieve::{Embeddings, Ranking, index};
 use crate::session::{Project, Recipe, SessionError, Slot};
 
@@ -39,11 +40,14 @@ pub(super) fn embeddings(bench: &Bench<'_>, slot: Slot) -> Result<(Embeddings, E
     Ok((all.subset(&fold.query)?, all.subset(&fold.gallery)?))
 }
 
-/// Plain search in a fold's embeddings.
-pub(super) fn search(bench: &Bench<'_>, slot: Slot, all: &Embeddings, stage: &str) -> Result<Ranking, SessionError> {
-    let name = slot.to_string();
-    let fold = &bench.graph.folds[slot.fold];
-    let (queries, gallery) = (all.subset(&fold.query)?, all.subset(&fold.gallery)?);
+/// Plain search in embeddings; `told` is the part and the stage that progress is told of.
+pub(super) fn search(
+    bench: &Bench<'_>,
+    asked: &Asked,
+    all: &Embeddings,
+    (name, stage): (&str, &str),
+) -> Result<Ranking, SessionError> {
+    let (queries, gallery) = (all.subset(&asked.query)?, all.subset(&asked.gallery)?);
     let k = bench.project.competition.k;
-    Ok(index::search(&queries, &gallery, k, &bench.progress(stage, &name), bench.cancel)?)
+    Ok(index::search(&queries, &gallery, k, &bench.progress(stage, name), bench.cancel)?)
 }

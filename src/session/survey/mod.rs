@@ -459,10 +459,11 @@ impl Survey {
         };
         let pinned = pin.as_deref().and_then(|name| self.scored(name)).map(|(_, scored)| scored);
         let recipes: Vec<Arc<Recipe>> = self.recipes.iter().map(|(_, recipe)| recipe.clone()).collect();
+        let measuring = pin.as_deref().and_then(|name| self.measuring(name));
         let shown = recipes.iter().map(|recipe| {
             let waits = waiting.iter().any(|job| job.recipe == recipe.name) || taken.contains(&recipe.name);
             let against = pinned.clone().filter(|_| pin.as_deref() != Some(&recipe.name));
-            self.recipe(recipe, waits, against.as_deref())
+            self.recipe(recipe, waits, against.as_deref(), measuring)
         });
         let recipes = shown.collect();
         let unscored = pin.as_ref().filter(|name| pinned.is_none() && pin_note.is_none() && self.is_known(name));

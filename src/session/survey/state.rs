@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use super::{Scored, Survey};
 use crate::base::{Key, Seed, Time};
-use crate::dag::{Plan, RunState, RunView, StageState, StageView};
+use crate::dag::{Decided, Plan, RunState, RunView, StageState, StageView};
 use crate::score::bootstrap;
 use crate::score::decide::projection::{Projection, project};
 use crate::score::decide::student;
+use crate::session::brew::rung::NOISE_SEEDS;
 use crate::session::recipe::Recipe as Text;
 use crate::session::snapshot::{Advice, Curve, Delta, Recipe, Score, State, Step};
 use crate::session::stages::Task;
@@ -19,7 +20,13 @@ use crate::session::{Ladder, Slot};
 
 impl Survey {
     /// One recipe as it is shown.
-    pub(super) fn recipe(&mut self, text: &Arc<Text>, waits: bool, pinned: Option<&Scored>) -> Recipe {
+    pub(super) fn recipe(
+        &mut self,
+        text: &Arc<Text>,
+        waits: bool,
+        pinned: Option<&Scored>,
+        measuring: Option<f64>,
+    ) -> Recipe {
         let run = self.board.latest(&text.name).cloned();
         let planned = self.plans.get(&text.name).map(|(_, planned)| planned.clone());
         let plan = planned.as_ref().map(|planned| &planned.plan);
@@ -51,7 +58,7 @@ impl Survey {
             score: scored.as_deref().map(|scored| score(scored, !fresh)),
             delta,
             unpaired,
-            advice: run.as_ref().and_then(|run| advice(run, plan)),
+            advice: run.as_ref().and_then(|run| advice(run, plan, measuring)),
             projection: running.as_ref().and_then(|run| projection(run, full)),
             ladder: Ladder::of(text).map(|l| l.rungs().iter().map(|r| r.name.clone()).collect()).unwrap_or_default(),
             seconds_left,
@@ -61,6 +68,14 @@ impl Survey {
             plan: plan.map(|plan| steps(plan, run.as_ref().filter(|_| state == State::Running))).unwrap_or_default(),
             plan_seconds: plan.and_then(Plan::seconds),
         }
+    }
+
+    /// Seconds that two more seeds of a recipe's first fold should take, which measure the noise; `None` without history.
+    pub(super) fn measuring(&self, pin: &str) -> Option<f64> {
+        let graph = &self.plans.get(pin)?.1.graph;
+        let fit = graph.place(graph.fit(*graph.slots.first()?)?)?;
+        let estimate = self.history.estimate("fit", graph.nodes[fit].work)?;
+        Some((NOISE_SEEDS - 1) as f64 * estimate.seconds)
     }
 
     /// The difference to the pin, or why there is none; remembered, since it is drawn two thousand times.
@@ -187,14 +202,17 @@ fn score(scored: &Scored, stale: bool) -> Score {
 }
 
 /// What was said last of a run's training, unless the text means another training by now.
-fn advice(run: &RunView, plan: Option<&Plan>) -> Option<Advice> {
+fn advice(run: &RunView, plan: Option<&Plan>, measuring: Option<f64>) -> Option<Advice> {
     let said = run.told.decisions.last()?;
     let of_stage = |stage: &&StageView| stage.stage == "fit" && Slot::of_part(&stage.part) == Slot::of_part(&said.part);
     let key = run.told.stages.iter().rev().find(of_stage)?.key;
     if plan.is_some_and(|plan| plan.steps.iter().all(|step| Some(step.key) != key)) {
         return None;
     }
-    let number = |name: &str| said.evidence.get(name).copied();
+    // What chooses among recipes (`keep`) has no comparison of its own: the one before it stands.
+    let same = |other: &&Decided| (&other.part, other.epoch) == (&said.part, said.epoch);
+    let measured = run.told.decisions.iter().rev().take_while(same).find(|other| other.evidence.contains_key("delta"));
+    let number = |name: &str| measured?.evidence.get(name).copied();
     let delta = || {
         let (value, interval) = (number("delta")?, [number("low")?, number("high")?]);
         Some(Delta { value, interval, queries: number("queries")? as usize })
@@ -207,6 +225,7 @@ fn advice(run: &RunView, plan: Option<&Plan>) -> Option<Advice> {
         delta: delta(),
         noise: number("error_by_seeds")
             .map(|error| error * student::quantile(0.975, number("df").unwrap_or(f64::INFINITY))),
+        measuring,
         acted: said.acted,
     })
 }

@@ -158,6 +158,7 @@ fn arcface() -> Recipe {
             epoch: 7,
             delta: Some(Delta { value: -0.009, interval: [-0.03, 0.012], queries: 1_200 }),
             noise: None,
+            measuring: Some(760.0),
             acted: false,
         }),
         projection: Some(Projection { value: 0.771, band: [0.752, 0.79] }),

@@ -93,7 +93,11 @@ pub fn advice(recipe: &Recipe) -> Vec<(String, Tone)> {
         lines.push((format!("advice at epoch {}: {word}{done}: {}", advice.epoch, advice.reason), tone));
         if advice.delta.is_some() {
             let noise = advice.noise.map_or_else(
-                || "noise not measured: three seeds of the pin would (R on it, rung seeds)".to_owned(),
+                || {
+                    let cost =
+                        advice.measuring.map(|needed| format!(", about {}", seconds(needed))).unwrap_or_default();
+                    format!("noise not measured: two more seeds of the pin would{cost} (R on it, then n)")
+                },
                 |noise| format!("noise of seeds alone: ±{noise:.3}"),
             );
             lines.push((noise, Tone::Faint));

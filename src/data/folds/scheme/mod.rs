@@ -7,6 +7,7 @@
 
 mod column;
 pub(super) mod deal;
+pub(super) mod labels;
 
 use serde::Deserialize;
 

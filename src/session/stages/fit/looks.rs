@@ -6,9 +6,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::{KeyWriter, files};
+use crate::base::{KeyWriter, Seed, files};
+use crate::data::folds::Asked;
+use crate::learn::train::technique::EvalSettings;
 use crate::score::Score;
-use crate::session::stages::Task;
+use crate::session::stages::{Bench, Task};
 use crate::session::{Graph, SessionError, Slot};
 
 const BEFORE: &str = "look-";
@@ -26,7 +28,23 @@ pub fn stamp(graph: &Graph, slot: Slot) -> Result<String, SessionError> {
     for input in stage.inputs.iter().filter(|input| input.name != "fit") {
         out.bytes(input.name.as_bytes()).key(&input.key);
     }
+    // Ranks among fewer photos are others; how many were looked up changes no rank of any of them.
+    if let Some((eval, gallery)) = eval(graph).and_then(|eval| Some((eval, eval.gallery?))) {
+        out.bytes(b"gallery").number(gallery as u64).number(eval.queries.map_or(u64::MAX, |queries| queries as u64));
+    }
     Ok(out.finish().short())
+}
+
+/// `[train] eval`; nothing where nothing is trained.
+fn eval(graph: &Graph) -> Option<&EvalSettings> {
+    graph.parts.last().map(|part| &part.settings.eval)
+}
+
+/// What an evaluation in the midst of a training looks up: the fold's queries and gallery, or the part of them that `[train] eval` allows.
+pub(super) fn asked(bench: &Bench<'_>, slot: Slot) -> Asked {
+    let (queries, gallery) = eval(bench.graph).map_or((None, None), |eval| (eval.queries, eval.gallery));
+    let seed = Seed::new(0).named("eval").at(slot.fold as u64);
+    Asked::of(&bench.graph.folds[slot.fold], &bench.photos.labels(), queries, gallery, seed)
 }
 
 /// Keeps the score after `epoch` epochs.

@@ -120,11 +120,7 @@ pub(super) fn make<'a>(
 ) -> Result<Made<'a>, SessionError> {
     let now = &bench.graph.parts[number];
     let (settings, before) = (&now.settings, bench.graph.before(slot, number));
-    let work = bench.project.store.work(&step.key)?.ok_or_else(|| SessionError::Held(step.label()))?;
-    if !step.replace && bench.project.store.has("fit", &step.key) {
-        // Whoever held it has just published it: the caller finds it in the store.
-        return Err(SessionError::Held(step.label()));
-    }
+    let work = bench.work(step)?;
     let checkpoint = work.folder().join(train::CHECKPOINT);
     // A lower rung's end is this one's beginning, and so is the end of the part before it.
     let end = before.map(Stage::artefact);
@@ -154,10 +150,12 @@ pub(super) fn make<'a>(
     let symptoms = RefCell::new(Symptoms::new(settings, grows_until, None));
     let warn = |found: Vec<String>| bench.warn(&label, found);
     let stamp = looks::stamp(bench.graph, slot)?;
+    let asked = looks::asked(bench, slot);
     let mut examine = |now: &Evaluate<'_>| -> Result<f64, train::OtherError> {
-        let found = embed::fold(bench, slot, now.network, now.params, &sight, &label, "fit")?;
+        let eyes = embed::Eyes { network: now.network, params: now.params, sight: &sight };
+        let found = embed::of_photos(bench, &asked.photos(), &eyes, (&label, "fit"))?;
         warn(symptoms.borrow_mut().look(now.epoch, &found));
-        let ranking = super::rank::search(bench, slot, &found, "fit")?;
+        let ranking = super::rank::search(bench, &asked, &found, (&label, "fit"))?;
         let score = super::score::of_fold(bench, &ranking)?;
         if now.epoch > 0 {
             looks::save(work.folder(), &stamp, now.epoch, &score)?;
@@ -194,7 +192,7 @@ pub(super) fn make<'a>(
         }
         if let FitEvent::Saved { epoch, batch: 0 } = event {
             // Only a hint for plans; the checkpoint itself is what counts.
-            let _ = work.reach(epoch.saturating_sub(now.first) as u32);
+            let _ = work.reach(epoch.saturating_sub(now.first) as u32, None);
         }
     };
     let task = train::Task {

@@ -48,12 +48,12 @@ fn board_usual() {
     +0.0411 [+0.0122, +0.0704] against 01-baseline over 1,412 queries
     advice at epoch 7: go on: may still win: 0.009 behind 01-baseline at epoch 7 of
       12 (95 % -0.012 to 0.030, noise not measured)
-    noise not measured: three seeds of the pin would (R on it, rung seeds)
+    noise not measured: two more seeds of the pin would, about 12m 40s (R on it,
+      then n)
     heading for 0.771 (80 % 0.752 to 0.790)
     4 steps would run, time not known yet, 1 in the store.
       run fit fold 1: [loss] margin 17.2 → 22.9
       run embed fold 1: its input fit fold 1 runs
-      run post: its input embed fold 1 runs
     02-arcface: saved, only [post] changed
     enter page  r run  R rung  s stop  p pin  c curves  P plan  ? help  q quit
     "#);
@@ -77,7 +77,7 @@ fn board_large() {
     MRR@20 0.7321 [0.701, 0.760] over 1,412 queries, of an older text
     +0.0411 [+0.0122, +0.0704] against 01-baseline over 1,412 queries
     advice at epoch 7: go on: may still win: 0.009 behind 01-baseline at epoch 7 of 12 (95 % -0.012 to 0.030, noise not measured)
-    noise not measured: three seeds of the pin would (R on it, rung seeds)
+    noise not measured: two more seeds of the pin would, about 12m 40s (R on it, then n)
     heading for 0.771 (80 % 0.752 to 0.790)
     4 steps would run, time not known yet, 1 in the store.
       run fit fold 1: [loss] margin 17.2 → 22.9

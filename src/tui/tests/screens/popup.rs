@@ -134,12 +134,12 @@ fn stop_usual() {
     +0.0411 [+0.│ n     let it run  close                              │
     advice at ep└──────────────────────────────────────────────────────┘ epoch 7 of
       12 (95 % -0.012 to 0.030, noise not measured)
-    noise not measured: three seeds of the pin would (R on it, rung seeds)
+    noise not measured: two more seeds of the pin would, about 12m 40s (R on it,
+      then n)
     heading for 0.771 (80 % 0.752 to 0.790)
     4 steps would run, time not known yet, 1 in the store.
       run fit fold 1: [loss] margin 17.2 → 22.9
       run embed fold 1: its input fit fold 1 runs
-      run post: its input embed fold 1 runs
     02-arcface: saved, only [post] changed
     y stop it  n let it run
     "#);
@@ -151,23 +151,23 @@ fn rung_narrow() {
     Board Page Curves Plan  1 busy, 1 queued
     ❯ 06-swin                          - new
       run fit fold 1: never run
-
-
     ┌ Run ─────────────────────────────────┐
     │ Run 06-swin up to which rung?        │
+    │ n noise: the first fold by three     │
+    │ seeds                                │
     │                                      │
     │ s     smoke       a short try        │
     │ h     holdout     one fold, all epo… │
     │ f     full        all folds          │
-    │ e     seeds       three seeds, whic… │
+    │ e     seeds       all folds by thre… │
+    │ n     noise       one fold by three… │
     │ esc   not now     close              │
     └──────────────────────────────────────┘
-    06 · Swin
     1 step would run, time not known yet.
       run fit fold 1: never run
 
     02-arcface: saved, only [post] changed
-    s smoke h holdout e seeds esc not now
+    s smoke h holdout n noise esc not now
     "#);
 }
 

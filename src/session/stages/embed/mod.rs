@@ -4,25 +4,27 @@
 //! Evaluation draws nothing: `[augment] eval`, or what [`Sight`] makes of the weights, and the
 //! running statistics of batch norm.
 
+mod kept;
+mod regions;
+
 use std::path::Path;
 use std::sync::Arc;
 
+use self::kept::Kept;
+pub(crate) use self::regions::{regions, watched};
 use super::fit::{Model, Purpose, begin, model, symptoms, tell_notes};
-use super::{Bench, Made, SYMPTOMS, Task, damaged, reduce};
+use super::{Bench, Made, SYMPTOMS, damaged, reduce};
 use crate::base::{Key, Progress, Value};
-use crate::dag::Stage;
+use crate::dag::{Event, Stage, Step};
 use crate::data::Role;
-use crate::data::augment::Pipeline;
 use crate::data::augment::pipeline::epochs;
 use crate::data::augment::settings::Size;
 use crate::data::batch::{Ahead, Epoch, Loader};
 use crate::data::folds::Fold;
-use crate::data::manifest::boxes::Region;
+use crate::learn::Device;
 use crate::learn::ops::{Network, OpsError, Params, Tape};
 use crate::learn::train::{self, Checkpoint};
-use crate::learn::{Device, backbone};
 use crate::retrieve::{self, Embeddings};
-use crate::session::brew::graph::decode;
 use crate::session::project::boxes;
 use crate::session::project::weights::{self, Sight};
 use crate::session::{Photos, Project, Recipe, SessionError, Slot};
@@ -32,9 +34,6 @@ pub const FILE: &str = "embeddings.safetensors";
 
 /// Pictures a batch; fixed, so that it cannot change a bit.
 const BATCH: usize = 64;
-
-/// A map with fewer rows or columns says nothing of where something is.
-const COARSEST: usize = 3;
 
 /// The stage of one fold, by its `fit` or, without one, by the network as it comes.
 ///
@@ -131,45 +130,67 @@ pub fn train_stage(
         .setting("of", Value::Text("train".to_owned())))
 }
 
-pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
-    let (model, name) = (trained(bench, slot)?, slot.to_string());
+pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot, step: &Step) -> Result<Made<'a>, SessionError> {
     let Fold { query, gallery, .. } = &bench.graph.folds[slot.fold];
-    check(bench, Task::Embed { slot }, &model.sight, &[&query[..], gallery].concat())?;
-    let found = fold(bench, slot, model.network.as_ref(), &model.params, &model.sight, &name, "embed")?;
-    made(bench, found, &name)
+    made(bench, slot, &[&query[..], gallery].concat(), step)
 }
 
-pub(super) fn make_host<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
-    let (model, name) = (trained(bench, slot)?, format!("host {}", slot));
+pub(super) fn make_host<'a>(bench: &'a Bench<'a>, slot: Slot, step: &Step) -> Result<Made<'a>, SessionError> {
     let (queries, gallery) = host_places(bench.photos);
-    let mut places = [queries, gallery].concat();
-    check(bench, Task::EmbedHost { slot }, &model.sight, &places)?;
-    places.sort_unstable();
-    places.dedup();
-    let found = photos(bench, places, model.network.as_ref(), &model.params, &model.sight, &name, "embed")?;
-    made(bench, found, &name)
+    made(bench, slot, &[queries, gallery].concat(), step)
 }
 
-/// The artefact; warns of photos that were damaged.
-fn made<'a>(bench: &Bench<'_>, found: Embeddings, name: &str) -> Result<Made<'a>, SessionError> {
+pub(super) fn make_train<'a>(bench: &'a Bench<'a>, slot: Slot, step: &Step) -> Result<Made<'a>, SessionError> {
+    made(bench, slot, &bench.graph.folds[slot.fold].train, step)
+}
+
+/// The artefact of a step, with the rows that an earlier attempt left; warns of photos that were damaged.
+fn made<'a>(bench: &'a Bench<'a>, slot: Slot, places: &[u32], step: &Step) -> Result<Made<'a>, SessionError> {
+    let work = bench.work(step)?;
+    if step.replace {
+        // What an earlier attempt saw need not be what is there now.
+        work.clear()?;
+    }
+    let (model, name) = (trained(bench, slot)?, step.stage.part.as_str());
+    let now = bench.photos.boxes_key(bench.project, &model.sight.evaluation, places)?;
+    // Whether the photos' boxes are those that the stage was planned with.
+    boxes::check(&step.stage, now)?;
+    let places = each_once(places);
+    let clock = bench.project.around.clock.as_ref();
+    let (mut kept, mut found) = Kept::open(&work, clock, &places, model.network.embedding());
+    let begun = found.len();
+    if begun > 0 {
+        let text = format!("{} goes on after {begun} of {} photos", step.label(), places.len());
+        (bench.tell)(Event::Note { text });
+    }
+    let eyes = Eyes { network: model.network.as_ref(), params: &model.params, sight: &model.sight };
+    let rest = photos(bench, places, begun, &eyes, (name, "embed"), &mut |photos, rows| kept.add(photos, rows));
+    let rest = match rest {
+        Err(error) if error.is_cancelled() => {
+            kept.write()?;
+            return Err(error);
+        }
+        rest => rest?,
+    };
+    if begun == 0 {
+        found = rest;
+    } else {
+        found.photos.extend(rest.photos);
+        found.data.extend(rest.data);
+    }
     let warning = symptoms::damaged(&damaged(bench.photos, &*bench.pictures()?, &found.photos), found.len());
     bench.warn(&format!("embed {name}"), warning.clone());
     let facts = Value::of(&serde_json::json!({ SYMPTOMS: warning.as_slice() }));
-    Ok(Made { facts, ..Made::new(move |folder: &Path| Ok(found.save(&folder.join(FILE))?)) })
+    let write = move |folder: &Path| Ok(found.save(&folder.join(FILE))?);
+    Ok(Made { facts, write: Box::new(write), hold: Some(work) })
 }
 
-/// Whether the photos' boxes are those that a stage was planned with.
-fn check(bench: &Bench<'_>, task: Task, sight: &Sight, places: &[u32]) -> Result<(), SessionError> {
-    let now = bench.photos.boxes_key(bench.project, &sight.evaluation, places)?;
-    boxes::check(bench.graph.stage(task)?, now)
-}
-
-pub(super) fn make_train<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
-    let (model, name) = (trained(bench, slot)?, format!("training photos {}", slot));
-    let places = bench.graph.folds[slot.fold].train.clone();
-    check(bench, Task::EmbedTrain { slot }, &model.sight, &places)?;
-    let found = photos(bench, places, model.network.as_ref(), &model.params, &model.sight, &name, "embed")?;
-    made(bench, found, &name)
+/// Places in the manifest in its order, each once: how photos are embedded.
+pub(super) fn each_once(places: &[u32]) -> Vec<u32> {
+    let mut places = places.to_vec();
+    places.sort_unstable();
+    places.dedup();
+    places
 }
 
 /// Embeds one batch by the untrained network: seconds, and its work in the measure of the graph.
@@ -179,7 +200,8 @@ pub(crate) fn tried(bench: &Bench<'_>, slot: Slot) -> Result<(f64, f64), Session
     let count = places.len() as f64;
     let clock = bench.project.around.clock.as_ref();
     let began = clock.now();
-    photos(bench, places, model.network.as_ref(), &model.params, &model.sight, "a trial", "embed")?;
+    let eyes = Eyes { network: model.network.as_ref(), params: &model.params, sight: &model.sight };
+    photos(bench, places, 0, &eyes, ("a trial", "embed"), &mut |_, _| Ok(()))?;
     let giga = bench.project.cost(bench.recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
     Ok((clock.now().since(began), count * giga))
 }
@@ -194,98 +216,58 @@ fn trained(bench: &Bench<'_>, slot: Slot) -> Result<Model, SessionError> {
     Ok(model)
 }
 
-/// Embeds the queries and the gallery of a fold, each photo once, in the order of the manifest.
-pub(super) fn fold(
-    bench: &Bench<'_>,
-    slot: Slot,
-    network: &dyn Network,
-    params: &Params,
-    sight: &Sight,
-    name: &str,
-    stage: &str,
-) -> Result<Embeddings, SessionError> {
-    let fold = &bench.graph.folds[slot.fold];
-    let mut places: Vec<u32> = fold.query.iter().chain(&fold.gallery).copied().collect();
-    places.sort_unstable();
-    places.dedup();
-    photos(bench, places, network, params, sight, name, stage)
+/// A network and how it sees.
+pub(super) struct Eyes<'a> {
+    /// The network.
+    pub network: &'a dyn Network,
+    /// Its weights.
+    pub params: &'a Params,
+    /// How photos are prepared for it.
+    pub sight: &'a Sight,
 }
 
-/// Embeds photos by their places in the manifest.
-pub(crate) fn photos(
+/// Embeds photos by their places in the manifest, each once and in its order; `told` is the part and the stage that progress is told of.
+pub(super) fn of_photos(
+    bench: &Bench<'_>,
+    places: &[u32],
+    eyes: &Eyes<'_>,
+    told: (&str, &str),
+) -> Result<Embeddings, SessionError> {
+    photos(bench, each_once(places), 0, eyes, told, &mut |_, _| Ok(()))
+}
+
+/// Embeds the photos at `places` from the place `from` on, which begins a batch or is the end; `hear` gets each batch's photos and rows.
+fn photos(
     bench: &Bench<'_>,
     places: Vec<u32>,
-    network: &dyn Network,
-    params: &Params,
-    sight: &Sight,
-    name: &str,
-    stage: &str,
+    from: usize,
+    eyes: &Eyes<'_>,
+    (name, stage): (&str, &str),
+    hear: &mut dyn FnMut(&[u32], &[f32]) -> Result<(), SessionError>,
 ) -> Result<Embeddings, SessionError> {
-    let pipeline = Arc::new(sight.evaluation.clone());
+    let pipeline = Arc::new(eyes.sight.evaluation.clone());
     let total = places.len();
     let walk = Epoch::given(places, BATCH);
     let ahead = Ahead { threads: bench.project.around.threads, ..Ahead::default() };
     let pictures = bench.pictures()?;
-    let loader = Loader::start(walk, 0, pictures, pipeline, sight.normalization, ahead, bench.cancel)?;
+    let first = from.div_ceil(BATCH);
+    let loader = Loader::start(walk, first, pictures, pipeline, eyes.sight.normalization, ahead, bench.cancel)?;
     let batches = loader.map(|batch| -> Result<_, SessionError> {
         let batch = batch?;
         Ok((batch.photos.clone(), batch))
     });
     let mut tape = Tape::eval().at(&bench.project.around.processor);
     let forward = |batch: crate::data::batch::Batch| -> Result<Vec<f32>, SessionError> {
-        let images = batch.tensor(&Device::Cpu).map_err(OpsError::from)?;
-        let rows = network.forward(params, &mut tape, &images)?.tensor();
-        Ok(rows.flatten_all().and_then(|flat| flat.to_vec1()).map_err(OpsError::from)?)
-    };
-    retrieve::embed::embed(network.embedding(), total, batches, forward, &bench.progress(stage, name), bench.cancel)
-}
-
-/// The size at which photos are shown whole to a recipe's networks, to see where they look: `side` pixels square, or twice the size of
-/// evaluation, since a box is as fine as the last map.
-///
-/// # Errors
-/// When the network's last map has too few places for a box at that size, known from its shapes alone.
-pub(crate) fn watched(recipe: &Recipe, side: Option<usize>) -> Result<Size, SessionError> {
-    let usual = weights::evaluation(recipe)?.size();
-    let twice = Size { height: 2 * usual.height, width: 2 * usual.width };
-    let Size { height, width } = side.map_or(twice, |side| Size { height: side, width: side });
-    let (rows, columns) = backbone::last_map(&decode(recipe, "backbone")?, height, width)?;
-    if rows < COARSEST || columns < COARSEST {
-        let text = format!(
-            "the network's last map has {columns} × {rows} places for a picture of {width} × {height}, too few for a box; show it larger ones, with --size"
-        );
-        return Err(SessionError::Unfit(text));
-    }
-    Ok(Size { height, width })
-}
-
-/// Where one fold's network looks in each of these photos, in their order. It sees them whole, at a size of [`watched`].
-pub(crate) fn regions(
-    bench: &Bench<'_>,
-    slot: Slot,
-    places: Vec<u32>,
-    size: Size,
-) -> Result<Vec<(u32, Region)>, SessionError> {
-    let model = trained(bench, slot)?;
-    let pipeline = Arc::new(Pipeline::to_size(size));
-    let (total, name) = (places.len() as u64, slot.to_string());
-    let progress = bench.progress("boxes", &name);
-    let ahead = Ahead { threads: bench.project.around.threads, ..Ahead::default() };
-    let pictures = bench.photos.pictures(bench.project);
-    let walk = Epoch::given(places, BATCH);
-    let loader = Loader::start(walk, 0, pictures, pipeline, model.sight.normalization, ahead, bench.cancel)?;
-    let mut tape = Tape::eval().at(&bench.project.around.processor);
-    let mut found = Vec::with_capacity(total as usize);
-    for batch in loader {
-        bench.cancel.check()?;
-        let batch = batch?;
         let photos = batch.photos.clone();
         let images = batch.tensor(&Device::Cpu).map_err(OpsError::from)?;
-        let shares = model.network.activation(&model.params, &mut tape, &images)?; // [b, rows, columns]
-        let columns = shares.dim(2).map_err(OpsError::from)?;
-        let shares: Vec<Vec<f32>> = shares.flatten_from(1).and_then(|rows| rows.to_vec2()).map_err(OpsError::from)?;
-        found.extend(photos.into_iter().zip(shares.iter().map(|shares| backbone::region(shares, columns))));
-        progress.at("boxes", found.len() as u64, total, "photos");
-    }
-    Ok(found)
+        let rows = eyes.network.forward(eyes.params, &mut tape, &images)?.tensor();
+        let rows: Vec<f32> = rows.flatten_all().and_then(|flat| flat.to_vec1()).map_err(OpsError::from)?;
+        hear(&photos, &rows)?;
+        Ok(rows)
+    };
+    let (progress, left) = (bench.progress(stage, name), total - from.min(total));
+    // Of all, also where some are there.
+    let progress =
+        |what: &str, done: u64, _: u64, unit: &str| progress.at(what, from as u64 + done, total as u64, unit);
+    retrieve::embed::embed(eyes.network.embedding(), left, batches, forward, &progress, bench.cancel)
 }
