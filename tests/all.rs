@@ -24,6 +24,7 @@ mod house;
 mod ladder;
 mod learn;
 mod losses;
+mod metric;
 mod parts;
 mod pictures;
 mod project;

@@ -105,7 +105,7 @@ fn leave_one_out_from_embeddings_to_a_paired_difference() {
         let done = post::apply(steps, all.clone(), all.clone(), &Silent, &Cancel::new()).unwrap();
         let ranking = index::search(&done.queries, &done.gallery, 20, &Silent, &Cancel::new()).unwrap();
         ranking.check().unwrap();
-        Metric::Mrr { k: 20 }.score(&ranking, &labels, Some(&groups(&labels)), Seed::new(1)).unwrap()
+        Metric::Mrr { k: 20 }.score(&ranking, &labels, &[], Some(&groups(&labels)), Seed::new(1)).unwrap()
     };
     let plain = score(&[]);
     assert!(plain.value > 0.4 && plain.value < 0.95, "{}", plain.value);
@@ -113,7 +113,7 @@ fn leave_one_out_from_embeddings_to_a_paired_difference() {
     // Nothing finds itself: with k = 1 and one photo a label the score is 0 though each query is in the gallery.
     let (lonely, labels_of_one) = clusters(30, 1, 0.0);
     let ranking = index::search(&lonely, &lonely, 20, &Silent, &Cancel::new()).unwrap();
-    assert_eq!(Metric::Mrr { k: 20 }.score(&ranking, &labels_of_one, None, Seed::new(1)).unwrap().value, 0.0);
+    assert_eq!(Metric::Mrr { k: 20 }.score(&ranking, &labels_of_one, &[], None, Seed::new(1)).unwrap().value, 0.0);
     // Two directions of sixteen hold too little to tell forty labels apart.
     let group = |photo: u32| labels[photo as usize].unwrap();
     let cut = score(&[Step::Pca { dim: 2, whiten: false, fit: Fit::Gallery }]);

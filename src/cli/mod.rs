@@ -14,6 +14,7 @@ mod doctor;
 mod explain;
 mod failure;
 mod gc;
+mod metric;
 mod new;
 mod outliers;
 mod plan;
@@ -80,6 +81,8 @@ enum Command {
     Boxes(boxes::Args),
     /// Draw the curves of recipes as SVG or PNG.
     Plot(plot::Args),
+    /// Find out how a leaderboard computes its number.
+    Metric(metric::Args),
     /// Write a recipe's submission and note it in ledger.jsonl.
     Submit(submit::Args),
     /// List training photos that are mostly wrongly labelled: far from their label's dominant sub-center.
@@ -174,6 +177,7 @@ pub fn run() -> ExitCode {
             Some(Command::Augment(args)) => augment::augment(&context, &args),
             Some(Command::Boxes(args)) => boxes::boxes(&context, &args),
             Some(Command::Plot(args)) => plot::plot(&context, &args),
+            Some(Command::Metric(args)) => metric::run(&context, &args),
             Some(Command::Submit(args)) => submit::submit(&context, &args),
             Some(Command::Outliers(args)) => outliers::outliers(&context, &args),
             Some(Command::Gc(args)) => gc::run(&context, &args),

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use toji::base::text::{duration, plain};
 use toji::dag::Event;
+use toji::score::Metric;
 use toji::session::brew::{self, Brewed, Manner};
 use toji::session::{Photos, SessionError};
 
@@ -103,7 +104,7 @@ impl Teller<'_> {
                     *last = *value;
                 }
             }
-            Event::Point { series, part, x, value } if series.starts_with("MRR") => {
+            Event::Point { series, part, x, value } if series.parse::<Metric>().is_ok() => {
                 let loss = self.last.lock().map_or(f64::NAN, |last| *last);
                 line(match *x {
                     0.0 => format!("{part} untrained: {series} {value:.4}"),

@@ -189,7 +189,7 @@ mod tests {
         let (queries, gallery) = (rows(0..30), rows(30..230));
         let places = index::places(&queries, &gallery, &labels, &Silent, &Cancel::new()).unwrap();
         let ranking = index::search(&queries, &gallery, 20, &Silent, &Cancel::new()).unwrap();
-        let score = Metric::Mrr { k: 20 }.score(&ranking, &labels, None, Seed::new(0)).unwrap();
+        let score = Metric::Mrr { k: 20 }.score(&ranking, &labels, &[], None, Seed::new(0)).unwrap();
         let growth = Growth::of(&places, 200, 20);
         let [size, value] = growth.points[3];
         assert_eq!(size, 200.0);

@@ -18,15 +18,18 @@ const COMPETITION: Section = Section {
         Param::new("name", Kind::Text, Default::Is(Literal::Text("")), "The competition's name, for titles."),
         Param::new(
             "metric",
-            Kind::Choice(&["MRR"]),
+            Kind::Choice(&["MRR", "MAP", "MAP@R", "Recall", "HitRate", "Precision", "nDCG"]),
             Default::Is(Literal::Text("MRR")),
-            "The score: MRR is the mean over all queries of one over the rank of the first right answer.",
+            "The score, a mean over all queries: MRR is one over the rank of the first right answer; MAP the average precision, divided by \
+             the right answers or k, whichever is less; MAP@R looks at as many places as there are right answers (k must not be less); \
+             Recall is the share of the right answers that is found, HitRate whether one is (what metric learning calls Recall@k), \
+             Precision the share of the k places that is right, nDCG the gain discounted by log2(rank + 1).",
         ),
         Param::new(
             "k",
             Kind::Int { min: 1, max: 1000 },
             Default::Is(Literal::Int(20)),
-            "How many answers of a query count: MRR@k.",
+            "How many answers of a query count: the k of MRR@k.",
         )
         .unit("answers"),
     ]),

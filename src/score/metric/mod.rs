@@ -1,10 +1,15 @@
 //! The number that a competition counts, one part a query.
 //!
-//! Takes a ranking and the label of every photo; gives a [`Score`]: the mean, its bootstrap interval
+//! Takes a ranking, the label of every photo and the gallery; gives a [`Score`]: the mean, its bootstrap interval
 //! and every query's part. Ids never enter: photos are manifest indices, labels are numbers of the
-//! one level that is scored.
+//! one level that is scored. [`mod@judge`] says which places are right, [`Metric`] what they are worth, [`lab`] what they would be worth to a
+//! host that errs.
+//!
+//! Every query counts in the mean, also one whose label the gallery lacks: averaging over answered queries only is the mistake that
+//! doubles scores when half the queries have no answer.
 
-mod mrr;
+pub mod judge;
+pub mod lab;
 
 use std::fmt;
 use std::path::Path;
@@ -12,7 +17,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use mrr::reciprocal_ranks;
+pub use judge::{Judged, judge, judge_known};
 
 use super::ScoreError;
 use super::bootstrap;
@@ -24,7 +29,7 @@ use crate::retrieve::{Ranking, RetrieveError};
 /// Version of the algorithm, for keys.
 pub const VERSION: u32 = 1;
 
-/// What is counted.
+/// What is counted. Names as ranx and Kaggle have them; relevance is binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
     /// Mean reciprocal rank of the first relevant photo among the best k.
@@ -32,17 +37,91 @@ pub enum Metric {
         /// Places that count.
         k: usize,
     },
+    /// Mean average precision: precision at each relevant place among the best k, summed, divided by the relevant photos of the gallery,
+    /// at most k. As Kaggle's MAP@k and the Landmark contests; trec_eval and ranx divide by all of them, which is the same where a label
+    /// has at most k photos.
+    Map {
+        /// Places that count.
+        k: usize,
+    },
+    /// MAP@R: average precision over the best R, divided by R, where R is how many relevant photos the gallery has (Musgrave et al.,
+    /// arXiv 2003.08505).
+    MapAtR,
+    /// Share of the gallery's relevant photos among the best k, as trec_eval and ranx have it. Papers of metric learning call
+    /// [`Metric::HitRate`] so.
+    Recall {
+        /// Places that count.
+        k: usize,
+    },
+    /// Whether a relevant photo is among the best k (CMC, top-k accuracy).
+    HitRate {
+        /// Places that count.
+        k: usize,
+    },
+    /// Share of the best k places that are relevant; places that a short list lacks are wrong.
+    Precision {
+        /// Places that count.
+        k: usize,
+    },
+    /// Normalised discounted cumulative gain: 1 / log2(rank + 1) at each relevant place, divided by what the best list would have.
+    Ndcg {
+        /// Places that count.
+        k: usize,
+    },
 }
 
 impl Metric {
-    /// How long ranked lists must be.
-    pub fn k(self) -> usize {
+    /// The names that `[competition] metric` takes.
+    pub const NAMES: &'static [&'static str] = &["MRR", "MAP", "MAP@R", "Recall", "HitRate", "Precision", "nDCG"];
+
+    /// The metric of a name of [`Metric::NAMES`] at k places.
+    pub fn named(name: &str, k: usize) -> Option<Metric> {
+        Some(match name {
+            "MRR" => Metric::Mrr { k },
+            "MAP" => Metric::Map { k },
+            "MAP@R" => Metric::MapAtR,
+            "Recall" => Metric::Recall { k },
+            "HitRate" => Metric::HitRate { k },
+            "Precision" => Metric::Precision { k },
+            "nDCG" => Metric::Ndcg { k },
+            _ => return None,
+        })
+    }
+
+    /// How many places of a query's list it looks at.
+    fn places(self, judged: &Judged) -> usize {
         match self {
-            Metric::Mrr { k } => k,
+            Metric::Mrr { k }
+            | Metric::Map { k }
+            | Metric::Recall { k }
+            | Metric::HitRate { k }
+            | Metric::Precision { k }
+            | Metric::Ndcg { k } => k,
+            Metric::MapAtR => judged.relevant,
         }
     }
 
-    /// Scores a ranking. `labels` has one entry a photo of the manifest (the level that counts);
+    /// What one query is worth, 0 to 1; 0 where the gallery has no answer.
+    pub fn part(self, judged: &Judged) -> f32 {
+        let (k, relevant) = (self.places(judged), judged.relevant);
+        let ranks = judged.ranks.iter().copied().take_while(|&rank| rank <= k);
+        let precisions = || ranks.clone().zip(1..).map(|(rank, found)| f64::from(found) / rank as f64).sum::<f64>();
+        let count = ranks.clone().count() as f64;
+        let gain = |rank: usize| 1.0 / (rank as f64 + 1.0).log2();
+        let part = match self {
+            Metric::Mrr { .. } => return ranks.clone().next().map_or(0.0, |rank| 1.0 / rank as f32),
+            _ if relevant == 0 => 0.0,
+            Metric::Map { k } => precisions() / relevant.min(k) as f64,
+            Metric::MapAtR => precisions() / relevant as f64,
+            Metric::Recall { .. } => count / relevant as f64,
+            Metric::HitRate { .. } => f64::from(u8::from(count > 0.0)),
+            Metric::Precision { k } => count / k as f64,
+            Metric::Ndcg { k } => ranks.map(gain).sum::<f64>() / (1..=relevant.min(k)).map(gain).sum::<f64>(),
+        };
+        part as f32
+    }
+
+    /// Scores a ranking. `labels` has one entry a photo of the manifest (the level that counts), `gallery` who was ranked;
     /// `groups` gives the group of each query, in the ranking's order, that the bootstrap draws as a
     /// whole; without it each query is drawn by itself.
     ///
@@ -53,6 +132,7 @@ impl Metric {
         self,
         ranking: &Ranking,
         labels: &[Option<u32>],
+        gallery: &[u32],
         groups: Option<&[u32]>,
         seed: Seed,
     ) -> Result<Score, ScoreError> {
@@ -60,9 +140,11 @@ impl Metric {
             let expected = ranking.queries.len();
             return Err(RetrieveError::Shape { what: "groups, one a query", expected, found }.into());
         }
-        let per_query = match self {
-            Metric::Mrr { k } => reciprocal_ranks(ranking, labels, k)?,
-        };
+        let judged = judge(ranking, labels, gallery)?;
+        if let Some(needed) = judged.iter().map(|judged| self.places(judged)).max().filter(|&k| k > ranking.k) {
+            return Err(ScoreError::ShortLists { metric: self.to_string(), needed, k: ranking.k });
+        }
+        let per_query: Vec<f32> = judged.iter().map(|judged| self.part(judged)).collect();
         if per_query.is_empty() {
             return Err(ScoreError::NoQueries);
         }
@@ -86,6 +168,12 @@ impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Metric::Mrr { k } => write!(f, "MRR@{k}"),
+            Metric::Map { k } => write!(f, "MAP@{k}"),
+            Metric::MapAtR => f.write_str("MAP@R"),
+            Metric::Recall { k } => write!(f, "Recall@{k}"),
+            Metric::HitRate { k } => write!(f, "HitRate@{k}"),
+            Metric::Precision { k } => write!(f, "Precision@{k}"),
+            Metric::Ndcg { k } => write!(f, "nDCG@{k}"),
         }
     }
 }
@@ -94,10 +182,13 @@ impl FromStr for Metric {
     type Err = ScoreError;
 
     fn from_str(text: &str) -> Result<Metric, ScoreError> {
-        match text.split_once('@').map(|(name, k)| (name, k.parse())) {
-            Some(("MRR", Ok(k))) if k > 0 => Ok(Metric::Mrr { k }),
-            _ => Err(ScoreError::UnknownMetric(text.to_owned())),
+        let unknown = || ScoreError::UnknownMetric(text.to_owned());
+        if text == "MAP@R" {
+            return Ok(Metric::MapAtR);
         }
+        let (name, k) = text.split_once('@').ok_or_else(unknown)?;
+        let k = k.parse().ok().filter(|&k: &usize| k > 0 && name != "MAP@R").ok_or_else(unknown)?;
+        Metric::named(name, k).ok_or_else(unknown)
     }
 }
 
@@ -112,7 +203,7 @@ pub struct Score {
     pub interval: [f64; 2],
     /// The queries' photos (indices into the manifest), `[q]`.
     pub queries: Vec<u32>,
-    /// Each query's part, `[q]`: its reciprocal rank.
+    /// Each query's part, `[q]`: its reciprocal rank, its average precision, ….
     pub per_query: Vec<f32>,
 }
 
@@ -168,49 +259,4 @@ impl Score {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_read_and_printed() {
-        assert_eq!("MRR@20".parse::<Metric>().unwrap(), Metric::Mrr { k: 20 });
-        assert_eq!(Metric::Mrr { k: 5 }.to_string(), "MRR@5");
-        for wrong in ["MRR", "MRR@0", "MRR@-1", "mrr@20", "MAP@20", "MRR@20 "] {
-            assert!(wrong.parse::<Metric>().is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn files_hold_the_same_score() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("score.json");
-        let queries: Vec<u32> = (0..50).collect();
-        let per_query: Vec<f32> =
-            queries.iter().map(|&i| if i % 7 == 0 { 0.0 } else { 1.0 / (i % 20 + 1) as f32 }).collect();
-        let interval = bootstrap::interval(&per_query, None, Seed::new(1));
-        let score = Score { metric: "MRR@20".into(), value: mean(&per_query), interval, queries, per_query };
-        score.save(&path).unwrap();
-        assert_eq!(Score::load(&path).unwrap(), score);
-        publish(&path, b"{\"metric\":\"MRR@20\",\"value\":1,\"interval\":[0,1],\"queries\":[1],\"per_query\":[]}")
-            .unwrap();
-        assert!(
-            Score::load(&path).unwrap_err().to_string().ends_with("score.json is no score file: 1 queries but 0 parts")
-        );
-    }
-
-    #[test]
-    fn folds_are_pooled_by_query_and_not_by_mean_of_means() {
-        let fold = |queries: &[u32], per_query: &[f32]| Score {
-            metric: "MRR@20".into(),
-            value: 0.0,
-            interval: [0.0; 2],
-            queries: queries.to_vec(),
-            per_query: per_query.to_vec(),
-        };
-        let pooled =
-            Score::pooled(&[fold(&[9, 2, 4], &[1.0, 0.5, 0.0]), fold(&[3], &[0.0])], |p| p, Seed::new(1)).unwrap();
-        assert_eq!((pooled.value, &pooled.queries[..]), (0.375, &[2, 3, 4, 9][..]));
-        assert_eq!(pooled.per_query, [0.5, 0.0, 0.0, 1.0]);
-        assert!(matches!(Score::pooled(&[], |p| p, Seed::new(1)), Err(ScoreError::NoQueries)));
-    }
-}
+mod tests;

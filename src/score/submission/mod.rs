@@ -96,6 +96,22 @@ pub fn header_of(sample: &str) -> Option<[String; 2]> {
     Some([table.header.first()?.clone(), table.header.get(1)?.clone()])
 }
 
+/// The answers in a submission's text: its first two columns, the second a list.
+///
+/// # Errors
+/// What is wrong with the table, in words.
+pub fn answers(text: &str, separator: &str) -> Result<Vec<Answer>, String> {
+    let table = Table::read(text)?;
+    if table.header.len() < 2 {
+        return Err("it has one column; an id and a list were expected".to_owned());
+    }
+    let of = |row: &table::Row| Answer {
+        query: row.cell(0).to_owned(),
+        items: row.cell(1).split(separator).filter(|id| !id.is_empty()).map(str::to_owned).collect(),
+    };
+    Ok(table.rows.iter().map(of).collect())
+}
+
 /// Writes the answers and checks them: against the sample when there is one, and against the ids of
 /// the gallery. Nothing is written when anything is wrong.
 ///

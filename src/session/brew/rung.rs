@@ -152,7 +152,12 @@ impl Ladder {
             // What learns from fewer photos is a training of its own, so it may have more epochs than a rung above it.
             let counts = |of: &Rung| {
                 let epochs = if rung.images == below.images { all(of.epochs) } else { 0 };
-                [("folds", all(of.folds)), ("epochs", epochs), ("images", all(of.images)), ("seeds", of.seeds.unwrap_or(1))]
+                [
+                    ("folds", all(of.folds)),
+                    ("epochs", epochs),
+                    ("images", all(of.images)),
+                    ("seeds", of.seeds.unwrap_or(1)),
+                ]
             };
             if let Some(((what, _), _)) = counts(rung).into_iter().zip(counts(below)).find(|(own, low)| own.1 < low.1) {
                 let text = format!(

@@ -27,6 +27,7 @@ use crate::data::folds::{self, Fold};
 use crate::learn::backbone::hub::Hub;
 use crate::learn::backbone::{self, Cost};
 use crate::learn::ops::Processor;
+use crate::score::Metric;
 use watch::{Stamp, stamp};
 
 /// What the library may not ask for by itself.
@@ -244,6 +245,7 @@ impl Project {
 
     /// The metric's name, as it is shown.
     pub fn metric(&self) -> String {
-        format!("{}@{}", self.competition.metric, self.competition.k)
+        let (name, k) = (&self.competition.metric, self.competition.k);
+        Metric::named(name, k).map_or_else(|| format!("{name}@{k}"), |metric| metric.to_string())
     }
 }

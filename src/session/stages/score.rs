@@ -33,17 +33,22 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>) -> Result<Made<'a>, SessionError> {
     let (mut scores, mut growths) = (Vec::new(), Vec::new());
     for &slot in &bench.graph.slots {
         let ranking = Ranking::load(&bench.folder(Task::Rank { slot })?.join(rank::FILE))?;
-        let score = of_fold(bench, &ranking)?;
+        let score = of_fold(bench, &ranking, &bench.graph.folds[slot.fold].gallery)?;
         if bench.graph.slots.len() > 1 {
             tell(bench, &score, slot.to_string(), None);
         }
+        // What a gallery's size does is known for the rank of the first right answer alone.
+        if matches!(score.metric.parse(), Ok(Metric::Mrr { .. })) {
+            growths.push(grown(bench, slot)?);
+        }
         scores.push(score);
-        growths.push(grown(bench, slot)?);
     }
-    let growth = Growth::pooled(&growths);
+    let growth = (!growths.is_empty()).then(|| Growth::pooled(&growths));
     let score = pooled(bench, &scores)?;
     tell(bench, &score, String::new(), Some(bench.graph.stage(Task::Score)?.artefact()));
-    tell_growth(bench, &score.metric, &growth);
+    if let Some(growth) = &growth {
+        tell_growth(bench, &score.metric, growth);
+    }
     let by_fold: Vec<f64> = scores.iter().map(|score| score.value).collect();
     // Differences are paired only between scores on equal folds.
     let fold_key = bench.graph.stage(Task::Fold)?.artefact().to_string();
@@ -86,10 +91,10 @@ fn tell_growth(bench: &Bench<'_>, metric: &str, growth: &Growth) {
     }
 }
 
-/// The score of one fold's ranking.
-pub(super) fn of_fold(bench: &Bench<'_>, ranking: &Ranking) -> Result<Score, SessionError> {
-    let metric = Metric::Mrr { k: bench.project.competition.k };
-    Ok(metric.score(ranking, &bench.photos.labels(), None, Seed::new(BOOTSTRAP))?)
+/// The score of one fold's ranking among `gallery`.
+pub(super) fn of_fold(bench: &Bench<'_>, ranking: &Ranking, gallery: &[u32]) -> Result<Score, SessionError> {
+    let metric: Metric = bench.project.metric().parse()?;
+    Ok(metric.score(ranking, &bench.photos.labels(), gallery, None, Seed::new(BOOTSTRAP))?)
 }
 
 fn pooled(bench: &Bench<'_>, scores: &[Score]) -> Result<Score, SessionError> {

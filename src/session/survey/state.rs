@@ -8,9 +8,9 @@ use std::sync::Arc;
 use super::{Scored, Survey};
 use crate::base::{Key, Seed, Time};
 use crate::dag::{Decided, Plan, RunState, RunView, StageState, StageView};
-use crate::score::bootstrap;
 use crate::score::decide::projection::{Projection, project};
 use crate::score::decide::student;
+use crate::score::{Metric, bootstrap};
 use crate::session::brew::rung::NOISE_SEEDS;
 use crate::session::recipe::Recipe as Text;
 use crate::session::snapshot::{Advice, Curve, Delta, Recipe, Score, State, Step};
@@ -232,11 +232,10 @@ fn advice(run: &RunView, plan: Option<&Plan>, measuring: Option<f64>) -> Option<
 
 /// Where the score of the first fold is heading.
 fn projection(run: &RunView, full: usize) -> Option<Projection> {
-    let scores = run
-        .told
-        .curves
-        .iter()
-        .find(|((series, part), _)| series.starts_with("MRR") && Slot::of_part(part) == Some(Slot::of_fold(0)));
+    let scores =
+        run.told.curves.iter().find(|((series, part), _)| {
+            series.parse::<Metric>().is_ok() && Slot::of_part(part) == Some(Slot::of_fold(0))
+        });
     let (_, points) = scores?;
     let shares: Vec<[f64; 2]> = points.iter().map(|[x, value]| [x / full.max(1) as f64, *value]).collect();
     project(&shares, Seed::new(BOOTSTRAP))

@@ -156,7 +156,7 @@ pub(super) fn make<'a>(
         let found = embed::of_photos(bench, &asked.photos(), &eyes, (&label, "fit"))?;
         warn(symptoms.borrow_mut().look(now.epoch, &found));
         let ranking = super::rank::search(bench, &asked, &found, (&label, "fit"))?;
-        let score = super::score::of_fold(bench, &ranking)?;
+        let score = super::score::of_fold(bench, &ranking, &asked.gallery)?;
         if now.epoch > 0 {
             looks::save(work.folder(), &stamp, now.epoch, &score)?;
         }

@@ -1,0 +1,163 @@
+//! Which way of computing the metric gives the number on the leaderboard.
+//!
+//! Takes a recipe whose lists are in the store, or a submission with the truth about its queries; gives the number of every variant of
+//! [`crate::score::metric::lab`], and whether it is the leaderboard's. With the truth that is a question of rounding. Without it the
+//! held-out queries stand for the host's, and a variant explains the leaderboard when its number is within what another draw of queries
+//! would move it.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::base::{Key, Seed, files};
+use crate::dag::{Board, Runs};
+use crate::data::Role;
+use crate::data::table::{Table, Texts};
+use crate::retrieve::{NONE, Ranking};
+use crate::score::ledger;
+use crate::score::metric::lab::{self, Query};
+use crate::score::submission;
+use crate::session::stages::score::BOOTSTRAP;
+use crate::session::stages::{Task, rank};
+use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};
+
+/// Deviations within which a number passes for the same.
+const DEVIATIONS: f64 = 1.96;
+
+/// Lists that are judged.
+pub struct Evidence {
+    /// What they are, in words.
+    pub what: String,
+    /// The queries.
+    pub queries: Vec<Query>,
+    /// Queries of the host that the leaderboard may be over; `None`: these are the host's own, and their number is exact.
+    pub host: Option<usize>,
+}
+
+/// One variant beside the leaderboard.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verdict {
+    /// What it is called, what it does, its number and how far that moves.
+    #[serde(flatten)]
+    pub found: lab::Found,
+    /// The leaderboard's number may differ by so much.
+    pub within: f64,
+    /// Whether it does not differ by more.
+    pub explains: bool,
+}
+
+/// The held-out lists of a recipe up to a rung, as they lie in the store.
+///
+/// # Errors
+/// When the recipe does not fit the photos, or was not run up to there.
+pub fn held_out(project: &Project, recipe: &Recipe, photos: &Photos, rung: &Rung) -> Result<Evidence, SessionError> {
+    let graph = Graph::of(project, recipe, photos, rung)?;
+    let coarse: Vec<Option<u32>> = photos.manifest.photos.iter().map(|photo| photo.coarse).collect();
+    let coarse = coarse.iter().any(Option::is_some).then_some(&coarse[..]);
+    let mut queries = Vec::new();
+    for &slot in &graph.slots {
+        let key = graph.stage(Task::Rank { slot })?.artefact();
+        if !project.store.has("rank", &key) {
+            let text = format!(
+                "{} has no lists up to {rung} in the store; toji run {} --rung {rung} makes them",
+                recipe.name, recipe.name
+            );
+            return Err(SessionError::Unfit(text));
+        }
+        let ranking = Ranking::load(&project.store.folder("rank", &key)?.join(rank::FILE))?;
+        let gallery = &graph.folds[slot.fold].gallery;
+        queries.extend(Query::all(&ranking, &photos.labels(), coarse, gallery, project.competition.k)?);
+    }
+    let host = photos.manifest.with_role(&[Role::Query, Role::Both]).count();
+    let what = format!("{} held-out queries of {} up to {rung}", queries.len(), recipe.name);
+    Ok(Evidence { what, queries, host: Some(host) })
+}
+
+/// The recipe that made a submission, by the ledger.
+///
+/// # Errors
+/// When the file or the ledger cannot be read, or the ledger does not know the file.
+pub fn made_by(project: &Project, file: &Path) -> Result<String, SessionError> {
+    let hash = Key::of_bytes(&files::read(file)?);
+    let entries = ledger::load(&project.root.join(super::submit::LEDGER))?.entries;
+    let found = entries.into_iter().rfind(|entry| entry.file_hash == hash);
+    found.map(|entry| entry.recipe).ok_or_else(|| {
+        let text = format!("{} is no submission of the ledger; name its recipe, or give --truth", file.display());
+        SessionError::Unfit(text)
+    })
+}
+
+/// The rung of a recipe's newest run.
+pub fn last_rung(project: &Project, recipe: &str) -> Option<String> {
+    let mut board = Board::new();
+    board.refresh(&Runs::open(&project.toji));
+    board.latest(recipe).map(|run| run.told.rung.clone())
+}
+
+/// A submission against the truth about its queries: a table whose first column is the id, with the label columns of `toji.toml` and,
+/// where only some queries are public, a column `role` that says so.
+///
+/// # Errors
+/// When a file cannot be read, is no such table, or leaves a query or a gallery photo without a row.
+pub fn against_truth(project: &Project, photos: &Photos, file: &Path, truth: &Path) -> Result<Evidence, SessionError> {
+    let facts = &project.competition;
+    let unfit = |file: &Path, why: String| SessionError::Unfit(format!("{}: {why}", file.display()));
+    let table = Table::read(truth, facts.data.encoding)?;
+    let ids =
+        table.names().first().and_then(|name| table.find(name)).ok_or_else(|| unfit(truth, "no column".into()))?;
+    let fine = numbered(&table, table.column(&facts.data.columns.label, "data.columns.label")?);
+    let coarse = facts.data.columns.coarse.as_ref().and_then(|column| table.find(&column.name));
+    let coarse = coarse.map(|column| numbered(&table, column));
+    let role = table.find("role");
+    let rows: HashMap<&str, u32> = (0..table.rows()).map(|row| (ids.get(row), row as u32)).collect();
+    let row = |id: &str| rows.get(id).copied().ok_or_else(|| unfit(truth, format!("no row for {id}")));
+    let answers =
+        submission::answers(&files::read_text(file)?, &facts.submission.separator).map_err(|why| unfit(file, why))?;
+    let is_public = |row: u32| role.as_ref().is_none_or(|role| role.get(row as usize) == "public");
+    let in_part =
+        answers.iter().map(|answer| Ok(is_public(row(&answer.query)?))).collect::<Result<Vec<bool>, SessionError>>()?;
+    // A table that calls no query public tells nothing of parts.
+    let parted = in_part.contains(&true);
+    let mut ranking =
+        Ranking { k: answers.iter().map(|answer| answer.items.len()).max().unwrap_or(0), ..Ranking::default() };
+    for answer in answers.iter().zip(&in_part).filter(|(_, public)| **public || !parted).map(|(answer, _)| answer) {
+        ranking.queries.push(row(&answer.query)?);
+        for place in 0..ranking.k {
+            let item = answer.items.get(place).map(|id| row(id)).transpose()?;
+            ranking.items.push(item.unwrap_or(NONE));
+            ranking.scores.push(if item.is_some() { -(place as f32) } else { f32::NEG_INFINITY });
+        }
+    }
+    let gallery = photos.manifest.with_role(&[Role::Gallery, Role::Both]);
+    let gallery = gallery
+        .map(|photo| row(&photos.manifest.photos[photo as usize].id))
+        .collect::<Result<Vec<u32>, SessionError>>()?;
+    let queries = Query::all(&ranking, &fine, coarse.as_deref(), &gallery, facts.k)?;
+    let part = if parted { "public " } else { "" };
+    let what = format!("{} {part}queries of {}", queries.len(), file.display());
+    Ok(Evidence { what, queries, host: None })
+}
+
+/// A column's texts as numbers, one a row; which text has which number does not matter. No text, no number.
+fn numbered(table: &Table, column: Texts<'_>) -> Vec<Option<u32>> {
+    let mut numbers: HashMap<&str, u32> = HashMap::new();
+    let of = |row: usize| {
+        let (text, next) = (column.get(row), numbers.len() as u32);
+        (!text.is_empty()).then(|| *numbers.entry(text).or_insert(next))
+    };
+    (0..table.rows()).map(of).collect()
+}
+
+/// Every variant beside the leaderboard's number `lb`, which was read to within `half` a unit of its last digit.
+pub fn compare(evidence: &Evidence, k: usize, lb: f64, half: f64) -> Vec<Verdict> {
+    let own = evidence.queries.len() as f64;
+    let of = |found: lab::Found| {
+        // Both the held-out queries and the host's are draws.
+        let moved =
+            evidence.host.map_or(0.0, |host| DEVIATIONS * found.error * (1.0 + own / host.max(1) as f64).sqrt());
+        let within = half + moved;
+        Verdict { explains: (found.value - lb).abs() <= within + 1e-12, within, found }
+    };
+    lab::all(&evidence.queries, k, Seed::new(BOOTSTRAP)).into_iter().map(of).collect()
+}
