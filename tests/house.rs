@@ -27,7 +27,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("plotters", &["show"]),
     ("polars", &["data", "score", "show"]),
     ("pulldown_cmark", &["book", "tui"]),
-    ("pulp", &["base", "data/picture", "learn/ops"]),
+    ("pulp", &["base", "data/picture", "learn/ops", "retrieve/index"]),
     ("ratatui", &["tui"]),
     ("rustix", &["base", "cli", "tui/terminal"]),
     ("safetensors", &["learn", "retrieve"]),

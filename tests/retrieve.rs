@@ -2,6 +2,9 @@
 //! (golden files, made by tests/golden/retrieve/make.py), and the road from embeddings to a score.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail loudly")]
 
+#[path = "retrieve/chains.rs"]
+mod chains;
+
 use serde::Deserialize;
 use toji::base::progress::Silent;
 use toji::base::{Cancel, Seed};
@@ -171,22 +174,23 @@ fn print_bits() {
     println!("bits {}", toji::base::Key::of_bytes(&bytes));
 }
 
-/// candle reads the number of threads once a process, so each number needs one.
+/// The bits that an ignored test prints, in a process with so many threads: candle reads their number once a process.
+fn bits_of(test: &str, threads: &str) -> String {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--ignored", "--nocapture"])
+        .env("RAYON_NUM_THREADS", threads)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let at = text.find("bits ").unwrap_or_else(|| panic!("no bits in {text}"));
+    text[at..at + 69].to_owned()
+}
+
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    let bits = |threads: &str| {
-        let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["retrieve::print_bits", "--exact", "--ignored", "--nocapture"])
-            .env("RAYON_NUM_THREADS", threads)
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let at = text.find("bits ").unwrap_or_else(|| panic!("no bits in {text}"));
-        text[at..at + 69].to_owned()
-    };
-    let one = bits("1");
-    assert_eq!(one, bits("2"));
-    assert_eq!(one, bits("7"));
+    let one = bits_of("retrieve::print_bits", "1");
+    assert_eq!(one, bits_of("retrieve::print_bits", "2"));
+    assert_eq!(one, bits_of("retrieve::print_bits", "7"));
 }
 
 /// Rows as large as those of the sake competition. Sums of few bits are near enough to normal, and quick.

@@ -14,6 +14,7 @@ mod ours;
 mod pairs;
 mod parity;
 mod report;
+mod retrieval;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -87,6 +88,7 @@ fn one_side(name: &str, folder: Option<&Path>) -> Result<(), Fault> {
         let measured = match (pair.mode, folder) {
             (Mode::Input, Some(folder)) => input::measure(&pair, folder)?,
             (Mode::Input, None) => return Err(Fault::Usage(format!("ours {name} wants a folder of pictures"))),
+            _ if pair.is_retrieval() => retrieval::measure(&pair)?,
             _ => ours::measure(&pair)?,
         };
         println!("{measured}");
@@ -129,6 +131,9 @@ fn measure(pair: &Pair, python: &Path, rounds: usize) -> anyhow::Result<Measured
     if pair.mode == Mode::Input {
         return measure_input(pair, python, rounds);
     }
+    if pair.is_retrieval() {
+        return measure_lists(pair, python, rounds);
+    }
     let layout = faster_layout(pair, python)?;
     let mut measured = Measured { ours: Vec::new(), peer: Vec::new(), layout };
     for round in 0..rounds {
@@ -150,6 +155,19 @@ fn measure_input(pair: &Pair, python: &Path, rounds: usize) -> anyhow::Result<Me
         let mut ours = Command::new(std::env::current_exe()?);
         measured.ours.push(run(ours.args(["ours", &pair.name()]).arg(files.path()))?);
         measured.peer.push(run(Command::new(python).arg(&script).arg(files.path()))?);
+    }
+    Ok(measured)
+}
+
+/// Both sides on rows that each draws for itself.
+fn measure_lists(pair: &Pair, python: &Path, rounds: usize) -> anyhow::Result<Measured> {
+    let script = folder().join("peers/retrieval.py");
+    let sizes = [pair.batch, pair.gallery, pair.size].map(|n| n.to_string());
+    let mut measured = Measured { ours: Vec::new(), peer: Vec::new(), layout: "" };
+    for round in 0..rounds {
+        eprintln!("{}: round {} of {rounds}", pair.name(), round + 1);
+        measured.ours.push(run(Command::new(std::env::current_exe()?).args(["ours", &pair.name()]))?);
+        measured.peer.push(run(Command::new(python).arg(&script).arg(pair.mode.word()).args(&sizes))?);
     }
     Ok(measured)
 }

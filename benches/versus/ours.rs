@@ -34,7 +34,7 @@ pub fn measure(pair: &Pair) -> anyhow::Result<Value> {
     let before = Memory::mark();
     let mut step: Box<dyn FnMut() -> anyhow::Result<[f64; 3]>> = match pair.mode {
         Mode::Train => Box::new(training(network.as_ref(), &mut params, &x, &processor)?),
-        Mode::Input => anyhow::bail!("{} is no network", pair.name()),
+        Mode::Input | Mode::Search | Mode::Rerank => anyhow::bail!("{} is no network", pair.name()),
         Mode::Eval => {
             let mut tape = Tape::eval().at(&processor);
             let (network, params, x) = (&network, &params, &x);

@@ -2,6 +2,7 @@
 //!
 //! A pair is a network, a size, a batch and one of two modes; `peers/step.py` takes the same words. `input-pipeline` has no network:
 //! it decodes and augments (`peers/pipeline.py`); `input-pipeline-later` reads what `[augment] cache` keeps.
+//! `search` and `rerank` have embeddings for pictures (`peers/retrieval.py`).
 
 use toji::learn::backbone;
 
@@ -14,6 +15,10 @@ pub enum Mode {
     Eval,
     /// Decoding and augmenting pictures, one thread.
     Input,
+    /// Exact top 100 of a gallery for each query.
+    Search,
+    /// k-reciprocal re-ranking of queries and gallery.
+    Rerank,
 }
 
 impl Mode {
@@ -23,6 +28,8 @@ impl Mode {
             Mode::Train => "train",
             Mode::Eval => "eval",
             Mode::Input => "input",
+            Mode::Search => "search",
+            Mode::Rerank => "rerank",
         }
     }
 }
@@ -36,23 +43,31 @@ pub struct Pair {
     pub short: &'static str,
     /// timm's name of the network.
     pub network: &'static str,
-    /// Side of the pictures, in pixels.
+    /// Side of the pictures, in pixels; numbers in an embedding.
     pub size: usize,
-    /// Pictures in a batch.
+    /// Pictures in a batch; queries.
     pub batch: usize,
+    /// Photos of a gallery; 0 where there is none.
+    pub gallery: usize,
     /// Whether PyTorch may be faster with channels last, so that both layouts are tried.
     pub layouts: bool,
 }
 
 impl Pair {
-    /// `train-resnet18`.
+    /// `train-resnet18`, `search`.
     pub fn name(&self) -> String {
-        format!("{}-{}", self.mode.word(), self.short)
+        let dash = if self.short.is_empty() { "" } else { "-" };
+        format!("{}{dash}{}", self.mode.word(), self.short)
+    }
+
+    /// Whether it is about ranked lists.
+    pub fn is_retrieval(&self) -> bool {
+        matches!(self.mode, Mode::Search | Mode::Rerank)
     }
 
     /// Whether Toji builds the network.
     pub fn is_built(&self) -> bool {
-        self.mode == Mode::Input || backbone::preset(self.network).is_ok()
+        self.mode == Mode::Input || self.is_retrieval() || backbone::preset(self.network).is_ok()
     }
 }
 
@@ -74,10 +89,21 @@ pub fn all() -> Vec<Pair> {
         ("vit_small", "vit_small_patch16_224", 224, 16, false),
     ];
     let pairs = |mode| {
-        NETWORKS.map(|(short, network, size, batch, layouts)| Pair { mode, short, network, size, batch, layouts })
+        NETWORKS.map(|(short, network, size, batch, layouts)| Pair {
+            mode,
+            short,
+            network,
+            size,
+            batch,
+            gallery: 0,
+            layouts,
+        })
     };
     let network = "JPEGs of 750 x 1000";
-    let input = |short| Pair { mode: Mode::Input, short, network, size: 224, batch: 1, layouts: false };
+    let input = |short| Pair { mode: Mode::Input, short, network, size: 224, batch: 1, gallery: 0, layouts: false };
     let inputs = [input("pipeline"), input(LATER)];
-    pairs(Mode::Train).into_iter().chain(pairs(Mode::Eval)).chain(inputs).collect()
+    // The size of the sake competition's test set and gallery; the size that dense matrices of the peer still have room for.
+    let lists = |mode, batch, gallery| Pair { mode, short: "", network: "", size: 512, batch, gallery, layouts: false };
+    let lists = [lists(Mode::Search, 2_942, 109_481), lists(Mode::Rerank, 2_000, 18_000)];
+    pairs(Mode::Train).into_iter().chain(pairs(Mode::Eval)).chain(inputs).chain(lists).collect()
 }

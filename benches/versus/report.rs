@@ -68,11 +68,15 @@ impl Report {
             Form::Json => println!(
                 "{}",
                 json!({
-                    "name": name, "unit": "images/s", "ours": ours, "peer": peer, "ratio": ratio,
+                    "name": name, "unit": if pair.is_retrieval() { "rows/s" } else { "images/s" }, "ours": ours, "peer": peer, "ratio": ratio,
                     "ratio_by_processor": by_processor, "ours_peak_mib": ours_peak, "peer_peak_mib": peer_peak,
                     "ours_step_mib": ours_step, "peer_step_mib": peer_step, "peer_layout": layout,
                     "rounds": self.rounds, "ours_parts_ms": parts[0], "peer_parts_ms": parts[1],
                 })
+            ),
+            Form::Lines if pair.is_retrieval() => println!(
+                "{name}: ours {ours:.1}, peer {peer:.1} rows/s, ratio {ratio:.2} (by processor time {by_processor:.2}; memory of \
+                 the work {ours_step:.0} and {peer_step:.0} MiB, of the process {ours_peak:.0} and {peer_peak:.0} MiB)"
             ),
             Form::Lines if pair.mode == Mode::Input => println!(
                 "{name}: ours {ours:.1}, peer {peer:.1} pictures/s on one thread, ratio {ratio:.2} (by processor time \

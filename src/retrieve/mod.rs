@@ -2,11 +2,13 @@
 //!
 //! ```text
 //!   batches ─embed─▶ Embeddings ─post: Vec<Step>─▶ Embeddings ─index::search─▶ Ranking ─▶ score
+//!                                                           └─rerank: Vec<Step>─▶ Lists ─▶ Ranking
 //! ```
 //!
 //! - [`embed`] runs a network, given as a closure, over batches and collects one row a photo.
-//! - [`post`] changes embeddings before they are ranked: L2, PCA and whitening, alpha query expansion.
+//! - [`post`] changes embeddings before they are ranked: L2, PCA and whitening, expansion by neighbours.
 //!   The steps of `[post]` run in the order in which they are written; each says what it is fitted on.
+//! - [`rerank`] runs chains whose last steps rank: by neighbours that are mutual, by the labels of training photos.
 //! - [`index`] finds the exact best k of a gallery for each query. Ranking is by cosine always: rows
 //!   are L2-normalised on the way in, so an empty `[post]` means cosine and a last `l2` changes nothing.
 //!
@@ -23,6 +25,8 @@ mod embeddings;
 pub mod index;
 pub mod post;
 mod ranking;
+pub mod rerank;
+mod sides;
 mod tensor_file;
 
 use std::path::PathBuf;
@@ -30,6 +34,7 @@ use std::path::PathBuf;
 pub use embeddings::Embeddings;
 pub use post::{SECTIONS, TECHNIQUES};
 pub use ranking::{NONE, Ranking};
+pub use sides::{Labelled, Logits, Sides};
 
 use crate::base::cancel::Cancelled;
 use crate::base::files::FileError;
@@ -45,7 +50,7 @@ pub enum RetrieveError {
     BadFile {
         /// Which file.
         path: PathBuf,
-        /// "embeddings" or "ranking".
+        /// "embeddings", "ranking" or "neighbours".
         kind: &'static str,
         /// What is wrong with it.
         why: String,

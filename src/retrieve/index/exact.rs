@@ -1,40 +1,34 @@
-//! Exact nearest neighbours by cosine, as blocked matrix products.
+//! Exact nearest neighbours by cosine, as blocked products.
 //!
-//! Takes queries `[q, d]` and a gallery `[n, d]`; gives for each query the best k. Rows are
-//! L2-normalised while they are copied into a tile (a zero row stays zero, as in PyTorch's
-//! `normalize`, and has cosine 0 with everything). One product gives a tile of cosines, which is
-//! scanned while it is warm.
+//! Takes queries `[q, d]` and a gallery `[n, d]`; gives for each query the best k. Rows are L2-normalised while they are packed
+//! for `kernel` (a zero row stays zero, as in PyTorch's `normalize`, and has cosine 0 with everything). A thread takes a block of
+//! queries through a tile of the gallery, some rows at a time, and looks at the cosines while they are in its nearest cache.
 //!
-//! All tiles of one search have one shape, filled up with zero rows where photos end: the matrix
-//! product then walks every pair in the same order, so equal rows give equal bits wherever they
-//! stand, and ties are true ties.
+//! Every cosine is made by the same operations in the same order, so equal rows give equal bits wherever they stand, and ties are
+//! true ties.
 
 use std::collections::HashMap;
 
-use candle_core::{Device, Storage, Tensor};
 use rayon::prelude::*;
 
 use super::top::Top;
+use super::{Neighbours, kernel};
 use crate::base::{Cancel, Progress};
 use crate::retrieve::{Embeddings, NONE, Ranking, RetrieveError};
 
 /// Version of the algorithm, for keys.
 pub const VERSION: u32 = 1;
 
-/// Gallery rows in a tile: 2048 × 512 floats are 4 MB.
+/// Gallery rows in a tile: 2048 × 512 floats are 4 MB, which the last cache holds for all threads.
 const GALLERY_TILE: usize = 2048;
-/// Queries in a tile; a tile of cosines is 8 MB.
-const QUERY_TILE: usize = 1024;
-/// Tiles of small sets are filled up to a multiple of this, so that no product has a single row
-/// (matrix-vector products sum in another order).
-const ROUND: usize = 16;
-
-/// For each query the places (not photos) of its best gallery rows, best first.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Neighbours {
-    /// `[q]` lists of (cosine, place in the gallery).
-    pub lists: Vec<Vec<(f32, u32)>>,
-}
+/// Panels whose products with a block of queries are looked at together.
+const PANELS: usize = 8;
+/// Most queries in a block: 96 × 512 floats are 192 kB of the second cache.
+const MOST_QUERIES: usize = 96;
+/// Most cosines that are looked at together: [`PANELS`] panels of the widest vectors.
+const MOST_SEEN: usize = PANELS * 32;
+/// Blocks that few queries are cut into.
+const BLOCKS: usize = 16;
 
 /// The best `k` photos of the gallery for each query, by cosine; ties go to the earlier gallery
 /// place; a query's own photo is not in its list; lists are short when the gallery is.
@@ -49,20 +43,8 @@ pub fn search(
     cancel: &Cancel,
 ) -> Result<Ranking, RetrieveError> {
     let found = neighbours(queries, gallery, k, progress, cancel)?;
-    let mut ranking = Ranking {
-        queries: queries.photos.clone(),
-        k,
-        items: Vec::with_capacity(queries.len() * k),
-        scores: Vec::with_capacity(queries.len() * k),
-    };
-    for list in found.lists {
-        let missing = k - list.len();
-        ranking.items.extend(list.iter().map(|&(_, place)| gallery.photos[place as usize]));
-        ranking.items.extend(std::iter::repeat_n(NONE, missing));
-        ranking.scores.extend(list.iter().map(|&(score, _)| score));
-        ranking.scores.extend(std::iter::repeat_n(f32::NEG_INFINITY, missing));
-    }
-    Ok(ranking)
+    let items = found.places.iter().map(|&place| if place == NONE { NONE } else { gallery.photos[place as usize] });
+    Ok(Ranking { queries: queries.photos.clone(), k, items: items.collect(), scores: found.cosines })
 }
 
 /// As [`search`], with places in the gallery for photos, for steps that go on to use the rows.
@@ -76,14 +58,109 @@ pub fn neighbours(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Neighbours, RetrieveError> {
-    if k == 0 {
-        return Err(RetrieveError::Shape { what: "length of a ranked list, at least", expected: 1, found: 0 });
-    }
+    let top = Top::new(at_least_one(k)?);
     let own = own_places(queries, gallery);
-    let tops = vec![Top::new(k); queries.len()];
-    let mut states: Vec<(Top, Option<u32>)> = tops.into_iter().zip(own).collect();
+    let mut states: Vec<(Top, Option<u32>)> = own.into_iter().map(|own| (top.clone(), own)).collect();
     tiles(queries, gallery, &mut states, |(top, own), cosines, from| top.offer(cosines, from, *own), progress, cancel)?;
-    Ok(Neighbours { lists: states.into_par_iter().map(|(top, _)| top.finish()).collect() })
+    Ok(finished(k, states))
+}
+
+/// As [`neighbours`], by `score(query, place, cosine)`; the lists' "cosines" are then these scores, which may not be NaN.
+///
+/// # Errors
+/// As [`search`].
+pub(in crate::retrieve) fn by(
+    queries: &Embeddings,
+    gallery: &Embeddings,
+    k: usize,
+    score: impl Fn(usize, u32, f32) -> f32 + Sync,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Neighbours, RetrieveError> {
+    let top = Top::new(at_least_one(k)?);
+    let own = own_places(queries, gallery);
+    let mut states: Vec<((Top, Option<u32>), usize)> = own.into_iter().map(|own| (top.clone(), own)).zip(0..).collect();
+    let look = |((top, own), query): &mut ((Top, Option<u32>), usize), cosines: &[f32], from: u32| {
+        let mut scores = [0.0f32; MOST_SEEN];
+        let scores = &mut scores[..cosines.len()];
+        for ((out, &cosine), place) in scores.iter_mut().zip(cosines).zip(from..) {
+            *out = score(*query, place, cosine);
+        }
+        top.offer(scores, from, *own);
+    };
+    tiles(queries, gallery, &mut states, look, progress, cancel)?;
+    Ok(finished(k, states.into_iter().map(|(state, _)| state).collect()))
+}
+
+/// For each query ln Σ exp(`beta` · cosine) over the gallery without the query's own photo; −∞ for an empty one.
+///
+/// # Errors
+/// As [`search`].
+pub(in crate::retrieve) fn log_sums(
+    queries: &Embeddings,
+    gallery: &Embeddings,
+    beta: f64,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Vec<f64>, RetrieveError> {
+    let own = own_places(queries, gallery);
+    let mut states: Vec<(Option<u32>, f64, f64)> = own.into_iter().map(|own| (own, f64::NEG_INFINITY, 0.0)).collect();
+    // In the order of the gallery, however it is cut; the greatest so far is taken out of the sum.
+    let look = |(own, greatest, sum): &mut (Option<u32>, f64, f64), cosines: &[f32], from: u32| {
+        for (&cosine, place) in cosines.iter().zip(from..) {
+            if Some(place) == *own {
+                continue;
+            }
+            let x = beta * f64::from(cosine);
+            if x > *greatest {
+                *sum *= (*greatest - x).exp();
+                *greatest = x;
+            }
+            *sum += (x - *greatest).exp();
+        }
+    };
+    tiles(queries, gallery, &mut states, look, progress, cancel)?;
+    Ok(states.into_iter().map(|(_, greatest, sum)| greatest + sum.ln()).collect())
+}
+
+/// The nearest `k` of each row among the other rows of the same set, with each row's least cosine.
+///
+/// # Errors
+/// As [`search`].
+pub fn graph(
+    all: &Embeddings,
+    k: usize,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Neighbours, RetrieveError> {
+    let top = Top::new(at_least_one(k)?);
+    let mut states: Vec<(Top, u32, f32)> = (0..all.len() as u32).map(|own| (top.clone(), own, f32::INFINITY)).collect();
+    let look = |(top, own, least): &mut (Top, u32, f32), cosines: &[f32], from| {
+        top.offer(cosines, from, Some(*own));
+        // Eight at a time: the least of all does not depend on the order.
+        let (eights, rest) = cosines.split_at(cosines.len() / 8 * 8);
+        let mut lows = [*least; 8];
+        for eight in eights.chunks_exact(8) {
+            for (low, &x) in lows.iter_mut().zip(eight) {
+                *low = if x < *low { x } else { *low };
+            }
+        }
+        *least = lows.iter().chain(rest).fold(*least, |low, &x| low.min(x));
+    };
+    tiles(all, all, &mut states, look, progress, cancel)?;
+    let least = states.iter().map(|(_, _, least)| *least).collect();
+    let states = states.into_iter().map(|(top, own, _)| (top, Some(own))).collect();
+    Ok(Neighbours { least, ..finished(k, states) })
+}
+
+fn at_least_one(k: usize) -> Result<usize, RetrieveError> {
+    let none = RetrieveError::Shape { what: "length of a ranked list, at least", expected: 1, found: 0 };
+    if k == 0 { Err(none) } else { Ok(k) }
+}
+
+fn finished(k: usize, states: Vec<(Top, Option<u32>)>) -> Neighbours {
+    let lists: Vec<Vec<(f32, u32)>> = states.into_par_iter().map(|(top, _)| top.finish()).collect();
+    Neighbours::of(k, lists.into_iter())
 }
 
 /// For each query its own place in the gallery, where it has one.
@@ -115,49 +192,35 @@ pub(super) fn tiles<S: Send>(
             found,
         });
     }
-    let (q, n) = (queries.len(), gallery.len());
-    let query_tile = QUERY_TILE.min(q.next_multiple_of(ROUND));
-    let gallery_tile = GALLERY_TILE.min(n.next_multiple_of(ROUND));
-    let query_tiles: Vec<Tensor> =
-        (0..q).step_by(QUERY_TILE).map(|from| tile(queries, from, query_tile)).collect::<Result<_, _>>()?;
+    let (q, n, dim, width) = (queries.len(), gallery.len(), gallery.dim, kernel::width());
+    // Blocks of queries are the work of one thread at a time; few queries are cut finer, so that all threads have some.
+    let height = q.div_ceil(BLOCKS).next_multiple_of(kernel::GROUP).clamp(kernel::GROUP, MOST_QUERIES);
+    let (mut groups, mut panels) = (Vec::new(), Vec::new());
+    kernel::pack(queries, 0, q, kernel::GROUP, &mut groups);
     for from in (0..n).step_by(GALLERY_TILE) {
         progress.at("search", from as u64, n as u64, "photos");
-        let rows = tile(gallery, from, gallery_tile)?.t()?; // [d, t]
-        let real = gallery_tile.min(n - from);
-        for (i, queries) in query_tiles.iter().enumerate() {
-            cancel.check()?;
-            let cosines = queries.matmul(&rows)?; // [query_tile, t]
-            let (storage, _) = cosines.storage_and_layout();
-            let Storage::Cpu(cosines) = &*storage else {
-                // Both tiles were made on the CPU.
-                continue;
-            };
-            let cosines = cosines.as_slice::<f32>()?;
-            let first = i * QUERY_TILE;
-            let last = q.min(first + QUERY_TILE);
-            states[first..last]
-                .par_iter_mut()
-                .zip(cosines.par_chunks_exact(gallery_tile))
-                .for_each(|(state, row)| look(state, &row[..real], from as u32));
-        }
+        cancel.check()?;
+        let real = GALLERY_TILE.min(n - from);
+        kernel::pack(gallery, from, real, width, &mut panels);
+        let blocks = states.par_chunks_mut(height).zip(groups.par_chunks(height * dim));
+        blocks.for_each_init(
+            || (Vec::new(), Vec::new()),
+            |(tile, spare), (states, groups)| {
+                for (i, panels) in panels.chunks(PANELS * width * dim).enumerate() {
+                    let step = panels.len() / dim;
+                    let first = i * PANELS * width;
+                    tile.resize(groups.len() / dim * step, 0.0);
+                    kernel::products(groups, panels, dim, tile, spare);
+                    let there = step.min(real - first);
+                    for (state, row) in states.iter_mut().zip(tile.chunks_exact(step)) {
+                        look(state, &row[..there], (from + first) as u32);
+                    }
+                }
+            },
+        );
     }
     progress.at("search", n as u64, n as u64, "photos");
     Ok(())
-}
-
-/// Rows `from..` of the embeddings, normalised, filled up with zeros to `[height, d]`.
-fn tile(embeddings: &Embeddings, from: usize, height: usize) -> candle_core::Result<Tensor> {
-    let dim = embeddings.dim;
-    let real = height.min(embeddings.len() - from);
-    let mut data = vec![0.0; height * dim];
-    let rows = &embeddings.data[from * dim..(from + real) * dim];
-    data.par_chunks_exact_mut(dim).zip(rows.par_chunks_exact(dim)).for_each(|(out, row)| {
-        let scale = inverse_norm(row);
-        for (out, &x) in out.iter_mut().zip(row) {
-            *out = (f64::from(x) * scale) as f32;
-        }
-    });
-    Tensor::from_vec(data, (height, dim), &Device::Cpu)
 }
 
 /// 1 / ‖row‖₂, summed in f64 so that no finite row overflows; 0 for a zero row.

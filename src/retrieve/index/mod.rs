@@ -1,8 +1,8 @@
 //! Exact search: every query against every photo of the gallery, the best k kept.
 //!
-//! Nothing is approximate. [`exact`] multiplies tiles of queries and gallery and throws each tile of
+//! Nothing is approximate. [`exact`] multiplies tiles of queries and gallery (`kernel`) and throws each tile of
 //! cosines away after `top` has looked at it, so memory holds no query × gallery matrix: at
-//! 2,942 × 109,481 × 512 it is the embeddings and some 20 MB.
+//! 2,942 × 109,481 × 512 it is the embeddings and their packed queries and some 5 MB.
 //!
 //! Order is total: cosine falling, and among equal cosines the photo that stands first in the
 //! gallery. (faiss and `np.argsort` promise no order among equals, so there the same model can score
@@ -13,8 +13,11 @@
 //! answer.
 
 pub mod exact;
+mod kernel;
+mod neighbours;
 mod places;
 mod top;
 
-pub use exact::{Neighbours, VERSION, neighbours, search};
+pub use exact::{VERSION, graph, neighbours, search};
+pub use neighbours::Neighbours;
 pub use places::{Place, places};

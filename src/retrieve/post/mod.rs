@@ -1,57 +1,34 @@
 //! Steps between embedding and ranking: the list `steps` of `[post]`.
 //!
-//! Takes queries and gallery, gives both changed, in the same space. Steps run in the order in which
-//! they are written; each is fitted on what it says (never on labels here), and says in one line
-//! what it did. Which of them help differs from competition to competition, in sign too, so none is
-//! on by default: measure each on held-out queries.
+//! Takes queries and gallery, gives both changed, in the same space. Steps run in the order in which they are written; each is fitted
+//! on what it says, and says in one line what it did. Those that rank ([`Step::ranks`]) are in [`super::rerank`], which runs whole
+//! chains; [`apply`] here takes chains that only change embeddings. Which steps help differs from competition to competition, in sign
+//! too, so none is on by default: measure each on held-out queries.
 //!
-//! Names and parameters are declared once, in `declared`, from which recipes are checked, help is
-//! printed and the reference is made.
+//! `linear` has the steps that are one matrix, `expand` those that move photos by their neighbours. Names and parameters are declared
+//! once, in `declared`, from which recipes are checked, help is printed and the reference is made.
 
-mod alpha_qe;
 mod declared;
-pub mod eigen;
-mod pca;
+mod expand;
+mod linear;
+mod step;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 pub use declared::{SECTIONS, TECHNIQUES, goes_by_labels};
-pub use pca::{Fit, Pca};
+pub use linear::{Fit, Pca, eigen};
+pub use step::Step;
 
 use super::index::exact::inverse_norm;
+use super::sides::Sides;
 use super::{Embeddings, RetrieveError};
 use crate::base::{Cancel, Progress, Value};
+use expand::weighted::{Whose, expand};
+use expand::{blend, negative};
+use linear::Whiten;
 
 /// Version of the algorithms, for keys.
 pub const VERSION: u32 = 1;
-
-/// One line of `steps`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "op", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Step {
-    /// Each row divided by its L2 norm.
-    L2 {},
-    /// Projection on the directions of greatest variance.
-    Pca {
-        /// Directions kept.
-        dim: usize,
-        /// Whether each direction is scaled to variance 1.
-        #[serde(default)]
-        whiten: bool,
-        /// Whose mean and covariance.
-        #[serde(default)]
-        fit: Fit,
-    },
-    /// Each query moved towards its best neighbours.
-    AlphaQe {
-        /// Neighbours.
-        #[serde(default = "declared::alpha_qe_k")]
-        k: usize,
-        /// Power of the cosine that weighs a neighbour.
-        #[serde(default = "declared::alpha_qe_alpha")]
-        alpha: f64,
-    },
-}
 
 /// Queries and gallery after the steps.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,10 +54,10 @@ pub fn read(post: &Value) -> Result<Vec<Step>, RetrieveError> {
     post.decode::<Post>().map(|post| post.steps).map_err(|e| RetrieveError::Settings(e.to_string()))
 }
 
-/// Runs the steps in order.
+/// Runs steps that change embeddings, in order, on queries and gallery alone.
 ///
 /// # Errors
-/// When dims differ, a number is not finite, a step cannot be fitted (it says why), or on a stop.
+/// When dims differ, a number is not finite, a step cannot be fitted or ranks (it says why), or on a stop.
 pub fn apply(
     steps: &[Step],
     queries: Embeddings,
@@ -88,41 +65,106 @@ pub fn apply(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Processed, RetrieveError> {
-    queries.check()?;
-    gallery.check()?;
-    if queries.dim != gallery.dim {
-        let (expected, found) = (gallery.dim, queries.dim);
-        return Err(RetrieveError::Shape {
-            what: "numbers in a query's embedding, as in the gallery",
-            expected,
-            found,
-        });
-    }
-    let mut now = Processed { queries, gallery, notes: Vec::new() };
+    let mut sides = Sides::new(queries, gallery);
+    sides.check()?;
+    let mut notes = Vec::new();
     for (i, step) in steps.iter().enumerate() {
         cancel.check()?;
         progress.at("post", i as u64, steps.len() as u64, "steps");
-        let note = match step {
-            Step::L2 {} => {
-                let zeros = l2(&mut now.queries) + l2(&mut now.gallery);
-                if zeros == 0 { "l2".to_owned() } else { format!("l2: {zeros} zero rows stay zero") }
-            }
-            Step::Pca { dim, whiten, fit } => {
-                let pca = Pca::fit(*fit, &now.queries, &now.gallery, *dim, *whiten, cancel)?;
-                now.queries = pca.project(&now.queries)?;
-                now.gallery = pca.project(&now.gallery)?;
-                pca.note()
-            }
-            Step::AlphaQe { k, alpha } => {
-                let (queries, note) = alpha_qe::expand(&now.queries, &now.gallery, *k, *alpha, progress, cancel)?;
-                now.queries = queries;
-                note
-            }
-        };
-        now.notes.push(note);
+        notes.push(change(step, &mut sides, progress, cancel)?);
     }
     progress.at("post", steps.len() as u64, steps.len() as u64, "steps");
-    Ok(now)
+    Ok(Processed { queries: sides.queries, gallery: sides.gallery, notes })
+}
+
+/// Runs one step on embeddings. What only changes the space (`l2`, `pca`, `whiten-supervised`) changes labelled photos and
+/// non-targets too; what moves photos leaves them where they are.
+///
+/// # Errors
+/// As [`apply`].
+pub(super) fn change(
+    step: &Step,
+    sides: &mut Sides,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<String, RetrieveError> {
+    let note = match step {
+        Step::L2 {} => {
+            let zeros: usize = sides.all_mut().map(l2).sum();
+            if zeros == 0 { "l2".to_owned() } else { format!("l2: {zeros} zero rows stay zero") }
+        }
+        Step::Pca { dim, whiten, fit } => {
+            let pca = Pca::fit(*fit, &sides.queries, &sides.gallery, *dim, *whiten, cancel)?;
+            for side in sides.all_mut() {
+                *side = pca.project(side)?;
+            }
+            pca.note()
+        }
+        Step::WhitenSupervised { dim } => {
+            let whiten = Whiten::fit(sides.labelled("whiten-supervised")?, *dim, cancel)?;
+            for side in sides.all_mut() {
+                *side = whiten.project(side)?;
+            }
+            whiten.note()
+        }
+        Step::Aqe { k } => expanded("aqe", sides, (*k, 0.0), progress, cancel)?,
+        Step::AlphaQe { k, alpha } => expanded("alpha-qe", sides, (*k, *alpha), progress, cancel)?,
+        Step::Dba { k, alpha } => {
+            let whose = ("dba", Whose::Gallery);
+            let (gallery, note) = expand(whose, &sides.gallery, &sides.gallery, (*k, *alpha), progress, cancel)?;
+            sides.gallery = gallery;
+            note
+        }
+        Step::Inb { k, thresholds, min2 } => {
+            let (queries, gallery, note) =
+                blend::blend(&sides.queries, &sides.gallery, *k, thresholds, *min2, progress, cancel)?;
+            (sides.queries, sides.gallery) = (queries, gallery);
+            note
+        }
+        Step::NegativeSubtraction { k, beta, iterations, dba_k, dba_alpha } => {
+            let settings = negative::Settings {
+                k: *k,
+                beta: *beta,
+                iterations: *iterations,
+                dba_k: *dba_k,
+                dba_alpha: *dba_alpha,
+            };
+            let negatives = match &sides.non_targets {
+                Some(non_targets) if !non_targets.is_empty() => non_targets,
+                _ => &sides.labelled("negative-subtraction")?.embeddings,
+            };
+            let negatives = negative::averaged(negatives, settings, progress, cancel)?;
+            sides.queries = negative::subtract(&sides.queries, &negatives, settings, progress, cancel)?;
+            sides.gallery = negative::subtract(&sides.gallery, &negatives, settings, progress, cancel)?;
+            format!("negative-subtraction: {} negatives, beta {beta}", negatives.len())
+        }
+        Step::KReciprocal { .. }
+        | Step::Diffusion { .. }
+        | Step::Csls { .. }
+        | Step::InvertedSoftmax { .. }
+        | Step::Bridge { .. }
+        | Step::SortInsert { .. }
+        | Step::CoarseAgreement { .. }
+        | Step::ClassLogits { .. }
+        | Step::NonTargetPenalty { .. }
+        | Step::NotInGallery { .. } => {
+            let why = "it ranks, and only embeddings are asked for here; leave it out".to_owned();
+            return Err(RetrieveError::Step { step: step.name(), why });
+        }
+    };
+    Ok(note)
+}
+
+fn expanded(
+    step: &'static str,
+    sides: &mut Sides,
+    settings: (usize, f64),
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<String, RetrieveError> {
+    let (queries, note) = expand((step, Whose::Queries), &sides.queries, &sides.gallery, settings, progress, cancel)?;
+    sides.queries = queries;
+    Ok(note)
 }
 
 /// Divides each row by its L2 norm in place; returns how many rows were zero and stayed so.
@@ -189,9 +231,11 @@ mod tests {
         }
         assert!(steps.len() >= 3);
         for (bare, filled) in steps {
+            let name = bare.get("op").and_then(Value::as_text).map(str::to_owned);
             post.set("steps", Value::List(vec![bare, filled]));
             let read = read(&post).unwrap();
             assert_eq!(read[0], read[1]);
+            assert_eq!(Some(read[0].name()), name.as_deref());
         }
     }
 

@@ -143,7 +143,7 @@ impl Pca {
     }
 
     /// What it keeps, in one line.
-    pub(super) fn note(&self) -> String {
+    pub(in crate::retrieve::post) fn note(&self) -> String {
         let kept = self.variance.iter().sum::<f64>() / self.total_variance.max(f64::MIN_POSITIVE);
         let whitened = if self.whiten { ", whitened" } else { "" };
         format!("pca: {} of {} directions keep {:.1} % of the variance{whitened}", self.dim, self.input, 100.0 * kept)

@@ -1,0 +1,254 @@
+//! Chains of post steps whose last ones rank.
+//!
+//! Takes both sides ([`Sides`]) and the steps of `[post]`; gives the sides after the steps that change embeddings, and lists once a
+//! step ranks. The order is: what changes embeddings; then at most one step that ranks the whole gallery by other than cosine
+//! (`k-reciprocal`, `diffusion`, `csls`, `inverted-softmax`); then steps that change scores or lists, as many as there are. [`check`] says
+//! what stands in the wrong place before anything runs.
+//!
+//! A step that adds to scores (`bridge`, `coarse-agreement`, `class-logits`, `non-target-penalty`) is exact over the whole gallery when it
+//! is the first to rank; behind another it changes the scores of that one's lists. Lists are as long as the competition asks, and at
+//! least [`DEPTH`], so that there is something to reorder.
+//!
+//! Label-aware steps use photos of training whose labels are known as witnesses at inference. Where the test's labels occur in
+//! training that was the largest gain on record (Landmark 2019 and 2021); where they do not, they have nothing to say.
+
+mod diffusion;
+mod hubs;
+mod k_reciprocal;
+mod labels;
+mod lists;
+mod terms;
+mod union;
+
+use std::borrow::Cow;
+
+pub use lists::Lists;
+
+use super::index::{self, Neighbours};
+use super::post::{self, Step};
+use super::{Embeddings, Ranking, RetrieveError, Sides};
+use crate::base::{Cancel, Progress};
+use union::Union;
+
+/// Version of the algorithms, for keys.
+pub const VERSION: u32 = 1;
+
+/// The least length of lists inside a chain: what the first place of Landmark 2019 reordered.
+pub const DEPTH: usize = 100;
+
+/// Where queries without an answer are told apart from those with one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NotInGallery {
+    /// The score below which a photo is no answer.
+    pub threshold: f64,
+    /// For each query how many photos of its list stand before "not in the gallery": 0 where that is the first answer.
+    pub before: Vec<usize>,
+}
+
+/// What a chain gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chained {
+    /// Both sides after the steps that change embeddings.
+    pub sides: Sides,
+    /// The lists, where a step ranks; otherwise photos are ranked by cosine, as without a chain.
+    pub lists: Option<Lists>,
+    /// Where "not in the gallery" stands, when it was asked for.
+    pub not_in_gallery: Option<NotInGallery>,
+    /// One line a step: what it did.
+    pub notes: Vec<String>,
+}
+
+impl Chained {
+    /// The first `k` of each list, where a step ranks.
+    pub fn ranking(&self, k: usize) -> Option<Ranking> {
+        self.lists.as_ref().map(|lists| lists.ranking(&self.sides.queries, &self.sides.gallery, k))
+    }
+}
+
+/// Checks the order of steps.
+///
+/// # Errors
+/// Names the step that stands too late, and before which it belongs.
+pub fn check(steps: &[Step]) -> Result<(), RetrieveError> {
+    let mut ranked: Option<&Step> = None;
+    for step in steps {
+        if let Some(before) = ranked
+            && (!step.ranks() || step.ranks_gallery())
+        {
+            let does = if step.ranks() { "ranks the whole gallery anew" } else { "changes embeddings" };
+            let before = before.name();
+            return Err(RetrieveError::Step {
+                step: step.name(),
+                why: format!("it {does}, and {before} has ranked before it; move {} before {before}", step.name()),
+            });
+        }
+        if step.ranks() {
+            ranked = ranked.or(Some(step));
+        }
+    }
+    Ok(())
+}
+
+/// How many neighbours of the union's graph the chain reads; none where no step does. A graph with as many can be made once
+/// ([`graph`]) and given to chains whose embeddings are the same.
+pub fn graph_k(steps: &[Step]) -> Option<usize> {
+    steps.iter().find_map(|step| match step {
+        Step::KReciprocal { k1, k2, .. } => Some((*k1).max(*k2)),
+        Step::Diffusion { kd, truncation, .. } => Some((*kd).max(*truncation).saturating_sub(1).max(1)),
+        _ => None,
+    })
+}
+
+/// The `k` nearest of each photo among queries and gallery together (a photo of both counts once, the gallery's first), with
+/// each one's least cosine. `[g + other queries]` lists of places in this order.
+///
+/// # Errors
+/// When dims differ, `k` is 0, a number is not finite, or on a stop.
+pub fn graph(
+    queries: &Embeddings,
+    gallery: &Embeddings,
+    k: usize,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Neighbours, RetrieveError> {
+    index::graph(&Union::of(queries, gallery)?.all, k, progress, cancel)
+}
+
+/// Runs a chain; lists come out at least `k` long where the gallery is.
+///
+/// # Errors
+/// When steps stand in the wrong order, a step lacks what it needs or cannot be fitted, sides do not fit each other; on a stop.
+pub fn apply(
+    steps: &[Step],
+    sides: Sides,
+    k: usize,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Chained, RetrieveError> {
+    check(steps)?;
+    sides.check()?;
+    let mut now = Chained { sides, lists: None, not_in_gallery: None, notes: Vec::new() };
+    let run = Run { depth: k.max(DEPTH), progress, cancel };
+    for (i, step) in steps.iter().enumerate() {
+        cancel.check()?;
+        progress.at("post", i as u64, steps.len() as u64, "steps");
+        let note = if step.ranks() {
+            run.rank(step, &mut now)?
+        } else {
+            // A graph belongs to the last embeddings; steps before it have made others of these.
+            post::change(step, &mut now.sides, progress, cancel)?
+        };
+        now.notes.push(note);
+    }
+    progress.at("post", steps.len() as u64, steps.len() as u64, "steps");
+    Ok(now)
+}
+
+/// What all ranking steps of a chain share.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    depth: usize,
+    progress: &'a dyn Progress,
+    cancel: &'a Cancel,
+}
+
+impl Run<'_> {
+    fn rank(self, step: &Step, now: &mut Chained) -> Result<String, RetrieveError> {
+        let Chained { sides, lists, not_in_gallery, .. } = now;
+        let note = match step {
+            Step::KReciprocal { k1, k2, lambda } => {
+                let union = Union::of(&sides.queries, &sides.gallery)?;
+                let graph = self.graph("k-reciprocal", sides, &union, (*k1).max(*k2))?;
+                let settings = k_reciprocal::Settings { k1: *k1, k2: *k2, lambda: *lambda };
+                *lists = Some(k_reciprocal::rank(&union, &sides.gallery, &graph, settings, self)?);
+                format!("k-reciprocal: {} photos, k1 {k1}, k2 {k2}", union.all.len())
+            }
+            Step::Diffusion { kd, gamma, alpha, truncation } => {
+                let union = Union::of(&sides.queries, &sides.gallery)?;
+                let wanted = (*kd).max(*truncation).saturating_sub(1).max(1);
+                let graph = self.graph("diffusion", sides, &union, wanted)?;
+                let settings = diffusion::Settings { kd: *kd, gamma: *gamma, alpha: *alpha, truncation: *truncation };
+                let (ranked, note) = diffusion::rank(&union, &sides.gallery, &graph, settings, self)?;
+                *lists = Some(ranked);
+                note
+            }
+            Step::Csls { k } => {
+                *lists = Some(hubs::csls(sides, *k, self)?);
+                format!("csls: {k} neighbours of each side")
+            }
+            Step::InvertedSoftmax { beta } => {
+                *lists = Some(hubs::inverted_softmax(sides, *beta, self)?);
+                format!("inverted-softmax: shares over {} queries", sides.queries.len())
+            }
+            Step::Bridge { k, bonus, weight } => labels::bridge::apply(sides, lists, (*k, *bonus, *weight), self)?,
+            Step::CoarseAgreement { votes, alpha, beta } => {
+                labels::coarse::apply(sides, lists, (*votes, *alpha, *beta), self)?
+            }
+            Step::SortInsert { votes, threshold } => {
+                let mut ranked = self.lists(sides, lists.take())?;
+                let note = labels::sort_insert::apply(sides, &mut ranked, *votes, *threshold, self)?;
+                *lists = Some(ranked);
+                note
+            }
+            Step::ClassLogits { knn_ratio } => terms::class_logits(sides, lists, *knn_ratio, self)?,
+            Step::NonTargetPenalty { k, weight } => terms::non_target_penalty(sides, lists, (*k, *weight), self)?,
+            Step::NotInGallery { ratio } => {
+                let ranked = self.lists(sides, lists.take())?;
+                let found = terms::not_in_gallery(&ranked, *ratio);
+                let without = found.before.iter().filter(|&&before| before == 0).count();
+                let note = format!(
+                    "not-in-gallery: {without} of {} queries, below {:.6}",
+                    found.before.len(),
+                    found.threshold
+                );
+                (*lists, *not_in_gallery) = (Some(ranked), Some(found));
+                note
+            }
+            Step::L2 {}
+            | Step::Pca { .. }
+            | Step::WhitenSupervised { .. }
+            | Step::Aqe { .. }
+            | Step::AlphaQe { .. }
+            | Step::Dba { .. }
+            | Step::Inb { .. }
+            | Step::NegativeSubtraction { .. } => post::change(step, sides, self.progress, self.cancel)?,
+        };
+        Ok(note)
+    }
+
+    /// The lists so far, or those by cosine.
+    fn lists(self, sides: &Sides, lists: Option<Lists>) -> Result<Lists, RetrieveError> {
+        if let Some(lists) = lists {
+            return Ok(lists);
+        }
+        let found = index::neighbours(&sides.queries, &sides.gallery, self.depth, self.progress, self.cancel)?;
+        Ok(Lists::of(&found))
+    }
+
+    /// The union's graph: the given one where it is of these photos and long enough.
+    fn graph<'g>(
+        self,
+        step: &'static str,
+        sides: &'g Sides,
+        union: &Union,
+        k: usize,
+    ) -> Result<Cow<'g, Neighbours>, RetrieveError> {
+        let Some(graph) = &sides.graph else {
+            return Ok(Cow::Owned(index::graph(&union.all, k, self.progress, self.cancel)?));
+        };
+        let rows = union.all.len();
+        graph.check(rows)?;
+        if graph.len() != rows || graph.least.len() != rows || graph.k < k {
+            return Err(RetrieveError::Step {
+                step,
+                why: format!(
+                    "the given graph has {} lists of {} and {} least cosines; it needs {rows} of at least {k}",
+                    graph.len(),
+                    graph.k,
+                    graph.least.len()
+                ),
+            });
+        }
+        Ok(Cow::Borrowed(graph))
+    }
+}
