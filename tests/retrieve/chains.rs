@@ -123,9 +123,9 @@ fn steps_on_embeddings_equal_numpy() {
     check("aqe", Step::Aqe { k: 4 }, Some(&golden.aqe), None, 1e-6);
     check("dba", Step::Dba { k: 6, alpha: 3.0 }, None, Some(&golden.dba), 1e-6);
     let inb = Step::Inb { k: 20, thresholds: vec![0.5, 0.6, 0.7], min2: true };
-    check("inb", inb, Some(&golden.inb.queries), Some(&golden.inb.gallery), 2e-6);
+    check("inb", inb, Some(&golden.inb.queries), Some(&golden.inb.gallery), 1e-6);
     let negative = Step::NegativeSubtraction { k: 10, beta: 0.35, iterations: 2, dba_k: 10, dba_alpha: 3.0 };
-    check("negative", negative, Some(&golden.negative.queries), Some(&golden.negative.gallery), 5e-6);
+    check("negative", negative, Some(&golden.negative.queries), Some(&golden.negative.gallery), 1e-6);
     let whiten = Step::WhitenSupervised { dim: 6 };
     check("whiten", whiten, Some(&golden.whiten[0]), Some(&golden.whiten[1]), 2e-6);
 }

@@ -208,7 +208,8 @@ impl Step {
         self.ranks_gallery()
             || matches!(
                 self,
-                Step::SortInsert { .. }
+                Step::Bridge { .. }
+                    | Step::SortInsert { .. }
                     | Step::CoarseAgreement { .. }
                     | Step::ClassLogits { .. }
                     | Step::NonTargetPenalty { .. }
@@ -220,11 +221,7 @@ impl Step {
     pub fn ranks_gallery(&self) -> bool {
         matches!(
             self,
-            Step::KReciprocal { .. }
-                | Step::Diffusion { .. }
-                | Step::Csls { .. }
-                | Step::InvertedSoftmax { .. }
-                | Step::Bridge { .. }
+            Step::KReciprocal { .. } | Step::Diffusion { .. } | Step::Csls { .. } | Step::InvertedSoftmax { .. }
         )
     }
 }

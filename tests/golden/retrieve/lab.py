@@ -45,7 +45,8 @@ def near(rows, others, k, skip_self=False):
         keep = i != np.arange(len(rows))[:, None]
         assert (keep.sum(1) == k).all()
         s, i = s[keep].reshape(-1, k), i[keep].reshape(-1, k)
-    return s.astype(np.float64), i
+    # faiss sums in float32; the pairs are its own, the numbers are not.
+    return (unit(rows.astype(np.float64))[:, None] * unit(others.astype(np.float64))[i]).sum(-1), i
 
 
 def moved(rows, others, k, alpha, skip_self=False):
@@ -72,7 +73,8 @@ def inb(q, g, k, thresholds, min2):
 def negatives(q, g, t, k, beta, iterations, dba_k, dba_alpha):
     t = unit(t.astype(np.float64))
     s, i = near(t, t, dba_k)
-    t = unit((t[i] * (s[:, :, None] ** dba_alpha)).sum(1))
+    # The published code has no maximum: a negative cosine's power is as small as it is without a meaning.
+    t = unit((t[i] * (np.maximum(s, 0)[:, :, None] ** dba_alpha)).sum(1))
     out = []
     for x in (q, g):
         x = unit(x.astype(np.float64))
