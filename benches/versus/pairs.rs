@@ -102,8 +102,9 @@ pub fn all() -> Vec<Pair> {
     let network = "JPEGs of 750 x 1000";
     let input = |short| Pair { mode: Mode::Input, short, network, size: 224, batch: 1, gallery: 0, layouts: false };
     let inputs = [input("pipeline"), input(LATER)];
-    // The size of the sake competition's test set and gallery; the size that dense matrices of the peer still have room for.
+    // The size of the sake competition's test set and gallery; of `rerank` one set, as large as the
+    // peer's dense matrices have room for.
     let lists = |mode, batch, gallery| Pair { mode, short: "", network: "", size: 512, batch, gallery, layouts: false };
-    let lists = [lists(Mode::Search, 2_942, 109_481), lists(Mode::Rerank, 2_000, 18_000)];
+    let lists = [lists(Mode::Search, 2_942, 109_481), lists(Mode::Rerank, 20_000, 20_000)];
     pairs(Mode::Train).into_iter().chain(pairs(Mode::Eval)).chain(inputs).chain(lists).collect()
 }

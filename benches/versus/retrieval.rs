@@ -14,29 +14,28 @@ use super::pairs::{Mode, Pair};
 /// Length of the lists.
 const K: usize = 100;
 
-/// Queries (of `rerank`: items) per second by wall and processor time, and memory as for networks.
+/// Queries per second by wall and processor time, and memory as for networks.
 pub fn measure(pair: &Pair) -> anyhow::Result<Value> {
     let queries = drawn(pair.batch, pair.gallery as u32, pair.size, 1)?;
-    let gallery = drawn(pair.gallery, 0, pair.size, 0)?;
+    let one_set = pair.mode == Mode::Rerank;
+    let gallery = if one_set { queries.clone() } else { drawn(pair.gallery, 0, pair.size, 0)? };
     let before = Memory::mark();
     let (start, processor) = (Instant::now(), processor_seconds());
-    let count = match pair.mode {
+    match pair.mode {
         Mode::Search => {
             std::hint::black_box(index::search(&queries, &gallery, K, &Silent, &Cancel::new())?);
-            pair.batch
         }
         Mode::Rerank => {
             // The paper's values, which the peer has too.
             let steps = [Step::KReciprocal { k1: 20, k2: 6, lambda: 0.3 }];
-            let (count, sides) = (pair.batch + pair.gallery, Sides::new(queries, gallery));
+            let sides = Sides::new(queries, gallery);
             std::hint::black_box(rerank::apply(&steps, sides, K, &Silent, &Cancel::new())?);
-            count
         }
         _ => anyhow::bail!("{} is no search", pair.name()),
-    };
+    }
     let (seconds, processor) = (start.elapsed().as_secs_f64(), processor_seconds() - processor);
     let (peak, growth) = before.since();
-    let count = count as f64;
+    let count = pair.batch as f64;
     Ok(json!({ "value": count / seconds, "by_processor": count / processor, "peak_mib": peak, "step_mib": growth }))
 }
 

@@ -1,9 +1,10 @@
 """The peers' side of `search` and `rerank`: faiss, and k-reciprocal re-ranking in NumPy as it is published.
 
-usage: retrieval.py search QUERIES GALLERY DIM | rerank QUERIES GALLERY DIM
+usage: retrieval.py search QUERIES GALLERY DIM | rerank PHOTOS PHOTOS DIM
 
 `search` is exact top 100 by IndexFlatIP of unit rows, building the index included. `rerank` follows Zhong et al., CVPR 2017 (k1 20,
-k2 6, lambda 0.3) over dense matrices: distances and weights of all items with all. Prints one line of JSON: queries (of `rerank`: items) per second by
+k2 6, lambda 0.3) over dense matrices: distances and weights of all photos with all,
+each of one set being a query. Prints one line of JSON: queries per second by
 wall and processor time, peak memory of the process, and what of it the work needed, in MiB.
 """
 import json
@@ -28,8 +29,7 @@ def search(q, g):
     index.search(q, 100)
 
 
-def rerank(q, g, k1=20, k2=6, weight=0.3):
-    x = np.concatenate([q, g])
+def rerank(x, _, k1=20, k2=6, weight=0.3):
     n = len(x)
     original = 2 - 2 * (x @ x.T)
     original = (original / original.max(0)).T
@@ -52,13 +52,13 @@ def rerank(q, g, k1=20, k2=6, weight=0.3):
         v[i, grown] = w / w.sum()
     v = np.stack([v[near[i, :k2]].mean(0) for i in range(n)])
     who = [np.where(v[:, i] != 0)[0] for i in range(n)]
-    final = np.zeros((len(q), n), np.float32)
-    for i in range(len(q)):
+    final = np.zeros((n, n), np.float32)
+    for i in range(n):
         least = np.zeros(n, np.float32)
         for j in np.where(v[i] != 0)[0]:
             least[who[j]] += np.minimum(v[i, j], v[who[j], j])
         final[i] = (1 - least / (2 - least)) * (1 - weight) + original[i] * weight
-    return np.argpartition(final[:, len(q):], range(100))[:, :100]
+    return np.argpartition(final, range(100))[:, :100]
 
 
 work = {"search": search, "rerank": rerank}[mode]
@@ -67,12 +67,12 @@ if mode == "search":
     import faiss
 
     faiss.omp_set_num_threads(threads)
-q, g = data(queries, 1), data(gallery, 0)
+q = data(queries, 1)
+g = data(gallery, 0) if mode == "search" else q
 work(q[:400], g[:400])
 held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 wall, processor = time.perf_counter(), time.process_time()
 work(q, g)
 wall, processor = time.perf_counter() - wall, time.process_time() - processor
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-count = queries if mode == "search" else queries + gallery
-print(json.dumps({"value": count / wall, "by_processor": count / processor, "peak_mib": peak, "step_mib": peak - held}))
+print(json.dumps({"value": queries / wall, "by_processor": queries / processor, "peak_mib": peak, "step_mib": peak - held}))

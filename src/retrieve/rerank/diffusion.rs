@@ -177,6 +177,7 @@ pub(super) fn rank(
             let others = near.pairs(q).filter(|(row, _)| !there.contains(row));
             list.extend(others.map(|(row, cosine)| (row, f64::from(cosine) - 2.0)));
             best(&mut list, run.depth);
+            list.shrink_to_fit();
             list
         },
     );

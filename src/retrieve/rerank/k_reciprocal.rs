@@ -15,6 +15,9 @@ use crate::retrieve::index::exact::inverse_norm;
 use crate::retrieve::index::{self, Neighbours};
 use crate::retrieve::{Embeddings, RetrieveError};
 
+/// By how much the search's cosines may be off, twice over.
+const SLACK: f64 = 1e-5;
+
 /// The papers' parameters.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
@@ -56,6 +59,12 @@ struct Distances<'a> {
 }
 
 impl Distances<'_> {
+    /// The squared distance of photo `i` from its farthest; 1 where all are in one place.
+    fn farthest(&self, i: usize) -> f64 {
+        let farthest = 2.0 - 2.0 * f64::from(self.graph.least[i]);
+        if farthest > 0.0 { farthest } else { 1.0 }
+    }
+
     fn between(&self, i: usize, j: usize) -> f64 {
         if i == j {
             return 0.0;
@@ -69,8 +78,7 @@ impl Distances<'_> {
             }
         }
         let cosine = sums.iter().sum::<f64>() * self.scales[i] * self.scales[j];
-        let farthest = 2.0 - 2.0 * f64::from(self.graph.least[i]);
-        if farthest > 0.0 { (2.0 - 2.0 * cosine) / farthest } else { 0.0 }
+        (2.0 - 2.0 * cosine) / self.farthest(i)
     }
 }
 
@@ -84,8 +92,11 @@ pub(super) fn rank(
 ) -> Result<Lists, RetrieveError> {
     let all = &union.all;
     let Settings { k1, k2, .. } = settings;
-    if k1 == 0 || k2 == 0 || !settings.lambda.is_finite() {
-        let why = format!("k1 is {k1}, k2 {k2}, lambda {}; give k1 and k2 of at least 1", settings.lambda);
+    if k1 == 0 || k2 == 0 || !(0.0..=1.0).contains(&settings.lambda) {
+        let why = format!(
+            "k1 is {k1}, k2 {k2}, lambda {}; give k1 and k2 of at least 1 and lambda from 0 to 1",
+            settings.lambda
+        );
         return Err(RetrieveError::Step { step: "k-reciprocal", why });
     }
     let near = index::neighbours(&union.queries()?, gallery, run.depth, run.progress, run.cancel)?;
@@ -105,14 +116,10 @@ pub(super) fn rank(
         || vec![0.0f32; union.gallery_len()],
         |shared, q| {
             let place = union.places[q] as usize;
-            let mut touched = Vec::new();
+            // Without a list of what is touched: to note it costs more than to look through all once.
             for &(column, weight) in weights.row(place) {
                 for &(row, other) in columns.row(column as usize) {
-                    let sum = &mut shared[row as usize];
-                    if *sum == 0.0 {
-                        touched.push(row);
-                    }
-                    *sum += weight.min(other);
+                    shared[row as usize] += weight.min(other);
                 }
             }
             let distance = |shared: f32, original: f64| {
@@ -127,14 +134,22 @@ pub(super) fn rank(
                     (row, 1.0 - distance(shared, distances.between(place, row as usize)))
                 })
                 .collect();
-            // What is left is not among the nearest.
-            for row in touched {
-                let shared = std::mem::take(&mut shared[row as usize]);
-                if shared > 0.0 && row as usize != place {
-                    list.push((row, 1.0 - distance(shared, distances.between(place, row as usize))));
+            // What is left is not among the nearest, so its original distance is no less than theirs (the search rounds cosines
+            // by less than the slack). Most cannot come before the last of the nearest even so, and need no distance.
+            let full = list.len() >= run.depth;
+            let last = list.iter().map(|&(_, score)| score).fold(f64::INFINITY, f64::min);
+            let closest = near
+                .list(q)
+                .last()
+                .map_or(0.0, |&row| distances.between(place, row as usize) - SLACK / distances.farthest(place));
+            for (row, shared) in shared.iter_mut().enumerate().filter(|(_, shared)| **shared > 0.0) {
+                let shared = std::mem::take(shared);
+                if row != place && !(full && 1.0 - distance(shared, closest) < last) {
+                    list.push((row as u32, 1.0 - distance(shared, distances.between(place, row))));
                 }
             }
             best(&mut list, run.depth);
+            list.shrink_to_fit();
             list
         },
     );
