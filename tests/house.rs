@@ -173,6 +173,56 @@ fn only_ops_may_be_unsafe() {
     }
 }
 
+/// Who in the library may write otherwise than through `base/files/disk.rs`, and why.
+const OWN_WRITES: &[(&str, &str)] = &[
+    ("base/files/", "it is the layer, and the tool for its tests"),
+    ("data/picture/content.rs", "a file without a name asks the file system for its time; nothing is kept"),
+];
+
+#[test]
+fn every_write_goes_through_one_layer() {
+    let words = [
+        "fs::write",
+        "fs::create_dir",
+        "fs::rename",
+        "fs::remove_",
+        "fs::copy",
+        "fs::hard_link",
+        "DirBuilder",
+        "File::create",
+        "File::options",
+        "OpenOptions",
+        "tempfile::",
+    ];
+    let src = root().join("src");
+    let (mut faults, mut needed) = (Vec::new(), Vec::new());
+    for file in LAYERS.iter().flat_map(|layer| sources(&src.join(layer))) {
+        let place = file.strip_prefix(&src).unwrap().to_string_lossy().replace('\\', "/");
+        for (line, text) in code(&file) {
+            let text = text.replace("disk::File::", "");
+            let Some(word) = words.iter().find(|word| text.contains(**word)) else { continue };
+            match OWN_WRITES.iter().find(|(own, _)| place.starts_with(own)) {
+                Some((own, _)) => needed.push(*own),
+                None => faults.push(format!("{}:{line}: {word} is not seen by the tests of faults", file.display())),
+            }
+        }
+    }
+    assert!(faults.is_empty(), "use base::files or base::files::disk\n{}", faults.join("\n"));
+    assert!(OWN_WRITES.iter().all(|(own, _)| needed.contains(own)), "an exception that nobody needs: {needed:?}");
+}
+
+#[test]
+fn faults_are_for_tests_alone() {
+    let src = root().join("src");
+    let inside = src.join("base/files");
+    for file in sources(&src).iter().filter(|file| !file.starts_with(&inside)) {
+        for (line, text) in code(file) {
+            let found = ["files::faults", "faults::", "disk::watch"].iter().any(|word| text.contains(word));
+            assert!(!found, "{}:{line}: base/files/faults.rs is a tool for tests", file.display());
+        }
+    }
+}
+
 #[test]
 fn every_test_file_is_named() {
     let tests = root().join("tests");

@@ -28,7 +28,7 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     context.say.wipe();
     let items = tidy::everything(&project, &photos)?;
     let sum = |stays: bool| items.iter().filter(|item| item.stays == stays).map(|item| item.bytes).sum::<u64>();
-    let freed = if args.yes { Some(tidy::remove(&project, &items)?) } else { None };
+    let freed = if args.yes { Some(tidy::remove(&project, &photos, &items)?) } else { None };
     if context.say.is_json() {
         items.iter().filter(|item| args.all || !item.stays).for_each(|item| context.say.json(item));
         let going = items.iter().filter(|item| !item.stays).count();

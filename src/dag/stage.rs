@@ -128,14 +128,7 @@ impl Stage {
 
     /// The key of the full stage: name, version, settings, inputs by name and key, in that order.
     pub fn key(&self) -> Key {
-        let mut out = KeyWriter::new("toji stage 1");
-        out.bytes(self.name.as_bytes()).number(u64::from(self.version));
-        self.settings.write_key(&mut out);
-        out.number(self.inputs.len() as u64);
-        for input in &self.inputs {
-            out.bytes(input.name.as_bytes()).key(&input.key);
-        }
-        out.finish()
+        full_key(self.name, self.version, &self.settings, &self.inputs)
     }
 
     /// The key of the stage cut after `at` units. At its full length that is [`Stage::key`] itself, unless it is open.
@@ -154,6 +147,17 @@ impl Stage {
             None => self.key(),
         }
     }
+}
+
+fn full_key(name: &str, version: u32, settings: &Value, inputs: &[Input]) -> Key {
+    let mut out = KeyWriter::new("toji stage 1");
+    out.bytes(name.as_bytes()).number(u64::from(version));
+    settings.write_key(&mut out);
+    out.number(inputs.len() as u64);
+    for input in inputs {
+        out.bytes(input.name.as_bytes()).key(&input.key);
+    }
+    out.finish()
 }
 
 /// The key of a cut stage from the full stage's key.
@@ -193,6 +197,19 @@ pub struct Recorded {
     /// [`Stage::span`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<Span>,
+}
+
+impl Recorded {
+    /// Its key and, of a stage that can be cut, those of all its prefixes: what it may go on from.
+    pub fn keys(&self) -> Vec<Key> {
+        let mut keys = vec![self.key];
+        if let Some(span) = &self.span {
+            let full = full_key(&self.name, self.version, &self.settings, &self.inputs);
+            keys.extend((1..=span.of).map(|at| prefix_of(&full, at)));
+            keys.push(full);
+        }
+        keys
+    }
 }
 
 impl From<&Stage> for Recorded {

@@ -4,13 +4,13 @@
 //! for people: JSON, one object a line, never rewritten. A line that a crash cut short is passed over
 //! and told by its number; the next entry begins on a line of its own.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::ScoreError;
+use crate::base::files::disk::{self, File};
 use crate::base::files::{FileError, make_folder, read};
 use crate::base::{Key, Time};
 
@@ -64,11 +64,10 @@ pub fn append(path: &Path, entry: &Entry) -> Result<(), ScoreError> {
         why: e.to_string(),
     })?;
     line.push('\n');
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        make_folder(folder)?;
-    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    make_folder(folder)?;
     let write = || -> std::io::Result<()> {
-        let mut file = File::options().create(true).read(true).append(true).open(path)?;
+        let mut file = File::append(path)?;
         // Two commands may submit at once: a line is written under the file's own lock.
         file.lock()?;
         if file.seek(SeekFrom::End(0))? > 0 {
@@ -80,7 +79,9 @@ pub fn append(path: &Path, entry: &Entry) -> Result<(), ScoreError> {
             }
         }
         file.write_all(line.as_bytes())?;
-        file.sync_all()
+        file.sync()?;
+        // The first entry makes the file: its name must last, too.
+        disk::sync_folder(folder)
     };
     let mut write = write;
     Ok(write().map_err(FileError::at("cannot append to", path))?)
@@ -125,6 +126,30 @@ mod tests {
             date: Time(1_700_000_000.0),
             filled: 0,
         }
+    }
+
+    #[test]
+    fn no_entry_is_lost_or_half_under_any_fault() {
+        use crate::base::files::sweep::Sweep;
+        let file = |folder: &Path| folder.join("ledger.jsonl");
+        // Whoever submits again after a fault writes an entry again, so each counts once.
+        let entries = |folder: &Path| {
+            let mut all: Vec<String> = load(&file(folder)).unwrap().entries.into_iter().map(|e| e.recipe).collect();
+            all.sort();
+            all.dedup();
+            all
+        };
+        let act = |folder: &Path| {
+            append(&file(folder), &entry("02")).map_err(|e| e.to_string())?;
+            append(&file(folder), &entry("杜氏")).map_err(|e| e.to_string())
+        };
+        let look = |folder: &Path| assert!(entries(folder).iter().all(|name| name == "02" || name == "杜氏"));
+        let end = |folder: &Path| entries(folder).join(" ");
+        assert!(Sweep { prepare: &|_| {}, act: &act, look: &look, end: &end }.run() > 40);
+        // An entry of which it was said that it was appended is there whatever comes after.
+        let prepare = |folder: &Path| append(&file(folder), &entry("01")).unwrap();
+        let look = |folder: &Path| assert_eq!(load(&file(folder)).unwrap().entries[0], entry("01"));
+        assert!(Sweep { prepare: &prepare, act: &act, look: &look, end: &end }.run() > 40);
     }
 
     #[test]

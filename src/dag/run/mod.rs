@@ -14,6 +14,8 @@
 //! because the system releases its lock. Ids begin with the time, so they sort by it.
 
 mod board;
+#[cfg(test)]
+mod tests;
 mod view;
 mod write;
 

@@ -5,12 +5,13 @@
 //! torn stays one unreadable line. Dropping the writer without an outcome is what a crash looks like.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{EVENTS, LOCK, LOG, RECIPE_LOCK, STAGES, STOP};
+use crate::base::files::disk::File;
 use crate::base::files::{self, FileError, Lock};
 use crate::base::{Cancel, Clock, KeyWriter, Progress, Time};
 use crate::dag::error::{DagError, malformed};
@@ -106,13 +107,7 @@ impl Run {
         };
         let now = clock.now();
         let _ = lock.describe(&format!("pid {} since {}\n", start.pid, stamp(now)));
-        let stop = folder.join(STOP);
-        match fs::remove_file(&stop) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                return Err(FileError::at("cannot remove", &stop)(e).into());
-            }
-            _ => {}
-        }
+        files::remove_file(&folder.join(STOP))?;
         // The newest attempt may follow a newer text of the recipe.
         files::publish(&folder.join(RECIPE_LOCK), start.lock.as_bytes())?;
         let stages = folder.join(STAGES);
@@ -142,9 +137,9 @@ impl Run {
     fn open(id: String, folder: PathBuf, lock: Lock, clock: Arc<dyn Clock>, started: Time) -> Result<Run, DagError> {
         let path = folder.join(EVENTS);
         let open = || -> io::Result<(File, bool)> {
-            let mut file = File::options().create(true).read(true).append(true).open(&path)?;
+            let mut file = File::append(&path)?;
             let mut last = [b'\n'];
-            if file.metadata()?.len() > 0 {
+            if file.length()? > 0 {
                 file.seek(SeekFrom::End(-1))?;
                 file.read_exact(&mut last)?;
             }
@@ -208,7 +203,7 @@ impl Run {
     /// When it cannot be opened.
     pub fn log(&self) -> Result<File, DagError> {
         let path = self.folder.join(LOG);
-        Ok(File::options().create(true).append(true).open(&path).map_err(FileError::at("cannot open", &path))?)
+        Ok(File::append(&path).map_err(FileError::at("cannot open", &path))?)
     }
 
     /// Why somebody wants the run to stop, if so. One stat when nobody does.
@@ -253,7 +248,7 @@ impl Run {
     fn end(self, event: Event) -> Result<(), DagError> {
         self.emit(event)?;
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(events.file.sync_all().map_err(FileError::at("cannot sync", &self.folder.join(EVENTS)))?)
+        Ok(events.file.sync().map_err(FileError::at("cannot sync", &self.folder.join(EVENTS)))?)
     }
 }
 

@@ -7,6 +7,8 @@
 //! Deleting all of it loses time only.
 
 mod meta;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use std::collections::HashMap;
@@ -22,11 +24,14 @@ use super::error::DagError;
 use super::history::{History, Sample};
 use super::plan::{Reached, View};
 use super::stage::Stage;
-use crate::base::files::{self, FileError, Lock};
+use crate::base::files::{self, FileError, Lock, disk};
 use crate::base::{Clock, Key, Time};
 
 /// Temporary folders older than this are what a killed worker left.
 const LEFT_OVER: f64 = 7.0 * 86_400.0;
+
+/// Held, in `.toji`, by who begins to use artefacts, and by who removes them.
+const TIDYING: &str = "tidying.lock";
 
 /// What tells a `meta.json` that was checked from another one at its path.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -184,24 +189,42 @@ impl Store {
         Ok(())
     }
 
-    /// Removes temporary folders that a killed worker left more than a week before `now`.
+    /// Holds off [`Store::tidying`] while a run looks what is there and says what it will use. Many may hold it.
+    ///
+    /// # Errors
+    /// When the lock cannot be opened.
+    pub fn entering(&self) -> Result<Lock, DagError> {
+        Ok(Lock::share(&self.toji.join(TIDYING))?)
+    }
+
+    /// Waits for all who are [`Store::entering`] and holds others off, while what nobody needs is looked for and removed.
+    ///
+    /// # Errors
+    /// When the lock cannot be opened.
+    pub fn tidying(&self) -> Result<Lock, DagError> {
+        Ok(Lock::wait(&self.toji.join(TIDYING))?)
+    }
+
+    /// Removes temporary files and folders, anywhere in `.toji`, that a killed worker left more than a week before `now`. How many there were.
     pub fn sweep(&self, now: Time) -> usize {
-        let store = self.toji.join("store");
-        let folders = names(&store).into_iter().flat_map(|stage| {
-            let stage = store.join(stage);
-            names(&stage).into_iter().map(move |pair| stage.join(pair))
-        });
         let mut removed = 0;
-        for entry in folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten() {
-            let age = entry.metadata().ok().and_then(|m| m.modified().ok()).and_then(|t| {
-                let since = t.duration_since(std::time::UNIX_EPOCH).ok()?;
-                Some(now.0 - since.as_secs_f64())
-            });
-            if entry.file_name().to_string_lossy().starts_with(".publish-")
-                && age.is_some_and(|age| age > LEFT_OVER)
-                && fs::remove_dir_all(entry.path()).is_ok()
-            {
-                removed += 1;
+        let mut open = vec![self.toji.clone()];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                if !entry.file_name().to_string_lossy().starts_with(files::UNPUBLISHED) {
+                    open.extend(is_folder.then(|| entry.path()));
+                    continue;
+                }
+                let age = entry.metadata().ok().and_then(|m| m.modified().ok()).and_then(|t| {
+                    let since = t.duration_since(std::time::UNIX_EPOCH).ok()?;
+                    Some(now.0 - since.as_secs_f64())
+                });
+                if age.is_some_and(|age| age > LEFT_OVER) {
+                    let path = entry.path();
+                    let gone = if is_folder { disk::remove_tree(&path) } else { disk::remove_file(&path) };
+                    removed += usize::from(gone.is_ok());
+                }
             }
         }
         removed

@@ -4,11 +4,10 @@
 //! a kill, tells the plan how far it came, and is removed when its artefact is published.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::base::Key;
-use crate::base::files::{self, FileError, Lock};
+use crate::base::files::{self, Lock};
 use crate::dag::error::DagError;
 use crate::dag::plan::Reached;
 
@@ -59,7 +58,7 @@ impl Work {
     pub fn discard(self) -> Result<(), DagError> {
         files::remove_folder(&self.folder)?;
         // An empty file that a next trial would reuse; where it stays it does no harm.
-        let _ = std::fs::remove_file(self.folder.with_extension("lock"));
+        let _ = files::remove_file(&self.folder.with_extension("lock"));
         Ok(())
     }
 
@@ -75,12 +74,7 @@ pub(super) fn forget(toji: &Path, key: &Key) -> Result<(), DagError> {
     let lock = folder.with_extension("lock");
     if lock.exists() {
         files::remove_folder(&folder)?;
-        match fs::remove_file(&lock) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                return Err(FileError::at("cannot remove", &lock)(e).into());
-            }
-            _ => {}
-        }
+        files::remove_file(&lock)?;
     }
     Ok(())
 }

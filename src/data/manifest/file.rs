@@ -4,7 +4,7 @@
 //! photo was left out; such a row has no content), and `column NAME` for every other column of the tables.
 
 use std::collections::BTreeMap;
-use std::io::{self, Cursor};
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
@@ -61,9 +61,10 @@ impl Manifest {
             columns.push(texts(&format!("{OTHER}{name}"), values));
         }
         let mut frame = DataFrame::new_infer_height(columns).map_err(|e| fails(&e))?;
-        files::publish_with(file, |out| {
-            ParquetWriter::new(out).finish(&mut frame).map(drop).map_err(|e| io::Error::other(e.to_string()))
-        })?;
+        // In memory first: of a full disk Parquet's writer would only say "transport error", and it writes byte by byte.
+        let mut bytes = Vec::new();
+        ParquetWriter::new(&mut bytes).finish(&mut frame).map_err(|e| fails(&e))?;
+        files::publish(file, &bytes)?;
         Ok(())
     }
 

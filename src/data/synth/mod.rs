@@ -17,7 +17,7 @@
 //! What is scored is `brand_id`, the finer of the two levels; `meigara` is the name on the label,
 //! which up to three brands share.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,7 +31,7 @@ use self::draw::raster::{Canvas, shade};
 use self::draw::scene::Neighbours;
 use self::plan::{Fault, Photo, Set};
 use crate::base::cancel::Cancelled;
-use crate::base::files::{self, FileError};
+use crate::base::files::{self, FileError, disk};
 use crate::base::{Cancel, Progress, Seed};
 
 pub mod draw;
@@ -134,10 +134,9 @@ fn is_free(folder: &Path) -> Result<bool, FileError> {
     }
 }
 
-/// Not `files::publish`: the whole folder is published at once, and syncing 100,000 files takes longer than
-/// drawing them.
+/// Not `files::publish`: the whole folder is published at once, and synced then.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    File::create(path).and_then(|mut file| file.write_all(bytes)).map_err(FileError::at("cannot write", path))
+    disk::File::create_new(path).and_then(|mut file| file.write_all(bytes)).map_err(FileError::at("cannot write", path))
 }
 
 fn draw_photos(images: &Path, set: &Set, progress: &dyn Progress, cancel: &Cancel) -> Result<u64, SynthError> {

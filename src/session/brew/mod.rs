@@ -141,6 +141,8 @@ pub fn brew(
         project.fetch(&name, &progress, cancel)?;
         listen(&Event::Note { text: format!("{name} is in {}", project.around.hub.cache.display()) });
     }
+    // Until the run says what it uses, nothing that the plan finds may be tidied away.
+    let entering = project.store.entering()?;
     let runs = Runs::open(&project.toji);
     let mut board = Board::new();
     board.refresh(&runs);
@@ -181,6 +183,7 @@ pub fn brew(
         Some(view) => runs.resume(view.id(), &start, clock)?,
         None => runs.start(&start, clock)?,
     };
+    drop(entering);
     let log = std::sync::Mutex::new(run.log()?);
     let tell = |event: Event| {
         listen(&event);
@@ -255,7 +258,8 @@ pub fn brew(
         Err(error) => {
             let text = chain(&error);
             listen(&Event::RunFailed { error: text.clone() });
-            run.fail(text)?;
+            // Where not even that can be written (a full disk), the run reads as lost; why it failed is told here all the same.
+            let _ = run.fail(text);
             Err(error)
         }
     }

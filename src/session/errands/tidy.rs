@@ -41,7 +41,7 @@ pub struct Item {
     pub folder: PathBuf,
 }
 
-/// Everything in the store, the largest that goes first.
+/// Everything in the store, the largest that goes first. Only a look: what a run that begins now will use is told by [`remove`] alone.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -56,19 +56,30 @@ pub fn everything(project: &Project, photos: &Photos) -> Result<Vec<Item>, Sessi
         else {
             continue;
         };
-        items.push(item("work".to_owned(), key, folder, needed.get(&key)));
+        let mut work = item("work".to_owned(), key, folder, needed.get(&key));
+        if work.stays && items.iter().any(|made| made.key == work.key && project.store.has(&made.stage, &key)) {
+            // A kill between the two leaves both.
+            (work.stays, work.why) = (false, "its artefact is published".to_owned());
+        }
+        items.push(work);
     }
     items.sort_by(|a, b| a.stays.cmp(&b.stays).then(b.bytes.cmp(&a.bytes)).then(a.key.cmp(&b.key)));
     Ok(items)
 }
 
-/// Removes what does not stay; gives the bytes that were freed. Unfinished work that a living worker holds is left.
+/// Removes what does not stay, and what a killed worker left half written more than a week ago; gives the bytes that were freed.
+/// Looks again before it removes, while no run can begin: what one wants that began since the list was made is left, and so is
+/// unfinished work that a living worker holds.
 ///
 /// # Errors
-/// When a folder cannot be removed; those before it are gone.
-pub fn remove(project: &Project, items: &[Item]) -> Result<u64, SessionError> {
+/// When the ledger cannot be read, or a folder cannot be removed; those before it are gone.
+pub fn remove(project: &Project, photos: &Photos, items: &[Item]) -> Result<u64, SessionError> {
+    let _alone = project.store.tidying()?;
+    let going: BTreeSet<PathBuf> =
+        everything(project, photos)?.into_iter().filter(|item| !item.stays).map(|item| item.folder).collect();
+    project.store.sweep(project.around.clock.now());
     let mut freed = 0;
-    for item in items.iter().filter(|item| !item.stays) {
+    for item in items.iter().filter(|item| !item.stays && going.contains(&item.folder)) {
         if item.stage == "work" {
             let Ok(key) = item.key.parse::<Key>() else { continue };
             let Some(work) = project.store.work(&key)? else { continue };
@@ -107,11 +118,12 @@ fn needed(project: &Project, photos: &Photos) -> Result<BTreeMap<Key, String>, S
         .map(|entry| entry.recipe_hash)
         .collect();
     for run in board.runs().rev() {
-        let keys = |stages: Vec<Recorded>| stages.into_iter().map(|stage| stage.key).collect::<Vec<Key>>();
+        let keys = |stages: Vec<Recorded>| stages.iter().map(|stage| stage.key).collect::<Vec<Key>>();
         let Ok(previous) = run.previous() else { continue };
         let recipe = &run.told.recipe;
         if run.state() == RunState::Running {
-            note(keys(previous.stages), &format!("{recipe} runs"));
+            // With the prefixes that its trainings may go on from, whatever the recipe has become meanwhile.
+            note(previous.stages.iter().flat_map(Recorded::keys).collect(), &format!("{recipe} runs"));
         } else if unknown.contains(recipe) {
             note(keys(previous.stages), &format!("a run of {recipe}, which has mistakes or does not fit now"));
         } else if latest.insert(recipe.clone()) {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::fit::symptoms;
 use super::{Bench, Made, SYMPTOMS};
-use crate::base::files::FileError;
+use crate::base::files::{FileError, disk};
 use crate::base::{Key, KeyWriter, Value};
 use crate::dag::{Stage, Step};
 use crate::data::augment;
@@ -93,7 +93,7 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, step: &Step) -> Result<Made<'a>, Se
         for name in [PICTURES, INDEX] {
             let file = from.join(name);
             // Both folders are in the store, so nothing is copied.
-            std::fs::rename(&file, folder.join(name)).map_err(FileError::at("cannot move", &file))?;
+            disk::rename(&file, &folder.join(name)).map_err(FileError::at("cannot move", &file))?;
         }
         Ok(())
     };

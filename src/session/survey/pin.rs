@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::super::project::{PIN, TOJI};
 use super::super::{SessionError, recipe};
 use super::Survey;
-use crate::base::files::{self, FileError};
+use crate::base::files;
 
 impl Survey {
     fn pin_file(&self) -> PathBuf {
@@ -49,19 +49,12 @@ impl Survey {
         let file = self.pin_file();
         match &written {
             // As the facts have it: nothing need be said here.
-            Some(written) if !taken_off && written == name => forget(&file)?,
-            None if taken_off => forget(&file)?,
+            Some(written) if !taken_off && written == name => drop(files::remove_file(&file)?),
+            None if taken_off => drop(files::remove_file(&file)?),
             _ => files::publish(&file, if taken_off { "" } else { name }.as_bytes())?,
         }
         let written = written.filter(|written| written != name).map(|w| format!("; toji.toml pins {w}"));
         let told = if taken_off { "is no longer pinned" } else { "is pinned" };
         Ok(format!("{name} {told}{}", written.unwrap_or_default()))
-    }
-}
-
-fn forget(file: &Path) -> Result<(), FileError> {
-    match std::fs::remove_file(file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(FileError::at("cannot remove", file)(error)),
-        _ => Ok(()),
     }
 }

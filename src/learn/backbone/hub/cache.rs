@@ -89,7 +89,7 @@ impl Repository {
             return Ok(());
         }
         // A link whose blob is gone.
-        let _ = std::fs::remove_file(&at);
+        let _ = files::remove_file(&at);
         #[cfg(unix)]
         let linked = std::os::unix::fs::symlink(Path::new("../../blobs").join(etag), &at).is_ok();
         #[cfg(not(unix))]

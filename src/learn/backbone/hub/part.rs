@@ -3,7 +3,6 @@
 //! Takes bytes as they come and hashes them; what an earlier attempt left is hashed first. Gives the file its name only when
 //! size and hash are those that the hub announced.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use super::HubError;
 use super::cache::is_sha256;
 use super::sha256::Sha256;
 use crate::base::Cancel;
+use crate::base::files::disk::{self, File};
 use crate::base::files::{self, FileError};
 
 /// Bytes that are read and written at once.
@@ -34,8 +34,7 @@ impl Part {
         if let Some(folder) = path.parent() {
             files::make_folder(folder)?;
         }
-        let file = File::options().create(true).truncate(false).read(true).write(true).open(&path);
-        let file = file.map_err(FileError::at("cannot open", &path))?;
+        let file = File::open(&path).map_err(FileError::at("cannot open", &path))?;
         let mut part = Part { path, file, hash: Sha256::new(), have: 0 };
         let mut piece = vec![0u8; PIECE];
         loop {
@@ -52,7 +51,7 @@ impl Part {
 
     /// Begins anew.
     pub(super) fn clear(&mut self) -> Result<(), FileError> {
-        let cleared = self.file.set_len(0).and_then(|()| self.file.seek(SeekFrom::Start(0)));
+        let cleared = self.file.set_length(0).and_then(|()| self.file.seek(SeekFrom::Start(0)));
         cleared.map_err(FileError::at("cannot write", &self.path))?;
         (self.hash, self.have) = (Sha256::new(), 0);
         Ok(())
@@ -68,7 +67,7 @@ impl Part {
 
     /// Checks the whole and publishes it as `blob`, whose name is the etag. `file` is for messages. What is wrong is thrown away.
     pub(super) fn publish(self, blob: &Path, etag: &str, size: Option<u64>, file: &str) -> Result<(), HubError> {
-        self.file.sync_all().map_err(FileError::at("cannot write", &self.path))?;
+        self.file.sync().map_err(FileError::at("cannot write", &self.path))?;
         let found = self.hash.finish();
         let file = file.to_owned();
         let wrong = match size {
@@ -79,9 +78,11 @@ impl Part {
             _ => None,
         };
         if let Some(wrong) = wrong {
-            let _ = std::fs::remove_file(&self.path);
+            let _ = files::remove_file(&self.path);
             return Err(wrong);
         }
-        Ok(std::fs::rename(&self.path, blob).map_err(FileError::at("cannot write", blob))?)
+        let folder = blob.parent().unwrap_or(Path::new(""));
+        let named = disk::rename(&self.path, blob).and_then(|()| disk::sync_folder(folder));
+        Ok(named.map_err(FileError::at("cannot write", blob))?)
     }
 }

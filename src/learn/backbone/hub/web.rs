@@ -7,7 +7,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use super::cache::{Repository, is_commit};
+use super::cache::{Repository, is_commit, is_sha256};
 use super::part::{PIECE, Part};
 use super::{CARD, CONFIG, Hub, HubError, HubName, WEIGHTS};
 use crate::base::files::{self, FileError, Lock};
@@ -185,7 +185,8 @@ impl<'a> Download<'a> {
     fn blob(&self, file: &str, remote: &Remote) -> Result<(), HubError> {
         let blob = self.repository.blob(&remote.etag);
         let mut part = Part::open(&blob, self.cancel)?;
-        if remote.size.is_some_and(|size| part.have > size) {
+        // The beginning of an earlier attempt may have lost bytes to a power cut, which only a hash of the whole would tell.
+        if remote.size.is_some_and(|size| part.have > size) || !is_sha256(&remote.etag) {
             part.clear()?;
         }
         let mut told = Told { began: self.clock.now(), from: part.have };

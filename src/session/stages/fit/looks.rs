@@ -87,7 +87,7 @@ pub fn carry(from: &Path, to: &Path, until: usize) -> Result<(), SessionError> {
         files::publish(&target, &files::read(&file)?)?;
         // Only their order is told by it: where a file system refuses, ranks among recipes may be judged in another order.
         if let Ok(date) = std::fs::metadata(&file).and_then(|found| found.modified()) {
-            let _ = std::fs::File::options().write(true).open(&target).and_then(|file| file.set_modified(date));
+            let _ = files::disk::set_modified(&target, date);
         }
     }
     Ok(())
