@@ -28,6 +28,7 @@ mod losses;
 mod metric;
 mod parts;
 mod pictures;
+mod post;
 mod project;
 mod retrieve;
 mod session;

@@ -19,6 +19,7 @@ mod new;
 mod outliers;
 mod plan;
 mod plot;
+mod post;
 mod replay;
 mod run;
 mod say;
@@ -81,6 +82,8 @@ enum Command {
     Boxes(boxes::Args),
     /// Draw the curves of recipes as SVG or PNG.
     Plot(plot::Args),
+    /// Weigh the steps of [post]: each alone, in its place, and left out.
+    Post(post::Args),
     /// Find out how a leaderboard computes its number.
     Metric(metric::Args),
     /// Write a recipe's submission and note it in ledger.jsonl.
@@ -177,6 +180,7 @@ pub fn run() -> ExitCode {
             Some(Command::Augment(args)) => augment::augment(&context, &args),
             Some(Command::Boxes(args)) => boxes::boxes(&context, &args),
             Some(Command::Plot(args)) => plot::plot(&context, &args),
+            Some(Command::Post(args)) => post::run(&context, &args),
             Some(Command::Metric(args)) => metric::run(&context, &args),
             Some(Command::Submit(args)) => submit::submit(&context, &args),
             Some(Command::Outliers(args)) => outliers::outliers(&context, &args),

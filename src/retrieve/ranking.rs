@@ -36,6 +36,19 @@ impl Ranking {
         &self.scores[i * self.k..][..self.list(i).len()]
     }
 
+    /// The first `k` places of each list, filled up where lists are shorter.
+    pub fn cut(&self, k: usize) -> Ranking {
+        let mut cut = Ranking { queries: self.queries.clone(), k, ..Ranking::default() };
+        let had = k.min(self.k);
+        for i in 0..self.queries.len() {
+            cut.items.extend_from_slice(&self.items[i * self.k..][..had]);
+            cut.items.extend(std::iter::repeat_n(NONE, k - had));
+            cut.scores.extend_from_slice(&self.scores[i * self.k..][..had]);
+            cut.scores.extend(std::iter::repeat_n(f32::NEG_INFINITY, k - had));
+        }
+        cut
+    }
+
     /// Checks the lengths, that no list names a photo twice or its own query, and that
     /// nothing follows [`NONE`].
     ///

@@ -12,6 +12,8 @@ use rayon::prelude::*;
 
 use super::number::rounded;
 use super::{Score, ScoreError};
+use serde::{Deserialize, Serialize};
+
 use crate::base::Seed;
 
 /// Draws of the whole set.
@@ -20,7 +22,7 @@ pub const DRAWS: usize = 2000;
 pub const COVERAGE: f64 = 0.95;
 
 /// One recipe minus another over the queries that both have.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Delta {
     /// Mean difference.
     pub value: f64,

@@ -203,6 +203,23 @@ impl Step {
         }
     }
 
+    /// Whether it goes by labelled photos of training.
+    pub fn needs_labelled(&self) -> bool {
+        matches!(
+            self,
+            Step::WhitenSupervised { .. }
+                | Step::NegativeSubtraction { .. }
+                | Step::Bridge { .. }
+                | Step::SortInsert { .. }
+                | Step::CoarseAgreement { .. }
+        )
+    }
+
+    /// Whether it goes by what the trained head says of each class.
+    pub fn needs_logits(&self) -> bool {
+        matches!(self, Step::ClassLogits { .. })
+    }
+
     /// Whether it makes or changes lists, and not embeddings.
     pub fn ranks(&self) -> bool {
         self.ranks_gallery()

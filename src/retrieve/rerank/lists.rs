@@ -31,6 +31,11 @@ impl Lists {
         Lists { entries: (0..found.len()).map(list).collect() }
     }
 
+    /// Entries of the longest list.
+    pub fn longest(&self) -> usize {
+        self.entries.iter().map(Vec::len).max().unwrap_or(0)
+    }
+
     /// The first `k` of each list as photos; the scores are rounded to f32.
     pub fn ranking(&self, queries: &Embeddings, gallery: &Embeddings, k: usize) -> Ranking {
         let (mut items, mut scores) = (Vec::new(), Vec::new());

@@ -10,6 +10,7 @@ use crate::dag::{Node, Recorded, Stage};
 use crate::data::augment::At;
 use crate::data::folds::Fold;
 use crate::learn::train::Part;
+use crate::retrieve::post::Step;
 use crate::session::project::{Divided, weights};
 use crate::session::recipe::fitting;
 use crate::session::stages::{self, Task};
@@ -122,13 +123,49 @@ impl Graph {
             }
             let mut last = embed;
             if stages::post::has_steps(recipe) {
-                last = graph.add(Task::Post { slot }, stages::post::stage(recipe, slot, embed), queries * gallery);
+                let read = graph.read_by_steps(project, recipe, photos, slot, embed, learnt[i])?;
+                last = graph.add(Task::Post { slot }, stages::post::stage(recipe, slot, read), queries * gallery);
             }
             let stage = stages::rank::stage(project, recipe, slot, last);
             rankings.push((slot, graph.add(Task::Rank { slot }, stage, queries * gallery)));
         }
         graph.add(Task::Score, stages::score::stage(project, &rankings), rankings.len() as f64);
         Ok(graph)
+    }
+
+    /// What the steps of `[post]` read on one fold; adds the embeddings of its training photos where a step goes by their labels.
+    fn read_by_steps(
+        &mut self,
+        project: &Project,
+        recipe: &Recipe,
+        photos: &Photos,
+        slot: Slot,
+        embed: Key,
+        learnt: Key,
+    ) -> Result<stages::post::Read, SessionError> {
+        let steps = stages::post::steps(recipe);
+        let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
+        let labelled = match steps.iter().any(Step::needs_labelled) {
+            true => Some((self.add_training_photos(project, recipe, photos, slot)?, learnt)),
+            false => None,
+        };
+        let fit = fit.filter(|_| steps.iter().any(Step::needs_logits));
+        Ok(stages::post::Read { embed, labelled, fit, k: project.competition.k })
+    }
+
+    /// Adds what each post step is worth; nothing for a recipe without steps.
+    pub fn add_gain(&mut self, project: &Project, recipe: &Recipe) {
+        let mut inputs = Vec::new();
+        for (task, node) in self.tasks.iter().zip(&self.nodes) {
+            if let Task::Post { slot } = task {
+                inputs.extend(node.stage.inputs.iter().map(|input| (format!("{} {slot}", input.name), input.key)));
+            }
+        }
+        if !inputs.is_empty() {
+            let work = inputs.len() as f64 * stages::post::steps(recipe).len() as f64;
+            let stage = stages::gain::stage(recipe, project.metric(), inputs);
+            self.add(Task::Gain, stage, work);
+        }
     }
 
     /// Adds the embeddings of the host's queries and gallery by each fold's network.
@@ -154,6 +191,11 @@ impl Graph {
             let fit = self.fit(slot).and_then(|task| self.place(task)).map(|place| self.nodes[place].stage.artefact());
             let stage = stages::embed::host_stage(project, recipe, photos, slot, fit)?;
             self.add(Task::EmbedHost { slot }, stage, (places.0.len() + places.1.len()) as f64 * giga);
+            if stages::post::steps(recipe).iter().any(Step::needs_labelled) {
+                let count = stages::embed::labelled_places(photos).len();
+                let stage = stages::embed::labelled_stage(project, recipe, photos, slot, fit)?;
+                self.add(Task::EmbedLabelled { slot }, stage, count as f64 * giga);
+            }
         }
         Ok(())
     }
@@ -164,16 +206,31 @@ impl Graph {
     /// # Errors
     /// When the file of weights cannot be read.
     pub fn add_train(&mut self, project: &Project, recipe: &Recipe, photos: &Photos) -> Result<(), SessionError> {
-        let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
-        let folds = self.stage(Task::Fold)?.artefact();
-        for slot in self.slots.clone() {
-            let Some(fit) = self.fit(slot) else { continue };
-            let (places, fit) = (&self.folds[slot.fold].train, self.stage(fit)?.artefact());
-            let stage = stages::embed::train_stage(project, recipe, photos, (slot, places), fit, folds)?;
-            let count = places.len() as f64;
-            self.add(Task::EmbedTrain { slot }, stage, count * giga);
+        for slot in self.slots.clone().into_iter().filter(|slot| self.fit(*slot).is_some()).collect::<Vec<_>>() {
+            self.add_training_photos(project, recipe, photos, slot)?;
         }
         Ok(())
+    }
+
+    /// Adds the embeddings of one fold's training photos by its network, once; their key.
+    fn add_training_photos(
+        &mut self,
+        project: &Project,
+        recipe: &Recipe,
+        photos: &Photos,
+        slot: Slot,
+    ) -> Result<Key, SessionError> {
+        let task = Task::EmbedTrain { slot };
+        if self.place(task).is_some() {
+            return Ok(self.stage(task)?.artefact());
+        }
+        let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
+        let folds = self.stage(Task::Fold)?.artefact();
+        let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
+        let places = &self.folds[slot.fold].train;
+        let stage = stages::embed::train_stage(project, recipe, photos, (slot, places), fit, folds)?;
+        let count = places.len() as f64;
+        Ok(self.add(task, stage, count * giga))
     }
 
     fn add(&mut self, task: Task, stage: Stage, work: f64) -> Key {

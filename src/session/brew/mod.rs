@@ -59,6 +59,8 @@ pub struct Manner {
     pub host: bool,
     /// Embed the training photos as well, to judge their labels.
     pub train: bool,
+    /// Find out what each post step is worth.
+    pub gain: bool,
     /// Whether what the recipe's decider says is done; where nothing is said here, as `[decide] auto` has it.
     pub decide: Option<bool>,
 }
@@ -154,7 +156,10 @@ pub fn brew(
     if manner.train {
         planned.graph.add_train(project, recipe, photos)?;
     }
-    if manner.host || manner.train {
+    if manner.gain {
+        planned.graph.add_gain(project, recipe);
+    }
+    if manner.host || manner.train || manner.gain {
         let auto = project.competition.workbench.auto_seconds;
         let previous = board.previous(&recipe.name);
         planned.plan = dag::plan(&planned.graph.nodes, &project.store, previous.as_ref(), &history, auto);

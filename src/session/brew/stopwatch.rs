@@ -7,7 +7,7 @@
 use crate::base::{Cancel, Clock, Seed};
 use crate::dag::{Event, History, Sample};
 use crate::learn::backbone;
-use crate::retrieve::{Embeddings, index, post};
+use crate::retrieve::{Embeddings, Sides, index, post, rerank};
 use crate::session::stages::{self, Bench, Task};
 use crate::session::{Graph, Photos, Project, Recipe, SessionError};
 
@@ -21,7 +21,7 @@ pub fn unknown(graph: &Graph, history: &History) -> Vec<Task> {
     let mut met = Vec::new();
     let mut tasks = Vec::new();
     for (node, task) in graph.nodes.iter().zip(&graph.tasks) {
-        let runs_a_while = !matches!(task, Task::Data | Task::Fold | Task::Score);
+        let runs_a_while = !matches!(task, Task::Data | Task::Fold | Task::Score | Task::Gain);
         if runs_a_while && !met.contains(&node.stage.name) && history.estimate(node.stage.name, node.work).is_none() {
             met.push(node.stage.name);
             tasks.push(*task);
@@ -57,12 +57,13 @@ pub fn time(
                 (seconds, photos)
             }
             Task::Fit { slot, .. } => stages::fit::tried(&bench, slot)?,
-            Task::Embed { slot } | Task::EmbedHost { slot } | Task::EmbedTrain { slot } => {
-                stages::embed::tried(&bench, slot)?
-            }
+            Task::Embed { slot }
+            | Task::EmbedHost { slot }
+            | Task::EmbedTrain { slot }
+            | Task::EmbedLabelled { slot } => stages::embed::tried(&bench, slot)?,
             Task::Post { .. } => posted(&bench, clock)?,
             Task::Rank { .. } => ranked(&bench, clock)?,
-            Task::Data | Task::Fold | Task::Score => continue,
+            Task::Data | Task::Fold | Task::Score | Task::Gain => continue,
         };
         // Other sizes are not known by trying: 0 says so until the first artefact.
         let sample = Sample { date: clock.now(), seconds, work, bytes };
@@ -98,8 +99,11 @@ fn posted(bench: &Bench<'_>, clock: &dyn Clock) -> Result<(f64, f64), SessionErr
     let (queries, gallery) = pair(bench)?;
     let work = (queries.len() * gallery.len()) as f64;
     let table = bench.recipe.settings().get("post").cloned().unwrap_or_else(crate::base::Value::table);
-    let steps = post::read(&table)?;
+    let mut steps = post::read(&table)?;
+    // What goes by labels or by a trained head has nothing to go by here, and is cheap beside the search.
+    steps.retain(|step| !step.needs_labelled() && !step.needs_logits());
+    let (k, silent) = (bench.project.competition.k, &crate::base::progress::Silent);
     let began = clock.now();
-    post::apply(&steps, queries, gallery, &crate::base::progress::Silent, bench.cancel)?;
+    rerank::apply(&steps, Sides::new(queries, gallery), k, silent, bench.cancel)?;
     Ok((clock.now().since(began), work))
 }

@@ -5,12 +5,14 @@
 //!
 //! - [`submit`]: the file that is handed in;
 //! - [`gaze`]: where its networks look, as a table of boxes;
+//! - [`gains`]: what each post step is worth;
 //! - [`lab`]: a score under every way in which hosts err;
 //! - [`outliers`]: training photos that are mostly wrongly labelled;
 //! - [`samples`]: photos before and after augmentation;
 //! - [`replay`]: trainings as they went, for other deciders;
 //! - [`tidy`]: what of the store nobody needs any more.
 
+pub mod gains;
 pub mod gaze;
 pub mod lab;
 pub mod outliers;

@@ -15,12 +15,13 @@ use crate::base::{Cancel, Key, files};
 use crate::dag::Event;
 use crate::data::Role;
 use crate::data::layout::Listing;
-use crate::retrieve::{Embeddings, NONE, index, post};
+use crate::retrieve::post::Step;
+use crate::retrieve::{Embeddings, Labelled, NONE, Sides, index, post, rerank};
 use crate::score::ledger::{self, Entry};
 use crate::score::submission::{self, Answer, Layout};
 use crate::session::brew::{self, Brewed, Manner};
 use crate::session::stages::{self, Bench, Task, embed};
-use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};
+use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError, Slot};
 
 /// The ledger's file, beside `toji.toml`.
 pub const LEDGER: &str = "ledger.jsonl";
@@ -133,20 +134,36 @@ fn refuse_to_overwrite(project: &Project, file: &Path) -> Result<(), SessionErro
     Err(SessionError::Unfit(text))
 }
 
-/// The ranked lists of the host's queries, as ids.
+/// The ranked lists of the host's queries, as ids. Steps that change embeddings run on each network's own, those that rank on all of
+/// them side by side.
 fn answers(bench: &Bench<'_>) -> Result<Vec<Answer>, SessionError> {
     let (queries, gallery) = embed::host_places(bench.photos);
+    let steps = stages::post::read_steps(bench.recipe)?;
+    let (own, shared) = steps.split_at(steps.iter().position(Step::ranks).unwrap_or(steps.len()));
+    let slots: Vec<Slot> = bench.graph.slots.clone();
     let mut found = Vec::new();
-    for task in bench.graph.tasks.iter().filter(|task| matches!(task, Task::EmbedHost { .. })) {
-        let stage = bench.graph.stage(*task)?;
+    for &slot in &slots {
+        let stage = bench.graph.stage(Task::EmbedHost { slot })?;
         let folder = bench.project.store.folder(stage.name, &stage.artefact())?;
         let all = Embeddings::load(&folder.join(embed::FILE))?;
-        let done = stages::post::apply(bench, &all.subset(&queries)?, &all.subset(&gallery)?, &stage.part)?;
-        found.push((done.queries, done.gallery));
+        let mut sides = Sides::new(all.subset(&queries)?, all.subset(&gallery)?);
+        sides.labelled = stages::post::labelled(bench, Task::EmbedLabelled { slot })?;
+        if shared.iter().any(Step::needs_logits) {
+            if slots.len() > 1 {
+                let text = "class-logits goes by the head of one network, and here several answer together: take --rung holdout";
+                return Err(SessionError::Unfit(text.to_owned()));
+            }
+            sides.logits = stages::post::logits(bench, slot, &sides)?;
+        }
+        found.push(stages::post::apply(bench, own, sides, &stage.part)?.sides);
     }
-    let (queries, gallery) = side_by_side(found)?;
+    let sides = side_by_side(found)?;
     let k = bench.project.competition.submission.count;
-    let ranking = index::search(&queries, &gallery, k, &crate::base::progress::Silent, bench.cancel)?;
+    let silent = &crate::base::progress::Silent;
+    let ranking = match rerank::apply(shared, sides, k, silent, bench.cancel)? {
+        done if done.lists.is_some() => done.ranking(k).unwrap_or_default(),
+        done => index::search(&done.sides.queries, &done.sides.gallery, k, silent, bench.cancel)?,
+    };
     let id = |photo: &u32| bench.photos.manifest.photos[*photo as usize].id.clone();
     let answer = |(i, query): (usize, &u32)| {
         let items = ranking.list(i).iter().filter(|&&item| item != NONE).map(id).collect();
@@ -182,23 +199,32 @@ fn fill(photos: &Photos, answers: &mut Vec<Answer>, count: usize) -> Vec<Filled>
 }
 
 /// The embeddings of several networks, each divided by its length, side by side.
-fn side_by_side(mut found: Vec<(Embeddings, Embeddings)>) -> Result<(Embeddings, Embeddings), SessionError> {
+fn side_by_side(mut found: Vec<Sides>) -> Result<Sides, SessionError> {
     if found.len() == 1
         && let Some(only) = found.pop()
     {
         return Ok(only);
     }
-    for (queries, gallery) in &mut found {
-        post::l2(queries);
-        post::l2(gallery);
+    for sides in &mut found {
+        post::l2(&mut sides.queries);
+        post::l2(&mut sides.gallery);
+        if let Some(labelled) = &mut sides.labelled {
+            post::l2(&mut labelled.embeddings);
+        }
     }
-    let (queries, gallery): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-    let join = |parts: Vec<Embeddings>| -> Result<Embeddings, SessionError> {
+    let join = |parts: Vec<&Embeddings>| -> Result<Embeddings, SessionError> {
         let dim = parts.iter().map(|part| part.dim).sum();
         let photos = parts.first().map(|part| part.photos.clone()).unwrap_or_default();
         let data =
             (0..photos.len()).flat_map(|i| parts.iter().flat_map(move |part| part.row(i).iter().copied())).collect();
         Ok(Embeddings::new(dim, photos, data)?)
     };
-    Ok((join(queries)?, join(gallery)?))
+    let of = |side: fn(&Sides) -> &Embeddings| join(found.iter().map(side).collect());
+    let mut all = Sides::new(of(|sides| &sides.queries)?, of(|sides| &sides.gallery)?);
+    let labelled: Vec<&Labelled> = found.iter().filter_map(|sides| sides.labelled.as_ref()).collect();
+    if let Some(first) = labelled.first().filter(|_| labelled.len() == found.len()) {
+        let embeddings = join(labelled.iter().map(|labelled| &labelled.embeddings).collect())?;
+        all.labelled = Some(Labelled { embeddings, ..(*first).clone() });
+    }
+    Ok(all)
 }

@@ -16,6 +16,7 @@ pub mod data;
 pub mod embed;
 pub mod fit;
 pub mod fold;
+pub mod gain;
 pub mod post;
 pub mod rank;
 pub mod reduce;
@@ -64,6 +65,8 @@ pub enum Task {
     },
     /// The number and its interval.
     Score,
+    /// What each post step is worth.
+    Gain,
     /// Embeddings of the host's queries and gallery by one fold's network.
     EmbedHost {
         /// Of which training.
@@ -71,6 +74,11 @@ pub enum Task {
     },
     /// Embeddings of one fold's training photos by the network that was trained on them.
     EmbedTrain {
+        /// Of which training.
+        slot: Slot,
+    },
+    /// Embeddings of all labelled photos by one fold's network, for steps that go by labels where the host's photos are ranked.
+    EmbedLabelled {
         /// Of which training.
         slot: Slot,
     },
@@ -140,8 +148,10 @@ pub fn make<'a>(bench: &'a Bench<'a>, task: Task, step: &Step) -> Result<Made<'a
         Task::Post { slot } => post::make(bench, slot),
         Task::Rank { slot } => rank::make(bench, slot),
         Task::Score => score::make(bench),
+        Task::Gain => gain::make(bench),
         Task::EmbedHost { slot } => embed::make_host(bench, slot, step),
         Task::EmbedTrain { slot } => embed::make_train(bench, slot, step),
+        Task::EmbedLabelled { slot } => embed::make_labelled(bench, slot, step),
     }
 }
 
@@ -166,8 +176,10 @@ pub fn recall(bench: &Bench<'_>, task: Task) -> Result<(), SessionError> {
         | Task::Embed { .. }
         | Task::Post { .. }
         | Task::Rank { .. }
+        | Task::Gain
         | Task::EmbedHost { .. }
-        | Task::EmbedTrain { .. } => Ok(()),
+        | Task::EmbedTrain { .. }
+        | Task::EmbedLabelled { .. } => Ok(()),
     }
 }
 

@@ -6,7 +6,9 @@ use super::{Bench, Made, Task, embed, post};
 use crate::base::{Key, Value};
 use crate::dag::Stage;
 use crate::data::folds::Asked;
-use crate::retrieve::{Embeddings, Ranking, index};
+use crate::retrieve::post::Step;
+use crate::retrieve::rerank::Chained;
+use crate::retrieve::{Embeddings, Ranking, Sides, index};
 use crate::session::{Project, Recipe, SessionError, Slot};
 
 /// The artefact's file.
@@ -23,9 +25,14 @@ pub fn stage(project: &Project, recipe: &Recipe, slot: Slot, input: Key) -> Stag
 }
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
-    let (queries, gallery) = embeddings(bench, slot)?;
     let (name, k) = (slot.to_string(), bench.project.competition.k);
-    let ranking = index::search(&queries, &gallery, k, &bench.progress("rank", &name), bench.cancel)?;
+    let ranking = match ranked(bench, slot)? {
+        Some(ranking) => ranking.cut(k),
+        None => {
+            let (queries, gallery) = embeddings(bench, slot)?;
+            index::search(&queries, &gallery, k, &bench.progress("rank", &name), bench.cancel)?
+        }
+    };
     Ok(Made::new(move |folder: &Path| Ok(ranking.save(&folder.join(FILE))?)))
 }
 
@@ -38,6 +45,26 @@ pub(super) fn embeddings(bench: &Bench<'_>, slot: Slot) -> Result<(Embeddings, E
     let all = Embeddings::load(&bench.folder(Task::Embed { slot })?.join(embed::FILE))?;
     let fold = &bench.graph.folds[slot.fold];
     Ok((all.subset(&fold.query)?, all.subset(&fold.gallery)?))
+}
+
+/// The lists of a training whose steps of `[post]` rank.
+pub(super) fn ranked(bench: &Bench<'_>, slot: Slot) -> Result<Option<Ranking>, SessionError> {
+    if bench.graph.place(Task::Post { slot }).is_none() || !post::steps(bench.recipe).iter().any(Step::ranks) {
+        return Ok(None);
+    }
+    Ok(Some(Ranking::load(&bench.folder(Task::Post { slot })?.join(post::RANKING))?))
+}
+
+/// The lists of a chain's end: its own where a step ranks, else by cosine.
+pub(super) fn of(bench: &Bench<'_>, done: &Chained, part: &str, stage: &str) -> Result<Ranking, SessionError> {
+    let k = bench.project.competition.k;
+    match done.ranking(k) {
+        Some(ranking) => Ok(ranking),
+        None => {
+            let Sides { queries, gallery, .. } = &done.sides;
+            Ok(index::search(queries, gallery, k, &bench.progress(stage, part), bench.cancel)?)
+        }
+    }
 }
 
 /// Plain search in embeddings; `told` is the part and the stage that progress is told of.

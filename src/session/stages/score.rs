@@ -37,8 +37,8 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>) -> Result<Made<'a>, SessionError> {
         if bench.graph.slots.len() > 1 {
             tell(bench, &score, slot.to_string(), None);
         }
-        // What a gallery's size does is known for the rank of the first right answer alone.
-        if matches!(score.metric.parse(), Ok(Metric::Mrr { .. })) {
+        // What a gallery's size does is known for the rank by cosine of the first right answer alone.
+        if matches!(score.metric.parse(), Ok(Metric::Mrr { .. })) && rank::ranked(bench, slot)?.is_none() {
             growths.push(grown(bench, slot)?);
         }
         scores.push(score);
@@ -97,7 +97,7 @@ pub(super) fn of_fold(bench: &Bench<'_>, ranking: &Ranking, gallery: &[u32]) -> 
     Ok(metric.score(ranking, &bench.photos.labels(), gallery, None, Seed::new(BOOTSTRAP))?)
 }
 
-fn pooled(bench: &Bench<'_>, scores: &[Score]) -> Result<Score, SessionError> {
+pub(super) fn pooled(bench: &Bench<'_>, scores: &[Score]) -> Result<Score, SessionError> {
     let labels = bench.photos.labels();
     let group = |photo: u32| labels.get(photo as usize).copied().flatten().unwrap_or(u32::MAX);
     Ok(Score::pooled(scores, group, Seed::new(BOOTSTRAP))?)

@@ -121,13 +121,36 @@ pub fn train_stage(
     recipe: &Recipe,
     photos: &Photos,
     (slot, places): (Slot, &[u32]),
-    fit: Key,
+    fit: Option<Key>,
     folds: Key,
 ) -> Result<Stage, SessionError> {
     let boxes = photos.boxes_key(project, &weights::evaluation(recipe)?, places)?;
-    Ok(stage(project, recipe, slot, Some(fit), folds, boxes)?
+    Ok(stage(project, recipe, slot, fit, folds, boxes)?
         .part(format!("training photos {}", slot))
         .setting("of", Value::Text("train".to_owned())))
+}
+
+/// All photos with a label that may be learnt from, as places in the manifest.
+pub fn labelled_places(photos: &Photos) -> Vec<u32> {
+    let of = |place: &u32| photos.manifest.photos[*place as usize].label.is_some();
+    photos.manifest.with_role(&[Role::Train]).filter(of).collect()
+}
+
+/// The stage that embeds all labelled photos by one fold's network.
+///
+/// # Errors
+/// When the file of weights cannot be read.
+pub fn labelled_stage(
+    project: &Project,
+    recipe: &Recipe,
+    photos: &Photos,
+    slot: Slot,
+    fit: Option<Key>,
+) -> Result<Stage, SessionError> {
+    let boxes = photos.boxes_key(project, &weights::evaluation(recipe)?, &labelled_places(photos))?;
+    Ok(stage(project, recipe, slot, fit, photos.key, boxes)?
+        .part(format!("labelled photos {slot}"))
+        .setting("of", Value::Text("labelled".to_owned())))
 }
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot, step: &Step) -> Result<Made<'a>, SessionError> {
@@ -142,6 +165,10 @@ pub(super) fn make_host<'a>(bench: &'a Bench<'a>, slot: Slot, step: &Step) -> Re
 
 pub(super) fn make_train<'a>(bench: &'a Bench<'a>, slot: Slot, step: &Step) -> Result<Made<'a>, SessionError> {
     made(bench, slot, &bench.graph.folds[slot.fold].train, step)
+}
+
+pub(super) fn make_labelled<'a>(bench: &'a Bench<'a>, slot: Slot, step: &Step) -> Result<Made<'a>, SessionError> {
+    made(bench, slot, &labelled_places(bench.photos), step)
 }
 
 /// The artefact of a step, with the rows that an earlier attempt left; warns of photos that were damaged.

@@ -1,0 +1,171 @@
+//! What each step of `[post]` is worth on the held-out queries.
+//!
+//! Takes the folds' embeddings; runs the chain's beginnings, each step alone, and the chain without each step; gives the differences
+//! with their paired intervals, and the queries that the whole chain moves most. A step that helps alone may do nothing where another
+//! has done its work, so all three are told.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::score::BOOTSTRAP;
+use super::{Bench, Made, post, rank};
+use crate::base::{Key, Progress, Seed, Value, files};
+use crate::dag::Stage;
+use crate::retrieve::RetrieveError;
+use crate::retrieve::post::Step;
+use crate::score::metric::Score;
+use crate::score::{Delta, paired};
+use crate::session::{Recipe, SessionError, Slot};
+
+/// The artefact's file.
+pub const FILE: &str = "gains.json";
+
+/// Raised when other differences are computed.
+const VERSION: u32 = 1;
+
+/// Queries that are named in each direction.
+const NAMED: usize = 20;
+
+/// What the steps are worth.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gains {
+    /// "MRR@20".
+    pub metric: String,
+    /// The score without any step.
+    pub plain: f64,
+    /// The score of the chain.
+    pub chain: f64,
+    /// The chain against no step.
+    pub gain: Option<Delta>,
+    /// Each step, in order.
+    pub steps: Vec<Gain>,
+    /// Queries that the chain answers better, most first.
+    pub better: Vec<Moved>,
+    /// Queries that it answers worse, most first.
+    pub worse: Vec<Moved>,
+}
+
+/// What one step is worth.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gain {
+    /// The step, as the recipe has it.
+    pub step: Step,
+    /// It alone against no step; `None` where it cannot stand alone.
+    pub alone: Option<Delta>,
+    /// The chain up to it against the chain before it.
+    pub here: Option<Delta>,
+    /// The chain against the chain without it; `None` where the others cannot stand without it.
+    pub left_out: Option<Delta>,
+}
+
+/// A query that the chain moves.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Moved {
+    /// The query's photo, a place in the manifest.
+    pub query: u32,
+    /// Its part of the score without any step.
+    pub before: f32,
+    /// With the chain.
+    pub after: f32,
+}
+
+/// The stage over all trainings of a rung. `inputs`: what each fold's steps read, by name.
+pub fn stage(recipe: &Recipe, metric: String, inputs: Vec<(String, Key)>) -> Stage {
+    let stage = Stage::new("gain", VERSION).table(recipe.settings(), "post").setting("metric", Value::Text(metric));
+    inputs.into_iter().fold(stage, |stage, (name, key)| stage.input(name, key))
+}
+
+pub(super) fn make<'a>(bench: &'a Bench<'a>) -> Result<Made<'a>, SessionError> {
+    let found = Chains { bench, known: BTreeMap::new() }.gains(&post::read_steps(bench.recipe)?)?;
+    let text = serde_json::to_vec_pretty(&found).map_err(|error| SessionError::Unfit(format!("{FILE}: {error}")))?;
+    let write = move |folder: &Path| Ok(files::publish(&folder.join(FILE), &text)?);
+    Ok(Made { facts: Value::table(), write: Box::new(write), hold: None })
+}
+
+/// Scores of chains, each computed once; `None` for a chain that cannot run.
+pub(crate) struct Chains<'a> {
+    pub bench: &'a Bench<'a>,
+    pub known: BTreeMap<String, Option<Score>>,
+}
+
+impl Chains<'_> {
+    fn gains(mut self, steps: &[Step]) -> Result<Gains, SessionError> {
+        let progress = self.bench.progress("gain", "");
+        let (plain, chain) = (self.must(&[])?, self.must(steps)?);
+        let mut found = Vec::new();
+        for (i, step) in steps.iter().enumerate() {
+            progress.at("gain", i as u64, steps.len() as u64, "steps");
+            let alone = self.score(std::slice::from_ref(step))?;
+            let (before, here) = (self.score(&steps[..i])?, self.score(&steps[..=i])?);
+            let without = self.score(&[&steps[..i], &steps[i + 1..]].concat())?;
+            found.push(Gain {
+                step: step.clone(),
+                alone: self.delta(alone.as_ref(), Some(&plain)),
+                here: self.delta(here.as_ref(), before.as_ref()),
+                left_out: self.delta(Some(&chain), without.as_ref()),
+            });
+        }
+        progress.at("gain", steps.len() as u64, steps.len() as u64, "steps");
+        let moved = plain.queries.iter().zip(&plain.per_query).zip(&chain.per_query);
+        let mut moved: Vec<Moved> = moved
+            .map(|((&query, &before), &after)| Moved { query, before, after })
+            .filter(|m| m.before != m.after)
+            .collect();
+        // Stable: of equal ones the first photo.
+        moved.sort_by(|a, b| (b.after - b.before).total_cmp(&(a.after - a.before)));
+        let better = moved.iter().take_while(|m| m.after > m.before).take(NAMED).copied().collect();
+        let worse = moved.iter().rev().take_while(|m| m.after < m.before).take(NAMED).copied().collect();
+        let gain = self.delta(Some(&chain), Some(&plain));
+        let (metric, plain, chain) = (plain.metric, plain.value, chain.value);
+        Ok(Gains { metric, plain, chain, gain, steps: found, better, worse })
+    }
+
+    fn delta(&self, a: Option<&Score>, b: Option<&Score>) -> Option<Delta> {
+        let labels = &self.bench.photos.manifest.photos;
+        let group = |photo: u32| labels.get(photo as usize).and_then(|photo| photo.label).unwrap_or(u32::MAX);
+        paired(a?, b?, group, Seed::new(BOOTSTRAP)).ok()
+    }
+
+    fn must(&mut self, steps: &[Step]) -> Result<Score, SessionError> {
+        let slots = self.bench.graph.slots.clone();
+        match self.score(steps)? {
+            Some(score) => Ok(score),
+            // Once more, for its error.
+            None => of_chain(self.bench, &slots, steps),
+        }
+    }
+
+    /// The pooled score of a chain over all trainings of the rung; `None` where it cannot run.
+    ///
+    /// # Errors
+    /// On a stop, or when embeddings cannot be read.
+    pub fn score(&mut self, steps: &[Step]) -> Result<Option<Score>, SessionError> {
+        let name = serde_json::to_string(steps).unwrap_or_default();
+        if let Some(known) = self.known.get(&name) {
+            return Ok(known.clone());
+        }
+        let slots = self.bench.graph.slots.clone();
+        let found = match of_chain(self.bench, &slots, steps) {
+            Ok(score) => Some(score),
+            // A step that does not fit these embeddings alone (a projection on more directions than there are) is no error of the chain.
+            Err(SessionError::Retrieve(error)) if !matches!(error, RetrieveError::Cancelled(_)) => None,
+            Err(error) => return Err(error),
+        };
+        self.known.insert(name, found.clone());
+        Ok(found)
+    }
+}
+
+/// The pooled score of a chain over these trainings.
+fn of_chain(bench: &Bench<'_>, slots: &[Slot], steps: &[Step]) -> Result<Score, SessionError> {
+    let mut scores = Vec::new();
+    for &slot in slots {
+        bench.cancel.check()?;
+        let done = post::apply(bench, steps, post::sides(bench, slot)?, &slot.to_string())?;
+        let ranking = rank::of(bench, &done, &slot.to_string(), "gain")?;
+        scores.push(super::score::of_fold(bench, &ranking, &bench.graph.folds[slot.fold].gallery)?);
+    }
+    super::score::pooled(bench, &scores)
+}

@@ -1,0 +1,85 @@
+//! Chains of post steps through the real program: labels at inference, ranking steps, what each step is worth.
+
+use serde_json::Value as Json;
+
+use crate::project::{Project, QUICK};
+
+fn chained(steps: &str) -> String {
+    let old = "steps = [{ op = \"pca\", dim = 16 }, { op = \"alpha-qe\", k = 2 }]";
+    assert!(QUICK.contains(old));
+    QUICK.replace(old, &format!("steps = [{steps}]"))
+}
+
+const CHAIN: &str = r#"{ op = "pca", dim = 16 }, { op = "k-reciprocal", k1 = 10, k2 = 3 }, { op = "sort-insert" }"#;
+
+#[test]
+fn steps_that_rank_and_go_by_labels_run_from_the_score_to_the_submission() {
+    let project = Project::new();
+    project.json(&["run", "quick"]);
+    project.write("recipes/quick.md", &chained(CHAIN));
+    let plan: Vec<String> = project.would_run("quick").into_iter().map(|(stage, _)| stage).collect();
+    assert_eq!(plan, ["embed training photos fold 0", "post fold 0", "rank fold 0", "score"]);
+    let done = project.json(&["run", "quick"]);
+    assert!(done.last().unwrap()["score"].as_f64().unwrap() > 0.0);
+    let notes: Vec<&str> = done.iter().filter_map(|o| o["event"]["text"].as_str()).collect();
+    for step in ["pca", "k-reciprocal", "sort-insert"] {
+        assert!(notes.iter().any(|note| note.starts_with("post fold 0: ") && note.contains(step)), "{step}: {notes:?}");
+    }
+    assert!(project.would_run("quick").is_empty());
+    // One network, then all of them side by side.
+    for (rung, embedded) in [("holdout", 1), ("full", 4)] {
+        let out = format!("{rung}.csv");
+        let told = project.json(&["submit", "quick", "--rung", rung, "--out", &out]);
+        assert_eq!(told.last().unwrap()["rows"], 76);
+        let labelled = project.json(&["plan", "quick", "--rung", rung]);
+        assert!(labelled.iter().all(|step| step["action"] == "reuse"), "{rung}");
+        let text = std::fs::read_to_string(project.path(&out)).unwrap();
+        assert!(text.lines().skip(1).all(|line| line.split(',').nth(1).unwrap().split(' ').count() == 20));
+        assert_eq!(embedded, if rung == "full" { 4 } else { 1 });
+    }
+}
+
+#[test]
+fn what_each_step_is_worth_adds_up() {
+    let project = Project::new();
+    project.write("recipes/quick.md", &chained(CHAIN));
+    let found: Json = project.json(&["post", "quick"]).pop().unwrap();
+    let number = |value: &Json| value.as_f64().unwrap_or_else(|| panic!("{value}"));
+    let steps = found["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 3);
+    // The first step in its place is the step alone; the last one left out is the chain before it.
+    assert_eq!(steps[0]["here"], steps[0]["alone"]);
+    assert_eq!(steps[2]["here"], steps[2]["left_out"]);
+    let sum: f64 = steps.iter().map(|step| number(&step["here"]["value"])).sum();
+    assert!((sum - (number(&found["chain"]) - number(&found["plain"]))).abs() < 1e-9, "{found}");
+    assert!((sum - number(&found["gain"]["value"])).abs() < 1e-9);
+    for (name, sign) in [("better", 1.0), ("worse", -1.0)] {
+        let moved = found[name].as_array().unwrap();
+        assert!(moved.iter().all(|m| (number(&m["after"]) - number(&m["before"])) * sign > 0.0), "{found}");
+    }
+    assert_eq!(number(&project.json(&["run", "quick"]).last().unwrap()["score"]), number(&found["chain"]));
+    // Asked again, it is in the store; a step that cannot stand alone is a dash and no failure.
+    let text = String::from_utf8(project.toji(&["post", "quick"]).stdout).unwrap();
+    assert!(
+        text.contains("lost without it") && text.contains("k-reciprocal k1 10, k2 3") && text.contains("without steps"),
+        "{text}"
+    );
+    project.write("recipes/none.md", &chained(""));
+    let out = project.toji(&["post", "none"]);
+    assert!(out.status.code() == Some(1) && String::from_utf8_lossy(&out.stderr).contains("nothing to weigh"));
+}
+
+#[test]
+fn steps_in_the_wrong_place_or_without_what_they_need_are_told() {
+    let project = Project::new();
+    let told = |steps: &str| {
+        project.write("recipes/quick.md", &chained(steps));
+        let out = project.toji(&["run", "quick", "--rung", "smoke"]);
+        assert_eq!(out.status.code(), Some(1));
+        String::from_utf8_lossy(&out.stderr).into_owned()
+    };
+    let late = told("{ op = \"k-reciprocal\" }, { op = \"pca\", dim = 16 }");
+    assert!(late.contains("move pca before k-reciprocal"), "{late}");
+    let negatives = told("{ op = \"non-target-penalty\" }");
+    assert!(negatives.contains("non-target"), "{negatives}");
+}
