@@ -55,12 +55,14 @@ impl FileError {
 
 /// What to do about what the system said, where there is something.
 fn advice(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; make room (toji gc lists what no recipe needs) and do it again: it goes on from what is there"
-        }
-        _ => "",
+    match is_full(source) {
+        true => "; make room (toji gc lists what no recipe needs) and do it again: it goes on from what is there",
+        false => "",
     }
+}
+
+fn is_full(source: &io::Error) -> bool {
+    matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// The bytes of a file.

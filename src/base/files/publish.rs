@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::disk::{self, File};
-use super::{FileError, make_folder};
+use super::{FileError, is_full, make_folder};
 
 /// How the names of what is not published yet begin; a kill may leave some.
 pub const UNPUBLISHED: &str = ".publish-";
@@ -41,6 +41,13 @@ impl Temporary {
 
     fn folder(folder: &Path) -> io::Result<Temporary> {
         Ok(Temporary::make(folder, true, disk::make_new_folder)?.0)
+    }
+
+    /// The name that a folder will get which is to be removed, one that no other has.
+    fn to_be(folder: &Path) -> Temporary {
+        let mut names = (0u64..).map(|number| folder.join(format!("{UNPUBLISHED}gone-{number}")));
+        let path = names.find(|path| !path.exists()).unwrap_or_default();
+        Temporary { path, is_folder: true, is_gone: false }
     }
 
     /// Gives it its name.
@@ -125,11 +132,21 @@ pub fn remove_folder(path: &Path) -> Result<bool, FileError> {
     if !path.is_dir() {
         return Ok(false);
     }
-    let mut aside = match Temporary::folder(parent) {
+    let (mut aside, old) = match Temporary::folder(parent) {
+        Ok(aside) => {
+            let old = aside.path.join("old");
+            (aside, old)
+        }
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
-        aside => aside.map_err(FileError::at("cannot make a temporary folder in", parent))?,
+        // Where there is no room even for a folder, removing is what is asked for most.
+        Err(e) if is_full(&e) => {
+            let aside = Temporary::to_be(parent);
+            let old = aside.path.clone();
+            (aside, old)
+        }
+        Err(e) => return Err(FileError::at("cannot make a temporary folder in", parent)(e)),
     };
-    match disk::rename(path, &aside.path.join("old")) {
+    match disk::rename(path, &old) {
         Ok(()) => {}
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(e) => return Err(FileError::at("cannot remove", path)(e)),

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
-use super::disk::{self, File};
+use super::disk::{self, File, Operation, Watch};
 use super::faults::{Disk, Full, Log, Lost, Recorder, Tree, lay_out, tree};
 use super::sweep::{Sweep, everything};
 use super::{publish, publish_folder, read, remove_folder};
@@ -197,6 +198,36 @@ fn a_full_disk_names_the_file_and_says_what_to_do() {
     file.write_all(b"1234").unwrap_err();
     assert_eq!(full.refused().map(|told| told.starts_with("Write")), Some(true));
     assert_eq!(read(&path).unwrap(), b"new12");
+}
+
+/// Has no room for a new file or folder, as a disk without free inodes; names can change.
+struct NothingNew;
+
+impl Watch for NothingNew {
+    fn before(&mut self, operation: &Operation<'_>) -> std::io::Result<()> {
+        let is_new = match operation {
+            Operation::MakeFolder(_) => true,
+            Operation::Open { path, .. } => !path.exists(),
+            _ => false,
+        };
+        if is_new { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    fn done(&mut self, _: &Operation<'_>) {}
+}
+
+#[test]
+fn room_can_be_made_on_a_full_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    super::make_folder(&folder.path().join(".publish-gone-0/left")).unwrap();
+    publish_folder::<FileError>(&path, |inside| publish(&inside.join("x"), b"1")).unwrap();
+    let full = disk::watch(folder.path(), Arc::new(Mutex::new(NothingNew)));
+    publish(&folder.path().join("b"), b"1").unwrap_err();
+    assert!(remove_folder(&path).unwrap() && !remove_folder(&path).unwrap());
+    drop(full);
+    let left: Vec<_> = tree(folder.path()).unwrap().into_keys().collect();
+    assert_eq!(left, [Path::new(".publish-gone-0"), Path::new(".publish-gone-0/left")]);
 }
 
 #[test]
