@@ -83,3 +83,27 @@ fn steps_in_the_wrong_place_or_without_what_they_need_are_told() {
     let negatives = told("{ op = \"non-target-penalty\" }");
     assert!(negatives.contains("non-target"), "{negatives}");
 }
+
+#[test]
+fn a_tuned_chain_is_told_with_the_gain_that_it_has_where_it_did_not_choose() {
+    let project = Project::new();
+    project.write("recipes/quick.md", &QUICK.replace("k = 4", "k = 2").replace("epochs = 3", "epochs = 1"));
+    let found: Json = project.json(&["tune", "quick", "--rung", "full"]).pop().unwrap();
+    let number = |value: &Json| value.as_f64().unwrap_or_else(|| panic!("{value}"));
+    // What chose itself is never worse than nothing, nor than the recipe's own.
+    assert!(number(&found["value"]) >= number(&found["plain"]) && number(&found["value"]) >= number(&found["own"]));
+    assert!(number(&found["chosen"]["value"]) >= 0.0 && number(&found["tried"]) > 20.0);
+    assert_eq!(found["carries_over"], number(&found["nested"]["interval"][0]) > 0.0);
+    let parts = found["parts"].as_array().unwrap();
+    assert_eq!(parts.iter().map(|part| part["name"].as_str().unwrap()).collect::<Vec<_>>(), ["fold 0", "fold 1"]);
+    // The chain can be taken over as it is printed, and then scores what was said.
+    let text = String::from_utf8(project.toji(&["tune", "quick", "--rung", "full"]).stdout).unwrap();
+    let steps = text.lines().find_map(|line| line.strip_prefix("steps = [")).unwrap();
+    let steps = steps.strip_suffix(']').unwrap();
+    project.write("recipes/tuned.md", &chained(steps).replace("k = 4", "k = 2").replace("epochs = 3", "epochs = 1"));
+    let score = number(&project.json(&["run", "tuned", "--rung", "full"]).last().unwrap()["score"]);
+    assert!((score - number(&found["value"])).abs() < 1e-9, "{score} {found}");
+    // With one fold, labels are parted.
+    let found: Json = project.json(&["tune", "quick", "--rung", "holdout"]).pop().unwrap();
+    assert_eq!(found["parts"].as_array().unwrap().len(), 5);
+}

@@ -26,6 +26,7 @@ mod say;
 mod submit;
 mod surroundings;
 mod synth;
+mod tune;
 mod verify;
 mod workbench;
 mod worker;
@@ -84,6 +85,8 @@ enum Command {
     Plot(plot::Args),
     /// Weigh the steps of [post]: each alone, in its place, and left out.
     Post(post::Args),
+    /// Search for a chain of post steps that suits the held-out queries, with its honest gain.
+    Tune(tune::Args),
     /// Find out how a leaderboard computes its number.
     Metric(metric::Args),
     /// Write a recipe's submission and note it in ledger.jsonl.
@@ -181,6 +184,7 @@ pub fn run() -> ExitCode {
             Some(Command::Boxes(args)) => boxes::boxes(&context, &args),
             Some(Command::Plot(args)) => plot::plot(&context, &args),
             Some(Command::Post(args)) => post::run(&context, &args),
+            Some(Command::Tune(args)) => tune::run(&context, &args),
             Some(Command::Metric(args)) => metric::run(&context, &args),
             Some(Command::Submit(args)) => submit::submit(&context, &args),
             Some(Command::Outliers(args)) => outliers::outliers(&context, &args),

@@ -1,7 +1,8 @@
 //! `toji worker`: the queue's work, detached from the terminal.
 //!
 //! The workbench starts it with its outputs closed; it makes a session of its own, so that neither a
-//! closed terminal nor a dropped connection reaches it. What it has to say goes to `.toji/worker.log`.
+//! closed terminal nor a dropped connection reaches it. One worker lives on each device (`TOJI_DEVICE=cuda:1 toji worker`), and all share
+//! the queue. What it has to say goes to `.toji/worker.log`.
 
 use std::fs::File;
 use std::io::Write;
@@ -43,7 +44,7 @@ pub fn work(context: &Context, args: &Args) -> Result<(), Failure> {
     };
     match worker::work(&root, &context.around, args.idle, &report, &cancel)? {
         Some(_) => Ok(()),
-        None => Err(Failure::failed("another worker of this project lives; it does the queue's work")),
+        None => Err(Failure::failed("another worker of this project lives on this device; it does the queue's work")),
     }
 }
 

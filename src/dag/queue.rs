@@ -4,7 +4,7 @@
 //!   .toji/queue/waiting/<time>-<lane>-<n>.json      what is asked for
 //!   .toji/queue/workers/<worker>/lock               held while the worker lives
 //!   .toji/queue/workers/<worker>/<time>-….json      what it has taken
-//!   .toji/queue/worker.lock                         held by the one worker of the background
+//!   .toji/queue/worker-<device>.lock                held by the one worker of the background on this device
 //! ```
 //!
 //! A rename has one winner, so a job has one worker. A worker whose lock is gone gives its jobs back. The
@@ -180,9 +180,10 @@ impl Queue {
             .collect()
     }
 
-    /// Whether the one worker of the background lives.
+    /// Whether a worker of the background lives, on any device.
     pub fn has_background_worker(&self) -> bool {
-        Lock::is_held(&self.folder.join("worker.lock"))
+        let is_workers = |name: &String| name.starts_with("worker-") && name.ends_with(".lock");
+        names(&self.folder).iter().filter(|name| is_workers(name)).any(|name| Lock::is_held(&self.folder.join(name)))
     }
 
     /// Becomes a worker of the queue.
@@ -193,12 +194,15 @@ impl Queue {
         self.enter(pid, now, None)
     }
 
-    /// Becomes the one worker of the background; `None` when there is one.
+    /// Becomes the one worker of the background on a device ("CPU", "CUDA card 1"); `None` when there is one. Workers on two devices
+    /// share the queue: a job is renamed by one of them.
     ///
     /// # Errors
     /// When its folder cannot be made.
-    pub fn register_background(&self, pid: u32, now: Time) -> Result<Option<Worker>, DagError> {
-        let Some(mut alone) = Lock::try_take(&self.folder.join("worker.lock"))? else { return Ok(None) };
+    pub fn register_background(&self, device: &str, pid: u32, now: Time) -> Result<Option<Worker>, DagError> {
+        let device: String = device.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let lock = self.folder.join(format!("worker-{device}.lock"));
+        let Some(mut alone) = Lock::try_take(&lock)? else { return Ok(None) };
         let _ = alone.describe(&about(pid, now));
         self.enter(pid, now, Some(alone)).map(Some)
     }

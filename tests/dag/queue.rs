@@ -111,13 +111,28 @@ fn there_is_one_worker_of_the_background() {
     let toji = tempfile::tempdir().unwrap();
     let queue = Queue::open(toji.path(), "box");
     assert!(!queue.has_background_worker());
-    let worker = queue.register_background(42, Time(9.5)).unwrap().expect("the first");
+    let worker = queue.register_background("CUDA card 0, bf16", 42, Time(9.5)).unwrap().expect("the first");
     assert!(queue.has_background_worker());
-    assert!(queue.register_background(43, Time(9.5)).unwrap().is_none());
+    assert!(queue.register_background("CUDA card 0, bf16", 43, Time(9.5)).unwrap().is_none());
     assert_eq!(queue.workers()[0].about, r#"{"pid":42,"started":9.5}"#);
-    let text = std::fs::read_to_string(toji.path().join("queue/worker.lock")).unwrap();
+    let text = std::fs::read_to_string(toji.path().join("queue/worker-CUDA-card-0--bf16.lock")).unwrap();
     assert_eq!(text.trim(), r#"{"pid":42,"started":9.5}"#);
+    // On another device there is another one, and the two share the jobs.
+    let other = queue.register_background("CUDA card 1, bf16", 44, Time(9.6)).unwrap().expect("another device");
+    for recipe in ["a", "b", "c"] {
+        queue.add(recipe, "smoke", Lane::Dear, Time(9.7)).unwrap();
+    }
+    let mut taken = Vec::new();
+    while let Some(job) = worker.take(&[Lane::Dear]).unwrap() {
+        taken.push(job);
+        taken.extend(other.take(&[Lane::Dear]).unwrap());
+    }
+    let mut names: Vec<&str> = taken.iter().map(|taken| taken.job.recipe.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["a", "b", "c"]);
     drop(worker);
+    assert!(queue.has_background_worker(), "the other lives");
+    drop(other);
     assert!(!queue.has_background_worker());
 }
 

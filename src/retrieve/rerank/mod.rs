@@ -17,6 +17,7 @@ mod hubs;
 mod k_reciprocal;
 mod labels;
 mod lists;
+pub mod nearby;
 mod terms;
 mod union;
 

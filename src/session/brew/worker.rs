@@ -21,7 +21,7 @@ const DEATHS: u32 = 2;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Works until there is nothing to do for `idle_seconds`, or until cancelled. Gives how many jobs were done;
-/// `None` when another worker of this project lives already.
+/// `None` when another worker of this project lives on this device already.
 ///
 /// # Errors
 /// When the queue cannot be used. A job that fails is told in its run, or by `report`, and does not end the worker.
@@ -34,7 +34,7 @@ pub fn work(
 ) -> Result<Option<u64>, SessionError> {
     let queue = Queue::open(&root.join(TOJI), &around.machine);
     let clock = around.clock.as_ref();
-    let Some(worker) = queue.register_background(around.pid, clock.now())? else { return Ok(None) };
+    let Some(worker) = queue.register_background(around.processor.name(), around.pid, clock.now())? else { return Ok(None) };
     let busy = Mutex::new(Busy { lanes: 0, done: 0, last: clock.now(), leaving: false });
     std::thread::scope(|scope| {
         let serving =

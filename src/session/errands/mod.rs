@@ -10,6 +10,7 @@
 //! - [`outliers`]: training photos that are mostly wrongly labelled;
 //! - [`samples`]: photos before and after augmentation;
 //! - [`replay`]: trainings as they went, for other deciders;
+//! - [`tune`]: a chain of post steps that suits the held-out queries, with its nested gain;
 //! - [`tidy`]: what of the store nobody needs any more.
 
 pub mod gains;
@@ -20,3 +21,4 @@ pub mod replay;
 pub mod samples;
 pub mod submit;
 pub mod tidy;
+pub mod tune;

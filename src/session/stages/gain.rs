@@ -10,11 +10,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::score::BOOTSTRAP;
-use super::{Bench, Made, post, rank};
+use super::{Bench, Made, post};
+use crate::base::progress::Silent;
 use crate::base::{Key, Progress, Seed, Value, files};
 use crate::dag::Stage;
-use crate::retrieve::RetrieveError;
 use crate::retrieve::post::Step;
+use crate::retrieve::rerank::nearby::Means;
+use crate::retrieve::{RetrieveError, Sides, index, rerank};
 use crate::score::metric::Score;
 use crate::score::{Delta, paired};
 use crate::session::{Recipe, SessionError, Slot};
@@ -78,7 +80,7 @@ pub fn stage(recipe: &Recipe, metric: String, inputs: Vec<(String, Key)>) -> Sta
 }
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>) -> Result<Made<'a>, SessionError> {
-    let found = Chains { bench, known: BTreeMap::new() }.gains(&post::read_steps(bench.recipe)?)?;
+    let found = Chains::new(bench, false)?.gains(&post::read_steps(bench.recipe)?)?;
     let text = serde_json::to_vec_pretty(&found).map_err(|error| SessionError::Unfit(format!("{FILE}: {error}")))?;
     let write = move |folder: &Path| Ok(files::publish(&folder.join(FILE), &text)?);
     Ok(Made { facts: Value::table(), write: Box::new(write), hold: None })
@@ -86,11 +88,44 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>) -> Result<Made<'a>, SessionError> {
 
 /// Scores of chains, each computed once; `None` for a chain that cannot run.
 pub(crate) struct Chains<'a> {
-    pub bench: &'a Bench<'a>,
+    bench: &'a Bench<'a>,
+    /// Each training's embeddings, with what steps go by.
+    sides: Vec<(Slot, Sides)>,
+    /// Every chain that was tried, as JSON.
     pub known: BTreeMap<String, Option<Score>>,
 }
 
-impl Chains<'_> {
+impl<'a> Chains<'a> {
+    /// Reads the embeddings of all trainings of the rung; `any`: what any step may go by, and not only what the recipe's do.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn new(bench: &'a Bench<'a>, any: bool) -> Result<Chains<'a>, SessionError> {
+        let mut sides = Vec::new();
+        for &slot in &bench.graph.slots {
+            let mut own = post::sides(bench, slot)?;
+            if any && own.logits.is_none() {
+                own.logits = post::logits(bench, slot, &own)?;
+            }
+            sides.push((slot, own));
+        }
+        Ok(Chains { bench, sides, known: BTreeMap::new() })
+    }
+
+    /// What there is to go by in all trainings.
+    pub fn means(&self) -> Means {
+        let sides = || self.sides.iter().map(|(_, sides)| sides);
+        let labelled = |sides: &Sides| sides.labelled.as_ref().is_some_and(|labelled| !labelled.labels.is_empty());
+        let coarse = |sides: &Sides| sides.labelled.as_ref().is_some_and(|labelled| labelled.coarse.is_some());
+        Means {
+            dim: sides().map(|sides| sides.gallery.dim).min().unwrap_or(0),
+            gallery: sides().map(|sides| sides.gallery.len()).min().unwrap_or(0),
+            labelled: sides().all(labelled),
+            coarse: sides().all(coarse),
+            logits: sides().all(|sides| sides.logits.is_some()),
+        }
+    }
+
     fn gains(mut self, steps: &[Step]) -> Result<Gains, SessionError> {
         let progress = self.bench.progress("gain", "");
         let (plain, chain) = (self.must(&[])?, self.must(steps)?);
@@ -129,11 +164,10 @@ impl Chains<'_> {
     }
 
     fn must(&mut self, steps: &[Step]) -> Result<Score, SessionError> {
-        let slots = self.bench.graph.slots.clone();
         match self.score(steps)? {
             Some(score) => Ok(score),
             // Once more, for its error.
-            None => of_chain(self.bench, &slots, steps),
+            None => self.of_chain(steps),
         }
     }
 
@@ -146,8 +180,7 @@ impl Chains<'_> {
         if let Some(known) = self.known.get(&name) {
             return Ok(known.clone());
         }
-        let slots = self.bench.graph.slots.clone();
-        let found = match of_chain(self.bench, &slots, steps) {
+        let found = match self.of_chain(steps) {
             Ok(score) => Some(score),
             // A step that does not fit these embeddings alone (a projection on more directions than there are) is no error of the chain.
             Err(SessionError::Retrieve(error)) if !matches!(error, RetrieveError::Cancelled(_)) => None,
@@ -156,16 +189,20 @@ impl Chains<'_> {
         self.known.insert(name, found.clone());
         Ok(found)
     }
-}
 
-/// The pooled score of a chain over these trainings.
-fn of_chain(bench: &Bench<'_>, slots: &[Slot], steps: &[Step]) -> Result<Score, SessionError> {
-    let mut scores = Vec::new();
-    for &slot in slots {
-        bench.cancel.check()?;
-        let done = post::apply(bench, steps, post::sides(bench, slot)?, &slot.to_string())?;
-        let ranking = rank::of(bench, &done, &slot.to_string(), "gain")?;
-        scores.push(super::score::of_fold(bench, &ranking, &bench.graph.folds[slot.fold].gallery)?);
+    fn of_chain(&self, steps: &[Step]) -> Result<Score, SessionError> {
+        let bench = self.bench;
+        let mut scores = Vec::new();
+        for (slot, sides) in &self.sides {
+            bench.cancel.check()?;
+            let k = bench.project.competition.k;
+            let done = rerank::apply(steps, sides.clone(), k, &Silent, bench.cancel)?;
+            let ranking = match done.ranking(k) {
+                Some(ranking) => ranking,
+                None => index::search(&done.sides.queries, &done.sides.gallery, k, &Silent, bench.cancel)?,
+            };
+            scores.push(super::score::of_fold(bench, &ranking, &bench.graph.folds[slot.fold].gallery)?);
+        }
+        super::score::pooled(bench, &scores)
     }
-    super::score::pooled(bench, &scores)
 }

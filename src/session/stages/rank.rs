@@ -7,8 +7,7 @@ use crate::base::{Key, Value};
 use crate::dag::Stage;
 use crate::data::folds::Asked;
 use crate::retrieve::post::Step;
-use crate::retrieve::rerank::Chained;
-use crate::retrieve::{Embeddings, Ranking, Sides, index};
+use crate::retrieve::{Embeddings, Ranking, index};
 use crate::session::{Project, Recipe, SessionError, Slot};
 
 /// The artefact's file.
@@ -53,18 +52,6 @@ pub(super) fn ranked(bench: &Bench<'_>, slot: Slot) -> Result<Option<Ranking>, S
         return Ok(None);
     }
     Ok(Some(Ranking::load(&bench.folder(Task::Post { slot })?.join(post::RANKING))?))
-}
-
-/// The lists of a chain's end: its own where a step ranks, else by cosine.
-pub(super) fn of(bench: &Bench<'_>, done: &Chained, part: &str, stage: &str) -> Result<Ranking, SessionError> {
-    let k = bench.project.competition.k;
-    match done.ranking(k) {
-        Some(ranking) => Ok(ranking),
-        None => {
-            let Sides { queries, gallery, .. } = &done.sides;
-            Ok(index::search(queries, gallery, k, &bench.progress(stage, part), bench.cancel)?)
-        }
-    }
 }
 
 /// Plain search in embeddings; `told` is the part and the stage that progress is told of.

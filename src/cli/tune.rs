@@ -1,0 +1,79 @@
+//! `toji tune`: a chain of post steps that suits the held-out queries, and the gain that it will really have.
+//!
+//! Prints the chain as a line for `[post]`, its gain on the queries that chose it and the nested one, and what each part's others chose.
+//! Writes nothing into the recipe. With `--json` one object. Ctrl-C stops.
+
+use std::sync::Mutex;
+
+use toji::base::text::plain;
+use toji::retrieve::post::Step;
+use toji::score::Delta;
+use toji::session::Photos;
+use toji::session::errands::tune::{self, Tuned};
+
+use super::failure::Failure;
+use super::run::Teller;
+use super::{Context, surroundings};
+
+/// Arguments.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The recipe: a name, or the path of its file.
+    #[arg(value_name = "RECIPE")]
+    recipe: String,
+    /// How far up the ladder: with full, the chain of each fold is chosen by the others.
+    #[arg(long, value_name = "RUNG")]
+    rung: Option<String>,
+}
+
+/// Tunes.
+pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
+    let project = context.project()?;
+    let recipe = project.recipe(&args.recipe)?;
+    if recipe.is_broken() {
+        return Err(Failure::diagnostics(&recipe.diagnostics, &context.say));
+    }
+    let cancel = surroundings::stop_on_signals();
+    let photos = Photos::read(&project, &context.say, &cancel)?;
+    context.say.wipe();
+    let rung = recipe.rung(args.rung.as_deref())?;
+    let teller = Teller { say: &context.say, recipe: &recipe.name, last: Mutex::new(0.0) };
+    let found = tune::tune(&project, &recipe, &photos, &rung, &|event| teller.tell(event), &cancel)?;
+    context.say.wipe();
+    if context.say.is_json() {
+        context.say.json(&found);
+        return Ok(());
+    }
+    lines(&found).iter().for_each(|line| context.say.line(&plain(line)));
+    Ok(())
+}
+
+fn lines(found: &Tuned) -> Vec<String> {
+    let Tuned { metric, plain, own, value, tried, .. } = found;
+    let mut lines = vec![
+        format!("steps = {}", written(&found.steps)),
+        format!("{metric} {plain:.4} without steps, {own:.4} as the recipe has them, {value:.4} so; {tried} chains were tried"),
+        format!("gain on the queries that chose it  {}", short(&found.chosen)),
+        format!("gain on queries that did not       {}", short(&found.nested)),
+    ];
+    lines.extend(found.parts.iter().map(|part| format!("  {}: {:+.4} by {}", part.name, part.gain, written(&part.steps))));
+    lines.push(match found.carries_over {
+        true => "it carries over: where it did not choose, it helps too".to_owned(),
+        false => "it does not carry over: where it did not choose, it may give nothing; leave it out".to_owned(),
+    });
+    lines
+}
+
+fn short(delta: &Delta) -> String {
+    format!("{:+.4} [{:+.4}, {:+.4}]", delta.value, delta.interval[0], delta.interval[1])
+}
+
+/// Steps as a recipe has them.
+fn written(steps: &[Step]) -> String {
+    let one = |step: &Step| {
+        let value = serde_json::to_value(step).unwrap_or_default();
+        let entries = value.as_object().into_iter().flatten().map(|(key, value)| format!("{key} = {value}"));
+        format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
+    };
+    format!("[{}]", steps.iter().map(one).collect::<Vec<_>>().join(", "))
+}
