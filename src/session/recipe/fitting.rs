@@ -16,6 +16,7 @@ use crate::learn::backbone::{self, Settings, Source};
 use crate::learn::loss;
 use crate::learn::train::{self, Frozen, Part};
 use crate::retrieve::post::{self, Step};
+use crate::retrieve::rerank;
 use crate::session::brew::graph::decode;
 use crate::session::project::{boxes, weights};
 use crate::session::{Photos, Project, Recipe, SessionError};
@@ -42,6 +43,9 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
             "{name} mirrors photos under their label, and flip_as_new_class in [train] gives mirrored ones a label of their own: leave one out"
         );
         return Err(at(recipe, &place, &text));
+    }
+    if let Some(steps) = recipe.settings().get("post").and_then(|post| post::read(post).ok()) {
+        rerank::check(&steps).map_err(|error| at(recipe, "post.steps", &error.to_string()))?;
     }
     let settings: Settings = decode(recipe, "backbone")?;
     let source = backbone::source(&settings.weights).map_err(|e| at(recipe, "backbone.weights", &e.to_string()))?;
