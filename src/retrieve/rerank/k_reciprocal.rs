@@ -6,6 +6,8 @@
 //! not zero, and a pair without a common neighbour has the Jaccard distance 1 and is never touched. So memory grows with photos times
 //! neighbours. The best of a list are exact: among untouched pairs the original distance alone decides.
 
+use std::collections::HashSet;
+
 use rayon::prelude::*;
 
 use super::Run;
@@ -126,29 +128,31 @@ pub(super) fn rank(
                 let shared = f64::from(shared);
                 (1.0 - shared / (2.0 - shared)) * (1.0 - settings.lambda) + original * settings.lambda
             };
-            let mut list: Vec<(u32, f64)> = near
-                .pairs(q)
-                .map(|(row, _)| {
-                    // Not the search's cosine, which is rounded: a score may not depend on how long lists are.
-                    let shared = std::mem::take(&mut shared[row as usize]);
-                    (row, 1.0 - distance(shared, distances.between(place, row as usize)))
-                })
-                .collect();
+            // Not the search's cosine, which is rounded: a score may not depend on how long lists are.
+            let score = |row: u32| 1.0 - distance(shared[row as usize], distances.between(place, row as usize));
+            let mut list: Vec<(u32, f64)> = near.list(q).iter().map(|&row| (row, score(row))).collect();
             // What is left is not among the nearest, so its original distance is no less than theirs (the search rounds cosines
-            // by less than the slack). Most cannot come before the last of the nearest even so, and need no distance.
-            let full = list.len() >= run.depth;
-            let last = list.iter().map(|&(_, score)| score).fold(f64::INFINITY, f64::min);
-            let closest = near
-                .list(q)
-                .last()
-                .map_or(0.0, |&row| distances.between(place, row as usize) - SLACK / distances.farthest(place));
-            for (row, shared) in shared.iter_mut().enumerate().filter(|(_, shared)| **shared > 0.0) {
-                let shared = std::mem::take(shared);
-                if row != place && !(full && 1.0 - distance(shared, closest) < last) {
-                    list.push((row as u32, 1.0 - distance(shared, distances.between(place, row))));
-                }
-            }
+            // by less than the slack), which says how good its score can be. The most promising are looked at first, until no
+            // other can come before the last of the list.
+            let last = near.list(q).last();
+            let closest =
+                last.map_or(0.0, |&row| distances.between(place, row as usize) - SLACK / distances.farthest(place));
+            let is_near: HashSet<u32> = near.list(q).iter().copied().collect();
+            let rest = shared.iter().zip(0..).filter(|&(&shared, row)| shared > 0.0 && row != place as u32);
+            let mut left: Vec<(u32, f64)> = rest
+                .filter(|(_, row)| !is_near.contains(row))
+                .map(|(&shared, row)| (row, 1.0 - distance(shared, closest)))
+                .collect();
+            best(&mut left, usize::MAX);
             best(&mut list, run.depth);
+            for some in left.chunks(run.depth) {
+                if list.len() >= run.depth && list[list.len() - 1].1 > some[0].1 {
+                    break;
+                }
+                list.extend(some.iter().map(|&(row, _)| (row, score(row))));
+                best(&mut list, run.depth);
+            }
+            shared.fill(0.0);
             list.shrink_to_fit();
             list
         },
