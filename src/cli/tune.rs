@@ -52,11 +52,15 @@ fn lines(found: &Tuned) -> Vec<String> {
     let Tuned { metric, plain, own, value, tried, .. } = found;
     let mut lines = vec![
         format!("steps = {}", written(&found.steps)),
-        format!("{metric} {plain:.4} without steps, {own:.4} as the recipe has them, {value:.4} so; {tried} chains were tried"),
+        format!(
+            "{metric} {plain:.4} without steps, {own:.4} as the recipe has them, {value:.4} so; {tried} chains were tried"
+        ),
         format!("gain on the queries that chose it  {}", short(&found.chosen)),
         format!("gain on queries that did not       {}", short(&found.nested)),
     ];
-    lines.extend(found.parts.iter().map(|part| format!("  {}: {:+.4} by {}", part.name, part.gain, written(&part.steps))));
+    lines.extend(
+        found.parts.iter().map(|part| format!("  {}: {:+.4} by {}", part.name, part.gain, written(&part.steps))),
+    );
     lines.push(match found.carries_over {
         true => "it carries over: where it did not choose, it helps too".to_owned(),
         false => "it does not carry over: where it did not choose, it may give nothing; leave it out".to_owned(),

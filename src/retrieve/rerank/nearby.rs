@@ -90,7 +90,10 @@ fn place(step: &Step) -> u32 {
         Step::Dba { .. } | Step::Inb { .. } => 3,
         Step::Aqe { .. } | Step::AlphaQe { .. } => 4,
         Step::KReciprocal { .. } | Step::Diffusion { .. } | Step::Csls { .. } | Step::InvertedSoftmax { .. } => 5,
-        Step::Bridge { .. } | Step::CoarseAgreement { .. } | Step::ClassLogits { .. } | Step::NonTargetPenalty { .. } => 6,
+        Step::Bridge { .. }
+        | Step::CoarseAgreement { .. }
+        | Step::ClassLogits { .. }
+        | Step::NonTargetPenalty { .. } => 6,
         Step::SortInsert { .. } => 7,
         Step::NotInGallery { .. } => 8,
     }
@@ -108,7 +111,8 @@ mod tests {
         let first = nearby(&[], &catalogue);
         assert_eq!(first.len(), catalogue.len());
         let pca = Step::Pca { dim: 64, whiten: true, fit: Fit::default() };
-        let chain = vec![pca, Step::KReciprocal { k1: 20, k2: 6, lambda: 0.3 }, Step::SortInsert { votes: 3, threshold: 0.6 }];
+        let chain =
+            vec![pca, Step::KReciprocal { k1: 20, k2: 6, lambda: 0.3 }, Step::SortInsert { votes: 3, threshold: 0.6 }];
         let found = nearby(&chain, &catalogue);
         for other in &found {
             check(other).unwrap();
@@ -120,6 +124,9 @@ mod tests {
         assert!(has(&["pca", "k-reciprocal", "bridge", "sort-insert"]) && has(&["k-reciprocal", "sort-insert"]));
         // Nothing is offered that these embeddings cannot have.
         let small = Means { dim: 32, gallery: 4, ..Means::default() };
-        assert!(super::catalogue(small).iter().all(|step| matches!(step, Step::Dba { k: 3, .. } | Step::Aqe { k: 1 | 3 } | Step::AlphaQe { k: 2 | 3, .. })));
+        assert!(super::catalogue(small).iter().all(|step| matches!(
+            step,
+            Step::Dba { k: 3, .. } | Step::Aqe { k: 1 | 3 } | Step::AlphaQe { k: 2 | 3, .. }
+        )));
     }
 }

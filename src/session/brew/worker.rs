@@ -34,7 +34,9 @@ pub fn work(
 ) -> Result<Option<u64>, SessionError> {
     let queue = Queue::open(&root.join(TOJI), &around.machine);
     let clock = around.clock.as_ref();
-    let Some(worker) = queue.register_background(around.processor.name(), around.pid, clock.now())? else { return Ok(None) };
+    let Some(worker) = queue.register_background(around.processor.name(), around.pid, clock.now())? else {
+        return Ok(None);
+    };
     let busy = Mutex::new(Busy { lanes: 0, done: 0, last: clock.now(), leaving: false });
     std::thread::scope(|scope| {
         let serving =

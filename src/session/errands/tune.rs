@@ -74,7 +74,8 @@ pub fn tune(
     listen: &(dyn Fn(&Event) + Sync),
     cancel: &Cancel,
 ) -> Result<Tuned, SessionError> {
-    let known = Graph::of(project, recipe, photos, rung)?.folds.iter().any(|fold| fold.known_labels(&photos.manifest) > 0);
+    let known =
+        Graph::of(project, recipe, photos, rung)?.folds.iter().any(|fold| fold.known_labels(&photos.manifest) > 0);
     let manner = Manner { train: known, ..Manner::default() };
     brew::brew(project, recipe, photos, rung, manner, listen, cancel)?;
     let mut graph = Graph::of(project, recipe, photos, rung)?;
@@ -88,7 +89,8 @@ pub fn tune(
     let catalogue = catalogue(means);
     let starts = [Vec::new(), post::read_steps(recipe)?];
     let (owners, names) = owners(&bench);
-    let mut search = Search { chains: &mut chains, catalogue: &catalogue, owners: &owners, progress: &bench.progress("tune", "") };
+    let mut search =
+        Search { chains: &mut chains, catalogue: &catalogue, owners: &owners, progress: &bench.progress("tune", "") };
     let plain = search.score(&[])?.ok_or_else(|| SessionError::Unfit("the embeddings cannot be ranked".to_owned()))?;
     let own = search.score(&starts[1])?.map_or(f64::NAN, |score| score.value);
     let steps = search.best(&starts, None)?;
@@ -107,7 +109,8 @@ pub fn tune(
     }
     let found = search.score(&steps)?.unwrap_or_else(|| plain.clone());
     let tried = search.chains.known.len();
-    let group = |photo: u32| photos.manifest.photos.get(photo as usize).and_then(|photo| photo.label).unwrap_or(u32::MAX);
+    let group =
+        |photo: u32| photos.manifest.photos.get(photo as usize).and_then(|photo| photo.label).unwrap_or(u32::MAX);
     let against_plain = |score: &Score| paired(score, &plain, group, Seed::new(BOOTSTRAP));
     let (chosen, nested) = (against_plain(&found)?, against_plain(&nested)?);
     let carries_over = nested.interval[0] > 0.0;

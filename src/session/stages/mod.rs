@@ -220,7 +220,7 @@ impl Bench<'_> {
     }
 
     /// Counts of one stage as events.
-    fn progress<'b>(&'b self, stage: &'b str, part: &'b str) -> impl Progress + 'b {
+    pub(crate) fn progress<'b>(&'b self, stage: &'b str, part: &'b str) -> impl Progress + 'b {
         move |what: &str, done: u64, total: u64, unit: &str| {
             (self.tell)(Event::Progress {
                 stage: stage.to_owned(),
