@@ -91,8 +91,6 @@ fn short(delta: Option<&Delta>) -> String {
 
 /// A step as a recipe has it: `alpha-qe k 3, alpha 3`.
 fn written(step: &Step) -> String {
-    let value = serde_json::to_value(step).unwrap_or_default();
-    let of = |(key, value): (&String, &serde_json::Value)| (key != "op").then(|| format!("{key} {value}"));
-    let parameters: Vec<String> = value.as_object().into_iter().flatten().filter_map(of).collect();
+    let parameters: Vec<String> = step.parameters().into_iter().map(|(key, value)| format!("{key} {value}")).collect();
     plain(&format!("{} {}", step.name(), parameters.join(", ")).replace('"', "")).trim_end().to_owned()
 }

@@ -75,9 +75,8 @@ fn short(delta: &Delta) -> String {
 /// Steps as a recipe has them.
 fn written(steps: &[Step]) -> String {
     let one = |step: &Step| {
-        let value = serde_json::to_value(step).unwrap_or_default();
-        let entries = value.as_object().into_iter().flatten().map(|(key, value)| format!("{key} = {value}"));
-        format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
+        let rest = step.parameters().into_iter().map(|(key, value)| format!(", {key} = {value}"));
+        format!("{{ op = \"{}\"{} }}", step.name(), rest.collect::<String>())
     };
     format!("[{}]", steps.iter().map(one).collect::<Vec<_>>().join(", "))
 }

@@ -203,6 +203,13 @@ impl Step {
         }
     }
 
+    /// Its parameters in the order of their names, as recipes write the values: `("k", "3")`.
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        let value = serde_json::to_value(self).unwrap_or_default();
+        let entries = value.as_object().into_iter().flatten().filter(|(key, _)| *key != "op");
+        entries.map(|(key, value)| (key.clone(), value.to_string())).collect()
+    }
+
     /// Whether it goes by labelled photos of training.
     pub fn needs_labelled(&self) -> bool {
         matches!(

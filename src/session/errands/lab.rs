@@ -69,7 +69,9 @@ pub fn held_out(project: &Project, recipe: &Recipe, photos: &Photos, rung: &Rung
         let gallery = &graph.folds[slot.fold].gallery;
         queries.extend(Query::all(&ranking, &photos.labels(), coarse, gallery, project.competition.k)?);
     }
-    let host = photos.manifest.with_role(&[Role::Query, Role::Both]).count();
+    // Where the tables name none yet, the host is taken to ask as many.
+    let host = Some(photos.manifest.with_role(&[Role::Query, Role::Both]).count()).filter(|&count| count > 0);
+    let host = host.unwrap_or(queries.len());
     let what = format!("{} held-out queries of {} up to {rung}", queries.len(), recipe.name);
     Ok(Evidence { what, queries, host: Some(host) })
 }

@@ -153,7 +153,7 @@ fn answers(bench: &Bench<'_>) -> Result<Vec<Answer>, SessionError> {
                 let text = "class-logits goes by the head of one network, and here several answer together: take --rung holdout";
                 return Err(SessionError::Unfit(text.to_owned()));
             }
-            sides.logits = stages::post::logits(bench, slot, &sides)?;
+            sides.logits = stages::post::head(bench, slot, &sides)?;
         }
         found.push(stages::post::apply(bench, own, sides, &stage.part)?.sides);
     }

@@ -174,7 +174,7 @@ mod tests {
                 lines.push(format!("{owner}: {}", names.join(", ")));
             }
         }
-        insta::assert_snapshot!(lines.join("\n"), @r"
+        insta::assert_snapshot!(lines.join("\n"), @r#"
         [recipe]: extends
         [augment]: eval
         [train]: clip_grad_norm, ema, freeze, unfreeze_at, stages
@@ -197,19 +197,20 @@ mod tests {
         decider.SuccessiveHalvingPruner: min_resource
         decider.EarlyStopping: stopping_threshold, divergence_threshold
         decider.ThresholdPruner: lower, upper
+        [train].eval: queries, gallery
         [train].stages: size, lr, batch, schedule, freeze
         augment.Affine.scale: x, y
         augment.Affine.translate_percent: x, y
         augment.Affine.shear: x, y
-        folds.holdout.ladder: folds, epochs, keep
-        folds.k-fold.ladder: folds, epochs, keep
-        folds.stratified.ladder: folds, epochs, keep
-        folds.group.ladder: folds, epochs, keep
-        folds.stratified-group.ladder: folds, epochs, keep
-        folds.mixed.ladder: folds, epochs, keep
-        folds.column.ladder: folds, epochs, keep
-        folds.given.ladder: folds, epochs, keep
-        ");
+        folds.holdout.ladder: folds, epochs, images, keep
+        folds.k-fold.ladder: folds, epochs, images, keep
+        folds.stratified.ladder: folds, epochs, images, keep
+        folds.group.ladder: folds, epochs, images, keep
+        folds.stratified-group.ladder: folds, epochs, images, keep
+        folds.mixed.ladder: folds, epochs, images, keep
+        folds.column.ladder: folds, epochs, images, keep
+        folds.given.ladder: folds, epochs, images, keep
+        "#);
     }
 
     #[test]

@@ -103,11 +103,7 @@ impl<'a> Chains<'a> {
     pub fn new(bench: &'a Bench<'a>, any: bool) -> Result<Chains<'a>, SessionError> {
         let mut sides = Vec::new();
         for &slot in &bench.graph.slots {
-            let mut own = post::sides(bench, slot)?;
-            if any && own.logits.is_none() {
-                own.logits = post::logits(bench, slot, &own)?;
-            }
-            sides.push((slot, own));
+            sides.push((slot, post::sides(bench, slot, any)?));
         }
         Ok(Chains { bench, sides, known: BTreeMap::new() })
     }

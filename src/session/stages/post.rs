@@ -6,12 +6,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use candle_core::Tensor;
-
 use super::{Bench, Made, Task, embed};
 use crate::base::{Key, Value};
 use crate::dag::{Event, Stage};
-use crate::learn::Device;
+use crate::learn::loss::proxy::logits;
 use crate::learn::ops::OpsError;
 use crate::learn::train::{self, Checkpoint};
 use crate::retrieve::post::{self, Step};
@@ -25,9 +23,6 @@ pub const QUERIES: &str = "queries.safetensors";
 pub const GALLERY: &str = "gallery.safetensors";
 /// The lists' file, where a step ranks.
 pub const RANKING: &str = "ranking.safetensors";
-
-/// The head's directions in a checkpoint, `[classes × directions of each, dim]`.
-const HEAD: &str = "loss.weight";
 
 /// The recipe's steps; none where they cannot be read, which is told where they run.
 pub fn steps(recipe: &Recipe) -> Vec<Step> {
@@ -69,7 +64,7 @@ pub fn stage(recipe: &Recipe, slot: Slot, read: Read) -> Stage {
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
     let name = slot.to_string();
-    let done = apply(bench, &read_steps(bench.recipe)?, sides(bench, slot)?, &name)?;
+    let done = apply(bench, &read_steps(bench.recipe)?, sides(bench, slot, false)?, &name)?;
     let facts = Value::of(&serde_json::json!({ "steps": done.notes }));
     for note in &done.notes {
         (bench.tell)(Event::Note { text: format!("post {name}: {note}") });
@@ -99,14 +94,17 @@ pub(crate) fn apply(bench: &Bench<'_>, steps: &[Step], sides: Sides, name: &str)
     Ok(rerank::apply(steps, sides, bench.project.competition.k, &bench.progress("post", name), bench.cancel)?)
 }
 
-/// A fold's queries and gallery as its network sees them, with what the recipe's steps go by.
-pub(crate) fn sides(bench: &Bench<'_>, slot: Slot) -> Result<Sides, SessionError> {
+/// A fold's queries and gallery as its network sees them, with what the recipe's steps go by, or with all that there is to go by.
+pub(crate) fn sides(bench: &Bench<'_>, slot: Slot, any: bool) -> Result<Sides, SessionError> {
     let all = Embeddings::load(&bench.folder(Task::Embed { slot })?.join(embed::FILE))?;
     let fold = &bench.graph.folds[slot.fold];
     let mut sides = Sides::new(all.subset(&fold.query)?, all.subset(&fold.gallery)?);
-    sides.labelled = labelled(bench, Task::EmbedTrain { slot })?;
-    if steps(bench.recipe).iter().any(Step::needs_logits) {
-        sides.logits = logits(bench, slot, &sides)?;
+    let steps = steps(bench.recipe);
+    if any || steps.iter().any(Step::needs_labelled) {
+        sides.labelled = labelled(bench, Task::EmbedTrain { slot })?;
+    }
+    if any || steps.iter().any(Step::needs_logits) {
+        sides.logits = head(bench, slot, &sides)?;
     }
     Ok(sides)
 }
@@ -127,27 +125,15 @@ pub(crate) fn labelled(bench: &Bench<'_>, task: Task) -> Result<Option<Labelled>
 }
 
 /// The cosines of both sides with the head's classes; nothing for a loss without a direction for each label, or where nothing was trained.
-/// Of several directions of a label the nearest counts.
-pub(crate) fn logits(bench: &Bench<'_>, slot: Slot, sides: &Sides) -> Result<Option<Logits>, SessionError> {
+pub(crate) fn head(bench: &Bench<'_>, slot: Slot, sides: &Sides) -> Result<Option<Logits>, SessionError> {
     let Some(fit) = bench.graph.fit(slot) else { return Ok(None) };
     let train = &bench.graph.folds[slot.fold].train;
     let label = |photo: &u32| bench.photos.manifest.photos.get(*photo as usize).and_then(|photo| photo.label);
     let labels: BTreeSet<u32> = train.iter().filter_map(label).collect();
     let mut checkpoint = Checkpoint::open(&bench.folder(fit)?.join(train::CHECKPOINT))?;
-    let Ok(weight) = checkpoint.tensor(HEAD) else { return Ok(None) };
-    let (rows, dim) = weight.dims2().map_err(OpsError::from)?;
+    let Ok(weight) = checkpoint.tensor(logits::HEAD) else { return Ok(None) };
     let classes = labels.len();
-    if classes == 0 || rows % classes != 0 || dim != sides.gallery.dim {
-        return Ok(None);
-    }
-    let unit = |rows: &Tensor| -> candle_core::Result<Tensor> {
-        rows.broadcast_div(&(rows.sqr()?.sum_keepdim(1)?.sqrt()? + 1e-12)?)
-    };
-    let of = |side: &Embeddings| -> candle_core::Result<Vec<f32>> {
-        let own = unit(&Tensor::from_vec(side.data.clone(), (side.len(), dim), &Device::Cpu)?)?;
-        let cosines = own.matmul(&unit(&weight)?.t()?)?;
-        cosines.reshape((side.len(), classes, rows / classes))?.max(2)?.flatten_all()?.to_vec1()
-    };
-    let (queries, gallery) = (of(&sides.queries).map_err(OpsError::from)?, of(&sides.gallery).map_err(OpsError::from)?);
+    let of = |side: &Embeddings| logits::cosines(&weight, classes, side.dim, &side.data).map_err(OpsError::from);
+    let (Some(queries), Some(gallery)) = (of(&sides.queries)?, of(&sides.gallery)?) else { return Ok(None) };
     Ok(Some(Logits { classes, queries, gallery }))
 }

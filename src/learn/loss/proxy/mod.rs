@@ -5,6 +5,7 @@
 //!
 //! - [`classify`]: what classifiers share: the head, cosines, the margin on the target's column.
 //! - [`aim`]: logits → loss, with smoothed labels and weights of classes.
+//! - [`logits`]: what a trained head says of photos.
 //! - [`margin`]: one margin for all, one that grows, one for each class.
 //! - [`plain`]: classifiers without a margin.
 //! - [`angular`]: classifiers over angles in which the right class must win by a margin.
@@ -15,6 +16,7 @@ pub mod adaptive;
 pub mod aim;
 pub mod angular;
 mod classify;
+pub mod logits;
 pub mod margin;
 pub mod plain;
 pub mod proxies;
