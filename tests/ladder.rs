@@ -226,6 +226,36 @@ fn an_evaluation_on_the_way_may_ask_fewer_queries_and_trains_nothing_again() {
 }
 
 #[test]
+fn trainings_that_are_evaluated_otherwise_are_not_compared() {
+    let project = Project::new();
+    pin(&project);
+    let few = "epochs = 3\neval = { every_epochs = 1, queries = 16, gallery = 16 }";
+    project.write("recipes/quick.md", &recipe(&[("epochs = 3", few)], ""));
+    project.write("recipes/twin.md", &recipe(&[("lr = 1e-3", "lr = 1.001e-3")], ""));
+    project.write("recipes/alike.md", &recipe(&[("epochs = 3", few), ("lr = 1e-3", "lr = 1.001e-3")], ""));
+    project.json(&["run", "quick"]);
+    for (name, compared) in [("twin", false), ("alike", true)] {
+        let told = decisions(&project.json(&["run", name]));
+        let last = told.last().unwrap();
+        assert_eq!(last.2.contains("another part of the gallery"), !compared, "{last:?}");
+        assert_eq!(last.2.contains("quick at epoch"), compared, "{last:?}");
+    }
+}
+
+#[test]
+fn the_noise_rung_is_on_no_ladder_and_stays_in_the_store() {
+    let project = Project::new();
+    let rungs = "ladder = [{ rung = \"holdout\", folds = 1 }, { rung = \"full\" }]";
+    project.write("recipes/quick.md", &recipe(&[("[folds]", &format!("[folds]\n{rungs}"))], ""));
+    project.json(&["run", "quick", "--rung", "noise"]);
+    let fits = || project.files_of("fit").iter().filter(|name| *name == "checkpoint.safetensors").count();
+    assert_eq!(fits(), 3);
+    project.json(&["run", "quick"]);
+    project.json(&["gc", "--yes"]);
+    assert_eq!(fits(), 3);
+}
+
+#[test]
 fn seeds_are_trainings_of_their_own_and_measure_the_noise() {
     let project = Project::new();
     let rungs = "ladder = [{ rung = \"holdout\", folds = 1 }, { rung = \"seeds\", folds = 1, seeds = 3 }]";

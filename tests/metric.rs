@@ -61,6 +61,27 @@ fn every_planted_bug_is_named() {
     assert!(code == 2 && text.contains("0.3712"), "{text}");
     let (code, text) = refused(&["metric", "lab", "quick", "--lb", "0.3", "--rung", "full"]);
     assert!(code == 1 && text.contains("toji run quick --rung full"), "{text}");
+    for lb in ["1e-3", "37.12"] {
+        assert_eq!(refused(&["metric", "lab", "quick", "--lb", lb]).0, 2, "{lb}");
+    }
+    // A file that leaves queries out has empty lists for them; ids that stand twice are no submission.
+    let text = std::fs::read_to_string(project.path("s.csv")).unwrap();
+    let rows: Vec<&str> = text.lines().collect();
+    let told = |name: &str, rows: &[&str]| {
+        project.write(name, &(rows.join("\n") + "\n"));
+        let out = project.toji(&["metric", "lab", name, "--lb", "0.3", "--truth", truth]);
+        let both = [out.stdout, out.stderr].concat();
+        (out.status.code().unwrap(), String::from_utf8_lossy(&both).into_owned())
+    };
+    let (code, part) = told("part.csv", &rows[..40]);
+    assert!(code == 0 && part.contains("of all queries without a row there"), "{part}");
+    let (code, twice) = told("twice.csv", &[&rows[..], &rows[1..2]].concat());
+    assert!(code == 1 && twice.contains("has two rows"), "{twice}");
+    let mut first: Vec<String> = rows[1].split(' ').map(str::to_owned).collect();
+    first[1] = first[2].clone();
+    let same = first.join(" ");
+    let (code, same) = told("same.csv", &[&rows[..1], &[same.as_str()], &rows[2..]].concat());
+    assert!(code == 1 && same.contains("twice"), "{same}");
     let (code, text) = refused(&["metric", "lab", "toji.toml", "--lb", "0.3"]);
     assert!(code == 1 && text.contains("no submission of the ledger"), "{text}");
 }

@@ -40,6 +40,24 @@ fn steps_that_rank_and_go_by_labels_run_from_the_score_to_the_submission() {
 }
 
 #[test]
+fn an_untrained_networks_training_photos_are_those_of_the_rung() {
+    let still = |steps: &str| {
+        let text = chained(steps).replace("epochs = 3", "epochs = 0");
+        let ladder =
+            "[folds]\nladder = [{ rung = \"small\", folds = 1, images = 40 }, { rung = \"holdout\", folds = 1 }]";
+        text.replace("[folds]", ladder)
+    };
+    let score = |rungs: &[&str]| {
+        let project = Project::new();
+        project.write("recipes/quick.md", &still("{ op = \"sort-insert\" }"));
+        let run = |rung: &&str| project.json(&["run", "quick", "--rung", rung]).last().unwrap()["score"].clone();
+        rungs.iter().map(run).collect::<Vec<Json>>().pop().unwrap()
+    };
+    assert_eq!(score(&["small", "holdout"]), score(&["holdout"]));
+    assert_eq!(score(&["holdout", "small"]), score(&["small"]));
+}
+
+#[test]
 fn what_each_step_is_worth_adds_up() {
     let project = Project::new();
     project.write("recipes/quick.md", &chained(CHAIN));

@@ -24,7 +24,7 @@ pub struct Args {
 enum Command {
     /// Score one set of lists under every way in which hosts have been seen to err, and say which gives the leaderboard's number.
     ///
-    /// A leaderboard far below the local score is often a mistake in a metric, the host's or one's own: an id that counts twice, a rank from
+    /// A leaderboard far below the local score is often a mistake in a metric, the host's or one's own: answers that all count, a rank from
     /// 0, a denominator, another label level. Without --truth the recipe's held-out queries stand for the host's, so a number explains the
     /// leaderboard when another draw of queries could move it there.
     Lab {
@@ -34,8 +34,8 @@ enum Command {
         /// The number on the leaderboard, with all its digits.
         #[arg(long, value_name = "NUMBER")]
         lb: String,
-        /// The truth about the queries, where it is known: a table with the id first, the label columns of toji.toml, and `role` (public or
-        /// private) where only a part is on the leaderboard.
+        /// The truth about queries and gallery, where it is known: a table with the id first, the label columns of toji.toml, and `role`
+        /// (public or private) where only a part is on the leaderboard.
         #[arg(long, value_name = "FILE")]
         truth: Option<PathBuf>,
         /// How far up the ladder the recipe's lists are taken from. Default: its last run's.
@@ -56,12 +56,15 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let evidence = match truth {
         Some(truth) => lab::against_truth(&project, &photos, &file, &context.here.join(truth))?,
         None => {
-            let name = if file.is_file() && file.extension().is_none_or(|e| e != "md") {
-                lab::made_by(&project, &file)?
-            } else {
-                what.clone()
-            };
-            let recipe = project.recipe(&name)?;
+            let is_submission = file.is_file() && file.extension().is_none_or(|extension| extension != "md");
+            let made = is_submission.then(|| lab::made_by(&project, &file)).transpose()?;
+            let recipe = project.recipe(made.as_ref().map_or(what.as_str(), |(name, _)| name))?;
+            if made.is_some_and(|(_, key)| key != recipe.key()) {
+                context.say.error(&plain(&format!(
+                    "note: {} has changed since it made {what}; its lists of now are judged",
+                    recipe.name
+                )));
+            }
             if recipe.is_broken() {
                 return Err(Failure::diagnostics(&recipe.diagnostics, &context.say));
             }
@@ -100,7 +103,11 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 fn read(text: &str) -> Result<(f64, f64), Failure> {
     let digits = text.split_once('.').map_or(0, |(_, rest)| rest.len()) as i32;
     match text.parse::<f64>() {
-        Ok(number) if number.is_finite() && digits < 18 => Ok((number, 0.5 * 10f64.powi(-digits))),
-        _ => Err(Failure::usage(format!("--lb {text}: a number as the leaderboard shows it, such as 0.3712"))),
+        Ok(number) if (0.0..=1.0).contains(&number) && digits < 18 && !text.contains(['e', 'E', '-']) => {
+            Ok((number, 0.5 * 10f64.powi(-digits)))
+        }
+        _ => Err(Failure::usage(format!(
+            "--lb {text}: a number from 0 to 1 as the leaderboard shows it, such as 0.3712"
+        ))),
     }
 }

@@ -130,6 +130,7 @@ pub fn apply(
     sides.check()?;
     let mut now = Chained { sides, lists: None, not_in_gallery: None, notes: Vec::new() };
     let run = Run { depth: k.max(DEPTH), progress, cancel };
+    now.notes.extend(without_effect(steps, &now.sides));
     for (i, step) in steps.iter().enumerate() {
         cancel.check()?;
         progress.at("post", i as u64, steps.len() as u64, "steps");
@@ -143,6 +144,24 @@ pub fn apply(
     }
     progress.at("post", steps.len() as u64, steps.len() as u64, "steps");
     Ok(now)
+}
+
+/// Says when a step moves queries that a later one ranks by their rows in the gallery, as where each photo is looked up among the others.
+fn without_effect(steps: &[Step], sides: &Sides) -> Option<String> {
+    let moves = steps.iter().find(|step| matches!(step, Step::Aqe { .. } | Step::AlphaQe { .. }))?;
+    let ranks = steps.iter().find(|step| matches!(step, Step::KReciprocal { .. } | Step::Diffusion { .. }))?;
+    let gallery: std::collections::HashSet<u32> = sides.gallery.photos.iter().copied().collect();
+    let both = sides.queries.photos.iter().filter(|photo| gallery.contains(photo)).count();
+    (both > 0).then(|| {
+        format!(
+            "{} of {} queries stand in the gallery too, and {} takes their rows there: {} does nothing for these, though it would \
+             where queries are apart",
+            both,
+            sides.queries.len(),
+            ranks.name(),
+            moves.name()
+        )
+    })
 }
 
 /// What all ranking steps of a chain share.

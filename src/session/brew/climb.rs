@@ -12,6 +12,7 @@ use super::{Manner, brew, rung};
 use crate::base::Cancel;
 use crate::dag::{Board, Decided, Event, Runs};
 use crate::score::decide::{Advice, Verdict};
+use crate::session::stages::fit::looks;
 use crate::session::{Graph, Photos, Project, Recipe, SessionError};
 
 /// How far one recipe came.
@@ -94,7 +95,9 @@ pub fn climb(
                 graph.slots.first().and_then(|slot| graph.fit(*slot)).map(|task| graph.stage(task)).transpose()?;
             let absent = fitted.is_some_and(|stage| !project.store.has(stage.name, &stage.artefact()));
             let last = before.as_ref().and_then(|(course, _)| course.last());
-            if let Some(look) = last.filter(|look| look.epoch == end && absent && level < climber.top) {
+            if let Some(look) =
+                last.filter(|look| look.epoch == end && absent && level < climber.top && looks::whole(&graph))
+            {
                 // A higher rung went through here: there is a look, and no need to train its prefix.
                 let (metric, score) = (project.metric(), Some(look.score.value));
                 climber.now = Some(Now { level, epochs: trained(&graph), metric, score, interval: None });

@@ -45,6 +45,8 @@ pub struct Graph {
     pub rung: Rung,
     /// The trainings that the rung wants, in order.
     pub slots: Vec<Slot>,
+    /// For each fold the key of the photos that the rung learns from.
+    learnt: Vec<Key>,
     /// How long the full training is.
     pub epochs: usize,
     /// The parts of a fold's training, in order.
@@ -67,7 +69,9 @@ impl Graph {
         fitting::check_known(recipe, photos, &folds)?;
         let slots = rung.slots(folds.len());
         let (nodes, tasks, rung_here) = (Vec::new(), Vec::new(), rung.clone());
-        let mut graph = Graph { nodes, tasks, folds, divided: divided.clone(), rung: rung_here, slots, epochs, parts };
+        let divided_here = divided.clone();
+        let mut graph =
+            Graph { nodes, tasks, folds, divided: divided_here, rung: rung_here, slots, learnt, epochs, parts };
 
         let data = graph.add(Task::Data, stages::data::stage(project, photos), photos.manifest.photos.len() as f64);
         let fold = graph.add(Task::Fold, stages::fold::stage(project, recipe, data, divided.key), 1.0);
@@ -103,7 +107,8 @@ impl Graph {
                     break;
                 }
                 let (stop, length) = (until.min(part.end), part.end - part.first);
-                let stage = stages::fit::stage(project, recipe, slot, (learnt[i], boxes), part, (stop, epochs), fit)?;
+                let stage =
+                    stages::fit::stage(project, recipe, slot, (graph.learnt[i], boxes), part, (stop, epochs), fit)?;
                 let stage = match rung.images.filter(|images| *images < divided.folds[i].train.len()) {
                     // So that nobody takes it for the beginning of the whole training.
                     Some(images) => {
@@ -123,7 +128,7 @@ impl Graph {
             }
             let mut last = embed;
             if stages::post::has_steps(recipe) {
-                let read = graph.read_by_steps(project, recipe, photos, slot, embed, learnt[i])?;
+                let read = graph.read_by_steps(project, recipe, photos, slot, embed)?;
                 last = graph.add(Task::Post { slot }, stages::post::stage(recipe, slot, read), queries * gallery);
             }
             let stage = stages::rank::stage(project, recipe, slot, last);
@@ -141,12 +146,11 @@ impl Graph {
         photos: &Photos,
         slot: Slot,
         embed: Key,
-        learnt: Key,
     ) -> Result<stages::post::Read, SessionError> {
         let steps = stages::post::steps(recipe);
         let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
         let labelled = match steps.iter().any(Step::needs_labelled) {
-            true => Some((self.add_training_photos(project, recipe, photos, slot)?, learnt)),
+            true => Some((self.add_training_photos(project, recipe, photos, slot)?, self.learnt[slot.fold])),
             false => None,
         };
         let fit = fit.filter(|_| steps.iter().any(Step::needs_logits));
@@ -228,7 +232,8 @@ impl Graph {
         let folds = self.stage(Task::Fold)?.artefact();
         let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
         let places = &self.folds[slot.fold].train;
-        let stage = stages::embed::train_stage(project, recipe, photos, (slot, places), fit, folds)?;
+        let stage =
+            stages::embed::train_stage(project, recipe, photos, (slot, places, self.learnt[slot.fold]), fit, folds)?;
         let count = places.len() as f64;
         Ok(self.add(task, stage, count * giga))
     }

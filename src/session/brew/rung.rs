@@ -175,12 +175,17 @@ impl Ladder {
         &self.rungs
     }
 
+    /// The rungs, and the one beside them.
+    pub fn all(&self) -> impl Iterator<Item = &Rung> {
+        self.rungs.iter().chain([&self.noise])
+    }
+
     /// The rung of a name, on the ladder or beside it.
     ///
     /// # Errors
     /// When there is none, with those that there are.
     pub fn rung(&self, name: &str) -> Result<&Rung, SessionError> {
-        self.rungs.iter().chain([&self.noise]).find(|rung| rung.name == name).ok_or_else(|| {
+        self.all().find(|rung| rung.name == name).ok_or_else(|| {
             let names: Vec<&str> = self.rungs.iter().map(|rung| rung.name.as_str()).collect();
             SessionError::Unfit(format!("no rung is called {name:?}; there are {}, and noise", names.join(", ")))
         })

@@ -78,7 +78,10 @@ impl Looks {
             since.map_or(0.0, |since| since.as_secs_f64())
         };
         let read = |(epoch, file): (usize, PathBuf)| Some(Look { epoch, at: date(&file), score: self.read(&file)? });
-        let looks: Vec<Look> = files.into_iter().filter_map(read).collect();
+        // Numbers of another metric say nothing here.
+        let metric = project.metric();
+        let looks: Vec<Look> =
+            files.into_iter().filter_map(read).filter(|look: &Look| look.score.metric == metric).collect();
         let every = decode::<TrainSettings>(recipe, "train")?.eval.every_epochs.max(1);
         let ends = Ladder::of(recipe)?.ends(graph.epochs, graph.rung.images);
         let looked = (1..=graph.epochs).filter(|epoch| epoch % every == 0);
@@ -226,14 +229,23 @@ impl<'a> Council<'a> {
             return Ok(None);
         }
         let of = |entrant: &Entrant| self.looks.seeds(self.project, entrant).unwrap_or_default();
-        let pin: Vec<Course> = self.pin.iter().flat_map(of).collect();
-        let others: Vec<Course> = self.others.iter().filter_map(|other| of(other).into_iter().next()).collect();
+        // A rank among a part of the gallery is another number than one among all of it.
+        let part = looks::part(graph);
+        let alike = |entrant: &&Entrant| looks::part(&entrant.graph) == part;
+        let pin: Vec<Course> = self.pin.iter().filter(alike).flat_map(of).collect();
+        let others: Vec<Course> =
+            self.others.iter().filter(alike).filter_map(|other| of(other).into_iter().next()).collect();
         let labels = &self.photos.manifest.photos;
         let group = |photo: u32| labels.get(photo as usize).and_then(|photo| photo.label).unwrap_or(u32::MAX);
         let case = Case { mine: &mine, pin: &pin, others: &others, rung_end, group: &group };
         let mut verdict = self.decider.judge(&case);
         if self.is_pin && matches!(self.decider, Decider::PairedBootstrap(_)) {
             verdict.reason = "it is the pin, which the others are compared with".to_owned();
+        } else if let Some(pin) = self.pin.as_ref().filter(|pin| !alike(pin)) {
+            verdict.reason = format!(
+                "not compared with {}, which is evaluated among another part of the gallery ([train] eval); {}",
+                pin.recipe.name, verdict.reason
+            );
         }
         Ok(Some((mine, verdict)))
     }

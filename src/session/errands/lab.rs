@@ -5,7 +5,7 @@
 //! held-out queries stand for the host's, and a variant explains the leaderboard when its number is within what another draw of queries
 //! would move it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -15,9 +15,9 @@ use crate::dag::{Board, Runs};
 use crate::data::Role;
 use crate::data::table::{Table, Texts};
 use crate::retrieve::{NONE, Ranking};
-use crate::score::ledger;
 use crate::score::metric::lab::{self, Query};
 use crate::score::submission;
+use crate::score::{Metric, ledger};
 use crate::session::stages::score::BOOTSTRAP;
 use crate::session::stages::{Task, rank};
 use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};
@@ -52,6 +52,7 @@ pub struct Verdict {
 /// # Errors
 /// When the recipe does not fit the photos, or was not run up to there.
 pub fn held_out(project: &Project, recipe: &Recipe, photos: &Photos, rung: &Rung) -> Result<Evidence, SessionError> {
+    of_mrr(project)?;
     let graph = Graph::of(project, recipe, photos, rung)?;
     let coarse: Vec<Option<u32>> = photos.manifest.photos.iter().map(|photo| photo.coarse).collect();
     let coarse = coarse.iter().any(Option::is_some).then_some(&coarse[..]);
@@ -76,15 +77,26 @@ pub fn held_out(project: &Project, recipe: &Recipe, photos: &Photos, rung: &Rung
     Ok(Evidence { what, queries, host: Some(host) })
 }
 
-/// The recipe that made a submission, by the ledger.
+/// The variants are those of one metric.
+fn of_mrr(project: &Project) -> Result<(), SessionError> {
+    match project.metric().parse() {
+        Ok(Metric::Mrr { .. }) => Ok(()),
+        _ => Err(SessionError::Unfit(format!(
+            "the laboratory knows the mistakes of MRR, and here {} is counted",
+            project.metric()
+        ))),
+    }
+}
+
+/// The recipe that made a submission, with its hash at that time, by the ledger.
 ///
 /// # Errors
 /// When the file or the ledger cannot be read, or the ledger does not know the file.
-pub fn made_by(project: &Project, file: &Path) -> Result<String, SessionError> {
+pub fn made_by(project: &Project, file: &Path) -> Result<(String, Key), SessionError> {
     let hash = Key::of_bytes(&files::read(file)?);
     let entries = ledger::load(&project.root.join(super::submit::LEDGER))?.entries;
     let found = entries.into_iter().rfind(|entry| entry.file_hash == hash);
-    found.map(|entry| entry.recipe).ok_or_else(|| {
+    found.map(|entry| (entry.recipe, entry.recipe_hash)).ok_or_else(|| {
         let text = format!("{} is no submission of the ledger; name its recipe, or give --truth", file.display());
         SessionError::Unfit(text)
     })
@@ -97,12 +109,13 @@ pub fn last_rung(project: &Project, recipe: &str) -> Option<String> {
     board.latest(recipe).map(|run| run.told.rung.clone())
 }
 
-/// A submission against the truth about its queries: a table whose first column is the id, with the label columns of `toji.toml` and,
+/// A submission against the truth about queries and gallery: a table whose first column is the id, with the label columns of `toji.toml` and,
 /// where only some queries are public, a column `role` that says so.
 ///
 /// # Errors
-/// When a file cannot be read, is no such table, or leaves a query or a gallery photo without a row.
+/// When a file cannot be read, is no such table, names an id twice, or the truth leaves a query or a gallery photo without a row.
 pub fn against_truth(project: &Project, photos: &Photos, file: &Path, truth: &Path) -> Result<Evidence, SessionError> {
+    of_mrr(project)?;
     let facts = &project.competition;
     let unfit = |file: &Path, why: String| SessionError::Unfit(format!("{}: {why}", file.display()));
     let table = Table::read(truth, facts.data.encoding)?;
@@ -112,24 +125,53 @@ pub fn against_truth(project: &Project, photos: &Photos, file: &Path, truth: &Pa
     let coarse = facts.data.columns.coarse.as_ref().and_then(|column| table.find(&column.name));
     let coarse = coarse.map(|column| numbered(&table, column));
     let role = table.find("role");
-    let rows: HashMap<&str, u32> = (0..table.rows()).map(|row| (ids.get(row), row as u32)).collect();
-    let row = |id: &str| rows.get(id).copied().ok_or_else(|| unfit(truth, format!("no row for {id}")));
+    let mut rows: HashMap<&str, u32> = HashMap::new();
+    for row in 0..table.rows() {
+        if rows.insert(ids.get(row), row as u32).is_some() {
+            return Err(unfit(truth, format!("{} has two rows", ids.get(row))));
+        }
+    }
+    let row = |id: &str| {
+        rows.get(id).copied().ok_or_else(|| unfit(truth, format!("no row for {id}; queries and gallery need one")))
+    };
     let answers =
         submission::answers(&files::read_text(file)?, &facts.submission.separator).map_err(|why| unfit(file, why))?;
+    let mut lists: BTreeMap<u32, &[String]> = BTreeMap::new();
+    for answer in &answers {
+        let mut met = HashSet::new();
+        if let Some(twice) = answer.items.iter().find(|item| !met.insert(item.as_str())) {
+            return Err(unfit(file, format!("the list of {} names {twice} twice", answer.query)));
+        }
+        if answer.items.contains(&answer.query) {
+            return Err(unfit(file, format!("the list of {} names the query itself", answer.query)));
+        }
+        if lists.insert(row(&answer.query)?, &answer.items).is_some() {
+            return Err(unfit(file, format!("{} has two rows", answer.query)));
+        }
+    }
+    // A query that the file leaves out has an empty list.
+    let mut left_out = 0;
+    for photo in photos.manifest.with_role(&[Role::Query, Role::Both]) {
+        lists.entry(row(&photos.manifest.photos[photo as usize].id)?).or_insert_with(|| {
+            left_out += 1;
+            &[]
+        });
+    }
     let is_public = |row: u32| role.as_ref().is_none_or(|role| role.get(row as usize) == "public");
-    let in_part =
-        answers.iter().map(|answer| Ok(is_public(row(&answer.query)?))).collect::<Result<Vec<bool>, SessionError>>()?;
     // A table that calls no query public tells nothing of parts.
-    let parted = in_part.contains(&true);
-    let mut ranking =
-        Ranking { k: answers.iter().map(|answer| answer.items.len()).max().unwrap_or(0), ..Ranking::default() };
-    for answer in answers.iter().zip(&in_part).filter(|(_, public)| **public || !parted).map(|(answer, _)| answer) {
-        ranking.queries.push(row(&answer.query)?);
-        for place in 0..ranking.k {
-            let item = answer.items.get(place).map(|id| row(id)).transpose()?;
+    let parted = lists.keys().any(|&row| is_public(row));
+    let k = lists.values().map(|list| list.len()).max().unwrap_or(0);
+    let mut ranking = Ranking { k, ..Ranking::default() };
+    for (&query, list) in lists.iter().filter(|(row, _)| is_public(**row) || !parted) {
+        ranking.queries.push(query);
+        for place in 0..k {
+            let item = list.get(place).map(|id| row(id)).transpose()?;
             ranking.items.push(item.unwrap_or(NONE));
             ranking.scores.push(if item.is_some() { -(place as f32) } else { f32::NEG_INFINITY });
         }
+    }
+    if ranking.queries.is_empty() {
+        return Err(unfit(file, "it answers no query, and the tables name none".to_owned()));
     }
     let gallery = photos.manifest.with_role(&[Role::Gallery, Role::Both]);
     let gallery = gallery
@@ -137,7 +179,9 @@ pub fn against_truth(project: &Project, photos: &Photos, file: &Path, truth: &Pa
         .collect::<Result<Vec<u32>, SessionError>>()?;
     let queries = Query::all(&ranking, &fine, coarse.as_deref(), &gallery, facts.k)?;
     let part = if parted { "public " } else { "" };
-    let what = format!("{} {part}queries of {}", queries.len(), file.display());
+    let left_out =
+        if left_out > 0 { format!(", {left_out} of all queries without a row there") } else { String::new() };
+    let what = format!("{} {part}queries of {}{left_out}", queries.len(), file.display());
     Ok(Evidence { what, queries, host: None })
 }
 
@@ -161,5 +205,7 @@ pub fn compare(evidence: &Evidence, k: usize, lb: f64, half: f64) -> Vec<Verdict
         let within = half + moved;
         Verdict { explains: (found.value - lb).abs() <= within + 1e-12, within, found }
     };
-    lab::all(&evidence.queries, k, Seed::new(BOOTSTRAP)).into_iter().map(of).collect()
+    // Held-out lists are cut at k, so nothing is known of what stands below.
+    let known = |found: &lab::Found| evidence.host.is_none() || found.variant != "no-cutoff";
+    lab::all(&evidence.queries, k, Seed::new(BOOTSTRAP)).into_iter().filter(known).map(of).collect()
 }

@@ -8,7 +8,7 @@ use crate::book::technique::{Body, Default, Kind, Param, Section, Status};
 use crate::book::{self, Schema};
 use crate::score::decide::{self, Course, Decider};
 use crate::session::brew::verdict::{Entrant, Looks};
-use crate::session::{Photos, Project, Recipe, SessionError};
+use crate::session::{Photos, Project, Recipe, SessionError, stages};
 
 /// A decider in a text of its own.
 static WRITTEN: Section = Section {
@@ -37,13 +37,20 @@ pub struct Trainings {
 /// When a recipe does not fit the photos.
 pub fn trainings(project: &Project, recipes: &[Recipe], photos: &Photos) -> Result<Trainings, SessionError> {
     let (looks, pinned) = (Looks::default(), project.pinned());
+    // Ranks among a part of the gallery are compared only with ranks among as large a part.
+    let mut part = None;
     let mut found = Trainings { courses: Vec::new(), pin: Vec::new() };
     if let Some(pin) = pinned.as_deref().and_then(|name| project.recipe(name).ok()).filter(|pin| !pin.is_broken()) {
-        found.pin = looks.seeds(project, &Entrant::new(project, pin, photos, None)?)?;
+        let entrant = Entrant::new(project, pin, photos, None)?;
+        part = Some(stages::fit::looks::part(&entrant.graph));
+        found.pin = looks.seeds(project, &entrant)?;
     }
     for recipe in recipes.iter().filter(|recipe| Some(recipe.name.as_str()) != pinned.as_deref()) {
         // One that does not fit the photos now has no training to ask about.
         let Ok(entrant) = Entrant::new(project, recipe.clone(), photos, None) else { continue };
+        if stages::fit::looks::part(&entrant.graph) != *part.get_or_insert(stages::fit::looks::part(&entrant.graph)) {
+            continue;
+        }
         let Some(course) = looks.seeds(project, &entrant)?.into_iter().next() else { continue };
         found.courses.push(course);
     }

@@ -21,7 +21,7 @@ use crate::score::ledger::{self, Entry};
 use crate::score::submission::{self, Answer, Layout};
 use crate::session::brew::{self, Brewed, Manner};
 use crate::session::stages::{self, Bench, Task, embed};
-use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError, Slot};
+use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};
 
 /// The ledger's file, beside `toji.toml`.
 pub const LEDGER: &str = "ledger.jsonl";
@@ -76,6 +76,12 @@ pub fn submit(
     // Whether the sample is a table at all is judged when the file is written.
     if let Ok(Some(spelling)) = Listing::read(&project.competition)?.spelling(&project.competition) {
         return Err(spelling.into());
+    }
+    let several = Graph::of(project, recipe, photos, rung)?.slots.len() > 1;
+    if several && stages::post::steps(recipe).iter().any(Step::needs_logits) {
+        let text =
+            "class-logits goes by the head of one network, and here several answer together: take --rung holdout";
+        return Err(SessionError::Unfit(text.to_owned()));
     }
     let manner = Manner { host: true, ..Manner::default() };
     let Brewed { metric, score, interval, .. } = brew::brew(project, recipe, photos, rung, manner, listen, cancel)?;
@@ -140,19 +146,14 @@ fn answers(bench: &Bench<'_>) -> Result<Vec<Answer>, SessionError> {
     let (queries, gallery) = embed::host_places(bench.photos);
     let steps = stages::post::read_steps(bench.recipe)?;
     let (own, shared) = steps.split_at(steps.iter().position(Step::ranks).unwrap_or(steps.len()));
-    let slots: Vec<Slot> = bench.graph.slots.clone();
     let mut found = Vec::new();
-    for &slot in &slots {
+    for &slot in &bench.graph.slots {
         let stage = bench.graph.stage(Task::EmbedHost { slot })?;
         let folder = bench.project.store.folder(stage.name, &stage.artefact())?;
         let all = Embeddings::load(&folder.join(embed::FILE))?;
         let mut sides = Sides::new(all.subset(&queries)?, all.subset(&gallery)?);
         sides.labelled = stages::post::labelled(bench, Task::EmbedLabelled { slot })?;
         if shared.iter().any(Step::needs_logits) {
-            if slots.len() > 1 {
-                let text = "class-logits goes by the head of one network, and here several answer together: take --rung holdout";
-                return Err(SessionError::Unfit(text.to_owned()));
-            }
             sides.logits = stages::post::head(bench, slot, &sides)?;
         }
         found.push(stages::post::apply(bench, own, sides, &stage.part)?.sides);

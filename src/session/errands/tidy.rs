@@ -142,11 +142,12 @@ fn meant(project: &Project, recipe: &Recipe, photos: &Photos) -> Result<Vec<Key>
     }
     let mut keys = Vec::new();
     let ladder = Ladder::of(recipe)?;
-    for rung in ladder.rungs() {
+    for rung in ladder.all() {
         let mut graph = Graph::of(project, recipe, photos, rung)?;
         // Where the tables name no query of the host, or nothing is trained, there is nothing of it.
         let _ = graph.add_host(project, recipe, photos);
         let _ = graph.add_train(project, recipe, photos);
+        graph.add_gain(project, recipe);
         for node in &graph.nodes {
             keys.push(node.stage.artefact());
             // A training goes on from any prefix of it, and unfinished work lies under its own key.

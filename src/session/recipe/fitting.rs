@@ -79,9 +79,10 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
     let table = recipe.settings().get("post").cloned().unwrap_or_else(Value::table);
     let mut dim = backbone::length(&settings)?;
     for (i, step) in post::read(&table)?.iter().enumerate() {
-        if let Step::Pca { dim: wanted, .. } = step {
+        if let Step::Pca { dim: wanted, .. } | Step::WhitenSupervised { dim: wanted } = step {
             if *wanted > dim {
-                let text = format!("pca to {wanted} dimensions, but {dim} come in; write {dim} or fewer");
+                let name = step.name();
+                let text = format!("{name} to {wanted} dimensions, but {dim} come in; write {dim} or fewer");
                 return Err(at(recipe, &format!("post.steps[{i}].dim"), &text));
             }
             dim = *wanted;
@@ -168,6 +169,25 @@ pub fn check_labels(project: &Project, recipe: &Recipe, photos: &Photos, folds: 
 /// When a step asks for the labels of training photos and no query of any fold has one of them: folds by `group`, as a rule.
 pub fn check_known(recipe: &Recipe, photos: &Photos, folds: &[Fold]) -> Result<(), SessionError> {
     let Some(Value::List(steps)) = recipe.settings().get("post.steps") else { return Ok(()) };
+    let has_coarse = photos.manifest.photos.iter().any(|photo| photo.coarse.is_some());
+    for (i, step) in post::read(recipe.settings().get("post").unwrap_or(&Value::table()))?.iter().enumerate() {
+        if let Step::CoarseAgreement { beta, .. } = step
+            && *beta != 0.0
+            && !has_coarse
+        {
+            let text = "coarse-agreement goes by a coarse label, and the tables have none: name its column in [data.columns] of toji.toml, \
+                        write beta = 0, or leave it out";
+            return Err(at(recipe, &format!("post.steps[{i}]"), text));
+        }
+        let pairs = recipe.settings().get("loss").and_then(|table| loss::asks_for_pairs(table).ok().flatten());
+        if let (true, Some((_, loss))) = (step.needs_logits(), pairs) {
+            let text = format!(
+                "{} goes by a head with a class for each label, and {loss} has none: leave it out",
+                step.name()
+            );
+            return Err(at(recipe, &format!("post.steps[{i}]"), &text));
+        }
+    }
     for (i, step) in steps.iter().enumerate() {
         let Some(op) = step.get("op").and_then(Value::as_text).filter(|op| post::goes_by_labels(op)) else { continue };
         if folds.iter().all(|fold| fold.known_labels(&photos.manifest) == 0) {

@@ -16,7 +16,7 @@ use crate::base::{Key, Progress, Seed, Value, files};
 use crate::dag::Stage;
 use crate::retrieve::post::Step;
 use crate::retrieve::rerank::nearby::Means;
-use crate::retrieve::{RetrieveError, Sides, index, rerank};
+use crate::retrieve::{RetrieveError, Sides, index, post as post_steps, rerank};
 use crate::score::metric::Score;
 use crate::score::{Delta, paired};
 use crate::session::{Recipe, SessionError, Slot};
@@ -75,7 +75,8 @@ pub struct Moved {
 
 /// The stage over all trainings of a rung. `inputs`: what each fold's steps read, by name.
 pub fn stage(recipe: &Recipe, metric: String, inputs: Vec<(String, Key)>) -> Stage {
-    let stage = Stage::new("gain", VERSION).table(recipe.settings(), "post").setting("metric", Value::Text(metric));
+    let version = VERSION * 1_000_000 + post_steps::VERSION * 10_000 + rerank::VERSION * 100 + index::VERSION;
+    let stage = Stage::new("gain", version).table(recipe.settings(), "post").setting("metric", Value::Text(metric));
     inputs.into_iter().fold(stage, |stage, (name, key)| stage.input(name, key))
 }
 

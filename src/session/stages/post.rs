@@ -59,7 +59,7 @@ pub fn stage(recipe: &Recipe, slot: Slot, read: Read) -> Stage {
     if let Some(fit) = read.fit {
         stage = stage.input("fit", fit);
     }
-    if ranks { stage.setting("k", Value::Int(read.k as i64)) } else { stage }
+    if ranks { stage.setting("depth", Value::Int(read.k.max(rerank::DEPTH) as i64)) } else { stage }
 }
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
@@ -133,7 +133,13 @@ pub(crate) fn head(bench: &Bench<'_>, slot: Slot, sides: &Sides) -> Result<Optio
     let mut checkpoint = Checkpoint::open(&bench.folder(fit)?.join(train::CHECKPOINT))?;
     let Ok(weight) = checkpoint.tensor(logits::HEAD) else { return Ok(None) };
     let classes = labels.len();
-    let of = |side: &Embeddings| logits::cosines(&weight, classes, side.dim, &side.data).map_err(OpsError::from);
+    // Mirrored photos as classes of their own stand behind all others.
+    let flips = bench.recipe.settings().get("train.flip_as_new_class") == Some(&Value::Bool(true));
+    let all = if flips { 2 * classes } else { classes };
+    let of = |side: &Embeddings| -> Result<Option<Vec<f32>>, SessionError> {
+        let found = logits::cosines(&weight, all, side.dim, &side.data).map_err(OpsError::from)?;
+        Ok(found.map(|rows| rows.chunks_exact(all.max(1)).flat_map(|row| &row[..classes]).copied().collect()))
+    };
     let (Some(queries), Some(gallery)) = (of(&sides.queries)?, of(&sides.gallery)?) else { return Ok(None) };
     Ok(Some(Logits { classes, queries, gallery }))
 }

@@ -2,7 +2,7 @@
 //!
 //! They go by photos whose labels are known, so a recipe that has one needs the embeddings of its training photos too.
 
-use super::{count, default, number, row};
+use super::{count, default, later, number, row};
 use crate::book::technique::{Default, Technique};
 
 pub(super) const SORT_INSERT: Technique = row(
@@ -78,7 +78,7 @@ pub(super) const CLASS_LOGITS: Technique = row(
     "HappyWhale 2022, first place (knshnb/kaggle-happywhale-1st-place)",
 );
 
-pub(super) const NON_TARGET_PENALTY: Technique = row(
+pub(super) const NON_TARGET_PENALTY: Technique = later(
     "non-target-penalty",
     "Lowers photos that resemble photos known to be no answer.",
     "score ← score - weight · (n(q) + n(g)), n(x) the mean cosine of x with its k nearest non-targets. A photo that looks like those \
@@ -94,7 +94,7 @@ pub(super) const NON_TARGET_PENALTY: Technique = row(
     "Henkel and Singer, arXiv 2010.01650; psinger/kaggle-landmark-recognition-2020-1st-place",
 );
 
-pub(super) const NOT_IN_GALLERY: Technique = row(
+pub(super) const NOT_IN_GALLERY: Technique = later(
     "not-in-gallery",
     "Says below which score a query's answer is not in the gallery.",
     "The threshold is the greatest below which at most the share `ratio` of the queries' best scores lie. In each list \"not in the \

@@ -44,6 +44,17 @@ const fn row(
     Technique { name, slot: "post", about, details, params, source, status: Status::Built }
 }
 
+/// A row of a step that a chain can run, and no recipe yet.
+const fn later(
+    name: &'static str,
+    about: &'static str,
+    details: &'static str,
+    params: &'static [Param],
+    source: &'static str,
+) -> Technique {
+    Technique { name, slot: "post", about, details, params, source, status: Status::Later }
+}
+
 const fn count(name: &'static str, most: i64, default: Default, about: &'static str) -> Param {
     Param::new(name, Kind::Int { min: 1, max: most }, default, about)
 }

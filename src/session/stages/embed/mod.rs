@@ -112,7 +112,7 @@ pub fn host_stage(
         .setting("of", Value::Text("host".to_owned())))
 }
 
-/// The stage that embeds a fold's training photos (those at `places`) by its own network, where its training is `fit`.
+/// The stage that embeds a fold's training photos (those at `places`, with their `content`) by its own network, where its training is `fit`.
 ///
 /// # Errors
 /// When the file of weights cannot be read.
@@ -120,12 +120,13 @@ pub fn train_stage(
     project: &Project,
     recipe: &Recipe,
     photos: &Photos,
-    (slot, places): (Slot, &[u32]),
+    (slot, places, content): (Slot, &[u32], Key),
     fit: Option<Key>,
     folds: Key,
 ) -> Result<Stage, SessionError> {
     let boxes = photos.boxes_key(project, &weights::evaluation(recipe)?, places)?;
     Ok(stage(project, recipe, slot, fit, folds, boxes)?
+        .input("photos", content)
         .part(format!("training photos {}", slot))
         .setting("of", Value::Text("train".to_owned())))
 }

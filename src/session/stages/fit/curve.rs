@@ -3,6 +3,7 @@
 //! Takes what the training loop says, or a checkpoint's history; gives events. A fold has one line of each series over all its epochs,
 //! whatever parts its training has.
 
+use super::looks;
 use crate::base::Value;
 use crate::dag::Event;
 use crate::learn::train::checkpoint::Lesson;
@@ -41,7 +42,13 @@ pub(in crate::session::stages) fn recall(bench: &Bench<'_>, slot: Slot, task: Ta
     let meta = bench.project.store.meta("fit", &bench.graph.stage(task)?.artefact())?;
     let fact = |name: &str| meta.as_ref().and_then(|meta| meta.facts.get(name));
     let untrained = fact("untrained").and_then(Value::as_f64);
-    tell_curve(bench, &slot.to_string(), untrained, &Checkpoint::open(&file)?.place().history, 0);
+    let mut history = Checkpoint::open(&file)?.place().history.clone();
+    // What was scored by another metric has no place in this one's curve.
+    let same = looks::metric(&bench.folder(task)?).is_none_or(|metric| metric == bench.project.metric());
+    if !same {
+        history.iter_mut().for_each(|lesson| lesson.score = None);
+    }
+    tell_curve(bench, &slot.to_string(), untrained.filter(|_| same), &history, 0);
     Ok(())
 }
 

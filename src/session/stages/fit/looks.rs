@@ -35,6 +35,22 @@ pub fn stamp(graph: &Graph, slot: Slot) -> Result<String, SessionError> {
     Ok(out.finish().short())
 }
 
+/// How large a part of the gallery, and of how many queries, a training is evaluated on; `None`: on all of the gallery. Trainings of which
+/// this differs are not compared.
+pub fn part(graph: &Graph) -> Option<(usize, Option<usize>)> {
+    eval(graph).and_then(|eval| Some((eval.gallery?, eval.queries)))
+}
+
+/// Whether evaluations on the way look at everything, as the score at the end does.
+pub fn whole(graph: &Graph) -> bool {
+    eval(graph).is_none_or(|eval| eval.gallery.is_none() && eval.queries.is_none())
+}
+
+/// The metric that the looks in a folder were scored by; `None` where there is none.
+pub(super) fn metric(folder: &Path) -> Option<String> {
+    all(folder).first().and_then(|(_, _, file)| Some(Score::load(file).ok()?.metric))
+}
+
 /// `[train] eval`; nothing where nothing is trained.
 fn eval(graph: &Graph) -> Option<&EvalSettings> {
     graph.parts.last().map(|part| &part.settings.eval)
