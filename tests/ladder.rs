@@ -243,6 +243,32 @@ fn trainings_that_are_evaluated_otherwise_are_not_compared() {
 }
 
 #[test]
+fn the_best_epochs_weights_are_kept_beside_the_last_ones() {
+    let project = Project::new();
+    // A rate that ruins the last epochs.
+    let text = recipe(&[("lr = 1e-3", "lr = 1e-3"), ("batch = 32", "batch = 32\nschedule = { name = \"constant\" }")], "");
+    let wild = text.replace("lr = 1e-3", "lr = 1e-2").replace("epochs = 3", "epochs = 4");
+    project.write("recipes/quick.md", &wild);
+    project.json(&["run", "quick", "--rung", "smoke"]);
+    let done = project.json(&["run", "quick"]);
+    let scores: Vec<f64> = done
+        .iter()
+        .filter(|o| o["event"]["event"] == "point" && o["event"]["series"] == "MRR@20" && o["event"]["x"].as_f64() > Some(0.5))
+        .map(|o| o["event"]["value"].as_f64().unwrap())
+        .collect();
+    assert_eq!(scores.len(), 4, "{scores:?}");
+    // Switched on, nothing is trained again; without post steps the score is that of the best evaluation.
+    let plain = wild.replace("steps = [{ op = \"pca\", dim = 16 }, { op = \"alpha-qe\", k = 2 }]", "steps = []");
+    assert_ne!(plain, wild);
+    project.write("recipes/quick.md", &plain.replace("batch = 32", "batch = 32\nload_best_model_at_end = true"));
+    let plan = project.would_run("quick");
+    assert!(plan.iter().all(|(stage, _)| !stage.starts_with("fit")), "{plan:?}");
+    let best = scores.iter().copied().fold(f64::MIN, f64::max);
+    let score = project.json(&["run", "quick"]).last().unwrap()["score"].as_f64().unwrap();
+    assert!((score - best).abs() < 1e-9, "{score} of {scores:?}");
+}
+
+#[test]
 fn the_noise_rung_is_on_no_ladder_and_stays_in_the_store() {
     let project = Project::new();
     let rungs = "ladder = [{ rung = \"holdout\", folds = 1 }, { rung = \"full\" }]";

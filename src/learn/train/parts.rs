@@ -205,6 +205,7 @@ fn for_key(table: &Value) -> Value {
     if let Value::Table(keys) = &mut table {
         keys.remove("eval");
         keys.remove("checkpoint");
+        keys.remove("load_best_model_at_end");
     }
     table
 }

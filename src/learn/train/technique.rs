@@ -38,6 +38,9 @@ pub struct TrainSettings {
     pub schedule: ScheduleSettings,
     /// When the network is evaluated.
     pub eval: EvalSettings,
+    /// Whether the best epoch's weights count, and not the last's.
+    #[serde(default)]
+    pub load_best_model_at_end: bool,
     /// Factor on the learning rate of the neck and of the loss's head.
     pub head_lr: f64,
     /// Factor on the learning rate from each layer to the one before it; 1 when absent.
@@ -220,6 +223,14 @@ pub const TRAIN: Section = Section {
             Kind::Table(EVAL),
             Default::Is(Literal::Table(&[("every_epochs", Literal::Int(1))])),
             "When the network is evaluated; changes no weight.",
+        ),
+        Param::new(
+            "load_best_model_at_end",
+            Kind::Bool,
+            Default::Unsaid(Literal::Bool(false)),
+            "Whether photos are embedded by the weights of the epoch that scored best on the fold, and not by the last ones \
+             (transformers' TrainingArguments). Both are kept, so this trains nothing again. With a schedule that falls to zero the last \
+             epoch is the best one as a rule, and choosing by the score flatters it: the best of n noisy numbers is too high.",
         ),
         Param::new(
             "head_lr",

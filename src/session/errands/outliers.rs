@@ -14,10 +14,11 @@ use crate::dag::Event;
 use crate::learn::loss;
 use crate::learn::loss::proxy::angular::sub_center_arcface::dominant;
 use crate::learn::ops::OpsError;
-use crate::learn::train::{self, Checkpoint, Classes};
+use crate::learn::train::{Checkpoint, Classes};
 use crate::learn::{Device, Tensor};
 use crate::retrieve::Embeddings;
 use crate::session::brew::{self, Manner};
+use crate::session::stages::fit::best;
 use crate::session::stages::{Task, embed};
 use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};
 
@@ -86,7 +87,7 @@ pub fn outliers(
     let mut angles: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
     for slot in slots {
         let Some(folder) = trained(&graph, slot)? else { continue };
-        let weight = Checkpoint::open(&folder.join(train::CHECKPOINT))?.tensor(&tensor)?;
+        let weight = Checkpoint::open(&best::weights(recipe, &folder)?)?.tensor(&tensor)?;
         let stage = graph.stage(Task::EmbedTrain { slot })?;
         let found = Embeddings::load(&project.store.folder(stage.name, &stage.artefact())?.join(embed::FILE))?;
         let label = |photo: &u32| all.get(*photo as usize).and_then(|photo| photo.label);

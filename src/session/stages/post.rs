@@ -6,12 +6,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::fit::best;
 use super::{Bench, Made, Task, embed};
 use crate::base::{Key, Value};
 use crate::dag::{Event, Stage};
 use crate::learn::loss::proxy::logits;
 use crate::learn::ops::OpsError;
-use crate::learn::train::{self, Checkpoint};
+use crate::learn::train::Checkpoint;
 use crate::retrieve::post::{self, Step};
 use crate::retrieve::rerank::{self, Chained};
 use crate::retrieve::{Embeddings, Labelled, Logits, Sides};
@@ -130,7 +131,7 @@ pub(crate) fn head(bench: &Bench<'_>, slot: Slot, sides: &Sides) -> Result<Optio
     let train = &bench.graph.folds[slot.fold].train;
     let label = |photo: &u32| bench.photos.manifest.photos.get(*photo as usize).and_then(|photo| photo.label);
     let labels: BTreeSet<u32> = train.iter().filter_map(label).collect();
-    let mut checkpoint = Checkpoint::open(&bench.folder(fit)?.join(train::CHECKPOINT))?;
+    let mut checkpoint = Checkpoint::open(&best::weights(bench.recipe, &bench.folder(fit)?)?)?;
     let Ok(weight) = checkpoint.tensor(logits::HEAD) else { return Ok(None) };
     let classes = labels.len();
     // Mirrored photos as classes of their own stand behind all others.

@@ -139,6 +139,7 @@ pub(in crate::learn::train) fn settings(epochs: usize) -> TrainSettings {
         sampler: Sampler::RandomSampler {},
         optimizer: OptimizerSettings::AdamW(AdamW { lr: 1e-2, weight_decay: 5e-4, betas: [0.9, 0.999], eps: 1e-8 }),
         schedule: ScheduleSettings::Cosine(Cosine { warmup_epochs: 0.5 }),
+        load_best_model_at_end: false,
         eval: EvalSettings { every_epochs: 1, queries: None, gallery: None },
         head_lr: 2.0,
         layer_decay: None,

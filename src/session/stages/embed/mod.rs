@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use self::kept::Kept;
 pub(crate) use self::regions::{regions, watched};
-use super::fit::{Model, Purpose, begin, model, symptoms, tell_notes};
+use super::fit::{Model, Purpose, begin, best, model, symptoms, tell_notes};
 use super::{Bench, Made, SYMPTOMS, damaged, reduce};
 use crate::base::{Key, Progress, Value};
 use crate::dag::{Event, Stage, Step};
@@ -59,6 +59,9 @@ pub fn stage(
     };
     stage = stage.input("fold", folds);
     stage.tables.push("augment".to_owned());
+    if fit.is_some() && best::is_asked_for(recipe) {
+        stage = stage.setting(best::KEY, Value::Bool(true));
+    }
     if let Some(key) = boxes {
         stage = stage.input(boxes::INPUT, key);
     }
@@ -238,7 +241,7 @@ pub(crate) fn tried(bench: &Bench<'_>, slot: Slot) -> Result<(f64, f64), Session
 fn trained(bench: &Bench<'_>, slot: Slot) -> Result<Model, SessionError> {
     let mut model = model(bench, slot, Purpose::Artefact)?;
     match bench.graph.fit(slot) {
-        Some(fit) => Checkpoint::open(&bench.folder(fit)?.join(train::CHECKPOINT))?.load(&mut model.params)?,
+        Some(fit) => Checkpoint::open(&best::weights(bench.recipe, &bench.folder(fit)?)?)?.load(&mut model.params)?,
         None => tell_notes(bench, std::mem::take(&mut model.notes)),
     }
     Ok(model)

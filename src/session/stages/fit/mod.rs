@@ -9,10 +9,12 @@
 //!
 //! - [`mod@model`]: the network that it begins with;
 //! - [`batches`]: its training photos, augmented, in batches; [`curve`]: what it tells while it runs;
+//! - [`best`]: the weights of the best epoch;
 //! - [`looks`]: what its evaluations gave, query by query;
 //! - [`symptoms`]: silent mistakes that only show while it trains.
 
 mod batches;
+pub mod best;
 mod curve;
 pub mod looks;
 mod model;
@@ -33,6 +35,7 @@ use crate::session::brew::graph::decode;
 use crate::session::project::boxes;
 use crate::session::{Project, Recipe, SessionError, Slot};
 use batches::{Few, FoldBatches};
+use best::Best;
 pub(super) use curve::recall;
 use curve::{Teller, tell_curve};
 pub(super) use model::{Model, Purpose, model, tell_notes};
@@ -130,7 +133,9 @@ pub(super) fn make<'a>(
         files::publish(&checkpoint, &files::read(&from)?)?;
     }
     if let Some(key) = rung.or(end) {
-        looks::carry(&bench.project.store.folder("fit", &key)?, work.folder(), now.end)?;
+        let from = bench.project.store.folder("fit", &key)?;
+        looks::carry(&from, work.folder(), now.end)?;
+        best::carry(&from, work.folder())?;
     }
     let this = &bench.graph.folds[slot.fold];
     let Model { network, mut params, sight, notes } = model(bench, slot, Purpose::Artefact)?;
@@ -151,6 +156,8 @@ pub(super) fn make<'a>(
     let warn = |found: Vec<String>| bench.warn(&label, found);
     let stamp = looks::stamp(bench.graph, slot)?;
     let asked = looks::asked(bench, slot);
+    let so_far = if checkpoint.is_file() { Some(Checkpoint::open(&checkpoint)?.place().history.clone()) } else { None };
+    let mut best = Best::of(work.folder(), step.stage.key(), so_far.as_deref().unwrap_or_default());
     let mut examine = |now: &Evaluate<'_>| -> Result<f64, train::OtherError> {
         let eyes = embed::Eyes { network: now.network, params: now.params, sight: &sight };
         let found = embed::of_photos(bench, &asked.photos(), &eyes, (&label, "fit"))?;
@@ -160,6 +167,7 @@ pub(super) fn make<'a>(
         if now.epoch > 0 {
             looks::save(work.folder(), &stamp, now.epoch, &score)?;
         }
+        best.see(now, score.value)?;
         Ok(score.value)
     };
     let untrained = match step.resume {
@@ -176,7 +184,6 @@ pub(super) fn make<'a>(
         _ => untrained(bench, &work.folder().join(UNTRAINED), rung.or(end))?,
     };
     *symptoms.borrow_mut() = Symptoms::new(settings, grows_until, untrained);
-    let so_far = if checkpoint.is_file() { Some(Checkpoint::open(&checkpoint)?.place().history.clone()) } else { None };
     tell_curve(bench, &name, untrained, &so_far.unwrap_or_default(), now.first);
     let (per_epoch, _) = train::updates_per_epoch(batches.steps(), settings.accumulate);
     let pictures = bench.pictures()?;
@@ -229,6 +236,7 @@ pub(super) fn make<'a>(
     let write = move |folder: &Path| {
         let to = folder.join(train::CHECKPOINT);
         looks::carry(&from, folder, until)?;
+        best::carry(&from, folder)?;
         if complete {
             // Nobody goes on from here: the optimiser's memory would be two thirds of the file.
             let place = Checkpoint::open(&fitted.path)?.place().clone();
