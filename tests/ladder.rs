@@ -232,7 +232,7 @@ fn trainings_that_are_evaluated_otherwise_are_not_compared() {
     let few = "epochs = 3\neval = { every_epochs = 1, queries = 16, gallery = 16 }";
     project.write("recipes/quick.md", &recipe(&[("epochs = 3", few)], ""));
     project.write("recipes/twin.md", &recipe(&[("lr = 1e-3", "lr = 1.001e-3")], ""));
-    project.write("recipes/alike.md", &recipe(&[("epochs = 3", few), ("lr = 1e-3", "lr = 1.001e-3")], ""));
+    project.write("recipes/alike.md", &recipe(&[("epochs = 3", few), ("lr = 1e-3", "lr = 1.002e-3")], ""));
     project.json(&["run", "quick"]);
     for (name, compared) in [("twin", false), ("alike", true)] {
         let told = decisions(&project.json(&["run", name]));
@@ -246,14 +246,17 @@ fn trainings_that_are_evaluated_otherwise_are_not_compared() {
 fn the_best_epochs_weights_are_kept_beside_the_last_ones() {
     let project = Project::new();
     // A rate that ruins the last epochs.
-    let text = recipe(&[("lr = 1e-3", "lr = 1e-3"), ("batch = 32", "batch = 32\nschedule = { name = \"constant\" }")], "");
+    let text =
+        recipe(&[("lr = 1e-3", "lr = 1e-3"), ("batch = 32", "batch = 32\nschedule = { name = \"constant\" }")], "");
     let wild = text.replace("lr = 1e-3", "lr = 1e-2").replace("epochs = 3", "epochs = 4");
     project.write("recipes/quick.md", &wild);
     project.json(&["run", "quick", "--rung", "smoke"]);
     let done = project.json(&["run", "quick"]);
     let scores: Vec<f64> = done
         .iter()
-        .filter(|o| o["event"]["event"] == "point" && o["event"]["series"] == "MRR@20" && o["event"]["x"].as_f64() > Some(0.5))
+        .filter(|o| {
+            o["event"]["event"] == "point" && o["event"]["series"] == "MRR@20" && o["event"]["x"].as_f64() > Some(0.5)
+        })
         .map(|o| o["event"]["value"].as_f64().unwrap())
         .collect();
     assert_eq!(scores.len(), 4, "{scores:?}");

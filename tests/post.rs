@@ -93,7 +93,7 @@ fn steps_in_the_wrong_place_or_without_what_they_need_are_told() {
     let told = |steps: &str| {
         project.write("recipes/quick.md", &chained(steps));
         let out = project.toji(&["run", "quick", "--rung", "smoke"]);
-        assert_eq!(out.status.code(), Some(1));
+        assert!(matches!(out.status.code(), Some(1 | 2)), "{out:?}");
         String::from_utf8_lossy(&out.stderr).into_owned()
     };
     let late = told("{ op = \"k-reciprocal\" }, { op = \"pca\", dim = 16 }");
