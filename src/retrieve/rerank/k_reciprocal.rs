@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use rayon::prelude::*;
 
 use super::Run;
-use super::lists::{Lists, best};
+use super::lists::{Lists, best, order};
 use super::union::Union;
 use crate::retrieve::index::exact::inverse_norm;
 use crate::retrieve::index::{self, Neighbours};
@@ -55,12 +55,26 @@ impl Weights {
 
 /// Distances of one set: 2 − 2 cosine, divided for each photo by its farthest, as in the published code.
 struct Distances<'a> {
-    all: &'a Embeddings,
-    scales: Vec<f64>,
+    dim: usize,
+    /// Rows of length 1.
+    units: Vec<f32>,
     graph: &'a Neighbours,
 }
 
-impl Distances<'_> {
+/// Sums that run beside each other in a product of two rows: their order is fixed, and a compiler can make vectors of them.
+const LANES: usize = 16;
+
+impl<'a> Distances<'a> {
+    fn of(all: &Embeddings, graph: &'a Neighbours) -> Distances<'a> {
+        let mut units = all.data.clone();
+        let dim = all.dim.max(1);
+        units.par_chunks_mut(dim).for_each(|row| {
+            let scale = inverse_norm(row);
+            row.iter_mut().for_each(|x| *x = (f64::from(*x) * scale) as f32);
+        });
+        Distances { dim, units, graph }
+    }
+
     /// The squared distance of photo `i` from its farthest; 1 where all are in one place.
     fn farthest(&self, i: usize) -> f64 {
         let farthest = 2.0 - 2.0 * f64::from(self.graph.least[i]);
@@ -71,15 +85,16 @@ impl Distances<'_> {
         if i == j {
             return 0.0;
         }
-        let (a, b) = (self.all.row(i), self.all.row(j));
-        // Eight running sums in a fixed order.
-        let mut sums = [0.0f64; 8];
-        for (a, b) in a.chunks(8).zip(b.chunks(8)) {
-            for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
-                *sum += f64::from(a) * f64::from(b);
+        let row = |i: usize| &self.units[i * self.dim..(i + 1) * self.dim];
+        let (a, b) = (row(i).chunks_exact(LANES), row(j).chunks_exact(LANES));
+        let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+        let mut sums = [0.0f32; LANES];
+        for (a, b) in a.zip(b) {
+            for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+                *sum += a * b;
             }
         }
-        let cosine = sums.iter().sum::<f64>() * self.scales[i] * self.scales[j];
+        let cosine = sums.iter().map(|&sum| f64::from(sum)).sum::<f64>() + rest;
         (2.0 - 2.0 * cosine) / self.farthest(i)
     }
 }
@@ -102,8 +117,7 @@ pub(super) fn rank(
         return Err(RetrieveError::Step { step: "k-reciprocal", why });
     }
     let near = index::neighbours(&union.queries()?, gallery, run.depth, run.progress, run.cancel)?;
-    let scales = (0..all.len()).into_par_iter().map(|i| inverse_norm(all.row(i))).collect();
-    let distances = Distances { all, scales, graph };
+    let distances = Distances::of(all, graph);
     run.cancel.check()?;
     let raw = Weights::of((0..all.len()).into_par_iter().map(|i| weights(&distances, i, settings.k1)).collect());
     run.cancel.check()?;
@@ -143,14 +157,22 @@ pub(super) fn rank(
                 .filter(|(_, row)| !is_near.contains(row))
                 .map(|(&shared, row)| (row, 1.0 - distance(shared, closest)))
                 .collect();
-            best(&mut left, usize::MAX);
             best(&mut list, run.depth);
-            for some in left.chunks(run.depth) {
-                if list.len() >= run.depth && list[list.len() - 1].1 > some[0].1 {
+            let mut some = &mut left[..];
+            while !some.is_empty() {
+                // The next most promising, without sorting all that will never be looked at.
+                let many = run.depth.min(some.len());
+                if many < some.len() {
+                    some.select_nth_unstable_by(many - 1, order);
+                }
+                let (now, later) = some.split_at_mut(many);
+                now.sort_unstable_by(order);
+                if list.len() >= run.depth && list[list.len() - 1].1 > now[0].1 {
                     break;
                 }
-                list.extend(some.iter().map(|&(row, _)| (row, score(row))));
+                list.extend(now.iter().map(|&(row, _)| (row, score(row))));
                 best(&mut list, run.depth);
+                some = later;
             }
             shared.fill(0.0);
             list.shrink_to_fit();

@@ -13,10 +13,13 @@ pub struct Lists {
     pub entries: Vec<Vec<(u32, f64)>>,
 }
 
-/// Sorts a list and cuts it after `k`. Scores are never NaN here.
+/// The better entry first; scores are never NaN here.
+pub(super) fn order(a: &(u32, f64), b: &(u32, f64)) -> std::cmp::Ordering {
+    b.1.partial_cmp(&a.1).unwrap_or(std::cmp::Ordering::Equal).then(a.0.cmp(&b.0))
+}
+
+/// Sorts a list and cuts it after `k`.
 pub(super) fn best(list: &mut Vec<(u32, f64)>, k: usize) {
-    let order =
-        |a: &(u32, f64), b: &(u32, f64)| b.1.partial_cmp(&a.1).unwrap_or(std::cmp::Ordering::Equal).then(a.0.cmp(&b.0));
     if k > 0 && list.len() > k {
         list.select_nth_unstable_by(k - 1, order);
         list.truncate(k);

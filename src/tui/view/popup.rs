@@ -33,7 +33,6 @@ pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
             let ladder = model.named(recipe).map(|recipe| recipe.ladder.as_slice()).unwrap_or_default();
             let mut rows = vec![format!("Run {recipe} up to which rung?")];
             rows.extend((1..).zip(ladder).map(|(place, rung)| format!("{place} {rung}")));
-            rows.push("n noise: the first fold by three seeds".to_owned());
             question("Run", &rows, Place::ChooseRung, ink, body, buffer);
         }
     }
