@@ -27,7 +27,7 @@ impl Work {
         Ok(Some(Work { folder, _lock: lock }))
     }
 
-    /// Where its checkpoints lie. Publish them with [`files::publish`], so that a kill leaves the last one whole.
+    /// Where its checkpoints lie. Publish them with [`files::publish()`], so that a kill leaves the last one whole.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

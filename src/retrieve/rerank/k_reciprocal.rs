@@ -158,10 +158,12 @@ pub(super) fn rank(
                 .map(|(&shared, row)| (row, 1.0 - distance(shared, closest)))
                 .collect();
             best(&mut list, run.depth);
-            let mut some = &mut left[..];
+            let (mut some, mut next) = (&mut left[..], run.depth);
             while !some.is_empty() {
-                // The next most promising, without sorting all that will never be looked at.
-                let many = run.depth.min(some.len());
+                // The next most promising, without sorting all that will never be looked at; twice as many each time, since to choose
+                // them goes through all that is left.
+                let many = next.min(some.len());
+                next *= 2;
                 if many < some.len() {
                     some.select_nth_unstable_by(many - 1, order);
                 }

@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn worked_by_hand() {
         // Query: labels 1 (.9, nearest: 1.4), 2 (.6). Photo: 2 (.8, nearest: 1.3), 3 (.7), 1 (.2).
-        let lists = vec![vec![(0.9, 0), (0.85, 1), (0.6, 2)], vec![(0.8, 2), (0.7, 3), (0.2, 0)]];
+        let lists = [vec![(0.9, 0), (0.85, 1), (0.6, 2)], vec![(0.8, 2), (0.7, 3), (0.2, 0)]];
         let labels = [1, 1, 2, 3];
         let found = Neighbours {
             k: 3,

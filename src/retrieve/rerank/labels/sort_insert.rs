@@ -56,7 +56,7 @@ pub(in crate::retrieve::rerank) fn apply(
             .filter(|&&(place, other)| confidence + other > threshold && !there.contains(&place) && !is_own(place))
             .map(|&(place, _)| place)
             .collect();
-        let (mut lifted, rest): (Vec<(u32, f64)>, Vec<(u32, f64)>) =
+        let (mut lifted, rest): (Vec<_>, Vec<_>) =
             list.iter().partition(|&&(place, _)| gallery[place as usize].is_some_and(|(other, _)| other == label));
         let low = list.iter().map(|&(_, score)| score).fold(f64::INFINITY, f64::min);
         let high = list.iter().map(|&(_, score)| score).fold(f64::NEG_INFINITY, f64::max);

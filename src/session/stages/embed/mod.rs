@@ -267,6 +267,9 @@ pub(super) fn of_photos(
     photos(bench, each_once(places), 0, eyes, told, &mut |_, _| Ok(()))
 }
 
+/// Gets each batch's photos and rows.
+type Hear<'a> = &'a mut dyn FnMut(&[u32], &[f32]) -> Result<(), SessionError>;
+
 /// Embeds the photos at `places` from the place `from` on, which begins a batch or is the end; `hear` gets each batch's photos and rows.
 fn photos(
     bench: &Bench<'_>,
@@ -274,7 +277,7 @@ fn photos(
     from: usize,
     eyes: &Eyes<'_>,
     (name, stage): (&str, &str),
-    hear: &mut dyn FnMut(&[u32], &[f32]) -> Result<(), SessionError>,
+    hear: Hear<'_>,
 ) -> Result<Embeddings, SessionError> {
     let pipeline = Arc::new(eyes.sight.evaluation.clone());
     let total = places.len();

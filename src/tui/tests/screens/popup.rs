@@ -151,10 +151,9 @@ fn rung_narrow() {
     Board Page Curves Plan  1 busy, 1 queued
     ❯ 06-swin                          - new
       run fit fold 1: never run
+
     ┌ Run ─────────────────────────────────┐
     │ Run 06-swin up to which rung?        │
-    │ n noise: the first fold by three     │
-    │ seeds                                │
     │                                      │
     │ s     smoke       a short try        │
     │ h     holdout     one fold, all epo… │
@@ -163,6 +162,7 @@ fn rung_narrow() {
     │ n     noise       one fold by three… │
     │ esc   not now     close              │
     └──────────────────────────────────────┘
+    06 · Swin
     1 step would run, time not known yet.
       run fit fold 1: never run
 
