@@ -52,7 +52,7 @@ const fn later(
     params: &'static [Param],
     source: &'static str,
 ) -> Technique {
-    Technique { name, slot: "post", about, details, params, source, status: Status::Later }
+    Technique { status: Status::Later, ..row(name, about, details, params, source) }
 }
 
 const fn count(name: &'static str, most: i64, default: Default, about: &'static str) -> Param {
