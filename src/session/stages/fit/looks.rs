@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::{KeyWriter, Seed, files};
+use crate::base::{KeyWriter, Seed, Value, files};
 use crate::data::folds::Asked;
 use crate::learn::train::technique::EvalSettings;
 use crate::score::Score;
@@ -24,7 +24,12 @@ const BEHIND: &str = ".json";
 pub fn stamp(graph: &Graph, slot: Slot) -> Result<String, SessionError> {
     let stage = graph.stage(Task::Embed { slot })?;
     let mut out = KeyWriter::new("look 1");
-    stage.settings.write_key(&mut out);
+    let mut settings = stage.settings.clone();
+    if let Value::Table(entries) = &mut settings {
+        // Which epoch is embedded at the end changes nothing of the evaluations on the way.
+        entries.remove("train");
+    }
+    settings.write_key(&mut out);
     for input in stage.inputs.iter().filter(|input| input.name != "fit") {
         out.bytes(input.name.as_bytes()).key(&input.key);
     }
