@@ -269,6 +269,14 @@ fn the_best_epochs_weights_are_kept_beside_the_last_ones() {
     let best = scores.iter().copied().fold(f64::MIN, f64::max);
     let score = project.json(&["run", "quick"]).last().unwrap()["score"].as_f64().unwrap();
     assert!((score - best).abs() < 1e-9, "{score} of {scores:?}");
+    // Chosen by other queries it would be another epoch, whose weights are not there any more.
+    let few = plain.replace("batch = 32", "batch = 32\nload_best_model_at_end = true\neval = { queries = 16 }");
+    project.write("recipes/quick.md", &few);
+    let plan = project.would_run("quick");
+    assert!(plan.iter().any(|(stage, _)| stage.starts_with("embed")), "{plan:?}");
+    let refused = project.toji(&["run", "quick"]);
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && told.contains("set these as they were"), "{told}");
 }
 
 #[test]

@@ -18,7 +18,17 @@ fn steps_that_rank_and_go_by_labels_run_from_the_score_to_the_submission() {
     project.json(&["run", "quick"]);
     project.write("recipes/quick.md", &chained(CHAIN));
     let plan: Vec<String> = project.would_run("quick").into_iter().map(|(stage, _)| stage).collect();
-    assert_eq!(plan, ["embed training photos fold 0", "post fold 0", "rank fold 0", "score"]);
+    let steps = [
+        "embed training photos fold 0",
+        "post fold 0 step 1 pca",
+        "neighbours fold 0 of all photos",
+        "neighbours fold 0 among labelled photos",
+        "post fold 0 step 2 k-reciprocal",
+        "post fold 0 step 3 sort-insert",
+        "rank fold 0",
+        "score",
+    ];
+    assert_eq!(plan, steps);
     let done = project.json(&["run", "quick"]);
     assert!(done.last().unwrap()["score"].as_f64().unwrap() > 0.0);
     let notes: Vec<&str> = done.iter().filter_map(|o| o["event"]["text"].as_str()).collect();
@@ -26,6 +36,16 @@ fn steps_that_rank_and_go_by_labels_run_from_the_score_to_the_submission() {
         assert!(notes.iter().any(|note| note.starts_with("post fold 0: ") && note.contains(step)), "{step}: {notes:?}");
     }
     assert!(project.would_run("quick").is_empty());
+    // A changed step runs from there on; no search is done again, and what is undone is in the store.
+    let planned = |steps: &str| -> Vec<String> {
+        project.write("recipes/quick.md", &chained(steps));
+        project.would_run("quick").into_iter().map(|(stage, _)| stage).collect()
+    };
+    let last = ["post fold 0 step 3 sort-insert", "rank fold 0", "score"];
+    assert_eq!(planned(&CHAIN.replace("{ op = \"sort-insert\" }", "{ op = \"sort-insert\", votes = 5 }")), last);
+    let second = planned(&CHAIN.replace("k2 = 3", "k2 = 4, lambda = 0.5"));
+    assert_eq!(second, [&["post fold 0 step 2 k-reciprocal"][..], &last].concat());
+    assert!(planned(CHAIN).is_empty());
     // One network, then all of them side by side.
     for (rung, embedded) in [("holdout", 1), ("full", 4)] {
         let out = format!("{rung}.csv");
@@ -37,6 +57,72 @@ fn steps_that_rank_and_go_by_labels_run_from_the_score_to_the_submission() {
         assert!(text.lines().skip(1).all(|line| line.split(',').nth(1).unwrap().split(' ').count() == 20));
         assert_eq!(embedded, if rung == "full" { 4 } else { 1 });
     }
+}
+
+#[test]
+fn test_time_views_are_embedded_once_each_and_averaged() {
+    let project = Project::new();
+    let plain = project.json(&["run", "quick"]).last().unwrap()["score"].clone();
+    let old = "{ op = \"pca\", dim = 16 }, { op = \"alpha-qe\", k = 2 }";
+    let planned = |steps: &str| -> Vec<String> {
+        project.write("recipes/quick.md", &chained(steps));
+        project.would_run("quick").into_iter().map(|(stage, _)| stage).collect()
+    };
+    // The plain view alone: as without the step, since ranking divides by the length anyway (pca does not).
+    planned("{ op = \"tta\", hflip = false }, { op = \"l2\" }");
+    let alone = project.json(&["run", "quick"]).last().unwrap()["score"].clone();
+    planned("{ op = \"l2\" }");
+    assert_eq!(project.json(&["run", "quick"]).last().unwrap()["score"], alone);
+    let first = planned(&format!("{{ op = \"tta\" }}, {old}"));
+    assert_eq!(first[..2], ["embed fold 0 mirrored", "post fold 0 step 1 tta"], "{first:?}");
+    let score = project.json(&["run", "quick"]).last().unwrap()["score"].clone();
+    assert!(score.as_f64().unwrap() > 0.0 && score != plain);
+    // Another combination embeds what is new.
+    let more = planned(&format!("{{ op = \"tta\", scales = [1.0, 1.25] }}, {old}"));
+    let embeds: Vec<&str> = more.iter().map(String::as_str).filter(|stage| stage.starts_with("embed")).collect();
+    assert_eq!(embeds, ["embed fold 0 at 1.25", "embed fold 0 at 1.25, mirrored"]);
+    planned(&format!("{{ op = \"tta\" }}, {old}"));
+    assert_eq!(project.json(&["submit", "quick"]).last().unwrap()["rows"], 76);
+    let gains: Json = project.json(&["post", "quick"]).pop().unwrap();
+    assert_eq!((gains["steps"][0]["step"]["op"].as_str(), &gains["chain"]), (Some("tta"), &score));
+    let late = format!("{old}, {{ op = \"tta\" }}");
+    project.write("recipes/quick.md", &chained(&late));
+    let told = String::from_utf8_lossy(&project.toji(&["run", "quick"]).stderr).into_owned();
+    assert!(told.contains("move it to the front"), "{told}");
+    project.write("recipes/quick.md", &chained("{ op = \"tta\", scales = [0.25] }"));
+    let out = project.toji(&["run", "quick"]);
+    let told = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.success() || told.contains("too small"), "{told}");
+}
+
+#[test]
+fn what_is_not_in_the_gallery_is_said_scored_and_handed_in() {
+    let project = Project::new();
+    let facts = std::fs::read_to_string(project.path("toji.toml")).unwrap();
+    let facts = facts.replace("kind = \"leave-one-out\"", "kind = \"leave-one-out\"\nunanswered = 0.4");
+    project.write("toji.toml", &format!("{facts}\n[submission]\nnot_in_gallery = \"new_brand\"\n"));
+    let score = |steps: &str| {
+        project.write("recipes/quick.md", &chained(steps));
+        project.json(&["run", "quick"]).last().unwrap()["score"].as_f64().unwrap()
+    };
+    let plain = score("");
+    // Said first everywhere, it is the answer of those without one, and takes half of the others' score.
+    let always = score("{ op = \"not-in-gallery\", ratio = 1.0 }");
+    assert!(always > 0.35, "{always}");
+    let sometimes = score("{ op = \"not-in-gallery\", ratio = 0.4 }, { op = \"sort-insert\" }");
+    assert!(sometimes > plain, "{sometimes} {plain}");
+    let label = std::fs::read_to_string(project.path("data/sample/train.csv")).unwrap();
+    let label = label.lines().nth(1).unwrap().split(',').nth(2).unwrap().to_owned();
+    let penalty = format!("{{ op = \"non-target-penalty\", labels = [\"{label}\"] }}");
+    assert_ne!(score(&penalty), plain);
+    score(&format!("{penalty}, {{ op = \"not-in-gallery\", ratio = 0.5 }}"));
+    assert_eq!(project.json(&["submit", "quick", "--out", "absent.csv"]).last().unwrap()["rows"], 76);
+    let text = std::fs::read_to_string(project.path("absent.csv")).unwrap();
+    let lists: Vec<Vec<&str>> =
+        text.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().split(' ').collect()).collect();
+    assert!(lists.iter().all(|list| list.len() == 20));
+    // Half of the queries' best photos lie below the threshold.
+    assert_eq!(lists.iter().filter(|list| list[0] == "new_brand").count(), 38);
 }
 
 #[test]
@@ -98,8 +184,10 @@ fn steps_in_the_wrong_place_or_without_what_they_need_are_told() {
     };
     let late = told("{ op = \"k-reciprocal\" }, { op = \"pca\", dim = 16 }");
     assert!(late.contains("move pca before k-reciprocal"), "{late}");
-    let negatives = told("{ op = \"non-target-penalty\" }");
-    assert!(negatives.contains("non-target"), "{negatives}");
+    let negatives = told("{ op = \"non-target-penalty\", labels = [\"nobody\"] }");
+    assert!(negatives.contains("no training photo has the label nobody"), "{negatives}");
+    let wordless = told("{ op = \"not-in-gallery\", ratio = 0.2 }");
+    assert!(wordless.contains("[submission] not_in_gallery"), "{wordless}");
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn every_recipe_runs_on_the_sample() {
 #[test]
 fn what_changed_is_what_runs_and_the_plan_says_why() {
     let project = Project::new();
-    assert_eq!(project.would_run("quick").len(), 7);
+    assert_eq!(project.would_run("quick").len(), 8);
     project.json(&["run", "quick"]);
     assert!(project.would_run("quick").is_empty());
 
@@ -52,8 +52,8 @@ fn what_changed_is_what_runs_and_the_plan_says_why() {
     project.write("recipes/quick.md", &QUICK.replace("dim = 16", "dim = 8"));
     let steps = project.would_run("quick");
     let names: Vec<&str> = steps.iter().map(|(stage, _)| stage.as_str()).collect();
-    assert_eq!(names, ["post fold 0", "rank fold 0", "score"]);
-    assert_eq!(steps[0].1, "[post] steps[0].dim 16 → 8");
+    assert_eq!(names, ["post fold 0 step 1 pca", "post fold 0 step 2 alpha-qe", "rank fold 0", "score"]);
+    assert_eq!(steps[0].1, "[post] pca.dim 16 → 8");
     let again = project.json(&["run", "quick"]);
     let reused = again.last().unwrap()["reused"].as_array().unwrap().clone();
     assert!(reused.contains(&Json::from("fit fold 0")) && reused.contains(&Json::from("embed fold 0")), "{reused:?}");
@@ -61,7 +61,7 @@ fn what_changed_is_what_runs_and_the_plan_says_why() {
     project.write("recipes/quick.md", &QUICK.replace("margin = 17.2", "margin = 22.9"));
     let steps = project.would_run("quick");
     assert_eq!(steps[0], ("fit fold 0".to_owned(), "[loss] margin 17.2 → 22.9".to_owned()));
-    assert_eq!(steps.len(), 5);
+    assert_eq!(steps.len(), 6);
 
     project.write("recipes/quick.md", QUICK);
     assert!(project.would_run("quick").is_empty(), "what was made once is found again");
@@ -88,7 +88,8 @@ fn with_no_epochs_the_network_is_used_as_it_comes() {
     let zero = QUICK.replace("epochs = 3", "epochs = 0").replace(neck, "neck = { kind = \"none\" }");
     project.write("recipes/quick.md", &zero);
     let names: Vec<String> = project.would_run("quick").into_iter().map(|(stage, _)| stage).collect();
-    assert_eq!(names, ["data", "fold", "embed fold 0", "post fold 0", "rank fold 0", "score"]);
+    let post = ["post fold 0 step 1 pca", "post fold 0 step 2 alpha-qe"];
+    assert_eq!(names, [&["data", "fold", "embed fold 0"][..], &post, &["rank fold 0", "score"]].concat());
     let done = project.json(&["run", "quick"]);
     assert!(done.last().unwrap()["score"].as_f64().unwrap() > 0.0);
     assert!(project.would_run("quick").is_empty());

@@ -10,7 +10,7 @@ use toji::retrieve::post::Step;
 use toji::score::Delta;
 use toji::session::Photos;
 use toji::session::errands::gains;
-use toji::session::stages::gain::{Gains, Moved};
+use toji::session::stages::post::gain::{Gains, Moved};
 
 use super::failure::Failure;
 use super::run::Teller;

@@ -128,7 +128,8 @@ fn rebuild(store: &Store) -> Index {
     for (stage, key) in store.list() {
         if let Ok(Some(meta)) = store.meta(&stage, &key) {
             let sample = Sample { date: meta.date, seconds: meta.seconds, work: meta.work, bytes: meta.bytes };
-            add(index.entry(meta.machine).or_default().entry(stage).or_default(), sample);
+            let pace = meta.stage.pace.unwrap_or(stage);
+            add(index.entry(meta.machine).or_default().entry(pace).or_default(), sample);
         }
     }
     index

@@ -59,6 +59,8 @@ pub struct Stage {
     pub may_reuse: bool,
     /// How far it goes, where it can be cut.
     pub span: Option<Span>,
+    /// What its timings are noted under where stages of one name do different work: "post dba". In no key.
+    pub pace: Option<String>,
 }
 
 impl Stage {
@@ -73,6 +75,7 @@ impl Stage {
             inputs: Vec::new(),
             may_reuse: true,
             span: None,
+            pace: None,
         }
     }
 
@@ -113,6 +116,17 @@ impl Stage {
     pub fn open(mut self, unit: &str, at: u32, of: u32) -> Stage {
         self.span = Some(Span { unit: unit.to_owned(), at: at.min(of), of, open: true });
         self
+    }
+
+    /// The same stage, whose timings tell of others of this pace only.
+    pub fn paced(mut self, pace: impl Into<String>) -> Stage {
+        self.pace = Some(pace.into());
+        self
+    }
+
+    /// What its timings are noted under: its name, where nothing else is said.
+    pub fn timed_as(&self) -> &str {
+        self.pace.as_deref().unwrap_or(self.name)
     }
 
     /// The same stage, run each time.
@@ -197,6 +211,9 @@ pub struct Recorded {
     /// [`Stage::span`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<Span>,
+    /// [`Stage::pace`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<String>,
 }
 
 impl Recorded {
@@ -223,6 +240,7 @@ impl From<&Stage> for Recorded {
             settings: stage.settings.clone(),
             inputs: stage.inputs.clone(),
             span: stage.span.clone(),
+            pace: stage.pace.clone(),
         }
     }
 }

@@ -33,8 +33,8 @@ use std::path::PathBuf;
 
 pub use embeddings::Embeddings;
 pub use post::{SECTIONS, TECHNIQUES};
-pub use ranking::{NONE, Ranking};
-pub use sides::{Labelled, Logits, Sides};
+pub use ranking::{ABSENT, NONE, Ranking};
+pub use sides::{Labelled, Logits, Near, Sides};
 
 use crate::base::cancel::Cancelled;
 use crate::base::files::FileError;

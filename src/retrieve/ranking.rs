@@ -11,6 +11,9 @@ use super::tensor_file::{self, Column, Numbers};
 /// Stands where a list has no further item: the gallery was smaller than k.
 pub const NONE: u32 = u32::MAX;
 
+/// Stands in a list for "not in the gallery".
+pub const ABSENT: u32 = u32::MAX - 1;
+
 /// `q` lists of at most `k` photos.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ranking {
@@ -18,7 +21,7 @@ pub struct Ranking {
     pub queries: Vec<u32>,
     /// Places in a list.
     pub k: usize,
-    /// `[q, k]`, row-major, best first; [`NONE`] fills the end of short lists.
+    /// `[q, k]`, row-major, best first; [`NONE`] fills the end of short lists, [`ABSENT`] may stand once in each.
     pub items: Vec<u32>,
     /// `[q, k]` cosines, falling along each list; negative infinity beside [`NONE`].
     pub scores: Vec<f32>,

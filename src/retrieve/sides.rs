@@ -84,8 +84,22 @@ pub struct Sides {
     pub non_targets: Option<Embeddings>,
     /// Class logits of both sides.
     pub logits: Option<Logits>,
-    /// The neighbours of the last embeddings' union among itself ([`crate::retrieve::rerank::graph`]), where they are known.
+    /// Queries and gallery as the mean of their test-time views, where these were embedded.
+    pub views: Option<[Embeddings; 2]>,
+    /// Who is near whom among the last embeddings, where it is known.
+    pub near: Near,
+}
+
+/// Searches among one state of the embeddings, done once for all steps that read them; what is missing here is searched where it is
+/// needed. More neighbours than a step wants change none of its bits.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Near {
+    /// The union's graph ([`crate::retrieve::rerank::graph`]).
     pub graph: Option<Neighbours>,
+    /// For each query its neighbours in the gallery.
+    pub gallery: Option<Neighbours>,
+    /// For each query, and for each gallery photo, the nearest labelled photos.
+    pub labelled: Option<[Neighbours; 2]>,
 }
 
 impl Sides {

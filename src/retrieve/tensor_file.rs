@@ -17,10 +17,12 @@ use crate::base::files::{FileError, publish_with};
 /// The longest header that is believed, in bytes; ours have under 300.
 const HEADER_LIMIT: u64 = 1 << 20;
 
-/// Numbers of four bytes.
+/// Numbers of four or eight bytes.
 pub(super) enum Numbers<'a> {
     U32(&'a [u32]),
     F32(&'a [f32]),
+    /// First in a file, so that they are aligned.
+    F64(&'a [f64]),
 }
 
 /// One tensor to be written.
@@ -35,12 +37,13 @@ pub(super) fn save(path: &Path, columns: &[Column]) -> Result<(), RetrieveError>
     let mut infos = Vec::new();
     let mut end = 0;
     for column in columns {
-        let (dtype, len) = match column.numbers {
-            Numbers::U32(n) => (Dtype::U32, n.len()),
-            Numbers::F32(n) => (Dtype::F32, n.len()),
+        let (dtype, bytes) = match column.numbers {
+            Numbers::U32(n) => (Dtype::U32, 4 * n.len()),
+            Numbers::F32(n) => (Dtype::F32, 4 * n.len()),
+            Numbers::F64(n) => (Dtype::F64, 8 * n.len()),
         };
         let start = end;
-        end += 4 * len;
+        end += bytes;
         let info = TensorInfo { dtype, shape: column.shape.clone(), data_offsets: (start, end) };
         infos.push((column.name.to_owned(), info));
     }
@@ -60,6 +63,7 @@ pub(super) fn save(path: &Path, columns: &[Column]) -> Result<(), RetrieveError>
             match column.numbers {
                 Numbers::U32(numbers) => numbers.iter().try_for_each(|n| out.write_all(&n.to_le_bytes()))?,
                 Numbers::F32(numbers) => numbers.iter().try_for_each(|n| out.write_all(&n.to_le_bytes()))?,
+                Numbers::F64(numbers) => numbers.iter().try_for_each(|n| out.write_all(&n.to_le_bytes()))?,
             }
         }
         out.flush()
@@ -104,11 +108,11 @@ pub(super) fn open(path: &Path, kind: &'static str) -> Result<TensorFile, Retrie
 }
 
 impl TensorFile {
-    fn bytes<T>(
+    fn bytes<T, const N: usize>(
         &mut self,
         name: &str,
         dtype: Dtype,
-        number: impl Fn([u8; 4]) -> T,
+        number: impl Fn([u8; N]) -> T,
     ) -> Result<(Vec<usize>, Vec<T>), RetrieveError> {
         let bad = |why: String| RetrieveError::BadFile { path: self.path.clone(), kind: self.kind, why };
         let info = self.metadata.info(name).ok_or_else(|| bad(format!("it has no tensor {name}")))?;
@@ -116,7 +120,7 @@ impl TensorFile {
             return Err(bad(format!("tensor {name} has type {:?}, not {dtype:?}", info.dtype)));
         }
         let (shape, (from, to)) = (info.shape.clone(), info.data_offsets);
-        let mut numbers = Vec::with_capacity((to - from) / 4);
+        let mut numbers = Vec::with_capacity((to - from) / N);
         let file = &mut self.file;
         let read = || -> io::Result<()> {
             file.seek(SeekFrom::Start(self.start + from as u64))?;
@@ -125,7 +129,7 @@ impl TensorFile {
             while left > 0 {
                 let part = &mut buffer[..left.min(1 << 18)];
                 file.read_exact(part)?;
-                numbers.extend(part.chunks_exact(4).map(|b| number([b[0], b[1], b[2], b[3]])));
+                numbers.extend(part.as_chunks::<N>().0.iter().map(|bytes| number(*bytes)));
                 left -= part.len();
             }
             Ok(())
@@ -138,6 +142,11 @@ impl TensorFile {
     /// Shape and numbers of a u32 tensor.
     pub(super) fn u32s(&mut self, name: &str) -> Result<(Vec<usize>, Vec<u32>), RetrieveError> {
         self.bytes(name, Dtype::U32, u32::from_le_bytes)
+    }
+
+    /// Shape and numbers of an f64 tensor.
+    pub(super) fn f64s(&mut self, name: &str) -> Result<(Vec<usize>, Vec<f64>), RetrieveError> {
+        self.bytes(name, Dtype::F64, f64::from_le_bytes)
     }
 
     /// Shape and numbers of an f32 tensor.

@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use toji::base::progress::Silent;
 use toji::base::{Cancel, Seed};
-use toji::retrieve::post::Step;
-use toji::retrieve::rerank::{self, Chained, Lists};
-use toji::retrieve::{Embeddings, Labelled, Logits, Sides, index};
+use toji::retrieve::post::{Fit, Step};
+use toji::retrieve::rerank::{self, Chained, Lists, Needs};
+use toji::retrieve::{Embeddings, Labelled, Logits, Near, Sides, index};
 
 #[derive(Deserialize)]
 struct Pair {
@@ -148,7 +148,12 @@ fn rankings_equal_numpy_and_scipy() {
     let coarse = Step::CoarseAgreement { votes: 3, alpha: 1.0, beta: 0.1 };
     check("coarse-agreement", coarse, &golden.coarse_agreement, 3e-6);
     check("class-logits", Step::ClassLogits { knn_ratio: 0.5 }, &golden.class_logits, 3e-6);
-    check("non-target-penalty", Step::NonTargetPenalty { k: 5, weight: 1.0 }, &golden.non_target, 3e-6);
+    check(
+        "non-target-penalty",
+        Step::NonTargetPenalty { labels: Vec::new(), k: 5, weight: 1.0 },
+        &golden.non_target,
+        3e-6,
+    );
 }
 
 #[test]
@@ -313,14 +318,62 @@ fn a_short_list_is_the_beginning_of_the_whole_one() {
 fn a_given_graph_changes_nothing_and_a_wrong_one_is_refused() {
     let (_, sides) = golden();
     let steps = [Step::KReciprocal { k1: 10, k2: 3, lambda: 0.3 }];
-    let k = rerank::graph_k(&steps).unwrap();
+    let k = Needs::of(&steps, 5).graph.unwrap();
     let graph = |k| rerank::graph(&sides.queries, &sides.gallery, k, &Silent, &Cancel::new()).unwrap();
-    let given = Sides { graph: Some(graph(k + 7)), ..sides.clone() };
+    let near = |graph| Sides { near: Near { graph: Some(graph), ..Near::default() }, ..sides.clone() };
+    let given = near(graph(k + 7));
     assert_eq!(run(&steps, &given).lists, run(&steps, &sides).lists);
-    let short = Sides { graph: Some(graph(k - 1)), ..sides.clone() };
+    let short = near(graph(k - 1));
     let error = rerank::apply(&steps, short, 5, &Silent, &Cancel::new()).unwrap_err().to_string();
     assert!(error.contains("lists of 9") && error.contains("of at least 10"), "{error}");
-    assert_eq!(rerank::graph_k(&[Step::L2 {}]), None);
+    assert_eq!(Needs::of(&[Step::L2 {}], 5), Needs::default());
+}
+
+#[test]
+fn step_by_step_on_what_was_searched_before_is_the_chain() {
+    let (_, sides) = golden();
+    let chains = [
+        vec![
+            Step::L2 {},
+            Step::KReciprocal { k1: 10, k2: 3, lambda: 0.3 },
+            Step::SortInsert { votes: 3, threshold: 0.6 },
+        ],
+        vec![
+            Step::Pca { dim: 6, whiten: false, fit: Fit::Gallery },
+            Step::Diffusion { kd: 5, gamma: 3.0, alpha: 0.9, truncation: 20 },
+            Step::Bridge { k: 2, bonus: 0.5, weight: 1.0 },
+        ],
+        vec![
+            Step::SortInsert { votes: 4, threshold: 0.3 },
+            Step::CoarseAgreement { votes: 3, alpha: 1.0, beta: 0.1 },
+            Step::NotInGallery { ratio: 0.2 },
+        ],
+        vec![Step::Bridge { k: 2, bonus: 0.5, weight: 1.0 }, Step::SortInsert { votes: 3, threshold: 0.6 }],
+    ];
+    for steps in chains {
+        let whole = rerank::apply(&steps, sides.clone(), 5, &Silent, &Cancel::new()).unwrap();
+        let mut now = Chained { sides: sides.clone(), lists: None, not_in_gallery: None, notes: Vec::new() };
+        for (i, step) in steps.iter().enumerate() {
+            let needs = Needs::of(std::slice::from_ref(step), 5);
+            let (queries, gallery, cancel) = (&now.sides.queries, &now.sides.gallery, Cancel::new());
+            let among =
+                |rows, all: &Embeddings, k: usize| index::neighbours(rows, all, k + 9, &Silent, &cancel).unwrap();
+            let labelled = &now.sides.labelled.as_ref().unwrap().embeddings;
+            now.sides.near = Near {
+                graph: needs.graph.map(|k| rerank::graph(queries, gallery, k + 9, &Silent, &cancel).unwrap()),
+                gallery: needs.gallery.map(|k| among(queries, gallery, k)),
+                labelled: needs.labelled.map(|k| [among(queries, labelled, k), among(gallery, labelled, k)]),
+            };
+            rerank::advance(&steps[..i], step, &mut now, 5, &Silent, &cancel).unwrap();
+        }
+        assert_eq!(now.lists, whole.lists, "{steps:?}");
+        assert_eq!((&now.not_in_gallery, &now.notes), (&whole.not_in_gallery, &whole.notes));
+        // Neighbours of other photos are refused.
+        let mut wrong = Chained { lists: None, ..now.clone() };
+        wrong.sides.near.labelled = Some(<[index::Neighbours; 2]>::default());
+        let step = Step::SortInsert { votes: 3, threshold: 0.6 };
+        assert!(rerank::advance(&[], &step, &mut wrong, 5, &Silent, &Cancel::new()).is_err());
+    }
 }
 
 #[test]
@@ -330,7 +383,8 @@ fn without_a_ranking_step_there_are_no_lists() {
     assert_eq!((done.lists, done.not_in_gallery), (None, None));
     assert_eq!(done.notes.len(), 2);
     // A step that changes nothing of the order ranks as the search does.
-    let ranked = run(&[Step::NotInGallery { ratio: 0.0 }], &sides).ranking(20).unwrap();
+    let lists = run(&[Step::NotInGallery { ratio: 0.0 }], &sides).lists.unwrap();
+    let ranked = lists.ranking(&sides.queries.photos, &sides.gallery.photos, None, 20);
     assert_eq!(ranked, index::search(&sides.queries, &sides.gallery, 20, &Silent, &Cancel::new()).unwrap());
 }
 
@@ -355,7 +409,7 @@ fn steps_in_the_wrong_order_and_without_what_they_need_are_told() {
         assert!(told(std::slice::from_ref(&step), &bare).contains("embed the training photos too"), "{}", step.name());
     }
     insta::assert_snapshot!(told(&[Step::ClassLogits { knn_ratio: 0.5 }], &bare), @"post step class-logits: there are no class logits here; it needs a loss with a class for each label (ArcFaceLoss, …), or leave it out");
-    insta::assert_snapshot!(told(&[Step::NonTargetPenalty { k: 5, weight: 1.0 }], &bare), @"post step non-target-penalty: there are no photos that are known to be no answer; supply some, or leave it out");
+    insta::assert_snapshot!(told(&[Step::NonTargetPenalty { labels: Vec::new(), k: 5, weight: 1.0 }], &bare), @"post step non-target-penalty: there are no photos that are known to be no answer; supply some, or leave it out");
     let mut plain = sides;
     plain.labelled.as_mut().unwrap().coarse = None;
     insta::assert_snapshot!(told(&[Step::CoarseAgreement { votes: 3, alpha: 1.0, beta: 0.1 }], &plain), @"post step coarse-agreement: there are no coarse labels; name their column in toji.toml, or set beta = 0");
@@ -432,7 +486,7 @@ fn print_lists() {
             Step::Bridge { k: 5, bonus: 0.5, weight: 1.0 },
             Step::CoarseAgreement { votes: 3, alpha: 1.0, beta: 0.1 },
             Step::ClassLogits { knn_ratio: 0.5 },
-            Step::NonTargetPenalty { k: 5, weight: 1.0 },
+            Step::NonTargetPenalty { labels: Vec::new(), k: 5, weight: 1.0 },
             Step::NotInGallery { ratio: 0.3 },
             Step::SortInsert { votes: 3, threshold: 1.2 },
         ];

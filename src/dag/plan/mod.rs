@@ -243,7 +243,7 @@ pub fn plan(
                 step.work *= left.max(1e-3);
             }
             let light = node.light.then_some(Estimate { seconds: LIGHT, bytes: 0 });
-            let estimate = history.estimate(node.stage.name, step.work).or(light);
+            let estimate = history.estimate(node.stage.timed_as(), step.work).or(light);
             step.seconds = estimate.map(|e| e.seconds);
             // A speed that was only tried says nothing of a size.
             step.bytes = estimate.map(|e| e.bytes).filter(|&bytes| bytes > 0);

@@ -157,7 +157,7 @@ impl Store {
         if let Ok(Some(meta)) = read_meta(&path) {
             let sample = Sample { date: meta.date, seconds: meta.seconds, work: meta.work, bytes: meta.bytes };
             // Timings only help to guess and are rebuilt from the store; a full disk is met elsewhere.
-            let _ = History::note(&self.toji, making.machine, stage.name, sample);
+            let _ = History::note(&self.toji, making.machine, stage.timed_as(), sample);
         }
         Ok(path)
     }

@@ -211,6 +211,12 @@ const SUBMISSION: Section = Section {
         ),
         Param::new("separator", Kind::Text, Default::Is(Literal::Text(" ")), "Stands between the answers of a query."),
         Param::new(
+            "not_in_gallery",
+            Kind::Text,
+            Default::Absent,
+            "What a submission says where the gallery has no answer, as new_individual; the post step not-in-gallery writes it.",
+        ),
+        Param::new(
             "count",
             Kind::Int { min: 1, max: 1000 },
             Default::Absent,

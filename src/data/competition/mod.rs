@@ -217,6 +217,8 @@ pub struct Submission {
     pub columns: Option<[String; 2]>,
     /// Stands between answers.
     pub separator: String,
+    /// What stands for "not in the gallery", where the host has a word for it.
+    pub not_in_gallery: Option<String>,
     /// Answers a query must have.
     pub count: usize,
 }
@@ -287,6 +289,7 @@ impl Competition {
                 sample,
                 columns,
                 separator: submission.separator.unwrap_or_else(|| " ".to_owned()),
+                not_in_gallery: submission.not_in_gallery,
                 count: submission.count.unwrap_or(k),
             },
             workbench: Workbench {

@@ -104,6 +104,7 @@ pub(super) struct WrittenSubmission {
     pub(super) sample: Option<PathBuf>,
     pub(super) columns: Option<[String; 2]>,
     pub(super) separator: Option<String>,
+    pub(super) not_in_gallery: Option<String>,
     pub(super) count: Option<usize>,
 }
 

@@ -12,6 +12,7 @@ mod declared;
 mod expand;
 mod linear;
 mod step;
+pub mod views;
 
 use serde::Deserialize;
 
@@ -89,6 +90,19 @@ pub(super) fn change(
     cancel: &Cancel,
 ) -> Result<String, RetrieveError> {
     let note = match step {
+        Step::Tta { .. } => {
+            let Some([queries, gallery]) = sides.views.take() else {
+                let why =
+                    "it averages views of the photos, and they are not embedded here; a run embeds them".to_owned();
+                return Err(RetrieveError::Step { step: step.name(), why });
+            };
+            if (&queries.photos, &gallery.photos) != (&sides.queries.photos, &sides.gallery.photos) {
+                let why = "the views are of other photos".to_owned();
+                return Err(RetrieveError::Step { step: step.name(), why });
+            }
+            (sides.queries, sides.gallery) = (queries, gallery);
+            "tta: the mean of each photo's views".to_owned()
+        }
         Step::L2 {} => {
             let zeros: usize = sides.all_mut().map(l2).sum();
             if zeros == 0 { "l2".to_owned() } else { format!("l2: {zeros} zero rows stay zero") }
@@ -129,10 +143,7 @@ pub(super) fn change(
                 dba_k: *dba_k,
                 dba_alpha: *dba_alpha,
             };
-            let negatives = match &sides.non_targets {
-                Some(non_targets) if !non_targets.is_empty() => non_targets,
-                _ => &sides.labelled("negative-subtraction")?.embeddings,
-            };
+            let negatives = &sides.labelled("negative-subtraction")?.embeddings;
             let negatives = negative::averaged(negatives, settings, progress, cancel)?;
             sides.queries = negative::subtract(&sides.queries, &negatives, settings, progress, cancel)?;
             sides.gallery = negative::subtract(&sides.gallery, &negatives, settings, progress, cancel)?;
@@ -185,6 +196,7 @@ mod tests {
     use super::*;
     use crate::base::Seed;
     use crate::base::progress::Silent;
+    use crate::book::technique::Kind;
     use crate::retrieve::index;
 
     fn drawn(seed: u64, photos: std::ops::Range<u32>, dim: usize) -> Embeddings {
@@ -224,7 +236,13 @@ mod tests {
             for param in technique.params {
                 match param.default {
                     crate::book::technique::Default::Is(literal) => filled.set(param.name, literal.value()),
-                    _ => [&mut filled, &mut bare].into_iter().for_each(|t| t.set(param.name, Value::Int(3))),
+                    _ => {
+                        let value = match param.kind {
+                            Kind::List { .. } => Value::List(vec![Value::Text("a label".into())]),
+                            _ => Value::Int(3),
+                        };
+                        [&mut filled, &mut bare].into_iter().for_each(|t| t.set(param.name, value.clone()));
+                    }
                 }
             }
             steps.push((bare, filled));

@@ -12,6 +12,21 @@ use super::linear::Fit;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Step {
+    /// The mean over several views of each photo.
+    Tta {
+        /// Whether each view is there mirrored too.
+        #[serde(default = "default::tta_hflip")]
+        hflip: bool,
+        /// Whether each view is there upside down too.
+        #[serde(default)]
+        vflip: bool,
+        /// Sides over those of evaluation.
+        #[serde(default = "default::tta_scales")]
+        scales: Vec<f64>,
+        /// Degrees, counter-clockwise.
+        #[serde(default = "default::tta_angles")]
+        angles: Vec<f64>,
+    },
     /// Each row divided by its L2 norm.
     L2 {},
     /// Projection on the directions of greatest variance.
@@ -164,6 +179,8 @@ pub enum Step {
     },
     /// Lowers photos that resemble known non-targets.
     NonTargetPenalty {
+        /// The labels of training photos that are no answer to anybody.
+        labels: Vec<String>,
         /// Non-targets.
         #[serde(default = "default::non_target_k")]
         k: usize,
@@ -182,6 +199,7 @@ impl Step {
     /// The name in recipes.
     pub fn name(&self) -> &'static str {
         match self {
+            Step::Tta { .. } => "tta",
             Step::L2 {} => "l2",
             Step::Pca { .. } => "pca",
             Step::WhitenSupervised { .. } => "whiten-supervised",
@@ -219,6 +237,7 @@ impl Step {
                 | Step::Bridge { .. }
                 | Step::SortInsert { .. }
                 | Step::CoarseAgreement { .. }
+                | Step::NonTargetPenalty { .. }
         )
     }
 

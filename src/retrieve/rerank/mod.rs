@@ -23,6 +23,8 @@ mod union;
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 pub use lists::Lists;
 
 use super::index::{self, Neighbours};
@@ -38,12 +40,18 @@ pub const VERSION: u32 = 1;
 pub const DEPTH: usize = 100;
 
 /// Where queries without an answer are told apart from those with one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NotInGallery {
-    /// The score below which a photo is no answer.
+    /// The score below which a photo is no answer; infinite where none is.
+    #[serde(deserialize_with = "or_infinite")]
     pub threshold: f64,
     /// For each query how many photos of its list stand before "not in the gallery": 0 where that is the first answer.
     pub before: Vec<usize>,
+}
+
+/// JSON has no word for infinity, and writes null.
+fn or_infinite<'a, D: Deserializer<'a>>(written: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(written)?.unwrap_or(f64::INFINITY))
 }
 
 /// What a chain gives.
@@ -62,7 +70,10 @@ pub struct Chained {
 impl Chained {
     /// The first `k` of each list, where a step ranks.
     pub fn ranking(&self, k: usize) -> Option<Ranking> {
-        self.lists.as_ref().map(|lists| lists.ranking(&self.sides.queries, &self.sides.gallery, k))
+        self.lists.as_ref().map(|lists| {
+            let (queries, gallery) = (&self.sides.queries.photos, &self.sides.gallery.photos);
+            lists.ranking(queries, gallery, self.not_in_gallery.as_ref(), k)
+        })
     }
 }
 
@@ -72,7 +83,12 @@ impl Chained {
 /// Names the step that stands too late, and before which it belongs.
 pub fn check(steps: &[Step]) -> Result<(), RetrieveError> {
     let mut ranked: Option<&Step> = None;
-    for step in steps {
+    for (i, step) in steps.iter().enumerate() {
+        if i > 0 && matches!(step, Step::Tta { .. }) {
+            let why =
+                "it works on photos, before anything is done to their embeddings; move it to the front".to_owned();
+            return Err(RetrieveError::Step { step: step.name(), why });
+        }
         if let Some(before) = ranked
             && (!step.ranks() || step.ranks_gallery())
         {
@@ -90,14 +106,30 @@ pub fn check(steps: &[Step]) -> Result<(), RetrieveError> {
     Ok(())
 }
 
-/// How many neighbours of the union's graph the chain reads; none where no step does. A graph with as many can be made once
-/// ([`graph`]) and given to chains whose embeddings are the same.
-pub fn graph_k(steps: &[Step]) -> Option<usize> {
-    steps.iter().find_map(|step| match step {
-        Step::KReciprocal { k1, k2, .. } => Some((*k1).max(*k2)),
-        Step::Diffusion { kd, truncation, .. } => Some((*kd).max(*truncation).saturating_sub(1).max(1)),
-        _ => None,
-    })
+/// How many neighbours the ranking steps of a chain read: each search can be done once and given to all chains whose embeddings are the
+/// same ([`crate::retrieve::Near`]).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Of the union's graph.
+    pub graph: Option<usize>,
+    /// Of each query in the gallery: where the first step that ranks reorders lists.
+    pub gallery: Option<usize>,
+    /// Of each photo among the labelled ones.
+    pub labelled: Option<usize>,
+}
+
+impl Needs {
+    /// What a chain needs whose lists are at least `k` long.
+    pub fn of(steps: &[Step], k: usize) -> Needs {
+        let graph = steps.iter().find_map(|step| match step {
+            Step::KReciprocal { k1, k2, .. } => Some((*k1).max(*k2)),
+            Step::Diffusion { kd, truncation, .. } => Some((*kd).max(*truncation).saturating_sub(1).max(1)),
+            _ => None,
+        });
+        let reorders = |step: &&Step| matches!(step, Step::SortInsert { .. } | Step::NotInGallery { .. });
+        let gallery = steps.iter().find(|step| step.ranks()).filter(reorders).map(|_| k.max(DEPTH));
+        Needs { graph, gallery, labelled: steps.iter().filter_map(labels::depth).max() }
+    }
 }
 
 /// The `k` nearest of each photo among queries and gallery together (a photo of both counts once, the gallery's first), with
@@ -130,26 +162,38 @@ pub fn apply(
     sides.check()?;
     let mut now = Chained { sides, lists: None, not_in_gallery: None, notes: Vec::new() };
     let run = Run { depth: k.max(DEPTH), progress, cancel };
-    now.notes.extend(without_effect(steps, &now.sides));
     for (i, step) in steps.iter().enumerate() {
         cancel.check()?;
         progress.at("post", i as u64, steps.len() as u64, "steps");
-        let note = if step.ranks() {
-            run.rank(step, &mut now)?
-        } else {
-            // A graph belongs to the last embeddings; steps before it have made others of these.
-            post::change(step, &mut now.sides, progress, cancel)?
-        };
-        now.notes.push(note);
+        run.advance(&steps[..i], step, &mut now)?;
     }
     progress.at("post", steps.len() as u64, steps.len() as u64, "steps");
     Ok(now)
 }
 
-/// Says when a step moves queries that a later one ranks by their rows in the gallery, as where each photo is looked up among the others.
-fn without_effect(steps: &[Step], sides: &Sides) -> Option<String> {
-    let moves = steps.iter().find(|step| matches!(step, Step::Aqe { .. } | Step::AlphaQe { .. }))?;
-    let ranks = steps.iter().find(|step| matches!(step, Step::KReciprocal { .. } | Step::Diffusion { .. }))?;
+/// Runs the next step of a chain whose earlier steps, `before`, have made `now` of what there was; lists are at least `k` long where the
+/// gallery is.
+///
+/// # Errors
+/// As [`apply`].
+pub fn advance(
+    before: &[Step],
+    step: &Step,
+    now: &mut Chained,
+    k: usize,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<(), RetrieveError> {
+    check(&[before, std::slice::from_ref(step)].concat())?;
+    now.sides.check()?;
+    Run { depth: k.max(DEPTH), progress, cancel }.advance(before, step, now)
+}
+
+/// Says when a step before it moved queries that this one ranks by their rows in the gallery, as where each photo is looked up among the
+/// others.
+fn without_effect(before: &[Step], step: &Step, sides: &Sides) -> Option<String> {
+    let moves = before.iter().find(|step| matches!(step, Step::Aqe { .. } | Step::AlphaQe { .. }))?;
+    let ranks = Some(step).filter(|step| matches!(step, Step::KReciprocal { .. } | Step::Diffusion { .. }))?;
     let gallery: std::collections::HashSet<u32> = sides.gallery.photos.iter().copied().collect();
     let both = sides.queries.photos.iter().filter(|photo| gallery.contains(photo)).count();
     (both > 0).then(|| {
@@ -173,6 +217,18 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    fn advance(self, before: &[Step], step: &Step, now: &mut Chained) -> Result<(), RetrieveError> {
+        now.notes.extend(without_effect(before, step, &now.sides));
+        let note = if step.ranks() {
+            self.rank(step, now)?
+        } else {
+            // What is near belongs to the last embeddings; steps before it have made others of these.
+            post::change(step, &mut now.sides, self.progress, self.cancel)?
+        };
+        now.notes.push(note);
+        Ok(())
+    }
+
     fn rank(self, step: &Step, now: &mut Chained) -> Result<String, RetrieveError> {
         let Chained { sides, lists, not_in_gallery, .. } = now;
         let note = match step {
@@ -211,7 +267,7 @@ impl Run<'_> {
                 note
             }
             Step::ClassLogits { knn_ratio } => terms::class_logits(sides, lists, *knn_ratio, self)?,
-            Step::NonTargetPenalty { k, weight } => terms::non_target_penalty(sides, lists, (*k, *weight), self)?,
+            Step::NonTargetPenalty { k, weight, .. } => terms::non_target_penalty(sides, lists, (*k, *weight), self)?,
             Step::NotInGallery { ratio } => {
                 let ranked = self.lists(sides, lists.take())?;
                 let found = terms::not_in_gallery(&ranked, *ratio);
@@ -224,7 +280,8 @@ impl Run<'_> {
                 (*lists, *not_in_gallery) = (Some(ranked), Some(found));
                 note
             }
-            Step::L2 {}
+            Step::Tta { .. }
+            | Step::L2 {}
             | Step::Pca { .. }
             | Step::WhitenSupervised { .. }
             | Step::Aqe { .. }
@@ -241,6 +298,12 @@ impl Run<'_> {
         if let Some(lists) = lists {
             return Ok(lists);
         }
+        if let Some(found) = &sides.near.gallery {
+            found.check(sides.gallery.len())?;
+            if found.len() == sides.queries.len() && found.k >= self.depth {
+                return Ok(Lists::of(&found.first(self.depth)));
+            }
+        }
         let found = index::neighbours(&sides.queries, &sides.gallery, self.depth, self.progress, self.cancel)?;
         Ok(Lists::of(&found))
     }
@@ -253,7 +316,7 @@ impl Run<'_> {
         union: &Union,
         k: usize,
     ) -> Result<Cow<'g, Neighbours>, RetrieveError> {
-        let Some(graph) = &sides.graph else {
+        let Some(graph) = &sides.near.graph else {
             return Ok(Cow::Owned(index::graph(&union.all, k, self.progress, self.cancel)?));
         };
         let rows = union.all.len();

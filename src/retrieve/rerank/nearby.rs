@@ -84,7 +84,7 @@ pub fn nearby(chain: &[Step], catalogue: &[Step]) -> Vec<Vec<Step>> {
 /// Where a step belongs.
 fn place(step: &Step) -> u32 {
     match step {
-        Step::L2 {} => 0,
+        Step::Tta { .. } | Step::L2 {} => 0,
         Step::Pca { .. } | Step::WhitenSupervised { .. } => 1,
         Step::NegativeSubtraction { .. } => 2,
         Step::Dba { .. } | Step::Inb { .. } => 3,

@@ -54,7 +54,7 @@ const PAIRED: Technique = Technique {
     name: "PairedBootstrap",
     slot: "decider",
     about: "Stops what is worse than the pinned baseline, query by query, with a stated error over the whole training.",
-    details: "After every evaluation the recipe is compared with the pin at the same share of its schedule, over the queries that \
+    details: "After every evaluation the recipe is compared with the pin at the same share of its schedule (or, with at = \"time\", after as much time of training), over the queries that \
               both answered: the difference of their reciprocal ranks, query by query, which takes out that some queries are hard for \
               everybody. Its error has two parts. Other queries: labels are drawn with replacement 2,000 times, all queries of a label \
               together. Other seeds: the spread of the pin between its seeds, once it has three; until then the advice says \"noise not \
@@ -82,6 +82,13 @@ const PAIRED: Technique = Technique {
             Kind::Float { min: 0.0, max: 1.0 },
             Default::Is(Literal::Float(0.0)),
             "How much worse than the pin a recipe may be, in units of the metric; for recipes that are wanted for an ensemble.",
+        ),
+        Param::new(
+            "at",
+            Kind::Choice(&["share", "time"]),
+            Default::Is(Literal::Text("share")),
+            "Whether a recipe is set beside the pin at the same share of the schedule, or after as much time of training. By time a heavy \
+             network is behind at first, so raise start.",
         ),
         AUTO,
     ],

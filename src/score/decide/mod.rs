@@ -5,6 +5,7 @@
 //! replayed with another decider ([`replay`]).
 //!
 //! - [`paired`]: the default, a paired test against the pin, query by query, that pays for looking often and for comparing many;
+//! - [`pairing`]: which looks of two trainings belong together;
 //! - [`ranked`]: what decides by rank among recipes (Optuna's pruners, Ray's ASHA, keeping the best few);
 //! - [`alone`]: what looks at one curve alone (Lightning's early stopping, thresholds);
 //! - [`projection`]: where a curve is heading;
@@ -15,6 +16,7 @@
 pub mod alone;
 mod declared;
 pub mod paired;
+pub mod pairing;
 pub mod projection;
 pub mod ranked;
 pub mod replay;
@@ -184,7 +186,7 @@ impl Decider {
 
     /// What decides where nothing is written: the paired test with its defaults.
     pub fn usual() -> Decider {
-        Decider::PairedBootstrap(paired::Paired { alpha: 0.05, start: 0.25, margin: 0.0 })
+        Decider::PairedBootstrap(paired::Paired { alpha: 0.05, start: 0.25, margin: 0.0, at: pairing::At::Share })
     }
 
     /// The name that recipes use.

@@ -1,6 +1,6 @@
 //! The paired test against the pin, which pays for looking often and for comparing many recipes.
 //!
-//! Takes two trainings' looks at the same share of their schedules; gives the difference of the means over the queries that both
+//! Takes two trainings' looks, at the same share of their schedules or after the same time; gives the difference of the means over the queries that both
 //! answered, how sure it is, and whether the recipe can be given up. The error of the difference has two parts:
 //!
 //! - other queries: a bootstrap that draws labels (all queries of one together), since queries of a label hang together. Not
@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::pairing::At;
 use super::{Case, Course, Look, Verdict, student};
 use crate::base::Seed;
 use crate::score::bootstrap::{self, COVERAGE};
@@ -39,6 +40,9 @@ pub struct Paired {
     pub start: f64,
     /// How much worse a recipe may be: 0 stops those that are worse at all.
     pub margin: f64,
+    /// Which look of the pin belongs to one of a recipe.
+    #[serde(default)]
+    pub at: At,
 }
 
 /// A recipe beside the pin.
@@ -180,10 +184,8 @@ impl Paired {
     /// A recipe's newest look beside the pin's at the same share of the schedule.
     fn compare(&self, course: &Course, share: f64, case: &Case<'_>) -> Option<(Comparison, usize)> {
         let mine = course.until(share)?;
-        // The pin's look that belongs to this share of its schedule, of every seed that has it; an older one would be of a weaker pin.
-        let first = case.pin.first()?;
-        let share = course.share(mine) + 1e-9;
-        let epoch = first.planned.iter().copied().rfind(|at| *at as f64 / first.epochs.max(1) as f64 <= share)?;
+        // The pin's look that belongs to it, of every seed that has it; an older one would be of a weaker pin.
+        let epoch = self.at.of(case.pin.first()?, course, mine)?;
         let at = |pin: &'_ Course| pin.looks.iter().find(|look| look.epoch == epoch).cloned();
         let looks: Vec<Look> = case.pin.iter().filter_map(at).collect();
         let pin: Vec<&Score> = looks.iter().map(|look| look.score.as_ref()).collect();
@@ -199,8 +201,7 @@ impl Paired {
         };
         let share = case.mine.share(last);
         let Some((found, pin_epoch)) = self.compare(case.mine, share, case) else {
-            let reason = format!("{} was not evaluated at this share of its schedule, or on other queries", pin.recipe);
-            return Verdict::keep(case, reason);
+            return Verdict::keep(case, self.at.nothing(&pin.recipe));
         };
         let p = found.p_worse(self.margin);
         let looks = self.chances(case);
@@ -213,7 +214,8 @@ impl Paired {
             .collect();
         let compared = others.len() + 1;
         let refused = holm(p, &others, level);
-        let told = in_words(&found, &pin.recipe, (last.epoch, case.mine.epochs), (pin_epoch, pin.epochs));
+        let told =
+            in_words(&found, &pin.recipe, &self.at.in_words((last.epoch, case.mine.epochs), (pin_epoch, pin.epochs)));
         let early = share < self.start - 1e-9 && last.epoch != case.rung_end;
         let verdict = if refused && !early {
             Verdict::stop(format!("cannot win: {told}; by chance {}", odds(p)))
@@ -268,15 +270,11 @@ fn holm(p: f64, others: &[f64], level: f64) -> bool {
 }
 
 /// `0.034 behind 01-baseline at epoch 3 of 12 (0.017 to 0.051), noise of seeds not measured`.
-fn in_words(found: &Comparison, pin: &str, (epoch, epochs): (usize, usize), pin_at: (usize, usize)) -> String {
+fn in_words(found: &Comparison, pin: &str, at: &str) -> String {
     let [low, high] = found.interval;
     let (size, side, low, high) = match found.delta < 0.0 {
         true => (-found.delta, "behind", -high, -low),
         false => (found.delta, "ahead of", low, high),
-    };
-    let at = match pin_at == (epoch, epochs) {
-        true => format!("epoch {epoch} of {epochs}"),
-        false => format!("epoch {epoch} of {epochs}, its {} of {}", pin_at.0, pin_at.1),
     };
     let noise = if found.by_seeds.is_some() { "with the seeds' noise" } else { "noise not measured" };
     format!("{size:.3} {side} {pin} at {at} (95 % {low:.3} to {high:.3}, {noise})")

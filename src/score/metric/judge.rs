@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::retrieve::{NONE, Ranking};
+use crate::retrieve::{ABSENT, NONE, Ranking};
 use crate::score::ScoreError;
 
 /// One query's answers.
@@ -38,7 +38,7 @@ pub fn judge_known(
     is_known: &dyn Fn(u32) -> bool,
 ) -> Result<Vec<Judged>, ScoreError> {
     ranking.check()?;
-    let known = |photo: u32| photo == NONE || (photo as usize) < labels.len();
+    let known = |photo: u32| photo == NONE || photo == ABSENT || (photo as usize) < labels.len();
     if let Some(&photo) = ranking.queries.iter().chain(&ranking.items).chain(gallery).find(|&&photo| !known(photo)) {
         return Err(ScoreError::UnknownPhoto { photo, labels: labels.len() });
     }
@@ -54,11 +54,18 @@ pub fn judge_known(
         let Some(label) = labels.get(query as usize).copied().flatten() else { return Judged::default() };
         let list = ranking.list(i).iter().zip(1..);
         let ranks: Vec<usize> = list
-            .filter(|(item, _)| labels[**item as usize] == Some(label) && is_known(**item))
+            .filter(|(item, _)| labels.get(**item as usize) == Some(&Some(label)) && is_known(**item))
             .map(|(_, rank)| rank)
             .collect();
         let own = usize::from(among.contains(&query));
-        Judged { ranks, relevant: counts.get(&label).copied().unwrap_or(0).saturating_sub(own) }
+        let relevant = counts.get(&label).copied().unwrap_or(0).saturating_sub(own);
+        if relevant == 0
+            && let Some(place) = ranking.list(i).iter().position(|item| *item == ABSENT)
+        {
+            // "Not in the gallery" is right then, and is all that is.
+            return Judged { ranks: vec![place + 1], relevant: 1 };
+        }
+        Judged { ranks, relevant }
     };
     Ok(ranking.queries.iter().enumerate().map(one).collect())
 }
@@ -77,6 +84,11 @@ mod tests {
         let found = judge(&ranking, &labels, &[0, 1, 2, 3, 4]).unwrap();
         let of = |ranks: &[usize], relevant| Judged { ranks: ranks.to_vec(), relevant };
         assert_eq!(found, [of(&[2, 3], 2), of(&[], 0), of(&[], 0)]);
+        // Said where there is an answer it takes a place; where there is none it is the answer.
+        let items = vec![4, ABSENT, 3, 0, ABSENT, NONE, 0, 1, 2];
+        let said = Ranking { items, ..ranking.clone() };
+        let found = judge(&said, &labels, &[0, 1, 2, 3, 4]).unwrap();
+        assert_eq!(found, [of(&[3], 2), of(&[2], 1), of(&[], 0)]);
         let error = judge(&ranking, &labels[..4], &[0]).unwrap_err().to_string();
         assert!(error.starts_with("photo 5 is not in the manifest of 4 photos"), "{error}");
     }

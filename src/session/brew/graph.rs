@@ -13,7 +13,10 @@ use crate::learn::train::Part;
 use crate::retrieve::post::Step;
 use crate::session::project::{Divided, weights};
 use crate::session::recipe::fitting;
-use crate::session::stages::{self, Task};
+use crate::session::stages::embed::views::View;
+use crate::session::stages::fit::best;
+use crate::session::stages::post::chain::{Chain, Labels, Reached};
+use crate::session::stages::{self, Task, Whose};
 use crate::session::{Photos, Project, Recipe, Rung, SessionError, Slot};
 
 /// The folds as the rung learns from them, and for each the key of its training photos.
@@ -66,7 +69,7 @@ impl Graph {
         let divided = project.divided(recipe, photos)?;
         let (folds, learnt) = learnt_from(recipe, photos, rung, &divided);
         fitting::check_labels(project, recipe, photos, &folds[..rung.folds(folds.len())])?;
-        fitting::check_known(recipe, photos, &folds)?;
+        fitting::check_known(project, recipe, photos, &folds)?;
         let slots = rung.slots(folds.len());
         let (nodes, tasks, rung_here) = (Vec::new(), Vec::new(), rung.clone());
         let divided_here = divided.clone();
@@ -120,7 +123,11 @@ impl Graph {
                 let task = Task::Fit { slot, part: number, until: stop };
                 fit = Some(graph.add(task, stage, images * length as f64 * giga));
             }
-            let stage = stages::embed::stage(project, recipe, slot, fit, fold, seen)?;
+            let mut stage = stages::embed::stage(project, recipe, slot, fit, fold, seen)?;
+            if fit.is_some() && best::is_asked_for(recipe) {
+                let key = best::chosen_by(project, &graph, &stage);
+                stage = stage.input(best::CHOSEN, key);
+            }
             let embed = graph.add(Task::Embed { slot }, stage, embedded * giga);
             if let (Some(name), true) = (&unfetched, project.around.hub.offline) {
                 graph.nodes[first].blocked =
@@ -128,8 +135,7 @@ impl Graph {
             }
             let mut last = embed;
             if stages::post::has_steps(recipe) {
-                let read = graph.read_by_steps(project, recipe, photos, slot, embed)?;
-                last = graph.add(Task::Post { slot }, stages::post::stage(recipe, slot, read), queries * gallery);
+                last = graph.add_chain(project, recipe, photos, slot, embed)?;
             }
             let stage = stages::rank::stage(project, recipe, slot, last);
             rankings.push((slot, graph.add(Task::Rank { slot }, stage, queries * gallery)));
@@ -138,37 +144,100 @@ impl Graph {
         Ok(graph)
     }
 
-    /// What the steps of `[post]` read on one fold; adds the embeddings of its training photos where a step goes by their labels.
-    fn read_by_steps(
+    /// Adds the steps of `[post]` on one fold, with what they read: the embeddings of its training photos where a step goes by their labels,
+    /// and searches. The key of the last step.
+    fn add_chain(
         &mut self,
         project: &Project,
         recipe: &Recipe,
         photos: &Photos,
         slot: Slot,
         embed: Key,
-    ) -> Result<stages::post::Read, SessionError> {
+    ) -> Result<Key, SessionError> {
         let steps = stages::post::steps(recipe);
-        let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
         let labelled = match steps.iter().any(Step::needs_labelled) {
-            true => Some((self.add_training_photos(project, recipe, photos, slot)?, self.learnt[slot.fold])),
+            true => Some(Labels {
+                embedded: self.add_training_photos(project, recipe, photos, slot)?,
+                photos: self.learnt[slot.fold],
+            }),
             false => None,
         };
-        let fit = fit.filter(|_| steps.iter().any(Step::needs_logits));
-        Ok(stages::post::Read { embed, labelled, fit, k: project.competition.k })
+        let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
+        let fold = &self.folds[slot.fold];
+        let sizes = (fold.query.len() as f64, fold.gallery.len() as f64, fold.train.len() as f64);
+        let views = self.add_views(recipe, slot, Whose::Fold);
+        let (written, k) = (stages::post::chain::written(recipe), project.competition.k);
+        let chain = Chain { slot, steps, written, embed, labelled, views, fit, k, sizes };
+        let (mut reached, mut searched) = (Reached { embeddings: embed, lists: None }, Vec::new());
+        for (i, step) in chain.steps.iter().enumerate() {
+            if step.ranks() && reached.lists.is_none() {
+                for (among, stage, pairs) in stages::post::near::stages(&chain, reached.embeddings) {
+                    searched.push((among, self.add(Task::Near { slot, among }, stage, pairs)));
+                }
+            }
+            let stage = chain.stage(i, reached, &searched);
+            let key = self.add(Task::Post { slot, step: i }, stage, stages::post::chain::work(step, sizes));
+            if step.needs_logits() {
+                // A head cannot be tried without a training, and is cheap.
+                self.nodes.last_mut().into_iter().for_each(|node| node.light = true);
+            }
+            match step.ranks() {
+                true => reached.lists = Some(key),
+                false => reached.embeddings = key,
+            }
+        }
+        Ok(reached.lists.unwrap_or(reached.embeddings))
+    }
+
+    /// Adds the test-time views of a fold's or the host's photos that `tta` averages, but the plain one; their keys.
+    fn add_views(&mut self, recipe: &Recipe, slot: Slot, whose: Whose) -> Vec<Key> {
+        let task = if whose == Whose::Fold { Task::Embed { slot } } else { Task::EmbedHost { slot } };
+        let Some(place) = self.place(task) else { return Vec::new() };
+        let (plain, work) = (self.nodes[place].stage.clone(), self.nodes[place].work);
+        let mut keys = Vec::new();
+        for (number, view) in View::of(recipe).iter().enumerate().filter(|(_, view)| !view.is_plain()) {
+            let stage = stages::embed::views::stage(plain.clone(), view);
+            keys.push(self.add(Task::View { slot, whose, number }, stage, work * view.scale * view.scale));
+        }
+        keys
+    }
+
+    /// What each post step is worth, as a stage, with its work; nothing for a recipe without steps.
+    pub fn gain(&self, project: &Project, recipe: &Recipe) -> Option<(Stage, f64)> {
+        let steps = stages::post::steps(recipe);
+        let (mut inputs, mut pairs) = (Vec::new(), 0.0);
+        for &slot in self.slots.iter().filter(|_| !steps.is_empty()) {
+            let of = |task: Task| self.place(task).map(|place| self.nodes[place].stage.artefact());
+            let logits = self.fit(slot).filter(|_| steps.iter().any(Step::needs_logits));
+            let read = [("embed", of(Task::Embed { slot })), ("training photos", of(Task::EmbedTrain { slot }))];
+            let read = read.into_iter().chain([("fit", logits.and_then(of))]);
+            let views = (0..View::of(recipe).len()).map(|number| Task::View { slot, whose: Whose::Fold, number });
+            inputs.extend(views.filter_map(|view| Some((format!("view {slot}"), of(view)?))));
+            inputs.extend(read.filter_map(|(name, key)| Some((format!("{name} {slot}"), key?))));
+            if steps.iter().any(Step::needs_labelled) {
+                inputs.push((format!("photos {slot}"), self.learnt[slot.fold]));
+            }
+            let fold = &self.folds[slot.fold];
+            // Each chain that is scored searches the gallery.
+            pairs += (fold.query.len() * fold.gallery.len() * (3 * steps.len() + 1)) as f64;
+        }
+        (!inputs.is_empty()).then(|| (stages::post::gain::stage(recipe, project.metric(), inputs), pairs))
     }
 
     /// Adds what each post step is worth; nothing for a recipe without steps.
     pub fn add_gain(&mut self, project: &Project, recipe: &Recipe) {
-        let mut inputs = Vec::new();
-        for (task, node) in self.tasks.iter().zip(&self.nodes) {
-            if let Task::Post { slot } = task {
-                inputs.extend(node.stage.inputs.iter().map(|input| (format!("{} {slot}", input.name), input.key)));
-            }
+        if let Some((stage, pairs)) = self.gain(project, recipe) {
+            self.add(Task::Gain, stage, pairs);
+            // So few that nobody waits for it, whatever the steps.
+            self.nodes.last_mut().into_iter().for_each(|node| node.light = pairs < 2e7);
         }
-        if !inputs.is_empty() {
-            let work = inputs.len() as f64 * stages::post::steps(recipe).len() as f64;
-            let stage = stages::gain::stage(recipe, project.metric(), inputs);
-            self.add(Task::Gain, stage, work);
+    }
+
+    /// Takes away what [`Graph::add_gain`] added.
+    pub fn without_gain(&mut self) {
+        if let Some(place) = self.place(Task::Gain) {
+            self.nodes.remove(place);
+            self.tasks.remove(place);
         }
     }
 
@@ -193,11 +262,12 @@ impl Graph {
             self.tasks.iter().filter_map(|task| if let Task::Embed { slot } = task { Some(*slot) } else { None });
         for slot in embeds.collect::<Vec<_>>() {
             let fit = self.fit(slot).and_then(|task| self.place(task)).map(|place| self.nodes[place].stage.artefact());
-            let stage = stages::embed::host_stage(project, recipe, photos, slot, fit)?;
+            let stage = self.chosen_as(slot, stages::embed::host_stage(project, recipe, photos, slot, fit)?)?;
             self.add(Task::EmbedHost { slot }, stage, (places.0.len() + places.1.len()) as f64 * giga);
+            self.add_views(recipe, slot, Whose::Host);
             if stages::post::steps(recipe).iter().any(Step::needs_labelled) {
                 let count = stages::embed::labelled_places(photos).len();
-                let stage = stages::embed::labelled_stage(project, recipe, photos, slot, fit)?;
+                let stage = self.chosen_as(slot, stages::embed::labelled_stage(project, recipe, photos, slot, fit)?)?;
                 self.add(Task::EmbedLabelled { slot }, stage, count as f64 * giga);
             }
         }
@@ -234,15 +304,32 @@ impl Graph {
         let places = &self.folds[slot.fold].train;
         let stage =
             stages::embed::train_stage(project, recipe, photos, (slot, places, self.learnt[slot.fold]), fit, folds)?;
+        let stage = self.chosen_as(slot, stage)?;
         let count = places.len() as f64;
         Ok(self.add(task, stage, count * giga))
+    }
+
+    /// The stage of other photos by the network of a slot, whose epoch is chosen as for the slot's own.
+    fn chosen_as(&self, slot: Slot, stage: Stage) -> Result<Stage, SessionError> {
+        let own = self.stage(Task::Embed { slot })?;
+        Ok(match own.inputs.iter().find(|input| input.name == best::CHOSEN) {
+            Some(input) => stage.input(best::CHOSEN, input.key),
+            None => stage,
+        })
     }
 
     fn add(&mut self, task: Task, stage: Stage, work: f64) -> Key {
         let key = stage.artefact();
         let light = matches!(task, Task::Data | Task::Fold | Task::Score);
-        let pictures =
-            matches!(task, Task::Fit { .. } | Task::Embed { .. } | Task::EmbedHost { .. } | Task::EmbedTrain { .. });
+        let pictures = matches!(
+            task,
+            Task::Fit { .. }
+                | Task::Embed { .. }
+                | Task::View { .. }
+                | Task::EmbedHost { .. }
+                | Task::EmbedTrain { .. }
+                | Task::EmbedLabelled { .. }
+        );
         let reads = self.place(Task::Reduce).filter(|_| pictures).map(|place| self.nodes[place].stage.artefact());
         self.nodes.push(Node { work, light, reads: reads.into_iter().collect(), ..Node::from(stage) });
         self.tasks.push(task);

@@ -60,9 +60,21 @@ pub struct Manner {
     /// Embed the training photos as well, to judge their labels.
     pub train: bool,
     /// Find out what each post step is worth.
-    pub gain: bool,
+    pub gain: Weigh,
     /// Whether what the recipe's decider says is done; where nothing is said here, as `[decide] auto` has it.
     pub decide: Option<bool>,
+}
+
+/// Whether it is found out what each post step is worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Weigh {
+    /// No.
+    #[default]
+    Never,
+    /// Where it takes no longer than what runs by itself.
+    IfCheap,
+    /// Whatever it takes.
+    Always,
 }
 
 /// The graph of a recipe and its plan as things stand.
@@ -156,13 +168,20 @@ pub fn brew(
     if manner.train {
         planned.graph.add_train(project, recipe, photos)?;
     }
-    if manner.gain {
+    let auto = project.competition.workbench.auto_seconds;
+    let previous = board.previous(&recipe.name);
+    let again = |graph: &Graph| dag::plan(&graph.nodes, &project.store, previous.as_ref(), &history, auto);
+    if manner.gain != Weigh::Never {
         planned.graph.add_gain(project, recipe);
     }
-    if manner.host || manner.train || manner.gain {
-        let auto = project.competition.workbench.auto_seconds;
-        let previous = board.previous(&recipe.name);
-        planned.plan = dag::plan(&planned.graph.nodes, &project.store, previous.as_ref(), &history, auto);
+    if manner.host || manner.train || planned.graph.place(stages::Task::Gain).is_some() {
+        planned.plan = again(&planned.graph);
+    }
+    if let (Weigh::IfCheap, Some(place)) = (manner.gain, planned.graph.place(stages::Task::Gain))
+        && !planned.plan.steps[place].cheap
+    {
+        planned.graph.without_gain();
+        planned.plan = again(&planned.graph);
     }
     let Planned { graph, plan } = planned;
     if let Some(step) = plan.steps.iter().find(|step| step.action == Action::Blocked) {

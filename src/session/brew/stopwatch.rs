@@ -7,7 +7,9 @@
 use crate::base::{Cancel, Clock, Seed};
 use crate::dag::{Event, History, Sample};
 use crate::learn::backbone;
-use crate::retrieve::{Embeddings, Sides, index, post, rerank};
+use crate::retrieve::rerank::{self, Chained, Needs};
+use crate::retrieve::{Embeddings, Labelled, Sides, index};
+use crate::session::stages::post::chain;
 use crate::session::stages::{self, Bench, Task};
 use crate::session::{Graph, Photos, Project, Recipe, SessionError};
 
@@ -22,8 +24,9 @@ pub fn unknown(graph: &Graph, history: &History) -> Vec<Task> {
     let mut tasks = Vec::new();
     for (node, task) in graph.nodes.iter().zip(&graph.tasks) {
         let runs_a_while = !matches!(task, Task::Data | Task::Fold | Task::Score | Task::Gain);
-        if runs_a_while && !met.contains(&node.stage.name) && history.estimate(node.stage.name, node.work).is_none() {
-            met.push(node.stage.name);
+        let pace = node.stage.timed_as();
+        if runs_a_while && !node.light && !met.contains(&pace) && history.estimate(pace, node.work).is_none() {
+            met.push(pace);
             tasks.push(*task);
         }
     }
@@ -60,14 +63,16 @@ pub fn time(
             Task::Embed { slot }
             | Task::EmbedHost { slot }
             | Task::EmbedTrain { slot }
-            | Task::EmbedLabelled { slot } => stages::embed::tried(&bench, slot)?,
-            Task::Post { .. } => posted(&bench, clock)?,
+            | Task::EmbedLabelled { slot }
+            | Task::View { slot, .. } => stages::embed::tried(&bench, slot)?,
+            Task::Near { .. } => ranked(&bench, clock)?,
+            Task::Post { step, .. } => posted(&bench, step, clock)?,
             Task::Rank { .. } => ranked(&bench, clock)?,
             Task::Data | Task::Fold | Task::Score | Task::Gain => continue,
         };
         // Other sizes are not known by trying: 0 says so until the first artefact.
         let sample = Sample { date: clock.now(), seconds, work, bytes };
-        History::note(&project.toji, &project.around.bench(), stage.name, sample)?;
+        History::note(&project.toji, &project.around.bench(), stage.timed_as(), sample)?;
     }
     Ok(())
 }
@@ -95,15 +100,30 @@ fn ranked(bench: &Bench<'_>, clock: &dyn Clock) -> Result<(f64, f64), SessionErr
     Ok((clock.now().since(began), (queries.len() * gallery.len()) as f64))
 }
 
-fn posted(bench: &Bench<'_>, clock: &dyn Clock) -> Result<(f64, f64), SessionError> {
+/// One step by itself, on the searches that it reads.
+fn posted(bench: &Bench<'_>, number: usize, clock: &dyn Clock) -> Result<(f64, f64), SessionError> {
     let (queries, gallery) = pair(bench)?;
-    let work = (queries.len() * gallery.len()) as f64;
-    let table = bench.recipe.settings().get("post").cloned().unwrap_or_else(crate::base::Value::table);
-    let mut steps = post::read(&table)?;
-    // What goes by labels or by a trained head has nothing to go by here, and is cheap beside the search.
-    steps.retain(|step| !step.needs_labelled() && !step.needs_logits());
+    let labelled = drawn(bench, gallery.len(), (ROWS + QUERIES) as u32)?;
+    let sizes = (queries.len() as f64, gallery.len() as f64, labelled.len() as f64);
+    let step = stages::post::read_steps(bench.recipe)?.remove(number);
     let (k, silent) = (bench.project.competition.k, &crate::base::progress::Silent);
+    let mut sides = Sides { views: Some([queries.clone(), gallery.clone()]), ..Sides::new(queries, gallery) };
+    let needs = Needs::of(std::slice::from_ref(&step), k);
+    if let Some(k) = needs.graph {
+        sides.near.graph = Some(rerank::graph(&sides.queries, &sides.gallery, k, silent, bench.cancel)?);
+    }
+    if let Some(k) = needs.gallery {
+        sides.near.gallery = Some(index::neighbours(&sides.queries, &sides.gallery, k, silent, bench.cancel)?);
+    }
+    if let Some(k) = needs.labelled {
+        let near = |rows: &Embeddings| index::neighbours(rows, &labelled, k, silent, bench.cancel);
+        sides.near.labelled = Some([near(&sides.queries)?, near(&sides.gallery)?]);
+    }
+    let labels = |each: u32| (0..labelled.len() as u32).map(|i| i / each).collect::<Vec<u32>>();
+    sides.labelled = Some(Labelled { labels: labels(4), coarse: Some(labels(16)), embeddings: labelled });
+    let work = chain::work(&step, sizes);
+    let mut now = Chained { sides, lists: None, not_in_gallery: None, notes: Vec::new() };
     let began = clock.now();
-    rerank::apply(&steps, Sides::new(queries, gallery), k, silent, bench.cancel)?;
+    rerank::advance(&[], &step, &mut now, k, silent, bench.cancel)?;
     Ok((clock.now().since(began), work))
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::base::{Cancel, Key, Time, files};
 use crate::book;
 use crate::dag::{Job, Lane, Queue, Taken, Worker};
-use crate::session::brew::{self, Manner};
+use crate::session::brew::{self, Manner, Weigh};
 use crate::session::project::TOJI;
 use crate::session::{Photos, Project, SessionError, Surroundings};
 
@@ -181,7 +181,7 @@ fn job(root: &Path, around: &Surroundings, job: &Job, cancel: &Cancel) -> Result
     let photos = Photos::read(&project, &heard, &own)?;
     heard("", 0, 0, "");
     own.check()?;
-    let manner = Manner { only_cheap: job.lane == Lane::Cheap, ..Manner::default() };
+    let manner = Manner { only_cheap: job.lane == Lane::Cheap, gain: Weigh::IfCheap, ..Manner::default() };
     brew::brew(&project, &recipe, &photos, &rung, manner, &|_| {}, &own)?;
     Ok(())
 }

@@ -5,8 +5,8 @@
 
 use crate::base::{Cancel, files};
 use crate::dag::Event;
-use crate::session::brew::{self, Manner};
-use crate::session::stages::gain::{self, Gains};
+use crate::session::brew::{self, Manner, Weigh};
+use crate::session::stages::post::gain::{self, Gains};
 use crate::session::stages::{Task, post};
 use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};
 
@@ -25,7 +25,7 @@ pub fn gains(
     if !recipe.is_broken() && !post::has_steps(recipe) {
         return Err(SessionError::Unfit(format!("{} has no steps in [post]: there is nothing to weigh", recipe.name)));
     }
-    brew::brew(project, recipe, photos, rung, Manner { gain: true, ..Manner::default() }, listen, cancel)?;
+    brew::brew(project, recipe, photos, rung, Manner { gain: Weigh::Always, ..Manner::default() }, listen, cancel)?;
     let mut graph = Graph::of(project, recipe, photos, rung)?;
     graph.add_gain(project, recipe);
     let stage = graph.stage(Task::Gain)?;

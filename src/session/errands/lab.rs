@@ -14,7 +14,7 @@ use crate::base::{Key, Seed, files};
 use crate::dag::{Board, Runs};
 use crate::data::Role;
 use crate::data::table::{Table, Texts};
-use crate::retrieve::{NONE, Ranking};
+use crate::retrieve::{ABSENT, NONE, Ranking};
 use crate::score::metric::lab::{self, Query};
 use crate::score::submission;
 use crate::score::{Metric, ledger};
@@ -165,7 +165,8 @@ pub fn against_truth(project: &Project, photos: &Photos, file: &Path, truth: &Pa
     for (&query, list) in lists.iter().filter(|(row, _)| is_public(**row) || !parted) {
         ranking.queries.push(query);
         for place in 0..k {
-            let item = list.get(place).map(|id| row(id)).transpose()?;
+            let word = facts.submission.not_in_gallery.as_ref();
+            let item = list.get(place).map(|id| if Some(id) == word { Ok(ABSENT) } else { row(id) }).transpose()?;
             ranking.items.push(item.unwrap_or(NONE));
             ranking.scores.push(if item.is_some() { -(place as f32) } else { f32::NEG_INFINITY });
         }

@@ -87,7 +87,7 @@ pub fn outliers(
     let mut angles: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
     for slot in slots {
         let Some(folder) = trained(&graph, slot)? else { continue };
-        let weight = Checkpoint::open(&best::weights(recipe, &folder)?)?.tensor(&tensor)?;
+        let weight = Checkpoint::open(&best::weights(project, recipe, &graph, slot, &folder)?)?.tensor(&tensor)?;
         let stage = graph.stage(Task::EmbedTrain { slot })?;
         let found = Embeddings::load(&project.store.folder(stage.name, &stage.artefact())?.join(embed::FILE))?;
         let label = |photo: &u32| all.get(*photo as usize).and_then(|photo| photo.label);

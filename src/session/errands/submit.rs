@@ -16,11 +16,11 @@ use crate::dag::Event;
 use crate::data::Role;
 use crate::data::layout::Listing;
 use crate::retrieve::post::Step;
-use crate::retrieve::{Embeddings, Labelled, NONE, Sides, index, post, rerank};
+use crate::retrieve::{ABSENT, Embeddings, Labelled, NONE, Sides, index, post, rerank};
 use crate::score::ledger::{self, Entry};
 use crate::score::submission::{self, Answer, Layout};
 use crate::session::brew::{self, Brewed, Manner};
-use crate::session::stages::{self, Bench, Task, embed};
+use crate::session::stages::{self, Bench, Task, Whose, embed};
 use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};
 
 /// The ledger's file, beside `toji.toml`.
@@ -102,7 +102,8 @@ pub fn submit(
     let [id_column, list_column] = facts.columns.clone().or(header).unwrap_or([default.id_column, default.list_column]);
     let layout = Layout { id_column, list_column, separator: facts.separator.clone(), k: facts.count };
     let (_, gallery) = embed::host_places(photos);
-    let ids: HashSet<&str> = gallery.iter().map(|&i| photos.manifest.photos[i as usize].id.as_str()).collect();
+    let mut ids: HashSet<&str> = gallery.iter().map(|&i| photos.manifest.photos[i as usize].id.as_str()).collect();
+    ids.extend(facts.not_in_gallery.as_deref());
     let written = submission::write(file, &layout, &answers, sample.map(PathBuf::as_path), &ids)?;
     let entry = Entry {
         file: file.strip_prefix(&project.root).unwrap_or(file).to_owned(),
@@ -152,7 +153,11 @@ fn answers(bench: &Bench<'_>) -> Result<Vec<Answer>, SessionError> {
         let folder = bench.project.store.folder(stage.name, &stage.artefact())?;
         let all = Embeddings::load(&folder.join(embed::FILE))?;
         let mut sides = Sides::new(all.subset(&queries)?, all.subset(&gallery)?);
+        if let Some(mean) = embed::views::mean(bench, slot, Whose::Host)? {
+            sides.views = Some([mean.subset(&queries)?, mean.subset(&gallery)?]);
+        }
         sides.labelled = stages::post::labelled(bench, Task::EmbedLabelled { slot })?;
+        sides.non_targets = stages::post::non_targets(bench, &steps, sides.labelled.as_ref())?;
         if shared.iter().any(Step::needs_logits) {
             sides.logits = stages::post::head(bench, slot, &sides)?;
         }
@@ -165,7 +170,11 @@ fn answers(bench: &Bench<'_>) -> Result<Vec<Answer>, SessionError> {
         done if done.lists.is_some() => done.ranking(k).unwrap_or_default(),
         done => index::search(&done.sides.queries, &done.sides.gallery, k, silent, bench.cancel)?,
     };
-    let id = |photo: &u32| bench.photos.manifest.photos[*photo as usize].id.clone();
+    let absent = bench.project.competition.submission.not_in_gallery.clone().unwrap_or_default();
+    let id = |photo: &u32| match *photo {
+        ABSENT => absent.clone(),
+        photo => bench.photos.manifest.photos[photo as usize].id.clone(),
+    };
     let answer = |(i, query): (usize, &u32)| {
         let items = ranking.list(i).iter().filter(|&&item| item != NONE).map(id).collect();
         Answer { query: id(query), items }
@@ -212,6 +221,9 @@ fn side_by_side(mut found: Vec<Sides>) -> Result<Sides, SessionError> {
         if let Some(labelled) = &mut sides.labelled {
             post::l2(&mut labelled.embeddings);
         }
+        if let Some(photos) = &mut sides.non_targets {
+            post::l2(photos);
+        }
     }
     let join = |parts: Vec<&Embeddings>| -> Result<Embeddings, SessionError> {
         let dim = parts.iter().map(|part| part.dim).sum();
@@ -222,6 +234,10 @@ fn side_by_side(mut found: Vec<Sides>) -> Result<Sides, SessionError> {
     };
     let of = |side: fn(&Sides) -> &Embeddings| join(found.iter().map(side).collect());
     let mut all = Sides::new(of(|sides| &sides.queries)?, of(|sides| &sides.gallery)?);
+    let non_targets: Vec<&Embeddings> = found.iter().filter_map(|sides| sides.non_targets.as_ref()).collect();
+    if non_targets.len() == found.len() {
+        all.non_targets = Some(join(non_targets)?);
+    }
     let labelled: Vec<&Labelled> = found.iter().filter_map(|sides| sides.labelled.as_ref()).collect();
     if let Some(first) = labelled.first().filter(|_| labelled.len() == found.len()) {
         let embeddings = join(labelled.iter().map(|labelled| &labelled.embeddings).collect())?;

@@ -16,7 +16,7 @@ use crate::retrieve::rerank::nearby::{catalogue, nearby};
 use crate::score::metric::Score;
 use crate::score::{Delta, paired};
 use crate::session::brew::{self, Manner};
-use crate::session::stages::gain::Chains;
+use crate::session::stages::post::gain::Chains;
 use crate::session::stages::score::BOOTSTRAP;
 use crate::session::stages::{Bench, post};
 use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};

@@ -19,6 +19,8 @@ use crate::retrieve::post::{self, Step};
 use crate::retrieve::rerank;
 use crate::session::brew::graph::decode;
 use crate::session::project::{boxes, weights};
+use crate::session::stages::embed::views;
+use crate::session::stages::post as post_stage;
 use crate::session::{Photos, Project, Recipe, SessionError};
 
 /// Checks a recipe without mistakes.
@@ -75,6 +77,7 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
             Frozen::of(train, network.as_ref(), &params, 1).map_err(|error| at(recipe, &key, &error.to_string()))?;
         }
     }
+    views::check(recipe).map_err(|why| at(recipe, "post.steps[0]", &why))?;
     project.weights(&settings).map_err(|e| at(recipe, "backbone.weights", &e.to_string()))?;
     let table = recipe.settings().get("post").cloned().unwrap_or_else(Value::table);
     let mut dim = backbone::length(&settings)?;
@@ -167,7 +170,7 @@ pub fn check_labels(project: &Project, recipe: &Recipe, photos: &Photos, folds: 
 ///
 /// # Errors
 /// When a step asks for the labels of training photos and no query of any fold has one of them: folds by `group`, as a rule.
-pub fn check_known(recipe: &Recipe, photos: &Photos, folds: &[Fold]) -> Result<(), SessionError> {
+pub fn check_known(project: &Project, recipe: &Recipe, photos: &Photos, folds: &[Fold]) -> Result<(), SessionError> {
     let Some(Value::List(steps)) = recipe.settings().get("post.steps") else { return Ok(()) };
     let has_coarse = photos.manifest.photos.iter().any(|photo| photo.coarse.is_some());
     for (i, step) in post::read(recipe.settings().get("post").unwrap_or(&Value::table()))?.iter().enumerate() {
@@ -177,6 +180,21 @@ pub fn check_known(recipe: &Recipe, photos: &Photos, folds: &[Fold]) -> Result<(
         {
             let text = "coarse-agreement goes by a coarse label, and the tables have none: name its column in [data.columns] of toji.toml, \
                         write beta = 0, or leave it out";
+            return Err(at(recipe, &format!("post.steps[{i}]"), text));
+        }
+        let names = &photos.manifest.labels;
+        let unknown = post_stage::named(step).into_iter().flatten().find(|label| !names.contains(label));
+        if let Some(label) = unknown {
+            let text = format!(
+                "no training photo has the label {}, whose photos should be no answer to anybody; there are {} labels, such as {}",
+                plain(label),
+                names.len(),
+                plain(&names.iter().take(3).cloned().collect::<Vec<_>>().join(", "))
+            );
+            return Err(at(recipe, &format!("post.steps[{i}].labels"), &text));
+        }
+        if matches!(step, Step::NotInGallery { .. }) && project.competition.submission.not_in_gallery.is_none() {
+            let text = "not-in-gallery needs the host's word for it: write [submission] not_in_gallery in toji.toml, as \"new_individual\"";
             return Err(at(recipe, &format!("post.steps[{i}]"), text));
         }
         let pairs = recipe.settings().get("loss").and_then(|table| loss::asks_for_pairs(table).ok().flatten());

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   reduce, where [augment] cache asks for it: what fit and embed read instead of the photos
-//!   data ─ fold ─┬─ fit ─ embed ─ post ─ rank ─┬─ score
-//!                └─ … one line a fold …        ┘
+//!   data ─ fold ─┬─ fit ─ embed ─ post ─ … ─ post ─ rank ─┬─ score
+//!                └─ … one line a fold, one post a step …  ┘
 //! ```
 //!
 //! A training in parts has one `fit` for each, in a row; `embed` reads the last one.
@@ -16,7 +16,6 @@ pub mod data;
 pub mod embed;
 pub mod fit;
 pub mod fold;
-pub mod gain;
 pub mod post;
 pub mod rank;
 pub mod reduce;
@@ -24,6 +23,9 @@ pub mod score;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+pub use embed::views::Whose;
+pub use post::near::Among;
 
 use super::{Graph, Photos, Project, Recipe, SessionError, Slot};
 use crate::base::{Cancel, Progress, Value};
@@ -53,10 +55,28 @@ pub enum Task {
         /// Of which training.
         slot: Slot,
     },
-    /// One fold's embeddings after the post steps.
+    /// One test-time view of a fold's or the host's queries and gallery.
+    View {
+        /// Of which training.
+        slot: Slot,
+        /// Whose photos.
+        whose: Whose,
+        /// The view, from 0, in the order of the step `tta`.
+        number: usize,
+    },
+    /// Who is near whom, for the post steps that rank.
+    Near {
+        /// Of which training.
+        slot: Slot,
+        /// Among whom is searched.
+        among: Among,
+    },
+    /// What one post step makes of a fold's embeddings or lists.
     Post {
         /// Of which training.
         slot: Slot,
+        /// The step, from 0.
+        step: usize,
     },
     /// One fold's ranked lists.
     Rank {
@@ -145,10 +165,12 @@ pub fn make<'a>(bench: &'a Bench<'a>, task: Task, step: &Step) -> Result<Made<'a
         Task::Reduce => reduce::make(bench, step),
         Task::Fit { slot, part, until } => fit::make(bench, slot, part, until, step),
         Task::Embed { slot } => embed::make(bench, slot, step),
-        Task::Post { slot } => post::make(bench, slot),
+        Task::View { slot, whose, number } => embed::make_view(bench, (slot, whose, number), step),
+        Task::Near { slot, among } => post::near::make(bench, slot, among),
+        Task::Post { slot, step } => post::chain::make(bench, slot, step),
         Task::Rank { slot } => rank::make(bench, slot),
         Task::Score => score::make(bench),
-        Task::Gain => gain::make(bench),
+        Task::Gain => post::gain::make(bench),
         Task::EmbedHost { slot } => embed::make_host(bench, slot, step),
         Task::EmbedTrain { slot } => embed::make_train(bench, slot, step),
         Task::EmbedLabelled { slot } => embed::make_labelled(bench, slot, step),
@@ -170,11 +192,16 @@ pub fn recall(bench: &Bench<'_>, task: Task) -> Result<(), SessionError> {
     match task {
         Task::Fit { slot, .. } => fit::recall(bench, slot, task),
         Task::Score => score::recall(bench),
+        Task::Post { slot, .. } => {
+            post::chain::recall(bench, slot, meta.as_ref().and_then(|meta| meta.facts.get("steps")));
+            Ok(())
+        }
         Task::Data
         | Task::Fold
         | Task::Reduce
         | Task::Embed { .. }
-        | Task::Post { .. }
+        | Task::View { .. }
+        | Task::Near { .. }
         | Task::Rank { .. }
         | Task::Gain
         | Task::EmbedHost { .. }

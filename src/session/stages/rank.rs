@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use super::{Bench, Made, Task, embed, post};
+use super::post::{self, chain};
+use super::{Bench, Made};
 use crate::base::{Key, Value};
 use crate::dag::Stage;
 use crate::data::folds::Asked;
 use crate::retrieve::post::Step;
-use crate::retrieve::{Embeddings, Ranking, index};
+use crate::retrieve::{Embeddings, Ranking, Sides, index};
 use crate::session::{Project, Recipe, SessionError, Slot};
 
 /// The artefact's file.
@@ -25,33 +26,20 @@ pub fn stage(project: &Project, recipe: &Recipe, slot: Slot, input: Key) -> Stag
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
     let (name, k) = (slot.to_string(), bench.project.competition.k);
-    let ranking = match ranked(bench, slot)? {
-        Some(ranking) => ranking.cut(k),
+    let fold = &bench.graph.folds[slot.fold];
+    let ranking = match chain::lists(bench, slot)? {
+        Some((lists, absent)) => lists.ranking(&fold.query, &fold.gallery, absent.as_ref(), k),
         None => {
-            let (queries, gallery) = embeddings(bench, slot)?;
+            let Sides { queries, gallery, .. } = chain::ranked_sides(bench, slot)?;
             index::search(&queries, &gallery, k, &bench.progress("rank", &name), bench.cancel)?
         }
     };
     Ok(Made::new(move |folder: &Path| Ok(ranking.save(&folder.join(FILE))?)))
 }
 
-/// What a training's queries and gallery are ranked by: the embeddings after the steps of `[post]`, or without any as they are.
-pub(super) fn embeddings(bench: &Bench<'_>, slot: Slot) -> Result<(Embeddings, Embeddings), SessionError> {
-    if bench.graph.place(Task::Post { slot }).is_some() {
-        let folder = bench.folder(Task::Post { slot })?;
-        return Ok((Embeddings::load(&folder.join(post::QUERIES))?, Embeddings::load(&folder.join(post::GALLERY))?));
-    }
-    let all = Embeddings::load(&bench.folder(Task::Embed { slot })?.join(embed::FILE))?;
-    let fold = &bench.graph.folds[slot.fold];
-    Ok((all.subset(&fold.query)?, all.subset(&fold.gallery)?))
-}
-
-/// The lists of a training whose steps of `[post]` rank.
-pub(super) fn ranked(bench: &Bench<'_>, slot: Slot) -> Result<Option<Ranking>, SessionError> {
-    if bench.graph.place(Task::Post { slot }).is_none() || !post::steps(bench.recipe).iter().any(Step::ranks) {
-        return Ok(None);
-    }
-    Ok(Some(Ranking::load(&bench.folder(Task::Post { slot })?.join(post::RANKING))?))
+/// Whether steps of `[post]` rank, and not the cosine alone.
+pub(super) fn by_steps(bench: &Bench<'_>) -> bool {
+    post::steps(bench.recipe).iter().any(Step::ranks)
 }
 
 /// Plain search in embeddings; `told` is the part and the stage that progress is told of.

@@ -1,12 +1,12 @@
 //! The number that counts, over all queries of the folds that ran, with its interval; and what it would be in galleries of
 //! other sizes.
 
+use super::post::chain;
 use super::{Bench, Made, Task, rank};
 use crate::base::{Key, Seed, Value};
 use crate::dag::{Event, Stage};
 use crate::data::Role;
-use crate::retrieve::Ranking;
-use crate::retrieve::index;
+use crate::retrieve::{Ranking, Sides, index};
 use crate::score::growth::Growth;
 use crate::score::metric::{self, Metric, Score};
 use crate::session::{Project, SessionError, Slot};
@@ -38,7 +38,7 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>) -> Result<Made<'a>, SessionError> {
             tell(bench, &score, slot.to_string(), None);
         }
         // What a gallery's size does is known for the rank by cosine of the first right answer alone.
-        if matches!(score.metric.parse(), Ok(Metric::Mrr { .. })) && rank::ranked(bench, slot)?.is_none() {
+        if matches!(score.metric.parse(), Ok(Metric::Mrr { .. })) && !rank::by_steps(bench) {
             growths.push(grown(bench, slot)?);
         }
         scores.push(score);
@@ -72,7 +72,7 @@ pub(super) fn recall(bench: &Bench<'_>) -> Result<(), SessionError> {
 
 /// What a fold's score would be among a part of its gallery's other photos.
 fn grown(bench: &Bench<'_>, slot: Slot) -> Result<Growth, SessionError> {
-    let (queries, gallery) = rank::embeddings(bench, slot)?;
+    let Sides { queries, gallery, .. } = chain::ranked_sides(bench, slot)?;
     // Evenly over the queries, which stand in the order of the manifest.
     let (all, step) = (&bench.graph.folds[slot.fold].query, queries.len().div_ceil(ASKED).max(1));
     let asked: Vec<u32> = all.iter().copied().step_by(step).collect();

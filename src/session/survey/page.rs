@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::Survey;
 use crate::base::text::duration;
-use crate::base::{Cancel, Key, KeyWriter, Value};
+use crate::base::{Cancel, Key, KeyWriter, Value, files};
 use crate::book::{self, Diagnostic};
 use crate::dag::{Action, RunView, StageState, Step};
 use crate::data::augment::At;
@@ -21,6 +21,7 @@ use crate::session::errands::samples::{samples, shrunk};
 use crate::session::project::weights::{self, in_words};
 use crate::session::snapshot::{Block, Name, Output, OutputState, Picture, Problem};
 use crate::session::stages::fit::symptoms;
+use crate::session::stages::post::gain::{self, Gains};
 use crate::session::stages::score::GROWTH;
 
 /// How many sample pictures are shown.
@@ -112,12 +113,28 @@ impl Survey {
             "fold" => (OutputState::Fresh, planned?.graph.divided.lines.clone(), Vec::new()),
             "post" => {
                 planned.filter(|planned| planned.plan.steps.iter().any(|s| s.stage.name == "post"))?;
-                (self.state("post", planned, runs)?, post_lines(run.or(runs.scored)), Vec::new())
+                let mut lines = post_lines(run.or(runs.scored));
+                lines.extend(self.gain_lines(recipe, planned));
+                (self.state("post", planned, runs)?, lines, Vec::new())
             }
             "score" => (self.state("score", planned, runs)?, score_lines(runs.scored), Vec::new()),
             _ => return None,
         };
         Some(Output { stage: stage.to_owned(), state, lines, pictures })
+    }
+
+    /// What each step of `[post]` is worth, where that is known.
+    fn gain_lines(&self, recipe: &Recipe, planned: Option<&Planned>) -> Vec<String> {
+        let (Ok(project), Some(planned)) = (&self.project, planned) else { return Vec::new() };
+        let Some((stage, _)) = planned.graph.gain(project, recipe) else { return Vec::new() };
+        let read = || {
+            let folder = project.store.folder(stage.name, &stage.artefact()).ok()?;
+            serde_json::from_slice::<Gains>(&files::read(&folder.join(gain::FILE)).ok()?).ok()
+        };
+        match read() {
+            Some(found) => found.lines(),
+            None => vec![format!("toji post {} says what each step is worth", recipe.name)],
+        }
     }
 
     /// How the stages of one name stand, taken together.

@@ -221,6 +221,26 @@ impl Pipeline {
         }
     }
 
+    /// The same pipeline with more operations behind it; `name` is how errors call their list.
+    ///
+    /// # Errors
+    /// When an operation is not right, or the size is no longer fixed.
+    pub fn followed_by(mut self, name: &str, list: &Value) -> Result<Pipeline, AugmentError> {
+        let fixed = self.ops.len();
+        self.ops.extend(Op::read_all(name, list)?);
+        let mut sizes = Sizes::ANY;
+        for (place, op) in self.ops.iter().enumerate() {
+            sizes = op.sizes(sizes).map_err(|reason| AugmentError::Parameter {
+                list: name.to_owned(),
+                place: place.saturating_sub(fixed),
+                name: op.name.to_owned(),
+                reason,
+            })?;
+        }
+        self.size = sizes.fixed().ok_or_else(|| AugmentError::NoSize { list: name.to_owned(), add: sizes.mend() })?;
+        Ok(self)
+    }
+
     /// Rows and columns of what comes out.
     pub fn size(&self) -> Size {
         self.size

@@ -48,6 +48,22 @@ defaults! {
     non_target_weight NON_TARGET_WEIGHT: f64 = Float(1.0);
 }
 
+pub(super) const TTA_HFLIP: Default = Default::Is(Literal::Bool(true));
+pub(super) const TTA_SCALES: Default = Default::Is(Literal::List(&[Literal::Float(1.0)]));
+pub(super) const TTA_ANGLES: Default = Default::Is(Literal::List(&[Literal::Float(0.0)]));
+
+pub(in crate::retrieve::post) fn tta_hflip() -> bool {
+    true
+}
+
+pub(in crate::retrieve::post) fn tta_scales() -> Vec<f64> {
+    vec![1.0]
+}
+
+pub(in crate::retrieve::post) fn tta_angles() -> Vec<f64> {
+    vec![0.0]
+}
+
 const STAGES: [f64; 3] = [0.5, 0.5, 0.5];
 
 pub(super) const INB_THRESHOLDS: Default =

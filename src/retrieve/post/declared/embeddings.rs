@@ -5,6 +5,42 @@
 use super::{count, default, number, row};
 use crate::book::technique::{Default, Kind, Literal, Param, Technique};
 
+pub(super) const TTA: Technique = row(
+    "tta",
+    "Test-time augmentation: the mean over several views of each photo.",
+    "x ← L2(mean over views v of L2(network(v(photo)))), over every combination of scales, angles and flips, for queries and gallery alike. A \
+     feature that only one view shows counts less than one that all show.\n\nScales 0.707, 1 and 1.414 are cirtorch's and those of Landmark \
+     2019's first place (GeM networks trained at one size see small and large things better so); hflip is what most winners \
+     with symmetric objects use (HappyWhale 2022: both sides). Do not mirror print: a mirrored label is another label, unless \
+     the network was trained with HorizontalFlip. A larger picture is made of the photo's own pixels. angles turn the picture about its \
+     middle and leave black corners, which a network that never saw them may dislike.\n\nCost: each view embeds all photos once more, scale² \
+     times as long; each is kept, so that another combination embeds what is new alone. First in the chain, since it works on photos; \
+     training photos that label-aware steps go by have the plain view.",
+    &[
+        Param::new("hflip", Kind::Bool, default::TTA_HFLIP, "Whether each view is there mirrored too."),
+        Param::new(
+            "vflip",
+            Kind::Bool,
+            Default::Is(Literal::Bool(false)),
+            "Whether each view is there upside down too.",
+        ),
+        Param::new(
+            "scales",
+            Kind::List { of: &Kind::Float { min: 0.25, max: 4.0 }, min: 1, max: 8 },
+            default::TTA_SCALES,
+            "Sides of the picture over those of evaluation.",
+        ),
+        Param::new(
+            "angles",
+            Kind::List { of: &Kind::Float { min: -180.0, max: 180.0 }, min: 1, max: 8 },
+            default::TTA_ANGLES,
+            "Angles by which it is turned, counter-clockwise.",
+        )
+        .unit("degrees"),
+    ],
+    "Landmark retrieval 2019, first place (eval_retrieval.py); cirtorch extract_ms; ttach",
+);
+
 pub(super) const L2: Technique = row(
     "l2",
     "Divides each embedding by its L2 norm.",

@@ -2,8 +2,8 @@
 //!
 //! They go by photos whose labels are known, so a recipe that has one needs the embeddings of its training photos too.
 
-use super::{count, default, later, number, row};
-use crate::book::technique::{Default, Technique};
+use super::{count, default, number, row};
+use crate::book::technique::{Default, Kind, Param, Technique};
 
 pub(super) const SORT_INSERT: Technique = row(
     "sort-insert",
@@ -78,23 +78,29 @@ pub(super) const CLASS_LOGITS: Technique = row(
     "HappyWhale 2022, first place (knshnb/kaggle-happywhale-1st-place)",
 );
 
-pub(super) const NON_TARGET_PENALTY: Technique = later(
+pub(super) const NON_TARGET_PENALTY: Technique = row(
     "non-target-penalty",
     "Lowers photos that resemble photos known to be no answer.",
     "score ← score - weight · (n(q) + n(g)), n(x) the mean cosine of x with its k nearest non-targets. A photo that looks like those \
      (indoor scenes among landmarks, empty water among whales) is unlikely to be an answer, however near it is. n(q) moves a whole \
      list and matters where queries are compared, as by not-in-gallery.\n\nAfter the first place of Landmark 2020's recognition \
      track, which took the mean of the 5 nearest non-landmarks; with 99 % of the test without a landmark it decided that \
-     competition. Needs photos that are known to be no answer; where all queries have one, leave it out. Cost: a search of both \
-     sides among the non-targets.",
+     competition. Non-targets are the training photos of `labels` (a label for what shows nothing that is asked for); where there are none, \
+     leave it out. Cost: a search of both sides among the non-targets.",
     &[
+        Param::new(
+            "labels",
+            Kind::List { of: &Kind::Text, min: 1, max: 1000 },
+            Default::Required,
+            "Labels of training photos that are no answer to anybody.",
+        ),
         count("k", 10_000, default::NON_TARGET_K, "Non-targets whose mean similarity counts."),
         number("weight", 0.0, 100.0, default::NON_TARGET_WEIGHT, "Weight of that mean."),
     ],
     "Henkel and Singer, arXiv 2010.01650; psinger/kaggle-landmark-recognition-2020-1st-place",
 );
 
-pub(super) const NOT_IN_GALLERY: Technique = later(
+pub(super) const NOT_IN_GALLERY: Technique = row(
     "not-in-gallery",
     "Says below which score a query's answer is not in the gallery.",
     "The threshold is the greatest below which at most the share `ratio` of the queries' best scores lie. In each list \"not in the \
@@ -102,7 +108,8 @@ pub(super) const NOT_IN_GALLERY: Technique = later(
      Scores have no natural zero, so a fixed threshold does not travel from network to network; the share of queries without an \
      answer does, when it can be guessed from training or asked of the leaderboard with a few submissions. The first place of HappyWhale \
      2022 had 16.5 % new individuals first, and searched the threshold by 30 bisections; this is the number they \
-     approach. Queries with equal scores are not torn apart, so the share may be a little less. Put it before sort-insert, whose scores \
+     approach. What it is called in a submission is `[submission] not_in_gallery` of toji.toml; in the local score it is the right answer of \
+     queries without one (protocol.unanswered makes some). Queries with equal scores are not torn apart, so the share may be a little less. Put it before sort-insert, whose scores \
      no longer compare from query to query.",
     &[number("ratio", 0.0, 1.0, Default::Required, "Share of the queries that have no answer in the gallery.")],
     "HappyWhale 2022, first place (knshnb/kaggle-happywhale-1st-place)",

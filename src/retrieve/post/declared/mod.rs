@@ -44,17 +44,6 @@ const fn row(
     Technique { name, slot: "post", about, details, params, source, status: Status::Built }
 }
 
-/// A row of a step that a chain can run, and no recipe yet.
-const fn later(
-    name: &'static str,
-    about: &'static str,
-    details: &'static str,
-    params: &'static [Param],
-    source: &'static str,
-) -> Technique {
-    Technique { status: Status::Later, ..row(name, about, details, params, source) }
-}
-
 const fn count(name: &'static str, most: i64, default: Default, about: &'static str) -> Param {
     Param::new(name, Kind::Int { min: 1, max: most }, default, about)
 }
@@ -65,6 +54,7 @@ const fn number(name: &'static str, min: f64, max: f64, default: Default, about:
 
 /// The steps of slot "post".
 pub const TECHNIQUES: &[&Technique] = &[
+    &embeddings::TTA,
     &embeddings::L2,
     &embeddings::PCA,
     &embeddings::WHITEN_SUPERVISED,

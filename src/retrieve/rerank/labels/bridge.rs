@@ -6,14 +6,11 @@
 
 use rayon::prelude::*;
 
-use super::witnesses;
+use super::{BRIDGED, Side, witnesses};
 use crate::retrieve::index::Neighbours;
 use crate::retrieve::rerank::lists::Lists;
 use crate::retrieve::rerank::{Run, terms};
-use crate::retrieve::{Embeddings, Labelled, RetrieveError, Sides};
-
-/// Labelled photos that are looked at for each label that is wanted: labels have several photos.
-const DEPTH: usize = 20;
+use crate::retrieve::{RetrieveError, Sides};
 
 /// A photo's nearest labels with the confidence in each, by label.
 fn confidences(found: &Neighbours, row: usize, labels: &[u32], k: usize, bonus: f64) -> Vec<(u32, f64)> {
@@ -59,12 +56,12 @@ pub(in crate::retrieve::rerank) fn apply(
     const STEP: &str = "bridge";
     terms::finite(STEP, &[bonus, weight])?;
     let labelled = sides.labelled(STEP)?;
-    let of = |side: &Embeddings, labelled: &Labelled| -> Result<Vec<Vec<(u32, f64)>>, RetrieveError> {
-        let found = witnesses(side, labelled, DEPTH * k.max(1), run)?;
+    let of = |side: Side| -> Result<Vec<Vec<(u32, f64)>>, RetrieveError> {
+        let found = witnesses(sides, side, labelled, BRIDGED * k.max(1), run)?;
         let rows = (0..found.len()).into_par_iter();
         Ok(rows.map(|row| confidences(&found, row, &labelled.labels, k.max(1), bonus)).collect())
     };
-    let (queries, gallery) = (of(&sides.queries, labelled)?, of(&sides.gallery, labelled)?);
+    let (queries, gallery) = (of(Side::Queries)?, of(Side::Gallery)?);
     terms::add(sides, lists, 1.0, |query, place| weight * bridge(&queries[query], &gallery[place as usize]), run)?;
     Ok(format!("bridge: over the {k} nearest labels of {} labelled photos", labelled.labels.len()))
 }

@@ -4,7 +4,7 @@
 //! labelled photos, each counted by its cosine; a photo's labels are those of its nearest labelled photo. A country, a brand or a species
 //! is right more often than a label, so that a wrong label still lifts photos from the right surroundings.
 
-use super::{sums, witnesses};
+use super::{Side, sums, witnesses};
 use crate::retrieve::rerank::lists::Lists;
 use crate::retrieve::rerank::{Run, terms};
 use crate::retrieve::{RetrieveError, Sides};
@@ -28,7 +28,7 @@ pub(in crate::retrieve::rerank) fn apply(
             return Err(RetrieveError::Step { step: STEP, why });
         }
     };
-    let asked = witnesses(&sides.queries, labelled, votes, run)?;
+    let asked = witnesses(sides, Side::Queries, labelled, votes, run)?;
     let shares = |labels: &[u32]| -> Vec<Vec<(u32, f64)>> {
         let of = |row| {
             let mut sums = if labels.is_empty() { Vec::new() } else { sums(&asked, row, labels, 0.0) };
@@ -39,7 +39,7 @@ pub(in crate::retrieve::rerank) fn apply(
         (0..asked.len()).map(of).collect()
     };
     let (fine, wide) = (shares(&labelled.labels), shares(coarse));
-    let nearest = witnesses(&sides.gallery, labelled, 1, run)?;
+    let nearest = witnesses(sides, Side::Gallery, labelled, 1, run)?;
     let photos: Vec<Option<u32>> = (0..nearest.len()).map(|row| nearest.list(row).first().copied()).collect();
     let share = |of: &[(u32, f64)], label: u32| of.iter().find(|(other, _)| *other == label).map_or(0.0, |&(_, s)| s);
     let term = |query: usize, place: u32| {

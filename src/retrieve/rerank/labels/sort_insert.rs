@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
-use super::{sums, witnesses};
+use super::{Side, sums, witnesses};
 use crate::retrieve::index::Neighbours;
 use crate::retrieve::rerank::lists::Lists;
 use crate::retrieve::rerank::{Run, terms};
@@ -32,11 +32,11 @@ pub(in crate::retrieve::rerank) fn apply(
     const STEP: &str = "sort-insert";
     terms::finite(STEP, &[threshold])?;
     let labelled = sides.labelled(STEP)?;
-    let voted = |side| -> Result<Vec<Option<(u32, f64)>>, RetrieveError> {
-        let witnesses = witnesses(side, labelled, votes, run)?;
+    let voted = |side: Side| -> Result<Vec<Option<(u32, f64)>>, RetrieveError> {
+        let witnesses = witnesses(sides, side, labelled, votes, run)?;
         Ok((0..witnesses.len()).map(|row| vote(&witnesses, row, &labelled.labels)).collect())
     };
-    let (queries, gallery) = (voted(&sides.queries)?, voted(&sides.gallery)?);
+    let (queries, gallery) = (voted(Side::Queries)?, voted(Side::Gallery)?);
     // Each label's photos, the surest first.
     let mut of_label: HashMap<u32, Vec<(u32, f64)>> = HashMap::new();
     for (place, vote) in (0..).zip(&gallery) {

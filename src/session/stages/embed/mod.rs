@@ -6,12 +6,14 @@
 
 mod kept;
 mod regions;
+pub mod views;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use self::kept::Kept;
 pub(crate) use self::regions::{regions, watched};
+use self::views::{View, Whose};
 use super::fit::{Model, Purpose, begin, best, model, symptoms, tell_notes};
 use super::{Bench, Made, SYMPTOMS, damaged, reduce};
 use crate::base::{Key, Progress, Value};
@@ -175,14 +177,47 @@ pub(super) fn make_labelled<'a>(bench: &'a Bench<'a>, slot: Slot, step: &Step) -
     made(bench, slot, &labelled_places(bench.photos), step)
 }
 
-/// The artefact of a step, with the rows that an earlier attempt left; warns of photos that were damaged.
+pub(super) fn make_view<'a>(
+    bench: &'a Bench<'a>,
+    (slot, whose, number): (Slot, Whose, usize),
+    step: &Step,
+) -> Result<Made<'a>, SessionError> {
+    let Fold { query, gallery, .. } = &bench.graph.folds[slot.fold];
+    let places = match whose {
+        Whose::Fold => [&query[..], gallery].concat(),
+        Whose::Host => {
+            let (queries, gallery) = host_places(bench.photos);
+            [queries, gallery].concat()
+        }
+    };
+    let view = View::of(bench.recipe).get(number).copied();
+    let view =
+        view.ok_or_else(|| SessionError::Unfit(format!("there is no view {number}; this is a fault of Toji")))?;
+    seen(bench, slot, &places, Some(view), step)
+}
+
+/// The artefact of a step in the plain view.
 fn made<'a>(bench: &'a Bench<'a>, slot: Slot, places: &[u32], step: &Step) -> Result<Made<'a>, SessionError> {
+    seen(bench, slot, places, None, step)
+}
+
+/// The artefact of a step, with the rows that an earlier attempt left; warns of photos that were damaged.
+fn seen<'a>(
+    bench: &'a Bench<'a>,
+    slot: Slot,
+    places: &[u32],
+    view: Option<View>,
+    step: &Step,
+) -> Result<Made<'a>, SessionError> {
     let work = bench.work(step)?;
     if step.replace {
         // What an earlier attempt saw need not be what is there now.
         work.clear()?;
     }
-    let (model, name) = (trained(bench, slot)?, step.stage.part.as_str());
+    let (mut model, name) = (trained(bench, slot)?, step.stage.part.as_str());
+    if let Some(view) = view {
+        model.sight.evaluation = view.pipeline(&model.sight.evaluation)?;
+    }
     let now = bench.photos.boxes_key(bench.project, &model.sight.evaluation, places)?;
     // Whether the photos' boxes are those that the stage was planned with.
     boxes::check(&step.stage, now)?;
@@ -241,7 +276,10 @@ pub(crate) fn tried(bench: &Bench<'_>, slot: Slot) -> Result<(f64, f64), Session
 fn trained(bench: &Bench<'_>, slot: Slot) -> Result<Model, SessionError> {
     let mut model = model(bench, slot, Purpose::Artefact)?;
     match bench.graph.fit(slot) {
-        Some(fit) => Checkpoint::open(&best::weights(bench.recipe, &bench.folder(fit)?)?)?.load(&mut model.params)?,
+        Some(fit) => {
+            let file = best::weights(bench.project, bench.recipe, bench.graph, slot, &bench.folder(fit)?)?;
+            Checkpoint::open(&file)?.load(&mut model.params)?;
+        }
         None => tell_notes(bench, std::mem::take(&mut model.notes)),
     }
     Ok(model)

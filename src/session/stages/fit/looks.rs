@@ -6,7 +6,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::{KeyWriter, Seed, Value, files};
+use super::best;
+use crate::base::{Key, KeyWriter, Seed, Value, files};
+use crate::dag::Stage;
 use crate::data::folds::Asked;
 use crate::learn::train::technique::EvalSettings;
 use crate::score::Score;
@@ -22,7 +24,11 @@ const BEHIND: &str = ".json";
 /// # Errors
 /// When the graph has no such training.
 pub fn stamp(graph: &Graph, slot: Slot) -> Result<String, SessionError> {
-    let stage = graph.stage(Task::Embed { slot })?;
+    Ok(stamp_of(graph.stage(Task::Embed { slot })?, eval(graph)).short())
+}
+
+/// The stamp of who is embedded as `stage` does, in full.
+pub(super) fn stamp_of(stage: &Stage, eval: Option<&EvalSettings>) -> Key {
     let mut out = KeyWriter::new("look 1");
     let mut settings = stage.settings.clone();
     if let Value::Table(entries) = &mut settings {
@@ -30,14 +36,14 @@ pub fn stamp(graph: &Graph, slot: Slot) -> Result<String, SessionError> {
         entries.remove("train");
     }
     settings.write_key(&mut out);
-    for input in stage.inputs.iter().filter(|input| input.name != "fit") {
+    for input in stage.inputs.iter().filter(|input| input.name != "fit" && input.name != best::CHOSEN) {
         out.bytes(input.name.as_bytes()).key(&input.key);
     }
     // Ranks among fewer photos are others; how many were looked up changes no rank of any of them.
-    if let Some((eval, gallery)) = eval(graph).and_then(|eval| Some((eval, eval.gallery?))) {
+    if let Some((eval, gallery)) = eval.and_then(|eval| Some((eval, eval.gallery?))) {
         out.bytes(b"gallery").number(gallery as u64).number(eval.queries.map_or(u64::MAX, |queries| queries as u64));
     }
-    Ok(out.finish().short())
+    out.finish()
 }
 
 /// How large a part of the gallery, and of how many queries, a training is evaluated on; `None`: on all of the gallery. Trainings of which
@@ -57,7 +63,7 @@ pub(super) fn metric(folder: &Path) -> Option<String> {
 }
 
 /// `[train] eval`; nothing where nothing is trained.
-fn eval(graph: &Graph) -> Option<&EvalSettings> {
+pub(super) fn eval(graph: &Graph) -> Option<&EvalSettings> {
     graph.parts.last().map(|part| &part.settings.eval)
 }
 

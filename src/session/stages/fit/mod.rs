@@ -156,8 +156,9 @@ pub(super) fn make<'a>(
     let warn = |found: Vec<String>| bench.warn(&label, found);
     let stamp = looks::stamp(bench.graph, slot)?;
     let asked = looks::asked(bench, slot);
+    let chosen = best::chosen(bench.project, bench.graph, slot)?;
     let so_far = if checkpoint.is_file() { Some(Checkpoint::open(&checkpoint)?.place().history.clone()) } else { None };
-    let mut best = Best::of(work.folder(), step.stage.key(), so_far.as_deref().unwrap_or_default());
+    let mut best = Best::of(work.folder(), chosen, step.stage.key(), so_far.as_deref().unwrap_or_default());
     let mut examine = |now: &Evaluate<'_>| -> Result<f64, train::OtherError> {
         let eyes = embed::Eyes { network: now.network, params: now.params, sight: &sight };
         let found = embed::of_photos(bench, &asked.photos(), &eyes, (&label, "fit"))?;

@@ -2,14 +2,20 @@
 //!
 //! Works on what is in the store, so that a changed step costs a blink and no training. Steps that go by labels get the fold's training
 //! photos as its own network sees them; what such a step needs besides enters the key as an input.
+//!
+//! - [`chain`]: a stage a step, each reading the one before;
+//! - [`mod@near`]: the searches that ranking steps read;
+//! - [`gain`]: what each step is worth.
+
+pub(in crate::session) mod chain;
+pub mod gain;
+pub mod near;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::fit::best;
-use super::{Bench, Made, Task, embed};
-use crate::base::{Key, Value};
-use crate::dag::{Event, Stage};
+use super::{Bench, Task, Whose, embed};
+use crate::base::Value;
 use crate::learn::loss::proxy::logits;
 use crate::learn::ops::OpsError;
 use crate::learn::train::Checkpoint;
@@ -19,11 +25,15 @@ use crate::retrieve::{Embeddings, Labelled, Logits, Sides};
 use crate::session::{Recipe, SessionError, Slot};
 
 /// The queries' file.
-pub const QUERIES: &str = "queries.safetensors";
+const QUERIES: &str = "queries.safetensors";
 /// The gallery's file.
-pub const GALLERY: &str = "gallery.safetensors";
+const GALLERY: &str = "gallery.safetensors";
+/// The labelled photos' file, where a later step goes by them.
+const LABELLED: &str = "labelled.safetensors";
 /// The lists' file, where a step ranks.
-pub const RANKING: &str = "ranking.safetensors";
+const LISTS: &str = "lists.safetensors";
+/// Where "not in the gallery" stands, where a step says so.
+const ABSENT: &str = "not-in-gallery.json";
 
 /// The recipe's steps; none where they cannot be read, which is told where they run.
 pub fn steps(recipe: &Recipe) -> Vec<Step> {
@@ -33,52 +43,6 @@ pub fn steps(recipe: &Recipe) -> Vec<Step> {
 /// Whether the recipe has any step; without one there is no such stage.
 pub fn has_steps(recipe: &Recipe) -> bool {
     matches!(recipe.settings().get("post.steps"), Some(Value::List(steps)) if !steps.is_empty())
-}
-
-/// What a fold's steps read.
-#[derive(Clone, Copy, Debug)]
-pub struct Read {
-    /// The embeddings of its queries and gallery.
-    pub embed: Key,
-    /// The embeddings of its training photos and what these photos and their labels are, where a step goes by them.
-    pub labelled: Option<(Key, Key)>,
-    /// Its training, where a step goes by its head.
-    pub fit: Option<Key>,
-    /// The least length of lists.
-    pub k: usize,
-}
-
-/// The stage of one fold.
-pub fn stage(recipe: &Recipe, slot: Slot, read: Read) -> Stage {
-    let ranks = steps(recipe).iter().any(Step::ranks);
-    let version = if ranks { post::VERSION * 100 + rerank::VERSION } else { post::VERSION };
-    let mut stage =
-        Stage::new("post", version).part(slot.to_string()).table(recipe.settings(), "post").input("embed", read.embed);
-    if let Some((embedded, photos)) = read.labelled {
-        stage = stage.input("training photos", embedded).input("photos", photos);
-    }
-    if let Some(fit) = read.fit {
-        stage = stage.input("fit", fit);
-    }
-    if ranks { stage.setting("depth", Value::Int(read.k.max(rerank::DEPTH) as i64)) } else { stage }
-}
-
-pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
-    let name = slot.to_string();
-    let done = apply(bench, &read_steps(bench.recipe)?, sides(bench, slot, false)?, &name)?;
-    let facts = Value::of(&serde_json::json!({ "steps": done.notes }));
-    for note in &done.notes {
-        (bench.tell)(Event::Note { text: format!("post {name}: {note}") });
-    }
-    let ranking = done.ranking(done.lists.as_ref().map_or(0, |lists| lists.longest()));
-    let write = move |folder: &Path| {
-        done.sides.queries.save(&folder.join(QUERIES))?;
-        if let Some(ranking) = &ranking {
-            ranking.save(&folder.join(RANKING))?;
-        }
-        Ok(done.sides.gallery.save(&folder.join(GALLERY))?)
-    };
-    Ok(Made { facts, write: Box::new(write), hold: None })
 }
 
 /// The recipe's steps.
@@ -97,15 +61,30 @@ pub(crate) fn apply(bench: &Bench<'_>, steps: &[Step], sides: Sides, name: &str)
 
 /// A fold's queries and gallery as its network sees them, with what the recipe's steps go by, or with all that there is to go by.
 pub(crate) fn sides(bench: &Bench<'_>, slot: Slot, any: bool) -> Result<Sides, SessionError> {
+    let steps = steps(bench.recipe);
+    let mut sides = plain_sides(bench, slot, any || steps.iter().any(Step::needs_labelled))?;
+    sides.non_targets = non_targets(bench, &steps, sides.labelled.as_ref())?;
+    if any || steps.iter().any(Step::needs_logits) {
+        sides.logits = head(bench, slot, &sides)?;
+    }
+    sides.views = views(bench, slot)?;
+    Ok(sides)
+}
+
+/// The mean of a fold's test-time views, where the recipe asks for any.
+fn views(bench: &Bench<'_>, slot: Slot) -> Result<Option<[Embeddings; 2]>, SessionError> {
+    let Some(mean) = embed::views::mean(bench, slot, Whose::Fold)? else { return Ok(None) };
+    let fold = &bench.graph.folds[slot.fold];
+    Ok(Some([mean.subset(&fold.query)?, mean.subset(&fold.gallery)?]))
+}
+
+/// A fold's queries and gallery as its network sees them, with its training photos where they are asked for.
+fn plain_sides(bench: &Bench<'_>, slot: Slot, with_labelled: bool) -> Result<Sides, SessionError> {
     let all = Embeddings::load(&bench.folder(Task::Embed { slot })?.join(embed::FILE))?;
     let fold = &bench.graph.folds[slot.fold];
     let mut sides = Sides::new(all.subset(&fold.query)?, all.subset(&fold.gallery)?);
-    let steps = steps(bench.recipe);
-    if any || steps.iter().any(Step::needs_labelled) {
+    if with_labelled {
         sides.labelled = labelled(bench, Task::EmbedTrain { slot })?;
-    }
-    if any || steps.iter().any(Step::needs_logits) {
-        sides.logits = head(bench, slot, &sides)?;
     }
     Ok(sides)
 }
@@ -115,7 +94,33 @@ pub(crate) fn labelled(bench: &Bench<'_>, task: Task) -> Result<Option<Labelled>
     if bench.graph.place(task).is_none() {
         return Ok(None);
     }
-    let all = Embeddings::load(&bench.folder(task)?.join(embed::FILE))?;
+    with_labels(bench, Embeddings::load(&bench.folder(task)?.join(embed::FILE))?)
+}
+
+/// The labelled photos that steps name as no answer to anybody.
+pub(crate) fn non_targets(
+    bench: &Bench<'_>,
+    steps: &[Step],
+    labelled: Option<&Labelled>,
+) -> Result<Option<Embeddings>, SessionError> {
+    let (Some(named), Some(labelled)) = (steps.iter().find_map(named), labelled) else { return Ok(None) };
+    let names = &bench.photos.manifest.labels;
+    let is_one = |label: u32| names.get(label as usize).is_some_and(|name| named.contains(name));
+    let pairs = labelled.embeddings.photos.iter().zip(&labelled.labels);
+    let photos: Vec<u32> = pairs.filter(|(_, label)| is_one(**label)).map(|(photo, _)| *photo).collect();
+    Ok(Some(labelled.embeddings.subset(&photos)?))
+}
+
+/// The labels that a step names as no answer.
+pub(crate) fn named(step: &Step) -> Option<&[String]> {
+    match step {
+        Step::NonTargetPenalty { labels, .. } => Some(labels),
+        _ => None,
+    }
+}
+
+/// Photos with a label among those that were embedded, with their labels.
+fn with_labels(bench: &Bench<'_>, all: Embeddings) -> Result<Option<Labelled>, SessionError> {
     let of = |photo: &u32| bench.photos.manifest.photos.get(*photo as usize);
     let with: Vec<u32> =
         all.photos.iter().copied().filter(|photo| of(photo).is_some_and(|p| p.label.is_some())).collect();
@@ -131,7 +136,8 @@ pub(crate) fn head(bench: &Bench<'_>, slot: Slot, sides: &Sides) -> Result<Optio
     let train = &bench.graph.folds[slot.fold].train;
     let label = |photo: &u32| bench.photos.manifest.photos.get(*photo as usize).and_then(|photo| photo.label);
     let labels: BTreeSet<u32> = train.iter().filter_map(label).collect();
-    let mut checkpoint = Checkpoint::open(&best::weights(bench.recipe, &bench.folder(fit)?)?)?;
+    let mut checkpoint =
+        Checkpoint::open(&best::weights(bench.project, bench.recipe, bench.graph, slot, &bench.folder(fit)?)?)?;
     let Ok(weight) = checkpoint.tensor(logits::HEAD) else { return Ok(None) };
     let classes = labels.len();
     // Mirrored photos as classes of their own stand behind all others.

@@ -9,8 +9,6 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::score::BOOTSTRAP;
-use super::{Bench, Made, post};
 use crate::base::progress::Silent;
 use crate::base::{Key, Progress, Seed, Value, files};
 use crate::dag::Stage;
@@ -19,6 +17,8 @@ use crate::retrieve::rerank::nearby::Means;
 use crate::retrieve::{RetrieveError, Sides, index, post as post_steps, rerank};
 use crate::score::metric::Score;
 use crate::score::{Delta, paired};
+use crate::session::stages::score::{self, BOOTSTRAP};
+use crate::session::stages::{Bench, Made};
 use crate::session::{Recipe, SessionError, Slot};
 
 /// The artefact's file.
@@ -47,6 +47,27 @@ pub struct Gains {
     pub better: Vec<Moved>,
     /// Queries that it answers worse, most first.
     pub worse: Vec<Moved>,
+}
+
+impl Gains {
+    /// A line a step and one for the whole, for narrow places.
+    pub fn lines(&self) -> Vec<String> {
+        let short = |delta: &Option<Delta>| {
+            delta.as_ref().map_or_else(
+                || "cannot be told".to_owned(),
+                |delta| format!("{:+.4} ({:+.4} to {:+.4})", delta.value, delta.interval[0], delta.interval[1]),
+            )
+        };
+        let line = |gain: &Gain| {
+            let alone = gain.alone.as_ref().map_or_else(String::new, |alone| format!("; alone {:+.4}", alone.value));
+            let lost = gain.left_out.as_ref().map_or_else(String::new, |lost| {
+                format!("; left out {:+.4} ({:+.4} to {:+.4})", -lost.value, -lost.interval[1], -lost.interval[0])
+            });
+            format!("{}: here {}{alone}{lost}", gain.step.name(), short(&gain.here))
+        };
+        let whole = format!("all steps: {:.4} → {:.4}, {}", self.plain, self.chain, short(&self.gain));
+        self.steps.iter().map(line).chain([whole]).collect()
+    }
 }
 
 /// What one step is worth.
@@ -80,8 +101,8 @@ pub fn stage(recipe: &Recipe, metric: String, inputs: Vec<(String, Key)>) -> Sta
     inputs.into_iter().fold(stage, |stage, (name, key)| stage.input(name, key))
 }
 
-pub(super) fn make<'a>(bench: &'a Bench<'a>) -> Result<Made<'a>, SessionError> {
-    let found = Chains::new(bench, false)?.gains(&post::read_steps(bench.recipe)?)?;
+pub(in crate::session::stages) fn make<'a>(bench: &'a Bench<'a>) -> Result<Made<'a>, SessionError> {
+    let found = Chains::new(bench, false)?.gains(&super::read_steps(bench.recipe)?)?;
     let text = serde_json::to_vec_pretty(&found).map_err(|error| SessionError::Unfit(format!("{FILE}: {error}")))?;
     let write = move |folder: &Path| Ok(files::publish(&folder.join(FILE), &text)?);
     Ok(Made { facts: Value::table(), write: Box::new(write), hold: None })
@@ -104,7 +125,7 @@ impl<'a> Chains<'a> {
     pub fn new(bench: &'a Bench<'a>, any: bool) -> Result<Chains<'a>, SessionError> {
         let mut sides = Vec::new();
         for &slot in &bench.graph.slots {
-            sides.push((slot, post::sides(bench, slot, any)?));
+            sides.push((slot, super::sides(bench, slot, any)?));
         }
         Ok(Chains { bench, sides, known: BTreeMap::new() })
     }
@@ -198,8 +219,8 @@ impl<'a> Chains<'a> {
                 Some(ranking) => ranking,
                 None => index::search(&done.sides.queries, &done.sides.gallery, k, &Silent, bench.cancel)?,
             };
-            scores.push(super::score::of_fold(bench, &ranking, &bench.graph.folds[slot.fold].gallery)?);
+            scores.push(score::of_fold(bench, &ranking, &bench.graph.folds[slot.fold].gallery)?);
         }
-        super::score::pooled(bench, &scores)
+        score::pooled(bench, &scores)
     }
 }
