@@ -3,13 +3,14 @@
 //! usage: `benches/versus/run [NAME…] [--rounds N] [--json | --markdown]`. For each pair it gives the medians and
 //! `ratio`, above 1 where Toji is ahead. A pair that cannot run says `skipped: …`. `versus ours NAME` is
 //! our side alone, which prints one measurement as JSON. `versus parity [NAME…]` prints how far networks' numbers are from PyTorch's;
-//! `versus ladder`, `seeds` and `decider` what deciding early saves, and how often it errs ([`ladder`], [`decider`]).
+//! `versus latency` how long a changed `[post]` takes to its number on the screen ([`latency`]); `versus ladder`, `seeds` and `decider` what deciding early saves, and how often it errs ([`ladder`], [`decider`]).
 #![expect(clippy::disallowed_methods, reason = "a program of its own: TOJI_PEERS is its setting")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measuring program's output is its purpose")]
 
 mod decider;
 mod input;
 mod ladder;
+mod latency;
 mod ours;
 mod pairs;
 mod parity;
@@ -26,7 +27,7 @@ use serde_json::Value;
 /// How often each side is measured, in turn, unless `--rounds` says otherwise.
 const ROUNDS: usize = 7;
 
-const USAGE: &str = "usage: benches/versus/run [NAME...] [--rounds N] [--json | --markdown] | parity [NAME...]\n       | ladder FOLDER SET [PHOTOS] | seeds FOLDER SET [PHOTOS] | decider [RUNS]";
+const USAGE: &str = "usage: benches/versus/run [NAME...] [--rounds N] [--json | --markdown] | parity [NAME...]\n       | ladder FOLDER SET [PHOTOS] | seeds FOLDER SET [PHOTOS] | decider [RUNS]\n       | latency FOLDER [QUERIES GALLERY]";
 
 fn main() -> ExitCode {
     // `cargo bench` adds `--bench` for its own harness.
@@ -38,6 +39,14 @@ fn main() -> ExitCode {
             let photos = photos.first().map(Path::new);
             let go = if first == "ladder" { ladder::ladder } else { ladder::seeds };
             go(Path::new(folder), set, photos).map_err(Fault::from)
+        }
+        [first, folder, sizes @ ..] if first == "latency" => {
+            let sizes: Result<Vec<usize>, _> = sizes.iter().map(|size| size.parse()).collect();
+            match sizes.as_deref() {
+                Ok([]) => latency::latency(Path::new(folder), 2942, 109_481).map_err(Fault::from),
+                Ok(&[queries, gallery]) => latency::latency(Path::new(folder), queries, gallery).map_err(Fault::from),
+                _ => Err(Fault::Usage("latency wants a folder, and two numbers or none".into())),
+            }
         }
         [first, rest @ ..] if first == "decider" => {
             let runs = rest.first().map_or(Ok(2000), |runs| runs.parse());
