@@ -20,11 +20,11 @@ fn steps_that_rank_and_go_by_labels_run_from_the_score_to_the_submission() {
     let plan: Vec<String> = project.would_run("quick").into_iter().map(|(stage, _)| stage).collect();
     let steps = [
         "embed training photos fold 0",
-        "post fold 0 step 1 pca",
+        "post fold 0 pca",
         "neighbours fold 0 of all photos",
         "neighbours fold 0 among labelled photos",
-        "post fold 0 step 2 k-reciprocal",
-        "post fold 0 step 3 sort-insert",
+        "post fold 0 k-reciprocal",
+        "post fold 0 sort-insert",
         "rank fold 0",
         "score",
     ];
@@ -41,10 +41,10 @@ fn steps_that_rank_and_go_by_labels_run_from_the_score_to_the_submission() {
         project.write("recipes/quick.md", &chained(steps));
         project.would_run("quick").into_iter().map(|(stage, _)| stage).collect()
     };
-    let last = ["post fold 0 step 3 sort-insert", "rank fold 0", "score"];
+    let last = ["post fold 0 sort-insert", "rank fold 0", "score"];
     assert_eq!(planned(&CHAIN.replace("{ op = \"sort-insert\" }", "{ op = \"sort-insert\", votes = 5 }")), last);
     let second = planned(&CHAIN.replace("k2 = 3", "k2 = 4, lambda = 0.5"));
-    assert_eq!(second, [&["post fold 0 step 2 k-reciprocal"][..], &last].concat());
+    assert_eq!(second, [&["post fold 0 k-reciprocal"][..], &last].concat());
     assert!(planned(CHAIN).is_empty());
     // One network, then all of them side by side.
     for (rung, embedded) in [("holdout", 1), ("full", 4)] {
@@ -74,7 +74,7 @@ fn test_time_views_are_embedded_once_each_and_averaged() {
     planned("{ op = \"l2\" }");
     assert_eq!(project.json(&["run", "quick"]).last().unwrap()["score"], alone);
     let first = planned(&format!("{{ op = \"tta\" }}, {old}"));
-    assert_eq!(first[..2], ["embed fold 0 mirrored", "post fold 0 step 1 tta"], "{first:?}");
+    assert_eq!(first[..2], ["embed fold 0 mirrored", "post fold 0 tta"], "{first:?}");
     let score = project.json(&["run", "quick"]).last().unwrap()["score"].clone();
     assert!(score.as_f64().unwrap() > 0.0 && score != plain);
     // Another combination embeds what is new.

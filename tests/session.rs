@@ -52,7 +52,7 @@ fn what_changed_is_what_runs_and_the_plan_says_why() {
     project.write("recipes/quick.md", &QUICK.replace("dim = 16", "dim = 8"));
     let steps = project.would_run("quick");
     let names: Vec<&str> = steps.iter().map(|(stage, _)| stage.as_str()).collect();
-    assert_eq!(names, ["post fold 0 step 1 pca", "post fold 0 step 2 alpha-qe", "rank fold 0", "score"]);
+    assert_eq!(names, ["post fold 0 pca", "post fold 0 alpha-qe", "rank fold 0", "score"]);
     assert_eq!(steps[0].1, "[post] pca.dim 16 → 8");
     let again = project.json(&["run", "quick"]);
     let reused = again.last().unwrap()["reused"].as_array().unwrap().clone();
@@ -88,7 +88,7 @@ fn with_no_epochs_the_network_is_used_as_it_comes() {
     let zero = QUICK.replace("epochs = 3", "epochs = 0").replace(neck, "neck = { kind = \"none\" }");
     project.write("recipes/quick.md", &zero);
     let names: Vec<String> = project.would_run("quick").into_iter().map(|(stage, _)| stage).collect();
-    let post = ["post fold 0 step 1 pca", "post fold 0 step 2 alpha-qe"];
+    let post = ["post fold 0 pca", "post fold 0 alpha-qe"];
     assert_eq!(names, [&["data", "fold", "embed fold 0"][..], &post, &["rank fold 0", "score"]].concat());
     let done = project.json(&["run", "quick"]);
     assert!(done.last().unwrap()["score"].as_f64().unwrap() > 0.0);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use toji::base::Progress;
-use toji::base::text::{duration, pad, plain};
+use toji::base::text::{duration, pad, plain, width};
 use toji::book;
 use toji::dag::{Action, Board, Event, History, Runs};
 use toji::session::Photos;
@@ -10,6 +10,9 @@ use toji::session::brew::{self, stopwatch};
 
 use super::failure::Failure;
 use super::{Context, surroundings};
+
+/// The widest that a stage's name may make its column.
+const LONGEST: usize = 44;
 
 /// Arguments.
 #[derive(clap::Args)]
@@ -101,12 +104,13 @@ pub fn plan(context: &Context, args: &Args) -> Result<(), Failure> {
             None => "of unknown length".to_owned(),
         };
         context.say.line(&format!("{}: {total}", plain(&recipe.name)));
+        let wide = plan.steps.iter().map(|step| width(&step.label())).max().unwrap_or(0).clamp(16, LONGEST);
         for step in &plan.steps {
             let time = step.seconds.map(duration).unwrap_or_default();
             let action = step.action.word();
             context.say.line(&format!(
                 "  {} {} {} {}",
-                pad(&step.label(), 16),
+                pad(&step.label(), wide),
                 pad(action, 7),
                 pad(&time, 12),
                 plain(&step.reason)

@@ -32,8 +32,12 @@ pub fn rows(model: &Model, recipe: &Recipe, ink: Ink, columns: u16) -> Vec<Line<
     let columns = usize::from(columns);
     let mut rows = wrap(&line(vec![ink.span(&summary(recipe), Tone::Strong)]), columns, &Line::default());
     rows.push(Line::default());
+    // As wide as its longest name, as far as there is room.
+    let longest = recipe.plan.iter().map(|step| text::width(&step.stage)).max().unwrap_or(0);
+    let (least, most) = if columns >= 100 { (22, 44) } else { (14, if columns >= 60 { 28 } else { 19 }) };
+    let stage_wide = longest.clamp(least, most);
     for step in &recipe.plan {
-        rows.extend(step_rows(step, ink, columns));
+        rows.extend(step_rows(step, ink, columns, stage_wide));
     }
     let how = refusal(model, Action::Run).unwrap_or_else(|| "r runs it; R asks up to which rung.".to_owned());
     rows.push(Line::default());
@@ -72,7 +76,7 @@ pub fn summary(recipe: &Recipe) -> String {
     text
 }
 
-fn step_rows(step: &Step, ink: Ink, columns: usize) -> Vec<Line<'static>> {
+fn step_rows(step: &Step, ink: Ink, columns: usize, stage_wide: usize) -> Vec<Line<'static>> {
     let (marker, tone) = match step.action.as_str() {
         "run" => (ink.either("▸", ">"), Tone::Live),
         "reuse" => (ink.either("✓", "="), Tone::Good),
@@ -90,7 +94,6 @@ fn step_rows(step: &Step, ink: Ink, columns: usize) -> Vec<Line<'static>> {
     if runs && step.cheap {
         reason.push_str(if reason.is_empty() { "starts by itself" } else { " (starts by itself)" });
     }
-    let stage_wide = if columns >= 100 { 22 } else { 14 };
     let mut spans = vec![
         ink.span(&format!("{marker} {}", text::pad(&step.action, 8)), tone),
         ink.span(&text::pad(&step.stage, stage_wide), if runs { Tone::Strong } else { Tone::Plain }),

@@ -74,12 +74,21 @@ impl Chain {
         self.steps[i + 1..].iter().any(Step::needs_labelled)
     }
 
+    /// "fold 0 pca"; a step that stands there for the second time is "fold 0 aqe 2".
+    fn part(&self, i: usize) -> String {
+        let name = self.steps[i].name();
+        match self.steps[..i].iter().filter(|step| step.name() == name).count() {
+            0 => format!("{} {name}", self.slot),
+            before => format!("{} {name} {}", self.slot, before + 1),
+        }
+    }
+
     /// The stage of step `i`; `searched` are the searches that ranking steps read.
     pub fn stage(&self, i: usize, reached: Reached, searched: &[(near::Among, Key)]) -> Stage {
         let (step, written) = (&self.steps[i], self.written.get(i).cloned().unwrap_or_else(Value::table));
         let version = if step.ranks() { post::VERSION * 100 + rerank::VERSION } else { post::VERSION };
         let mut stage = Stage::new("post", version)
-            .part(format!("{} step {} {}", self.slot, i + 1, step.name()))
+            .part(self.part(i))
             .setting(&format!("post.{}", step.name()), written)
             .input("embeddings", reached.embeddings)
             .paced(format!("post {}", step.name()));
