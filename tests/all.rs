@@ -19,6 +19,7 @@ mod damage;
 mod data;
 mod decide;
 mod embedding;
+mod ensemble;
 mod faults;
 mod folds;
 mod house;

@@ -41,7 +41,7 @@ pub use technique::Schema;
 use technique::{Body, Default, Kind, Literal, Param, Section, Status};
 
 /// The tables that belong to the recipe itself.
-pub const SECTIONS: &[&Section] = &[&RECIPE, &ENSEMBLE];
+pub const SECTIONS: &[&Section] = &[&RECIPE];
 
 const RECIPE: Section = Section {
     name: "recipe",
@@ -61,27 +61,4 @@ const RECIPE: Section = Section {
         ),
     ]),
     status: Status::Built,
-};
-
-const ENSEMBLE: Section = Section {
-    name: "ensemble",
-    about: "Several recipes answer together",
-    body: Body::Optional(&[
-        Param::new(
-            "of",
-            Kind::List { of: &Kind::Text, min: 2, max: 64 },
-            Default::Required,
-            "The recipes whose embeddings are joined, relative to this file",
-        ),
-        Param::new(
-            "weights",
-            Kind::Either(&[
-                Kind::Choice(&["equal", "search"]),
-                Kind::List { of: &Kind::Float { min: 0.0, max: 1.0 }, min: 2, max: 64 },
-            ]),
-            Default::Is(Literal::Text("equal")),
-            "One weight a recipe; `search` finds them on the held-out queries",
-        ),
-    ]),
-    status: Status::Later,
 };

@@ -39,6 +39,8 @@ pub enum Body {
         tag: &'static str,
         /// The slot whose techniques may stand here.
         slot: &'static str,
+        /// A table beside which this one need not be written; empty: it must be.
+        unless: &'static str,
     },
     /// As `OneOf`, for a table that need not be written: then this default holds.
     OneOfOr {

@@ -11,6 +11,7 @@ mod backbone;
 mod boxes;
 mod brew;
 mod doctor;
+mod ensemble;
 mod explain;
 mod failure;
 mod gc;
@@ -85,6 +86,8 @@ enum Command {
     Plot(plot::Args),
     /// Weigh the steps of [post]: each alone, in its place, and left out.
     Post(post::Args),
+    /// Weigh the members of an ensemble: each alone, and the others without it.
+    Ensemble(ensemble::Args),
     /// Search for a chain of post steps that suits the held-out queries, with its honest gain.
     Tune(tune::Args),
     /// Find out how a leaderboard computes its number.
@@ -184,6 +187,7 @@ pub fn run() -> ExitCode {
             Some(Command::Boxes(args)) => boxes::boxes(&context, &args),
             Some(Command::Plot(args)) => plot::plot(&context, &args),
             Some(Command::Post(args)) => post::run(&context, &args),
+            Some(Command::Ensemble(args)) => ensemble::run(&context, &args),
             Some(Command::Tune(args)) => tune::run(&context, &args),
             Some(Command::Metric(args)) => metric::run(&context, &args),
             Some(Command::Submit(args)) => submit::submit(&context, &args),

@@ -108,6 +108,30 @@ impl Embeddings {
         )
     }
 
+    /// A matrix of numbers that another program wrote as safetensors, `[rows, dim]`: the tensor of the first of `names` that is there, or
+    /// the only one of the file. Gives dim and the rows.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has no such f32 matrix.
+    pub fn tensor(path: &Path, names: &[&str]) -> Result<(usize, Vec<f32>), RetrieveError> {
+        let bad = |why: String| RetrieveError::BadFile { path: path.to_owned(), kind: "embeddings", why };
+        let mut file = tensor_file::open(path, "embeddings")?;
+        let there = file.names();
+        let named = names.iter().map(|name| (*name).to_owned()).find(|name| there.contains(name));
+        let only = || if let [only] = &there[..] { Some(only.clone()) } else { None };
+        let Some(name) = named.or_else(only) else {
+            return Err(bad(format!(
+                "it has the tensors {}; call the one with embeddings {}",
+                there.join(", "),
+                names[0]
+            )));
+        };
+        match file.f32s(&name)? {
+            (shape, data) if shape.len() == 2 && shape[1] > 0 => Ok((shape[1], data)),
+            (shape, _) => Err(bad(format!("tensor {name} has shape {shape:?}, not [photos, numbers]"))),
+        }
+    }
+
     /// Reads what [`Embeddings::save`] wrote, or another program in the same form.
     ///
     /// # Errors

@@ -108,6 +108,13 @@ pub(super) fn open(path: &Path, kind: &'static str) -> Result<TensorFile, Retrie
 }
 
 impl TensorFile {
+    /// The names of its tensors, sorted.
+    pub(super) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.metadata.tensors().into_keys().collect();
+        names.sort();
+        names
+    }
+
     fn bytes<T, const N: usize>(
         &mut self,
         name: &str,

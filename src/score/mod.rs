@@ -3,6 +3,7 @@
 //! - [`metric`] turns a ranking and the labels into one reciprocal rank a query, and their mean.
 //! - [`bootstrap`] says how far that mean would move with other queries, and whether two recipes differ.
 //! - [`decide`] says whether a training can still win: stop, go on, promote.
+//! - [`ensemble`] fuses several recipes' answers, finds weights, and says what each is worth.
 //! - [`growth`] says what the number would be in galleries of other sizes.
 //! - [`submission`] writes the competition's file and checks it against the sample before it is there.
 //! - [`ledger`] remembers every file that was made: hash ↔ recipe ↔ score.
@@ -13,6 +14,7 @@
 
 pub mod bootstrap;
 pub mod decide;
+pub mod ensemble;
 pub mod growth;
 pub mod ledger;
 pub mod metric;
@@ -78,6 +80,9 @@ pub enum ScoreError {
         /// The second's metric.
         b: String,
     },
+    /// A file of an ensemble's member does not fit.
+    #[error(transparent)]
+    Outside(#[from] ensemble::outside::OutsideError),
     /// A submission would not be accepted; nothing was written.
     #[error("the submission has {} fault{}:{}", found.len(), if found.len() == 1 { "" } else { "s" }, submission::lines(found))]
     Refused {

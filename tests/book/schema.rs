@@ -7,9 +7,32 @@ const FACTOR: Kind = Kind::Either(&[CHANCE, Kind::List { of: &CHANCE, min: 2, ma
 
 /// The book's own tables and those below.
 pub fn schema() -> Schema {
-    let own = [&AUGMENT, &BACKBONE, &LOSS, &TRAIN, &FOLDS, &POST, &EXPORT];
+    let own = [&ENSEMBLE, &AUGMENT, &BACKBONE, &LOSS, &TRAIN, &FOLDS, &POST, &EXPORT];
     Schema { sections: toji::book::SECTIONS.iter().copied().chain(own).collect(), techniques: TECHNIQUES.to_vec() }
 }
+
+const ENSEMBLE: Section = Section {
+    name: "ensemble",
+    about: "Several recipes answer together",
+    body: Body::Optional(&[
+        Param::new(
+            "of",
+            Kind::List { of: &Kind::Text, min: 2, max: 64 },
+            Default::Required,
+            "The recipes whose embeddings are joined, relative to this file",
+        ),
+        Param::new(
+            "weights",
+            Kind::Either(&[
+                Kind::Choice(&["equal", "search"]),
+                Kind::List { of: &Kind::Float { min: 0.0, max: 1.0 }, min: 2, max: 64 },
+            ]),
+            Default::Is(Literal::Text("equal")),
+            "One weight a recipe; `search` finds them on the held-out queries",
+        ),
+    ]),
+    status: Status::Later,
+};
 
 const AUGMENT: Section = Section {
     name: "augment",
@@ -56,7 +79,7 @@ const BACKBONE: Section = Section {
 const LOSS: Section = Section {
     name: "loss",
     about: "What the embedding is trained with",
-    body: Body::OneOf { tag: "name", slot: "loss" },
+    body: Body::OneOf { tag: "name", slot: "loss", unless: "" },
     status: Status::Built,
 };
 

@@ -162,7 +162,7 @@ impl<'a> Checker<'a> {
     }
 
     fn section(&mut self, section: &'static Section, tree: &Table) -> Option<Value> {
-        let Some(entry) = tree.entries.get(section.name) else { return self.absent(section) };
+        let Some(entry) = tree.entries.get(section.name) else { return self.absent(section, tree) };
         if section.status == Status::Later {
             self.say(entry.key.as_ref(), format!("`[{}]` is not built yet", section.name), later_help());
             return None;
@@ -186,14 +186,14 @@ impl<'a> Checker<'a> {
                 self.note(section.name, entry.key.as_ref());
                 Some(Value::Table(self.params(params, table, entry.key.as_ref(), section.name, None)))
             }
-            Body::OneOf { tag, slot } | Body::OneOfOr { tag, slot, .. } => {
+            Body::OneOf { tag, slot, .. } | Body::OneOfOr { tag, slot, .. } => {
                 self.named(tag, slot, table, entry.key.as_ref(), section.name)
             }
         }
     }
 
     /// A table that nobody wrote.
-    fn absent(&mut self, section: &'static Section) -> Option<Value> {
+    fn absent(&mut self, section: &'static Section, tree: &Table) -> Option<Value> {
         if section.status == Status::Later {
             return None;
         }
@@ -208,6 +208,7 @@ impl<'a> Checker<'a> {
                 self.missing_table(section, &names::list(&required));
                 None
             }
+            Body::OneOf { unless, .. } if tree.entries.contains_key(*unless) => None,
             Body::OneOf { tag, .. } => {
                 self.missing_table(section, &format!("`{tag}`"));
                 None

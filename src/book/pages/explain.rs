@@ -79,7 +79,7 @@ fn topics(schema: &Schema) -> Vec<Topic> {
                     slot_places(&mut places, &param.kind, &format!("{}.{}", section.name, param.name));
                 }
             }
-            Body::OneOf { tag, slot } | Body::OneOfOr { tag, slot, .. } => {
+            Body::OneOf { tag, slot, .. } | Body::OneOfOr { tag, slot, .. } => {
                 let _ = writeln!(text, "\n  {tag} = one of");
                 technique_lines(&mut text, schema, slot);
                 topics.push(Topic { names: vec![section.name.to_owned(), format!("{}.{tag}", section.name)], text });

@@ -31,7 +31,12 @@ pub fn reference(schema: &Schema) -> String {
                 out.push_str("\nThe table need not be written.\n");
                 params_table(&mut out, params);
             }
-            Body::OneOf { tag, slot } => named(&mut out, schema, tag, slot),
+            Body::OneOf { tag, slot, unless } => {
+                named(&mut out, schema, tag, slot);
+                if !unless.is_empty() {
+                    let _ = write!(out, "\nBeside `[{unless}]` the table need not be written.\n");
+                }
+            }
             Body::OneOfOr { tag, slot, default } => {
                 named(&mut out, schema, tag, slot);
                 out.push_str("\nWhen the table is not written: `");

@@ -122,7 +122,7 @@ pub fn inherit(child: Table, parent: Table, schema: &Schema) -> Table {
         parent,
         |name| match schema.sections.iter().find(|s| s.name == name).map(|s| &s.body) {
             Some(Body::Params(params) | Body::Optional(params)) => Inside::Params(params),
-            Some(Body::OneOf { tag, slot } | Body::OneOfOr { tag, slot, .. }) => Inside::Technique { tag, slot },
+            Some(Body::OneOf { tag, slot, .. } | Body::OneOfOr { tag, slot, .. }) => Inside::Technique { tag, slot },
             None => Inside::Unknown,
         },
         schema,

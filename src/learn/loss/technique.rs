@@ -17,7 +17,7 @@ pub const SECTIONS: &[&Section] = &[&LOSS];
 pub const LOSS: Section = Section {
     name: "loss",
     about: "What the network is asked to do better; decides more than the size of the network.",
-    body: Body::OneOf { tag: "name", slot: "loss" },
+    body: Body::OneOf { tag: "name", slot: "loss", unless: "ensemble" },
     status: Status::Built,
 };
 

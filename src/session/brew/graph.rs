@@ -14,6 +14,7 @@ use crate::retrieve::post::Step;
 use crate::session::project::{Divided, weights};
 use crate::session::recipe::fitting;
 use crate::session::stages::embed::views::View;
+use crate::session::stages::ensemble::members::Member;
 use crate::session::stages::fit::best;
 use crate::session::stages::post::chain::{Chain, Labels, Reached};
 use crate::session::stages::{self, Task, Whose};
@@ -48,6 +49,8 @@ pub struct Graph {
     pub rung: Rung,
     /// The trainings that the rung wants, in order.
     pub slots: Vec<Slot>,
+    /// Of an ensemble, who answers together.
+    pub members: Vec<Member>,
     /// For each fold the key of the photos that the rung learns from.
     learnt: Vec<Key>,
     /// How long the full training is.
@@ -63,6 +66,9 @@ impl Graph {
     /// When the settings do not fit the data: a fold scheme that finds too few photos, a backbone
     /// without weights.
     pub fn of(project: &Project, recipe: &Recipe, photos: &Photos, rung: &Rung) -> Result<Graph, SessionError> {
+        if let Some(own) = stages::ensemble::settings(recipe)? {
+            return Graph::of_ensemble(project, recipe, photos, rung, &own);
+        }
         fitting::check(project, recipe)?;
         let parts = fitting::parts(recipe)?;
         let epochs = parts.last().map_or(0, |part| part.end);
@@ -71,10 +77,7 @@ impl Graph {
         fitting::check_labels(project, recipe, photos, &folds[..rung.folds(folds.len())])?;
         fitting::check_known(project, recipe, photos, &folds)?;
         let slots = rung.slots(folds.len());
-        let (nodes, tasks, rung_here) = (Vec::new(), Vec::new(), rung.clone());
-        let divided_here = divided.clone();
-        let mut graph =
-            Graph { nodes, tasks, folds, divided: divided_here, rung: rung_here, slots, learnt, epochs, parts };
+        let mut graph = Graph { folds, slots, learnt, epochs, parts, ..Graph::bare(divided.clone(), rung) };
 
         let data = graph.add(Task::Data, stages::data::stage(project, photos), photos.manifest.photos.len() as f64);
         let fold = graph.add(Task::Fold, stages::fold::stage(project, recipe, data, divided.key), 1.0);
@@ -135,7 +138,14 @@ impl Graph {
             }
             let mut last = embed;
             if stages::post::has_steps(recipe) {
-                last = graph.add_chain(project, recipe, photos, slot, embed)?;
+                let labelled = match stages::post::steps(recipe).iter().any(Step::needs_labelled) {
+                    true => {
+                        let embedded = graph.add_training_photos(project, recipe, photos, slot)?;
+                        Some(Labels { embedded, photos: graph.learnt[i] })
+                    }
+                    false => None,
+                };
+                last = graph.add_chain(project, recipe, slot, embed, labelled)?;
             }
             let stage = stages::rank::stage(project, recipe, slot, last);
             rankings.push((slot, graph.add(Task::Rank { slot }, stage, queries * gallery)));
@@ -144,24 +154,24 @@ impl Graph {
         Ok(graph)
     }
 
-    /// Adds the steps of `[post]` on one fold, with what they read: the embeddings of its training photos where a step goes by their labels,
-    /// and searches. The key of the last step.
-    fn add_chain(
+    /// A graph without stages, of something that trains nothing.
+    pub(crate) fn bare(divided: Arc<Divided>, rung: &Rung) -> Graph {
+        let (nodes, tasks, members, parts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (folds, slots, learnt) = (divided.folds.clone(), rung.slots(divided.folds.len()), divided.train.clone());
+        Graph { nodes, tasks, folds, divided, rung: rung.clone(), slots, members, learnt, epochs: 0, parts }
+    }
+
+    /// Adds the steps of `[post]` on one fold behind `embed`, with the searches that they read; `labelled`: what steps by labels go by. The key
+    /// of the last step.
+    pub(in crate::session) fn add_chain(
         &mut self,
         project: &Project,
         recipe: &Recipe,
-        photos: &Photos,
         slot: Slot,
         embed: Key,
+        labelled: Option<Labels>,
     ) -> Result<Key, SessionError> {
         let steps = stages::post::steps(recipe);
-        let labelled = match steps.iter().any(Step::needs_labelled) {
-            true => Some(Labels {
-                embedded: self.add_training_photos(project, recipe, photos, slot)?,
-                photos: self.learnt[slot.fold],
-            }),
-            false => None,
-        };
         let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
         let fold = &self.folds[slot.fold];
         let sizes = (fold.query.len() as f64, fold.gallery.len() as f64, fold.train.len() as f64);
@@ -210,12 +220,14 @@ impl Graph {
             let of = |task: Task| self.place(task).map(|place| self.nodes[place].stage.artefact());
             let logits = self.fit(slot).filter(|_| steps.iter().any(Step::needs_logits));
             let read = [("embed", of(Task::Embed { slot })), ("training photos", of(Task::EmbedTrain { slot }))];
-            let read = read.into_iter().chain([("fit", logits.and_then(of))]);
+            let read =
+                read.into_iter().chain([("fit", logits.and_then(of)), ("ensemble", of(Task::Ensemble { slot }))]);
             let views = (0..View::of(recipe).len()).map(|number| Task::View { slot, whose: Whose::Fold, number });
             inputs.extend(views.filter_map(|view| Some((format!("view {slot}"), of(view)?))));
             inputs.extend(read.filter_map(|(name, key)| Some((format!("{name} {slot}"), key?))));
             if steps.iter().any(Step::needs_labelled) {
                 inputs.push((format!("photos {slot}"), self.learnt[slot.fold]));
+                inputs.extend(self.seen_by_members(slot).map(|key| (format!("training photos {slot}"), key)));
             }
             let fold = &self.folds[slot.fold];
             // Each chain that is scored searches the gallery.
@@ -257,6 +269,9 @@ impl Graph {
             );
             return Err(SessionError::Unfit(text));
         }
+        if !self.members.is_empty() {
+            return self.add_host_of_members(project, recipe, photos);
+        }
         let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
         let embeds =
             self.tasks.iter().filter_map(|task| if let Task::Embed { slot } = task { Some(*slot) } else { None });
@@ -266,10 +281,29 @@ impl Graph {
             self.add(Task::EmbedHost { slot }, stage, (places.0.len() + places.1.len()) as f64 * giga);
             self.add_views(recipe, slot, Whose::Host);
             if stages::post::steps(recipe).iter().any(Step::needs_labelled) {
-                let count = stages::embed::labelled_places(photos).len();
-                let stage = self.chosen_as(slot, stages::embed::labelled_stage(project, recipe, photos, slot, fit)?)?;
-                self.add(Task::EmbedLabelled { slot }, stage, count as f64 * giga);
+                self.add_labelled(project, recipe, photos, slot)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Adds the embeddings of all labelled photos by one fold's network, once.
+    ///
+    /// # Errors
+    /// When the file of weights cannot be read.
+    pub(crate) fn add_labelled(
+        &mut self,
+        project: &Project,
+        recipe: &Recipe,
+        photos: &Photos,
+        slot: Slot,
+    ) -> Result<(), SessionError> {
+        if self.place(Task::EmbedLabelled { slot }).is_none() {
+            let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
+            let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
+            let count = stages::embed::labelled_places(photos).len();
+            let stage = self.chosen_as(slot, stages::embed::labelled_stage(project, recipe, photos, slot, fit)?)?;
+            self.add(Task::EmbedLabelled { slot }, stage, count as f64 * giga);
         }
         Ok(())
     }
@@ -280,6 +314,9 @@ impl Graph {
     /// # Errors
     /// When the file of weights cannot be read.
     pub fn add_train(&mut self, project: &Project, recipe: &Recipe, photos: &Photos) -> Result<(), SessionError> {
+        if !self.members.is_empty() {
+            return self.add_train_of_members(project, photos);
+        }
         for slot in self.slots.clone().into_iter().filter(|slot| self.fit(*slot).is_some()).collect::<Vec<_>>() {
             self.add_training_photos(project, recipe, photos, slot)?;
         }
@@ -287,7 +324,7 @@ impl Graph {
     }
 
     /// Adds the embeddings of one fold's training photos by its network, once; their key.
-    fn add_training_photos(
+    pub(crate) fn add_training_photos(
         &mut self,
         project: &Project,
         recipe: &Recipe,
@@ -318,7 +355,7 @@ impl Graph {
         })
     }
 
-    fn add(&mut self, task: Task, stage: Stage, work: f64) -> Key {
+    pub(crate) fn add(&mut self, task: Task, stage: Stage, work: f64) -> Key {
         let key = stage.artefact();
         let light = matches!(task, Task::Data | Task::Fold | Task::Score);
         let pictures = matches!(

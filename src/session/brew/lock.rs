@@ -10,6 +10,7 @@ use crate::book;
 use crate::learn::backbone::Settings;
 use crate::session::brew::graph::decode;
 use crate::session::project::weights::in_words;
+use crate::session::stages::ensemble::members::Kind;
 use crate::session::{Graph, Photos, Project, Recipe, Rung};
 
 /// Raised when fields change their meaning.
@@ -38,8 +39,15 @@ pub fn text(project: &Project, recipe: &Recipe, photos: &Photos, graph: &Graph, 
         entry
     });
     lock.set("stages", Value::List(stages.collect()));
-    lock.set("weights", Value::List(weights(project, recipe).into_iter().collect()));
-    let texts = recipe.book.texts.iter().map(|(file, content)| {
+    let members = || {
+        graph.members.iter().filter_map(|member| match &member.kind {
+            Kind::Recipe(own) => Some(&own.0),
+            Kind::Outside(_) => None,
+        })
+    };
+    let all = || std::iter::once(recipe).chain(members());
+    lock.set("weights", Value::List(all().filter_map(|recipe| weights(project, recipe)).collect()));
+    let texts = all().flat_map(|recipe| &recipe.book.texts).map(|(file, content)| {
         let mut entry = Value::table();
         let file = file.strip_prefix(&project.root).unwrap_or(file);
         entry.set("file", Value::Text(file.display().to_string()));

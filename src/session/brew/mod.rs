@@ -155,6 +155,7 @@ pub fn brew(
         project.fetch(&name, &progress, cancel)?;
         listen(&Event::Note { text: format!("{name} is in {}", project.around.hub.cache.display()) });
     }
+    members_first(project, recipe, photos, rung, manner, listen, cancel)?;
     // Until the run says what it uses, nothing that the plan finds may be tidied away.
     let entering = project.store.entering()?;
     let runs = Runs::open(&project.toji);
@@ -255,8 +256,7 @@ pub fn brew(
             Err(error) => tell(Event::Note { text: format!("no advice: {}", chain(&error)) }),
         }
     };
-    let bench =
-        Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel: &own, judge: Some(&judge), trial: false };
+    let bench = Bench { judge: Some(&judge), ..Bench::new(project, recipe, photos, &graph, &tell, &own) };
     let done = steps::watched(&run, &own, || steps::all(&bench, &plan, &run, manner));
     let began = run.started();
     match done {
@@ -287,6 +287,40 @@ pub fn brew(
             Err(error)
         }
     }
+}
+
+/// Brings the members of an ensemble up to the rung, each in a run of its own, which it would have had without the ensemble.
+fn members_first(
+    project: &Project,
+    recipe: &Recipe,
+    photos: &Photos,
+    rung: &Rung,
+    manner: Manner,
+    listen: &(dyn Fn(&Event) + Sync),
+    cancel: &Cancel,
+) -> Result<(), SessionError> {
+    for (_, member) in stages::ensemble::members::recipes(project, recipe)? {
+        cancel.check()?;
+        let mut board = Board::new();
+        board.refresh(&Runs::open(&project.toji));
+        let history = History::load(&project.store, &project.around.bench());
+        let Planned { mut graph, mut plan } = self::plan(project, &member, photos, rung, &board, &history)?;
+        if manner.host {
+            graph.add_host(project, &member, photos)?;
+            let auto = project.competition.workbench.auto_seconds;
+            plan = dag::plan(&graph.nodes, &project.store, board.previous(&member.name).as_ref(), &history, auto);
+        }
+        if plan.is_fresh() {
+            continue;
+        }
+        listen(&Event::Note { text: format!("{} is a member and is brought up to {rung} first", member.name) });
+        // Whether it beats the pin is not asked here: it is wanted.
+        let gain = if manner.gain == Weigh::Always { Weigh::Never } else { manner.gain };
+        let manner = Manner { gain, train: false, decide: Some(false), ..manner };
+        brew(project, &member, photos, rung, manner, listen, cancel)?;
+        listen(&Event::Note { text: format!("{} is there", member.name) });
+    }
+    Ok(())
 }
 
 /// Whether a run can be gone on with: it did not end by itself, and set out to do the same.

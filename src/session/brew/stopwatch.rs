@@ -23,7 +23,8 @@ pub fn unknown(graph: &Graph, history: &History) -> Vec<Task> {
     let mut met = Vec::new();
     let mut tasks = Vec::new();
     for (node, task) in graph.nodes.iter().zip(&graph.tasks) {
-        let runs_a_while = !matches!(task, Task::Data | Task::Fold | Task::Score | Task::Gain);
+        // A member is tried for itself.
+        let runs_a_while = !matches!(task, Task::Data | Task::Fold | Task::Score | Task::Gain | Task::Member { .. });
         let pace = node.stage.timed_as();
         if runs_a_while && !node.light && !met.contains(&pace) && history.estimate(pace, node.work).is_none() {
             met.push(pace);
@@ -47,7 +48,7 @@ pub fn time(
     cancel: &Cancel,
 ) -> Result<(), SessionError> {
     let tell = |event: Event| listen(&event);
-    let bench = Bench { project, recipe, photos, graph, tell: &tell, cancel, judge: None, trial: true };
+    let bench = Bench { trial: true, ..Bench::new(project, recipe, photos, graph, &tell, cancel) };
     let clock = project.around.clock.as_ref();
     for task in tasks {
         cancel.check()?;
@@ -68,7 +69,12 @@ pub fn time(
             Task::Near { .. } => ranked(&bench, clock)?,
             Task::Post { step, .. } => posted(&bench, step, clock)?,
             Task::Rank { .. } => ranked(&bench, clock)?,
-            Task::Data | Task::Fold | Task::Score | Task::Gain => continue,
+            Task::Weights | Task::Ensemble { .. } => {
+                // Each member's search once, which together is one of the sum of their widths.
+                let (seconds, work) = ranked(&bench, clock)?;
+                (seconds, work * graph.members.len() as f64)
+            }
+            Task::Data | Task::Fold | Task::Score | Task::Gain | Task::Member { .. } => continue,
         };
         // Other sizes are not known by trying: 0 says so until the first artefact.
         let sample = Sample { date: clock.now(), seconds, work, bytes };
@@ -77,9 +83,18 @@ pub fn time(
     Ok(())
 }
 
+/// The width of a recipe's embeddings; of an ensemble the sum of its members', as far as they are recipes.
+fn width(bench: &Bench<'_>) -> Result<usize, SessionError> {
+    if bench.members.is_empty() {
+        return Ok(backbone::length(&crate::session::brew::graph::decode(bench.recipe, "backbone")?)?);
+    }
+    let each = bench.members.iter().flatten().map(width).collect::<Result<Vec<usize>, _>>()?;
+    Ok(each.iter().sum::<usize>().max(1))
+}
+
 /// Embeddings of the recipe's width that mean nothing.
 fn drawn(bench: &Bench<'_>, rows: usize, first: u32) -> Result<Embeddings, SessionError> {
-    let dim = backbone::length(&crate::session::brew::graph::decode(bench.recipe, "backbone")?)?;
+    let dim = width(bench)?;
     let mut draws = Seed::new(0).named("stopwatch").at(u64::from(first)).draws();
     let data = (0..rows * dim).map(|_| draws.unit() as f32 - 0.5).collect();
     Ok(Embeddings::new(dim, (first..first + rows as u32).collect(), data)?)

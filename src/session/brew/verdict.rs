@@ -55,6 +55,10 @@ impl Looks {
         graph: &Graph,
         slot: Slot,
     ) -> Result<Course, SessionError> {
+        if !graph.members.is_empty() {
+            // An ensemble trains nothing, and so was never looked at on the way.
+            return Ok(Course { recipe: recipe.name.clone(), ..Course::default() });
+        }
         let seen_with = looks::stamp(graph, slot)?;
         let mut files: BTreeMap<usize, PathBuf> = BTreeMap::new();
         for (task, node) in graph.tasks.iter().zip(&graph.nodes) {

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use crate::base::{Cancel, Key, Time, files};
 use crate::book;
-use crate::dag::{Job, Lane, Queue, Taken, Worker};
+use crate::dag::{Event, Job, Lane, Queue, Taken, Worker};
 use crate::session::brew::{self, Manner, Weigh};
 use crate::session::project::TOJI;
+use crate::session::stages::ensemble;
 use crate::session::{Photos, Project, SessionError, Surroundings};
 
 /// A job over which so many workers died is not tried again by itself.
@@ -182,6 +183,13 @@ fn job(root: &Path, around: &Surroundings, job: &Job, cancel: &Cancel) -> Result
     heard("", 0, 0, "");
     own.check()?;
     let manner = Manner { only_cheap: job.lane == Lane::Cheap, gain: Weigh::IfCheap, ..Manner::default() };
-    brew::brew(&project, &recipe, &photos, &rung, manner, &|_| {}, &own)?;
+    // While a member of an ensemble is trained first, the ensemble has no run that could be asked to stop.
+    let joint = ensemble::is_one(&recipe);
+    let listen = |_: &Event| {
+        if joint {
+            heard("", 0, 0, "");
+        }
+    };
+    brew::brew(&project, &recipe, &photos, &rung, manner, &listen, &own)?;
     Ok(())
 }

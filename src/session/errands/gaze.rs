@@ -15,7 +15,7 @@ use crate::dag::Event;
 use crate::data::manifest::Photo;
 use crate::data::manifest::boxes::Region;
 use crate::session::brew::{self, Manner};
-use crate::session::stages::{Bench, embed};
+use crate::session::stages::{Bench, embed, ensemble};
 use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError, Slot};
 
 /// A table that was written.
@@ -48,12 +48,17 @@ pub fn gaze(
     listen: &(dyn Fn(&Event) + Sync),
     cancel: &Cancel,
 ) -> Result<Gazed, SessionError> {
+    if ensemble::is_one(recipe) {
+        let text =
+            format!("{} is an ensemble, and only a network looks somewhere: name one of its members", recipe.name);
+        return Err(SessionError::Unfit(text));
+    }
     // Before a training that would be for nothing.
     let size = embed::watched(recipe, size)?;
     brew::brew(project, recipe, photos, rung, Manner::default(), listen, cancel)?;
     let graph = Graph::of(project, recipe, photos, rung)?;
     let tell = |event: Event| listen(&event);
-    let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel, judge: None, trial: false };
+    let bench = Bench::new(project, recipe, photos, &graph, &tell, cancel);
     let folds = rung.folds(graph.folds.len());
     // For each photo the first fold whose network has not learnt from it, else the first.
     let mut taught = vec![vec![false; photos.manifest.photos.len()]; folds];

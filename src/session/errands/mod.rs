@@ -4,6 +4,7 @@
 //! gives something for people: a file to hand in, a table, a list, pictures.
 //!
 //! - [`submit`]: the file that is handed in;
+//! - [`ensemble`]: what an ensemble's members are worth;
 //! - [`gaze`]: where its networks look, as a table of boxes;
 //! - [`gains`]: what each post step is worth;
 //! - [`lab`]: a score under every way in which hosts err;
@@ -13,6 +14,7 @@
 //! - [`tune`]: a chain of post steps that suits the held-out queries, with its nested gain;
 //! - [`tidy`]: what of the store nobody needs any more.
 
+pub mod ensemble;
 pub mod gains;
 pub mod gaze;
 pub mod lab;

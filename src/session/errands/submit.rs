@@ -4,7 +4,7 @@
 //! store), runs the recipe's post steps on them, ranks, writes the file in the competition's form and
 //! notes it in the ledger. Several folds' networks answer together: their embeddings, each divided
 //! by its length, stand side by side, since the spaces of two trainings have nothing in common that a
-//! mean could use. A query whose picture was left out as unreadable is answered by a filler, and named.
+//! mean could use. An ensemble's members answer so one by one, and are then joined as on the held-out queries. A query whose picture was left out as unreadable is answered by a filler, and named.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -16,11 +16,13 @@ use crate::dag::Event;
 use crate::data::Role;
 use crate::data::layout::Listing;
 use crate::retrieve::post::Step;
-use crate::retrieve::{ABSENT, Embeddings, Labelled, NONE, Sides, index, post, rerank};
+use crate::retrieve::{ABSENT, Embeddings, Labelled, NONE, Ranking, Sides, index, post, rerank};
 use crate::score::ledger::{self, Entry};
 use crate::score::submission::{self, Answer, Layout};
 use crate::session::brew::{self, Brewed, Manner};
-use crate::session::stages::{self, Bench, Task, Whose, embed};
+use crate::session::stages::ensemble::fuse::{self, Fused, Voice};
+use crate::session::stages::ensemble::members::{Kind, Member};
+use crate::session::stages::{self, Bench, Task, Whose, embed, ensemble};
 use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};
 
 /// The ledger's file, beside `toji.toml`.
@@ -77,8 +79,10 @@ pub fn submit(
     if let Ok(Some(spelling)) = Listing::read(&project.competition)?.spelling(&project.competition) {
         return Err(spelling.into());
     }
-    let several = Graph::of(project, recipe, photos, rung)?.slots.len() > 1;
-    if several && stages::post::steps(recipe).iter().any(Step::needs_logits) {
+    let graph = Graph::of(project, recipe, photos, rung)?;
+    let by_head = |recipe: &Recipe| stages::post::steps(recipe).iter().any(Step::needs_logits);
+    let member = |member: &Member| matches!(&member.kind, Kind::Recipe(own) if by_head(&own.0));
+    if graph.slots.len() > 1 && (by_head(recipe) || graph.members.iter().any(member)) {
         let text =
             "class-logits goes by the head of one network, and here several answer together: take --rung holdout";
         return Err(SessionError::Unfit(text.to_owned()));
@@ -88,7 +92,7 @@ pub fn submit(
     let mut graph = Graph::of(project, recipe, photos, rung)?;
     graph.add_host(project, recipe, photos)?;
     let tell = |event: Event| listen(&event);
-    let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel, judge: None, trial: false };
+    let bench = Bench::new(project, recipe, photos, &graph, &tell, cancel);
     let mut answers = answers(&bench)?;
     let filled = fill(photos, &mut answers, project.competition.submission.count);
 
@@ -141,9 +145,30 @@ fn refuse_to_overwrite(project: &Project, file: &Path) -> Result<(), SessionErro
     Err(SessionError::Unfit(text))
 }
 
-/// The ranked lists of the host's queries, as ids. Steps that change embeddings run on each network's own, those that rank on all of
-/// them side by side.
+/// The ranked lists of the host's queries, as ids.
 fn answers(bench: &Bench<'_>) -> Result<Vec<Answer>, SessionError> {
+    let k = bench.project.competition.submission.count;
+    let ranking = if bench.graph.members.is_empty() {
+        let (sides, shared) = joined(bench)?;
+        ranked(bench, &shared, sides, k)?
+    } else {
+        together(bench, k)?
+    };
+    let absent = bench.project.competition.submission.not_in_gallery.clone().unwrap_or_default();
+    let id = |photo: &u32| match *photo {
+        ABSENT => absent.clone(),
+        photo => bench.photos.manifest.photos[photo as usize].id.clone(),
+    };
+    let answer = |(i, query): (usize, &u32)| {
+        let items = ranking.list(i).iter().filter(|&&item| item != NONE).map(id).collect();
+        Answer { query: id(query), items }
+    };
+    Ok(ranking.queries.iter().enumerate().map(answer).collect())
+}
+
+/// All networks of a recipe on the host's photos side by side, and the steps that are left. Steps that change embeddings have run on each
+/// network's own, those that rank run on all of them.
+fn joined(bench: &Bench<'_>) -> Result<(Sides, Vec<Step>), SessionError> {
     let (queries, gallery) = embed::host_places(bench.photos);
     let steps = stages::post::read_steps(bench.recipe)?;
     let (own, shared) = steps.split_at(steps.iter().position(Step::ranks).unwrap_or(steps.len()));
@@ -163,23 +188,65 @@ fn answers(bench: &Bench<'_>) -> Result<Vec<Answer>, SessionError> {
         }
         found.push(stages::post::apply(bench, own, sides, &stage.part)?.sides);
     }
-    let sides = side_by_side(found)?;
-    let k = bench.project.competition.submission.count;
+    Ok((side_by_side(found)?, shared.to_vec()))
+}
+
+/// The lists after the steps that are left, `k` long.
+fn ranked(bench: &Bench<'_>, steps: &[Step], sides: Sides, k: usize) -> Result<Ranking, SessionError> {
     let silent = &crate::base::progress::Silent;
-    let ranking = match rerank::apply(shared, sides, k, silent, bench.cancel)? {
+    Ok(match rerank::apply(steps, sides, k, silent, bench.cancel)? {
         done if done.lists.is_some() => done.ranking(k).unwrap_or_default(),
         done => index::search(&done.sides.queries, &done.sides.gallery, k, silent, bench.cancel)?,
-    };
-    let absent = bench.project.competition.submission.not_in_gallery.clone().unwrap_or_default();
-    let id = |photo: &u32| match *photo {
-        ABSENT => absent.clone(),
-        photo => bench.photos.manifest.photos[photo as usize].id.clone(),
-    };
-    let answer = |(i, query): (usize, &u32)| {
-        let items = ranking.list(i).iter().filter(|&&item| item != NONE).map(id).collect();
-        Answer { query: id(query), items }
-    };
-    Ok(ranking.queries.iter().enumerate().map(answer).collect())
+    })
+}
+
+/// The lists of an ensemble: each member answers with all its networks, then they are joined as on the held-out queries, by the weights of
+/// all folds.
+fn together(bench: &Bench<'_>, k: usize) -> Result<Ranking, SessionError> {
+    let Some(own) = ensemble::settings(bench.recipe)? else { return Ok(Ranking::default()) };
+    let (queries, gallery) = embed::host_places(bench.photos);
+    let depth = ensemble::depth(bench).max(k);
+    let mut folds: Vec<usize> = bench.graph.slots.iter().map(|slot| slot.fold).collect();
+    folds.sort_unstable();
+    folds.dedup();
+    let (mut voices, mut labelled) = (Vec::new(), Vec::new());
+    let own_steps = stages::post::read_steps(bench.recipe)?;
+    let by_labels = own_steps.iter().any(Step::needs_labelled);
+    let known = embed::labelled_places(bench.photos);
+    for (i, member) in bench.graph.members.iter().enumerate() {
+        voices.push(match &member.kind {
+            Kind::Outside(outside) => {
+                if by_labels && let Voice::Embeddings(rows, _) = outside.voice(bench, &folds, (&known, &[]))? {
+                    labelled.push(stages::post::with_labels(bench, rows)?);
+                }
+                outside.voice(bench, &folds, (&queries, &gallery))?
+            }
+            Kind::Recipe(_) => {
+                let theirs = bench.member(i)?;
+                let (sides, shared) = joined(theirs)?;
+                match own.fusion.reads_lists() {
+                    true => Voice::of_ranking(&ranked(theirs, &shared, sides, depth)?, &gallery),
+                    false => {
+                        labelled.push(sides.labelled);
+                        Voice::Embeddings(sides.queries, sides.gallery)
+                    }
+                }
+            }
+        });
+    }
+    let weights = ensemble::read(bench.project, bench.graph)?.weights;
+    let silent = &crate::base::progress::Silent;
+    Ok(match fuse::fuse(own.fusion, &weights, voices, (&queries, &gallery), depth, silent, bench.cancel)? {
+        Fused::Lists(ranking) => ranking.cut(k),
+        Fused::Embeddings { queries, gallery, .. } => {
+            let mut sides = Sides::new(queries, gallery);
+            if by_labels {
+                sides.labelled = fuse::labelled(own.fusion, &weights, labelled)?;
+                sides.non_targets = stages::post::non_targets(bench, &own_steps, sides.labelled.as_ref())?;
+            }
+            ranked(bench, &own_steps, sides, k)?
+        }
+    })
 }
 
 /// Answers the queries whose pictures were left out: a host wants a row for each. They get the photos that stand in

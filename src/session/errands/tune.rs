@@ -83,7 +83,7 @@ pub fn tune(
         graph.add_train(project, recipe, photos)?;
     }
     let tell = |event: Event| listen(&event);
-    let bench = Bench { project, recipe, photos, graph: &graph, tell: &tell, cancel, judge: None, trial: false };
+    let bench = Bench::new(project, recipe, photos, &graph, &tell, cancel);
     let mut chains = Chains::new(&bench, true)?;
     let means = chains.means();
     let catalogue = catalogue(means);

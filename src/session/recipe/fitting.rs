@@ -248,7 +248,7 @@ pub fn parts(recipe: &Recipe) -> Result<Vec<Part>, SessionError> {
 }
 
 /// A mistake with the place of the nearest key that was written.
-fn at(recipe: &Recipe, key: &str, text: &str) -> SessionError {
+pub(crate) fn at(recipe: &Recipe, key: &str, text: &str) -> SessionError {
     let mut name = key.to_owned();
     let origin = loop {
         match recipe.book.origins.get(&name).filter(|origin| origin.line > 0) {

@@ -13,6 +13,7 @@ use crate::data::batch::Sampler;
 use crate::learn::backbone::{Neck, Settings};
 use crate::learn::loss;
 use crate::learn::train::{self, TrainSettings};
+use crate::session::stages::ensemble::members::idle_tables;
 
 /// What a rule found: its name, the keys it is about, what happens, what to do.
 struct Finding {
@@ -25,6 +26,9 @@ struct Finding {
 
 /// The findings of a recipe, as warnings. Nothing for tables that do not decode, which others tell.
 pub fn findings(book: &Book) -> Vec<Diagnostic> {
+    if book.settings.get("ensemble").is_some() {
+        return idle_tables(book).into_iter().map(|table| warning(book, &idle(table))).collect();
+    }
     let table = |name: &str| book.settings.get(name).cloned().unwrap_or_else(Value::table);
     let decoded = (table("backbone").decode(), table("train").decode());
     let (Ok(backbone), Ok(train)): (Result<Settings, _>, Result<TrainSettings, _>) = decoded else { return Vec::new() };
@@ -36,6 +40,16 @@ pub fn findings(book: &Book) -> Vec<Diagnostic> {
     found.extend(in_seeing(&table("augment"), &train));
     found.extend(over_epochs(&table("augment"), &table("train")));
     found.into_iter().map(|finding| warning(book, &finding)).collect()
+}
+
+/// Of a table that an ensemble has no use for.
+fn idle(table: &str) -> Finding {
+    Finding {
+        name: "ensemble-trains-nothing",
+        keys: [table.to_owned(), "ensemble.of".to_owned()],
+        what: format!("[{table}] does nothing beside [ensemble]: what its members do stands in their own recipes"),
+        help: "take the table out",
+    }
 }
 
 /// Of a loss over pairs, by its key and its name.
@@ -167,6 +181,13 @@ mod tests {
         assert_eq!(found(&format!("{HEAD}{sampled}")), [""; 0]);
         let zero = format!("{HEAD}neck = {{ kind = \"none\" }}\n[loss]\nname = \"ArcFaceLoss\"\n[train]\nepochs = 0");
         assert_eq!(found(&zero), [""; 0]);
+    }
+
+    #[test]
+    fn an_ensemble_has_no_use_for_a_loss() {
+        assert_eq!(found("[ensemble]\nof = [\"a.md\", \"b.md\"]"), [""; 0]);
+        let told = found("[ensemble]\nof = [\"a.md\", \"b.md\"]\n[loss]\nname = \"ArcFaceLoss\"");
+        insta::assert_snapshot!(told.join("\n"), @"6:2 ensemble-trains-nothing: [loss] does nothing beside [ensemble]: what its members do stands in their own recipes");
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub fn recipes() -> Schema {
         learn::train::SECTIONS,
         data::SECTIONS,
         retrieve::post::SECTIONS,
+        score::ensemble::SECTIONS,
         score::decide::SECTIONS,
     ];
     let techniques = [
@@ -29,6 +30,7 @@ pub fn recipes() -> Schema {
         learn::train::TECHNIQUES,
         data::TECHNIQUES,
         retrieve::post::TECHNIQUES,
+        score::ensemble::TECHNIQUES,
         score::decide::TECHNIQUES,
     ];
     schema.sections.extend(sections.into_iter().flatten());
@@ -194,11 +196,13 @@ mod tests {
         folds.mixed: together, near, ladder
         folds.column: train, eval, ladder
         folds.given: ladder
+        fusion.concat: pca
         decider.SuccessiveHalvingPruner: min_resource
         decider.EarlyStopping: stopping_threshold, divergence_threshold
         decider.ThresholdPruner: lower, upper
         [train].eval: queries, gallery
         [train].stages: size, lr, batch, schedule, freeze
+        [ensemble].of: ids
         augment.Affine.scale: x, y
         augment.Affine.translate_percent: x, y
         augment.Affine.shear: x, y

@@ -6,6 +6,8 @@
 //!                └─ … one line a fold, one post a step …  ┘
 //! ```
 //!
+//! An ensemble has its members' stages in the place of `fit` and `embed`, then `weights` over all folds and `ensemble` for each.
+//!
 //! A training in parts has one `fit` for each, in a row; `embed` reads the last one.
 //!
 //! A stage reads artefacts by the keys in the graph and gives a [`Made`]: the facts that go beside
@@ -14,6 +16,7 @@
 
 pub mod data;
 pub mod embed;
+pub mod ensemble;
 pub mod fit;
 pub mod fold;
 pub mod post;
@@ -97,6 +100,20 @@ pub enum Task {
         /// Of which training.
         slot: Slot,
     },
+    /// What an ensemble's members are worth, and their weights.
+    Weights,
+    /// The members' answers on one fold, joined.
+    Ensemble {
+        /// Of which trainings.
+        slot: Slot,
+    },
+    /// A stage of an ensemble's member.
+    Member {
+        /// Which member.
+        member: usize,
+        /// The place of the stage in the member's own graph.
+        place: usize,
+    },
     /// Embeddings of all labelled photos by one fold's network, for steps that go by labels where the host's photos are ranked.
     EmbedLabelled {
         /// Of which training.
@@ -122,6 +139,8 @@ pub struct Bench<'a> {
     pub judge: Option<&'a (dyn Fn(Slot, usize) + Sync)>,
     /// Whether nothing is made, only tried: what is missing is done without.
     pub trial: bool,
+    /// Of an ensemble the same for each member that is a recipe.
+    pub members: Vec<Option<Bench<'a>>>,
 }
 
 /// Writes an artefact's files.
@@ -174,6 +193,13 @@ pub fn make<'a>(bench: &'a Bench<'a>, task: Task, step: &Step) -> Result<Made<'a
         Task::EmbedHost { slot } => embed::make_host(bench, slot, step),
         Task::EmbedTrain { slot } => embed::make_train(bench, slot, step),
         Task::EmbedLabelled { slot } => embed::make_labelled(bench, slot, step),
+        Task::Weights => ensemble::make_weights(bench),
+        Task::Ensemble { slot } => ensemble::make(bench, slot),
+        Task::Member { member, place } => {
+            let own = bench.member(member)?;
+            let task = own.graph.tasks.get(place).ok_or_else(|| SessionError::Unfit(format!("no stage {place}")))?;
+            make(own, *task, step)
+        }
     }
 }
 
@@ -196,7 +222,10 @@ pub fn recall(bench: &Bench<'_>, task: Task) -> Result<(), SessionError> {
             post::chain::recall(bench, slot, meta.as_ref().and_then(|meta| meta.facts.get("steps")));
             Ok(())
         }
-        Task::Data
+        Task::Weights => ensemble::recall(bench),
+        Task::Ensemble { .. }
+        | Task::Member { .. }
+        | Task::Data
         | Task::Fold
         | Task::Reduce
         | Task::Embed { .. }
@@ -207,6 +236,34 @@ pub fn recall(bench: &Bench<'_>, task: Task) -> Result<(), SessionError> {
         | Task::EmbedHost { .. }
         | Task::EmbedTrain { .. }
         | Task::EmbedLabelled { .. } => Ok(()),
+    }
+}
+
+impl<'a> Bench<'a> {
+    /// A bench on which nobody judges and everything is made.
+    pub fn new(
+        project: &'a Project,
+        recipe: &'a Recipe,
+        photos: &'a Photos,
+        graph: &'a Graph,
+        tell: &'a (dyn Fn(Event) + Sync),
+        cancel: &'a Cancel,
+    ) -> Bench<'a> {
+        let own = |member: &'a ensemble::members::Member| match &member.kind {
+            ensemble::members::Kind::Recipe(own) => Some(Bench::new(project, &own.0, photos, &own.1, tell, cancel)),
+            ensemble::members::Kind::Outside(_) => None,
+        };
+        let members = graph.members.iter().map(own).collect();
+        Bench { project, recipe, photos, graph, tell, cancel, judge: None, trial: false, members }
+    }
+
+    /// The bench of a member.
+    ///
+    /// # Errors
+    /// When it is no recipe: a fault of Toji.
+    pub(crate) fn member(&self, member: usize) -> Result<&Bench<'a>, SessionError> {
+        let found = self.members.get(member).and_then(Option::as_ref);
+        found.ok_or_else(|| SessionError::Unfit(format!("member {member} has no stages; this is a fault of Toji")))
     }
 }
 

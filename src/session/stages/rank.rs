@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::post::{self, chain};
-use super::{Bench, Made};
+use super::{Bench, Made, ensemble};
 use crate::base::{Key, Value};
 use crate::dag::Stage;
 use crate::data::folds::Asked;
@@ -27,6 +27,9 @@ pub fn stage(project: &Project, recipe: &Recipe, slot: Slot, input: Key) -> Stag
 pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
     let (name, k) = (slot.to_string(), bench.project.competition.k);
     let fold = &bench.graph.folds[slot.fold];
+    if let Some(ranking) = ensemble::lists(bench, slot)? {
+        return Ok(Made::new(move |folder: &Path| Ok(ranking.cut(k).save(&folder.join(FILE))?)));
+    }
     let ranking = match chain::lists(bench, slot)? {
         Some((lists, absent)) => lists.ranking(&fold.query, &fold.gallery, absent.as_ref(), k),
         None => {
@@ -37,9 +40,9 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, Ses
     Ok(Made::new(move |folder: &Path| Ok(ranking.save(&folder.join(FILE))?)))
 }
 
-/// Whether steps of `[post]` rank, and not the cosine alone.
+/// Whether steps of `[post]` rank, or an ensemble gives lists, and not the cosine alone.
 pub(super) fn by_steps(bench: &Bench<'_>) -> bool {
-    post::steps(bench.recipe).iter().any(Step::ranks)
+    post::steps(bench.recipe).iter().any(Step::ranks) || ensemble::gives_lists(bench.recipe)
 }
 
 /// Plain search in embeddings; `told` is the part and the stage that progress is told of.

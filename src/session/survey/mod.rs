@@ -23,7 +23,7 @@ use super::command::Command;
 use super::project::watch::{Stamp, stamp};
 use super::project::{FACTS, TOJI, boxes};
 use super::snapshot::{Counting, Delta, Problem, Snapshot, Worker};
-use super::stages::score;
+use super::stages::{ensemble, score};
 use super::{Photos, Project, Recipe, SessionError, Surroundings, recipe};
 use crate::base::{Cancel, Key, Progress, Value};
 use crate::book::Diagnostic;
@@ -311,6 +311,15 @@ impl Survey {
             if let Some(augment) = recipe.settings().get("augment") {
                 let files: Vec<PathBuf> = boxes::tables(augment).iter().map(|t| project.root.join(&t.file)).collect();
                 basis.bytes(format!("{:?}", stamp(files.iter().map(PathBuf::as_path))).as_bytes());
+            }
+            if ensemble::is_one(&recipe) {
+                let files = ensemble::members::watched(&project, &recipe);
+                basis.bytes(format!("{:?}", stamp(files.iter().map(PathBuf::as_path))).as_bytes());
+                // A member may have changed by what it extends, too.
+                let theirs = self.recipes.iter().filter(|(_, other)| files.contains(&other.book.file));
+                theirs.for_each(|(_, member)| {
+                    basis.key(&member.key());
+                });
             }
             if let Some(run) = run {
                 basis.bytes(run.id().as_bytes()).bytes(format!("{:?}", run.state()).as_bytes());

@@ -20,6 +20,8 @@ use crate::session::brew::Planned;
 use crate::session::errands::samples::{samples, shrunk};
 use crate::session::project::weights::{self, in_words};
 use crate::session::snapshot::{Block, Name, Output, OutputState, Picture, Problem};
+use crate::session::stages::Task;
+use crate::session::stages::ensemble::TOLD;
 use crate::session::stages::fit::symptoms;
 use crate::session::stages::post::gain::{self, Gains};
 use crate::session::stages::score::GROWTH;
@@ -44,6 +46,7 @@ fn stages_of(table: &str) -> &'static [&'static str] {
         "loss" => &["loss"],
         "train" => &["fit"],
         "folds" => &["fold"],
+        "ensemble" => &["ensemble"],
         "post" => &["post", "score"],
         _ => &[],
     }
@@ -116,6 +119,12 @@ impl Survey {
                 let mut lines = post_lines(run.or(runs.scored));
                 lines.extend(self.gain_lines(recipe, planned));
                 (self.state("post", planned, runs)?, lines, Vec::new())
+            }
+            "ensemble" => {
+                planned?.graph.place(Task::Weights)?;
+                let lines = told_of(run.or(runs.scored), TOLD);
+                let lines = if lines.is_empty() { told_of(runs.scored, TOLD) } else { lines };
+                (self.state("weights", planned, runs)?, lines, Vec::new())
             }
             "score" => (self.state("score", planned, runs)?, score_lines(runs.scored), Vec::new()),
             _ => return None,
@@ -236,8 +245,19 @@ struct Newest<'a> {
 }
 
 fn post_lines(run: Option<&RunView>) -> Vec<String> {
-    let Some(run) = run else { return Vec::new() };
-    run.told.notes.iter().filter_map(|(_, text)| text.strip_prefix("post ").map(str::to_owned)).collect()
+    told_of(run, "post ")
+}
+
+/// What a run said under a beginning, each once.
+fn told_of(run: Option<&RunView>, beginning: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for line in run.iter().flat_map(|run| &run.told.notes).filter_map(|(_, text)| text.strip_prefix(beginning)) {
+        // A run that was cut off and went on may tell the same again.
+        if !lines.iter().any(|said| said == line) {
+            lines.push(line.to_owned());
+        }
+    }
+    lines
 }
 
 fn last_of(run: Option<&RunView>, series: &str) -> Vec<(String, [f64; 2], [f64; 2])> {
@@ -286,7 +306,7 @@ fn score_lines(run: Option<&RunView>) -> Vec<String> {
         let part = if metric.part.is_empty() { String::new() } else { format!("{}: ", metric.part) };
         format!("{part}{} {:.4}{interval} over {} queries", metric.name, metric.value, metric.count)
     };
-    let growth = run.told.notes.iter().filter_map(|(_, text)| text.strip_prefix(GROWTH).map(str::to_owned));
+    let growth = told_of(Some(run), GROWTH);
     let mut lines: Vec<String> = run.told.metrics.iter().map(line).collect();
     for line in growth {
         // A run that was cut off and went on may tell the same again.

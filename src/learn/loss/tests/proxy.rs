@@ -199,8 +199,12 @@ fn photos_far_from_their_dominant_center_are_outliers() {
 
 /// What a recipe's `[loss]` becomes, and what is said about it.
 pub(super) fn read(text: &str) -> (Value, String) {
-    const SECTION: &Section =
-        &Section { name: "loss", about: "", body: Body::OneOf { tag: "name", slot: "loss" }, status: Status::Built };
+    const SECTION: &Section = &Section {
+        name: "loss",
+        about: "",
+        body: Body::OneOf { tag: "name", slot: "loss", unless: "" },
+        status: Status::Built,
+    };
     let schema = Schema { sections: vec![SECTION], techniques: [TECHNIQUES, pair::miner::TECHNIQUES].concat() };
     let (settings, _, said) = crate::book::read::facts_from(Path::new("r"), format!("[loss]\n{text}"), &schema);
     let said: Vec<String> = said.iter().map(|d| d.message.clone()).collect();

@@ -14,7 +14,7 @@ pub mod near;
 use std::collections::BTreeSet;
 
 use super::fit::best;
-use super::{Bench, Task, Whose, embed};
+use super::{Bench, Task, Whose, embed, ensemble};
 use crate::base::Value;
 use crate::learn::loss::proxy::logits;
 use crate::learn::ops::OpsError;
@@ -80,6 +80,9 @@ fn views(bench: &Bench<'_>, slot: Slot) -> Result<Option<[Embeddings; 2]>, Sessi
 
 /// A fold's queries and gallery as its network sees them, with its training photos where they are asked for.
 fn plain_sides(bench: &Bench<'_>, slot: Slot, with_labelled: bool) -> Result<Sides, SessionError> {
+    if bench.graph.place(Task::Ensemble { slot }).is_some() {
+        return ensemble::sides(bench, slot, with_labelled);
+    }
     let all = Embeddings::load(&bench.folder(Task::Embed { slot })?.join(embed::FILE))?;
     let fold = &bench.graph.folds[slot.fold];
     let mut sides = Sides::new(all.subset(&fold.query)?, all.subset(&fold.gallery)?);
@@ -120,7 +123,7 @@ pub(crate) fn named(step: &Step) -> Option<&[String]> {
 }
 
 /// Photos with a label among those that were embedded, with their labels.
-fn with_labels(bench: &Bench<'_>, all: Embeddings) -> Result<Option<Labelled>, SessionError> {
+pub(crate) fn with_labels(bench: &Bench<'_>, all: Embeddings) -> Result<Option<Labelled>, SessionError> {
     let of = |photo: &u32| bench.photos.manifest.photos.get(*photo as usize);
     let with: Vec<u32> =
         all.photos.iter().copied().filter(|photo| of(photo).is_some_and(|p| p.label.is_some())).collect();
