@@ -400,7 +400,7 @@ fn by_labels(recipe: &Recipe) -> bool {
     post::steps(recipe).iter().any(Step::needs_labelled)
 }
 
-/// The value of a table that an ensemble's recipe wrote though it trains nothing: the tables' names.
+/// The tables about training that an ensemble's own file has, though it trains nothing.
 pub fn idle_tables(recipe: &crate::book::Book) -> Vec<&'static str> {
     const IDLE: [&str; 4] = ["augment", "backbone", "loss", "train"];
     let written = |table: &&str| {

@@ -19,7 +19,7 @@ use self::members::Kind;
 use super::post::{self, chain};
 use super::score::BOOTSTRAP;
 use super::{Bench, Made, SYMPTOMS, Task};
-use crate::base::{Key, Seed, Value, files};
+use crate::base::{Key, Progress, Seed, Value, files};
 use crate::dag::{Event, Stage};
 use crate::retrieve::post::Step;
 use crate::retrieve::rerank::DEPTH;
@@ -106,7 +106,6 @@ pub(super) fn make_weights<'a>(bench: &'a Bench<'a>) -> Result<Made<'a>, Session
     let places = fold_places(bench.graph);
     for (done, slot) in bench.graph.slots.iter().enumerate() {
         bench.cancel.check()?;
-        use crate::base::Progress;
         progress.at("weights", done as u64, bench.graph.slots.len() as u64, "folds");
         let voices = voices(bench, &own, *slot)?;
         let fold = &bench.graph.folds[slot.fold];
