@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use super::fuse::{Voice, side_by_side};
 use crate::base::{Key, KeyWriter};
 use crate::dag::Event;
-use crate::retrieve::Embeddings;
 use crate::score::ScoreError;
 use crate::score::ensemble::Source;
 use crate::score::ensemble::outside::{Lists, Rows};
@@ -114,7 +113,7 @@ impl Outside {
             }
             return Ok(Voice::Lists(found));
         }
-        let (mut asked, mut among): (Vec<(Embeddings, f64)>, Vec<(Embeddings, f64)>) = (Vec::new(), Vec::new());
+        let (mut asked, mut among) = (Vec::new(), Vec::new());
         for (file, ids) in self.files(folds) {
             let rows = Rows::read(&file, ids.as_deref()).map_err(outside)?;
             asked.push((rows.of(&queries).map_err(outside)?, 1.0));
