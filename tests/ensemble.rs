@@ -157,7 +157,7 @@ fn weights_are_searched_on_the_other_folds_and_steps_follow() {
     let post = "\n[post]\nsteps = [{ op = \"alpha-qe\", k = 2 }, { op = \"k-reciprocal\", k1 = 8, k2 = 3 }]";
     project.write("recipes/e.md", &joined(PAIR, &format!("fusion = {{ name = \"concat\", pca = 24 }}{post}")));
     let plan: Vec<String> = project.would_run("e").into_iter().map(|(stage, _)| stage).collect();
-    assert_eq!(plan[..2], ["post fold 0 step 1 pca of a", "rank fold 0 of a"], "{plan:?}");
+    assert_eq!(plan[..2], ["post fold 0 pca of a", "rank fold 0 of a"], "{plan:?}");
     let done = project.json(&["run", "e"]);
     let notes: Vec<&str> = done.iter().filter_map(|line| line["event"]["text"].as_str()).collect();
     assert!(notes.iter().any(|note| note.contains("pca: 48 to 24 dimensions")), "{notes:?}");
@@ -238,7 +238,7 @@ fn members_that_do_not_fit_are_told_with_the_place() {
     let ranks = told("\"a.md\", \"c.md\"", "");
     assert!(ranks.contains("c ranks by k-reciprocal in its [post], and concat joins embeddings"), "{ranks}");
     project.write("recipes/e.md", &joined("\"a.md\", \"c.md\"", "fusion = { name = \"rrf\" }"));
-    assert!(project.would_run("e").iter().any(|(stage, _)| stage == "post fold 0 step 1 k-reciprocal of c"));
+    assert!(project.would_run("e").iter().any(|(stage, _)| stage == "post fold 0 k-reciprocal of c"));
 }
 
 #[test]

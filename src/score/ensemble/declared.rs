@@ -22,7 +22,7 @@ pub const SECTIONS: &[&Section] = &[&Section {
             "fusion",
             Kind::OneOf { tag: "name", slot: "fusion" },
             Default::Is(Literal::Table(&[("name", Literal::Text("concat"))])),
-            "How their answers become one.",
+            "How their answers become one: concat, similarity, rrf or wsum.",
         ),
         Param::new(
             "weights",
