@@ -65,3 +65,21 @@ fn the_shortest_file_is_one_line() {
     assert_eq!(c.protocol.kind, ProtocolKind::OnePerLabel);
     assert_eq!(c.data.folder.file_name(), c.root.file_name());
 }
+
+#[test]
+fn a_leaderboard_has_limits_and_an_end() {
+    let ground = Ground::new();
+    let of = |lines: &str| {
+        ground.competition(&format!("[data]\nlayout = \"nishika\"\n[leaderboard]\n{lines}")).map(|c| c.leaderboard)
+    };
+    let plain = of("").unwrap();
+    assert_eq!((plain.finals, plain.max_daily_submissions, plain.public_share, plain.deadline), (2, None, None, None));
+    let all = of(
+        "finals = 3\nmax_daily_submissions = 5\nmax_submissions = 90\npublic_share = 0.3\ndeadline = \"2026-11-27\"\nutc_offset = 9",
+    );
+    let all = all.unwrap();
+    assert_eq!((all.finals, all.max_daily_submissions, all.max_submissions), (3, Some(5), Some(90)));
+    // The last second of the day in Japan.
+    assert_eq!(all.deadline.map(|end| end.0), Some(1_795_737_600.0 + 15.0 * 3600.0 - 1.0));
+    assert!(of("deadline = \"soon\"").unwrap_err().to_string().contains("leaderboard.deadline"));
+}

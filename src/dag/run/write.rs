@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{EVENTS, LOCK, LOG, RECIPE_LOCK, STAGES, STOP};
 use crate::base::files::disk::File;
 use crate::base::files::{self, FileError, Lock};
-use crate::base::{Cancel, Clock, KeyWriter, Progress, Time};
+use crate::base::{Cancel, Clock, KeyWriter, Progress, Time, clock};
 use crate::dag::error::{DagError, malformed};
 use crate::dag::event::{Event, Line};
 use crate::dag::stage::Recorded;
@@ -301,22 +301,9 @@ fn id(start: &Start<'_>, now: Time) -> String {
 pub(in crate::dag) fn stamp(time: Time) -> String {
     let ms = (time.0.max(0.0) * 1000.0) as u64;
     let (days, in_day) = (ms / 86_400_000, ms % 86_400_000);
-    let (year, month, day) = civil(days as i64);
+    let (year, month, day) = clock::civil(days as i64);
     let (h, m, s, ms) = (in_day / 3_600_000, in_day / 60_000 % 60, in_day / 1000 % 60, in_day % 1000);
     format!("{year:04}{month:02}{day:02}-{h:02}{m:02}{s:02}-{ms:03}")
-}
-
-/// Year, month, day of the days since 1970-01-01 (Howard Hinnant, "chrono-compatible low-level date algorithms").
-fn civil(days: i64) -> (i64, i64, i64) {
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let day = doy - (153 * mp + 2) / 5 + 1;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    (yoe + era * 400 + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

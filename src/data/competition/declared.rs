@@ -9,7 +9,7 @@ const TEXT: Kind = Kind::Text;
 const TEXTS: Kind = Kind::Either(&[Kind::Text, Kind::List { of: &TEXT, min: 0, max: 64 }]);
 
 /// The tables of `toji.toml`, in the order in which they are documented.
-pub const FACTS: &[&Section] = &[&COMPETITION, &DATA, &PROTOCOL, &SUBMISSION, &WORKBENCH];
+pub const FACTS: &[&Section] = &[&COMPETITION, &DATA, &PROTOCOL, &SUBMISSION, &LEADERBOARD, &WORKBENCH];
 
 const COMPETITION: Section = Section {
     name: "competition",
@@ -223,6 +223,57 @@ const SUBMISSION: Section = Section {
             "How many answers a query must have (competition.k).",
         )
         .unit("answers"),
+    ]),
+    status: Status::Built,
+};
+
+const LEADERBOARD: Section = Section {
+    name: "leaderboard",
+    about: "What the host's leaderboard allows and shows: how often one may look, and how many submissions count at the end.",
+    body: Body::Params(&[
+        Param::new(
+            "finals",
+            Kind::Int { min: 1, max: 100 },
+            Default::Is(Literal::Int(2)),
+            "How many final submissions may be selected for judging; the best of them counts.",
+        )
+        .unit("submissions"),
+        Param::new(
+            "max_daily_submissions",
+            Kind::Int { min: 1, max: 1000 },
+            Default::Absent,
+            "How many files may be handed in a day.",
+        )
+        .unit("submissions"),
+        Param::new(
+            "max_submissions",
+            Kind::Int { min: 1, max: 100_000 },
+            Default::Absent,
+            "How many files may be handed in until the end.",
+        )
+        .unit("submissions"),
+        Param::new(
+            "public_share",
+            Kind::Float { min: 0.01, max: 0.99 },
+            Default::Absent,
+            "Share of the test queries that the public leaderboard is calculated with; the others make the private one. Without it \
+             nothing is forecast.",
+        ),
+        Param::new(
+            "deadline",
+            Kind::Text,
+            Default::Absent,
+            "When it ends: a date (to its last second), or a date and a time: 2026-12-01, 2026-12-01 23:59, \
+             2026-12-01T23:59:00+09:00.",
+        ),
+        Param::new(
+            "utc_offset",
+            Kind::Float { min: -12.0, max: 14.0 },
+            Default::Is(Literal::Float(0.0)),
+            "Hours by which the host's clock is before UTC: at its midnight a new day's submissions begin (Kaggle: 0, Nishika and \
+             SIGNATE: 9).",
+        )
+        .unit("hours"),
     ]),
     status: Status::Built,
 };

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::base::Value;
+use crate::base::{Time, Value};
 
 use super::error::DataError;
 use super::picture::decode::Limits;
@@ -39,6 +39,8 @@ pub struct Competition {
     pub protocol: Protocol,
     /// The file that is handed in.
     pub submission: Submission,
+    /// What the host's leaderboard allows and shows.
+    pub leaderboard: Leaderboard,
     /// How the workbench behaves.
     pub workbench: Workbench,
 }
@@ -223,6 +225,23 @@ pub struct Submission {
     pub count: usize,
 }
 
+/// `[leaderboard]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Leaderboard {
+    /// How many submissions may be marked as final; the best of them counts.
+    pub finals: usize,
+    /// How many files may be handed in a day.
+    pub max_daily_submissions: Option<usize>,
+    /// How many in all.
+    pub max_submissions: Option<usize>,
+    /// Share of the test queries behind the public leaderboard, between 0 and 1.
+    pub public_share: Option<f64>,
+    /// The last moment.
+    pub deadline: Option<Time>,
+    /// Hours by which the host's clock is before UTC.
+    pub utc_offset: f64,
+}
+
 /// `[workbench]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workbench {
@@ -252,7 +271,7 @@ impl Competition {
     /// When facts are missing or contradict each other.
     pub fn of(root: &Path, facts: &Value) -> Result<Competition, DataError> {
         let written: Written = facts.decode().map_err(|e| DataError::Facts(e.to_string()))?;
-        let Written { competition, data, protocol, submission, workbench } = written;
+        let Written { competition, data, protocol, submission, leaderboard, workbench } = written;
         let data = data.ok_or_else(|| DataError::Facts("a [data] table with a layout must be there".to_owned()))?;
         let nishika = data.layout == Layout::Nishika;
         // `root.join(".")` would put "./" into every message.
@@ -292,6 +311,7 @@ impl Competition {
                 not_in_gallery: submission.not_in_gallery,
                 count: submission.count.unwrap_or(k),
             },
+            leaderboard: leaderboard.resolve()?,
             workbench: Workbench {
                 recipes: root.join(workbench.recipes.as_deref().unwrap_or("recipes")),
                 pin: workbench.pin,

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{Amount, Columns, Data, Distractors, Images, Layout, Optional, ProtocolKind, Splits, Tables};
+use super::{Amount, Columns, Data, Distractors, Images, Layout, Leaderboard, Optional, ProtocolKind, Splits, Tables};
+use crate::base::Time;
+use crate::base::clock::DAY;
 use crate::data::error::DataError;
 use crate::data::picture::decode::Limits;
 use crate::data::table::Encoding;
@@ -22,6 +24,8 @@ pub(super) struct Written {
     pub(super) protocol: WrittenProtocol,
     #[serde(default)]
     pub(super) submission: WrittenSubmission,
+    #[serde(default)]
+    pub(super) leaderboard: WrittenLeaderboard,
     #[serde(default)]
     pub(super) workbench: WrittenWorkbench,
 }
@@ -109,6 +113,17 @@ pub(super) struct WrittenSubmission {
 }
 
 #[derive(Default, Deserialize)]
+pub(super) struct WrittenLeaderboard {
+    finals: Option<usize>,
+    max_daily_submissions: Option<usize>,
+    max_submissions: Option<usize>,
+    public_share: Option<f64>,
+    deadline: Option<String>,
+    #[serde(default)]
+    utc_offset: f64,
+}
+
+#[derive(Default, Deserialize)]
 pub(super) struct WrittenWorkbench {
     pub(super) recipes: Option<String>,
     pub(super) pin: Option<String>,
@@ -170,6 +185,28 @@ impl WrittenData {
                 Some("shift_jis") => Encoding::ShiftJis,
                 _ => Encoding::Auto,
             },
+        })
+    }
+}
+
+impl WrittenLeaderboard {
+    /// The facts about the leaderboard.
+    ///
+    /// # Errors
+    /// When the deadline is no date.
+    pub(super) fn resolve(self) -> Result<Leaderboard, DataError> {
+        let end = |text: &String| match Time::read(text, self.utc_offset) {
+            Ok((day, true)) => Ok(Time(day.0 + DAY - 1.0)),
+            Ok((moment, false)) => Ok(moment),
+            Err(why) => Err(DataError::Facts(format!("leaderboard.deadline: {why}"))),
+        };
+        Ok(Leaderboard {
+            deadline: self.deadline.as_ref().map(end).transpose()?,
+            finals: self.finals.unwrap_or(2),
+            max_daily_submissions: self.max_daily_submissions,
+            max_submissions: self.max_submissions,
+            public_share: self.public_share,
+            utc_offset: self.utc_offset,
         })
     }
 }
