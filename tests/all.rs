@@ -25,6 +25,7 @@ mod folds;
 mod house;
 mod ladder;
 mod learn;
+mod ledger;
 mod losses;
 mod metric;
 mod parts;

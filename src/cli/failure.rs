@@ -65,7 +65,9 @@ impl Failure {
 impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Failure {
         match &error {
-            SessionError::NoSuchRecipe { .. } | SessionError::Mistakes(_) => Failure::usage(error.to_string()),
+            SessionError::NoSuchRecipe { .. }
+            | SessionError::Mistakes(_)
+            | SessionError::Score(toji::score::ScoreError::Unfound(_)) => Failure::usage(error.to_string()),
             error if error.is_cancelled() => Failure::failed("stopped; running it again goes on from the checkpoint"),
             error => Failure::failed(brew::chain(error)),
         }

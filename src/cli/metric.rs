@@ -6,8 +6,10 @@
 use std::path::PathBuf;
 
 use toji::base::text::{pad, plain};
+use toji::score::ledger::Shown;
 use toji::session::Photos;
 use toji::session::errands::lab;
+use toji::session::errands::ledger::note;
 
 use super::failure::Failure;
 use super::{Context, surroundings};
@@ -28,7 +30,7 @@ enum Command {
     /// 0, a denominator, another label level. Without --truth the recipe's held-out queries stand for the host's, so a number explains the
     /// leaderboard when another draw of queries could move it there.
     Lab {
-        /// A submission (its recipe is found in the ledger), or a recipe.
+        /// A submission (its file, or the first digits of its hash; its recipe is found in the ledger), or a recipe.
         #[arg(value_name = "SUBMISSION|RECIPE")]
         what: String,
         /// The number on the leaderboard, with all its digits.
@@ -47,7 +49,8 @@ enum Command {
 /// Runs the laboratory.
 pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let Command::Lab { what, lb, truth, rung } = &args.command;
-    let (number, half) = read(lb)?;
+    let shown = Shown::read(lb).map_err(|why| Failure::usage(format!("--lb {lb}: {why}")))?;
+    let number = shown.score;
     let project = context.project()?;
     let cancel = surroundings::stop_on_signals();
     let photos = Photos::read(&project, &context.say, &cancel)?;
@@ -57,7 +60,15 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         Some(truth) => lab::against_truth(&project, &photos, &file, &context.here.join(truth))?,
         None => {
             let is_submission = file.is_file() && file.extension().is_none_or(|extension| extension != "md");
-            let made = is_submission.then(|| lab::made_by(&project, &file)).transpose()?;
+            let made = match is_submission {
+                true => Some(lab::made_by(&project, &file)?),
+                // No recipe: perhaps the first digits of a hash.
+                false if project.recipe(what).is_err() => {
+                    let entry = note::find(&project, &context.here, what).ok();
+                    entry.map(|entry| (entry.recipe, entry.recipe_hash))
+                }
+                false => None,
+            };
             let recipe = project.recipe(made.as_ref().map_or(what.as_str(), |(name, _)| name))?;
             if made.is_some_and(|(_, key)| key != recipe.key()) {
                 context.say.error(&plain(&format!(
@@ -72,7 +83,7 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             lab::held_out(&project, &recipe, &photos, &recipe.rung(rung.as_deref())?)?
         }
     };
-    let found = lab::compare(&evidence, project.competition.k, number, half);
+    let found = lab::compare(&evidence, project.competition.k, number, shown.half());
     if context.say.is_json() {
         found.iter().for_each(|line| context.say.json(line));
         return Ok(());
@@ -97,17 +108,4 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         names => format!("the rules do not give this number; {} would", names.join(", ")),
     });
     Ok(())
-}
-
-/// A number as it was typed, and half a unit of its last digit.
-fn read(text: &str) -> Result<(f64, f64), Failure> {
-    let digits = text.split_once('.').map_or(0, |(_, rest)| rest.len()) as i32;
-    match text.parse::<f64>() {
-        Ok(number) if (0.0..=1.0).contains(&number) && digits < 18 && !text.contains(['e', 'E', '-']) => {
-            Ok((number, 0.5 * 10f64.powi(-digits)))
-        }
-        _ => Err(Failure::usage(format!(
-            "--lb {text}: a number from 0 to 1 as the leaderboard shows it, such as 0.3712"
-        ))),
-    }
 }

@@ -15,6 +15,7 @@ mod ensemble;
 mod explain;
 mod failure;
 mod gc;
+mod lb;
 mod metric;
 mod new;
 mod outliers;
@@ -94,6 +95,14 @@ enum Command {
     Metric(metric::Args),
     /// Write a recipe's submission and note it in ledger.jsonl.
     Submit(submit::Args),
+    /// Show submissions beside the leaderboard, with what is to come; `add` notes what it showed.
+    ///
+    /// The table has each file with its score in cross-validation (CV), the public leaderboard's, their difference (gap), and the forecast of
+    /// the private score with its 95 % interval. Below it: how the leaderboard agrees with CV, which submissions do not fit in, what may
+    /// still be handed in, and which finals are best kept together. docs/ledger.md says how it is computed.
+    Lb(lb::Args),
+    /// Say which submissions shall be judged and which would be best; `mark` and `unmark` choose.
+    Final(lb::FinalArgs),
     /// List training photos that are mostly wrongly labelled: far from their label's dominant sub-center.
     Outliers(outliers::Args),
     /// Make a project around your own tables.
@@ -191,6 +200,8 @@ pub fn run() -> ExitCode {
             Some(Command::Tune(args)) => tune::run(&context, &args),
             Some(Command::Metric(args)) => metric::run(&context, &args),
             Some(Command::Submit(args)) => submit::submit(&context, &args),
+            Some(Command::Lb(args)) => lb::lb(&context, &args),
+            Some(Command::Final(args)) => lb::finals(&context, &args),
             Some(Command::Outliers(args)) => outliers::outliers(&context, &args),
             Some(Command::Gc(args)) => gc::run(&context, &args),
             Some(Command::New(args)) => new::new(&context, &args),

@@ -46,6 +46,14 @@ impl Say {
         Look { width, colour: super::surroundings::wants_colour(), pictures: true }
     }
 
+    /// Columns that stdout has; a pipe gets `pipe`.
+    pub fn columns(&self, pipe: usize) -> usize {
+        match io::stdout().is_terminal() {
+            true => crossterm::terminal::size().map_or(80, |(width, _)| usize::from(width)),
+            false => pipe,
+        }
+    }
+
     /// One line on stdout. Foreign text in it must have been made plain.
     pub fn line(&self, text: &str) {
         self.wipe();

@@ -73,6 +73,8 @@ pub fn submit(context: &Context, args: &Args) -> Result<(), Failure> {
             }
         }
         context.say.line(&format!("local {} {:.4} [{low:.4}, {high:.4}]; noted in ledger.jsonl", done.metric, done.cv));
+        let hash = &done.file_hash.to_string()[..8];
+        context.say.line(&format!("when the leaderboard has shown its number: toji lb add {hash} NUMBER"));
     }
     Ok(())
 }

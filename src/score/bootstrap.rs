@@ -100,7 +100,7 @@ impl Drawn {
 }
 
 /// A quantile between sorted values, linear between neighbours (NumPy's default).
-fn quantile(sorted: &[f64], q: f64) -> f64 {
+pub(super) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let at = q * (sorted.len() - 1) as f64;
     let (low, part) = (at.floor() as usize, at.fract());
     let high = (low + 1).min(sorted.len() - 1);

@@ -6,7 +6,7 @@
 //! - [`ensemble`] fuses several recipes' answers, finds weights, and says what each is worth.
 //! - [`growth`] says what the number would be in galleries of other sizes.
 //! - [`submission`] writes the competition's file and checks it against the sample before it is there.
-//! - [`ledger`] remembers every file that was made: hash ↔ recipe ↔ score.
+//! - [`ledger`] remembers every file that was made: hash ↔ recipe ↔ score ↔ leaderboard, and forecasts its private score.
 //!
 //! The reciprocal rank of every query is kept in a [`Score`], so any two scores can be paired later
 //! over the queries that both have. A score of 0.76 over 1,200 queries moves by about 0.02 from one
@@ -83,6 +83,9 @@ pub enum ScoreError {
     /// A file of an ensemble's member does not fit.
     #[error(transparent)]
     Outside(#[from] ensemble::outside::OutsideError),
+    /// A name means no submission of the ledger.
+    #[error(transparent)]
+    Unfound(#[from] ledger::Unfound),
     /// A submission would not be accepted; nothing was written.
     #[error("the submission has {} fault{}:{}", found.len(), if found.len() == 1 { "" } else { "s" }, submission::lines(found))]
     Refused {

@@ -1,6 +1,7 @@
 //! A snapshot → pictures and pages for people.
 //!
 //! - [`curves`] draws learning curves as SVG or PNG (plotters), from the series that the terminal shows.
+//! - [`ledger`] sets submissions beside the leaderboard, and what follows, as plain text.
 //! - [`sheet`] sets pictures with their names on one page.
 //! - [`table`] sets the board and the plan as plain text for a pipe, a log or a narrow terminal.
 //! - [`palette`] gives each recipe its colour, the same on every picture.
@@ -12,6 +13,7 @@
 
 pub mod curves;
 mod font;
+pub mod ledger;
 pub mod palette;
 pub mod raster;
 pub mod sheet;

@@ -15,9 +15,10 @@ use crate::dag::{Board, Runs};
 use crate::data::Role;
 use crate::data::table::{Table, Texts};
 use crate::retrieve::{ABSENT, NONE, Ranking};
+use crate::score::Metric;
+use crate::score::ledger::{self, Part};
 use crate::score::metric::lab::{self, Query};
 use crate::score::submission;
-use crate::score::{Metric, ledger};
 use crate::session::stages::score::BOOTSTRAP;
 use crate::session::stages::{Task, rank};
 use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};
@@ -75,6 +76,58 @@ pub fn held_out(project: &Project, recipe: &Recipe, photos: &Photos, rung: &Rung
     let host = host.unwrap_or(queries.len());
     let what = format!("{} held-out queries of {} up to {rung}", queries.len(), recipe.name);
     Ok(Evidence { what, queries, host: Some(host) })
+}
+
+/// What the laboratory says of a submission, for a viewer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// The submission.
+    pub hash: Key,
+    /// Its recipe.
+    pub recipe: String,
+    /// Its public score, as it was shown.
+    pub lb: String,
+    /// What was judged, or why nothing could be.
+    pub what: String,
+    /// The public score as a number.
+    pub score: f64,
+    /// Every variant, the nearest to the public score first; none where nothing could be judged.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// The held-out lists of a submission's recipe beside its public score.
+///
+/// # Errors
+/// When no line of the ledger made it, it has no public score, or the recipe's lists are not in the store.
+pub fn report(project: &Project, photos: &Photos, hash: &Key) -> Result<Report, SessionError> {
+    let ledger = ledger::load(&project.root.join(super::submit::LEDGER))?;
+    let unfit = |text: &str| SessionError::Unfit(text.to_owned());
+    let entry = ledger.entry(hash).ok_or_else(|| unfit("it is no longer in the ledger"))?;
+    let placed = ledger.placed(hash, Part::Public).ok_or_else(|| unfit("it has no public score yet"))?;
+    let recipe = project.recipe(&entry.recipe)?;
+    if recipe.is_broken() {
+        return Err(SessionError::Mistakes(format!("{} has mistakes by now", recipe.name)));
+    }
+    let rung = Some(entry.rung.clone()).filter(|rung| !rung.is_empty()).or_else(|| last_rung(project, &recipe.name));
+    let evidence = held_out(project, &recipe, photos, &recipe.rung(rung.as_deref())?)?;
+    let mut verdicts = compare(&evidence, project.competition.k, placed.score, placed.shown().half());
+    verdicts.sort_by(|a, b| {
+        let off = |verdict: &Verdict| (verdict.found.value - placed.score).abs();
+        off(a).total_cmp(&off(b))
+    });
+    let changed = if recipe.key() == entry.recipe_hash {
+        ""
+    } else {
+        "; the recipe has changed since, its lists of now are judged"
+    };
+    Ok(Report {
+        hash: *hash,
+        recipe: entry.recipe.clone(),
+        lb: placed.shown().to_string(),
+        what: format!("{}{changed}", evidence.what),
+        score: placed.score,
+        verdicts,
+    })
 }
 
 /// The variants are those of one metric.

@@ -8,6 +8,7 @@
 //! - [`gaze`]: where its networks look, as a table of boxes;
 //! - [`gains`]: what each post step is worth;
 //! - [`lab`]: a score under every way in which hosts err;
+//! - [`ledger`]: submissions beside the leaderboard: what it said, what is final, what is to come;
 //! - [`outliers`]: training photos that are mostly wrongly labelled;
 //! - [`samples`]: photos before and after augmentation;
 //! - [`replay`]: trainings as they went, for other deciders;
@@ -18,6 +19,7 @@ pub mod ensemble;
 pub mod gains;
 pub mod gaze;
 pub mod lab;
+pub mod ledger;
 pub mod outliers;
 pub mod replay;
 pub mod samples;

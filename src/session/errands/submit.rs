@@ -45,6 +45,12 @@ pub struct Submitted {
     pub cv: f64,
     /// Its 95 % interval.
     pub interval: [f64; 2],
+    /// The rung whose networks answer.
+    pub rung: String,
+    /// The score of each training.
+    pub folds: Vec<f64>,
+    /// The post steps in words.
+    pub post: Vec<String>,
     /// Queries whose pictures cannot be used, answered by what the other queries found most often.
     pub filled: Vec<Filled>,
 }
@@ -109,6 +115,9 @@ pub fn submit(
     let mut ids: HashSet<&str> = gallery.iter().map(|&i| photos.manifest.photos[i as usize].id.as_str()).collect();
     ids.extend(facts.not_in_gallery.as_deref());
     let written = submission::write(file, &layout, &answers, sample.map(PathBuf::as_path), &ids)?;
+    let key = graph.stage(Task::Score)?.artefact();
+    let meta = project.store.meta("score", &key)?;
+    let folds: Vec<f64> = meta.and_then(|meta| meta.facts.get("folds")?.decode().ok()).unwrap_or_default();
     let entry = Entry {
         file: file.strip_prefix(&project.root).unwrap_or(file).to_owned(),
         file_hash: written.hash,
@@ -119,11 +128,23 @@ pub fn submit(
         interval: Some(interval),
         date: project.around.clock.now(),
         filled: filled.len(),
+        rung: rung.to_string(),
+        folds: folds.clone(),
+        post: stages::post::steps(recipe).iter().map(in_words).collect(),
+        stages: graph.nodes.iter().map(|node| (node.stage.label(), node.stage.artefact())).collect(),
     };
-    ledger::append(&project.root.join(LEDGER), &entry)?;
-    let (rows, file_hash) = (written.rows, written.hash);
+    let post = entry.post.clone();
+    ledger::append(&project.root.join(LEDGER), entry)?;
+    let (rows, file_hash, rung) = (written.rows, written.hash, rung.to_string());
     let (recipe, file) = (recipe.name.clone(), file.to_owned());
-    Ok(Submitted { recipe, file, file_hash, rows, metric, cv: score, interval, filled })
+    Ok(Submitted { recipe, file, file_hash, rows, metric, cv: score, interval, rung, folds, post, filled })
+}
+
+/// A post step as people write about it: `alpha-qe k = 5, alpha = 3`.
+fn in_words(step: &Step) -> String {
+    let parameters: Vec<String> =
+        step.parameters().into_iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    [step.name().to_owned(), parameters.join(", ")].join(" ").trim_end().to_owned()
 }
 
 /// A file that is there already gives way only when the ledger knows its bytes: it is a submission then.
