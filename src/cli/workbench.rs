@@ -145,6 +145,7 @@ fn stamp_of(folders: &[PathBuf]) -> toji::session::project::watch::Stamp {
         .flat_map(|folder| {
             let mut files = recipe::files_in(folder);
             files.push(folder.join(toji::session::project::FACTS));
+            files.push(folder.join(toji::session::errands::submit::LEDGER));
             files.push(folder.join(toji::session::project::TOJI).join("history.json"));
             // A folder's own time tells of runs and jobs that came or went.
             files.push(folder.clone());

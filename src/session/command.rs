@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::Key;
+
 /// A wish.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "command")]
@@ -30,6 +32,18 @@ pub enum Command {
     Pin {
         /// Name of the recipe.
         recipe: String,
+    },
+    /// Mark a submission as final, or take the mark off.
+    Final {
+        /// Hash of its file.
+        hash: Key,
+        /// Whether it shall be final.
+        marked: bool,
+    },
+    /// Ask the metric laboratory about a submission and its public score.
+    Lab {
+        /// Hash of its file.
+        hash: Key,
     },
     /// Look at the files again.
     Refresh,

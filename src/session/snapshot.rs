@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+use super::errands::lab::Report;
+use super::errands::ledger::Standing;
 use crate::base::Time;
 use crate::score::decide::projection::Projection;
 
@@ -27,12 +29,22 @@ pub struct Snapshot {
     pub pin: Option<String>,
     /// What is worth knowing and stops nothing: about the pin, about the data.
     pub notes: Vec<String>,
+    /// Submissions beside the leaderboard.
+    #[serde(serialize_with = "shared")]
+    pub ledger: Arc<Standing>,
+    /// What the metric laboratory last said.
+    #[serde(skip)]
+    pub lab: Option<Arc<Report>>,
     /// What the detached worker does.
     pub worker: Worker,
     /// Planning that takes long (hashing pictures for the first time).
     pub planning: Option<Counting>,
     /// One line about what just happened, for the status row.
     pub notice: Option<String>,
+}
+
+fn shared<S: Serializer>(standing: &Arc<Standing>, serializer: S) -> Result<S::Ok, S::Error> {
+    standing.as_ref().serialize(serializer)
 }
 
 /// Something counted.

@@ -57,6 +57,10 @@ pub enum Action {
     Stop,
     /// Compare with this recipe, or no longer.
     Pin,
+    /// Mark the submission as final, or no longer.
+    MarkFinal,
+    /// Ask the metric laboratory about the submission.
+    Lab,
     /// Put the cursor on the next name of the page that can be explained.
     NextName,
     /// Put it on the name before.

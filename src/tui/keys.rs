@@ -22,6 +22,8 @@ pub enum Place {
     AskStop,
     /// "Up to which rung?"
     ChooseRung,
+    /// What the metric laboratory says.
+    Lab,
 }
 
 /// One row of the table.
@@ -44,11 +46,14 @@ const PAGE: Place = Place::View(View::Page);
 const CURVES: Place = Place::View(View::Curves);
 const PLAN: Place = Place::View(View::Plan);
 
-const EVERY_VIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN];
+const LEDGER: Place = Place::View(View::Ledger);
+
+const EVERY_VIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER];
+const RECIPES: &[Place] = &[BOARD, PAGE, CURVES, PLAN];
 const ONE_RECIPE: &[Place] = &[PAGE, CURVES, PLAN];
 const LISTS: &[Place] = &[BOARD, CURVES];
 const TEXTS: &[Place] = &[PAGE, PLAN];
-const BOXED_TEXTS: &[Place] = &[Place::Help, Place::Explain];
+const BOXED_TEXTS: &[Place] = &[Place::Help, Place::Explain, Place::Lab];
 
 const fn row(
     keys: &'static [&'static str],
@@ -85,6 +90,7 @@ pub const BINDINGS: &[Binding] = &[
     row(&["esc", "q", "b"], Action::Back, &[Place::ChooseRung], "not now", "close"),
     row(&["esc", "q", "b", "?"], Action::Back, &[Place::Help], "close", "close the help"),
     row(&["esc", "q", "b", "enter", "e"], Action::Back, &[Place::Explain], "close", "close the explanation"),
+    row(&["esc", "q", "b", "enter"], Action::Back, &[Place::Lab], "close", "close the metric lab"),
     row(&["j", "down"], Action::Move(Motion::Down), BOXED_TEXTS, "down", "a line down"),
     row(&["k", "up"], Action::Move(Motion::Up), BOXED_TEXTS, "up", "a line up"),
     row(&["ctrl+d", "pgdn"], Action::Move(Motion::HalfDown), BOXED_TEXTS, "", "half a screen down"),
@@ -93,14 +99,14 @@ pub const BINDINGS: &[Binding] = &[
     row(&["G", "end"], Action::Move(Motion::Bottom), BOXED_TEXTS, "", "to the end"),
     // What a recipe can do.
     row(&["enter"], Action::Show(View::Page), &[BOARD, CURVES, PLAN], "page", "read the recipe with its results"),
-    row(&["r"], Action::Run, EVERY_VIEW, "run", "run it, or go on with it"),
-    row(&["R"], Action::ChooseRung, EVERY_VIEW, "rung", "run it up to a rung of your choice"),
-    row(&["s"], Action::AskStop, EVERY_VIEW, "stop", "stop its run, or take it out of the queue (asks first)"),
-    row(&["p"], Action::Pin, EVERY_VIEW, "pin", "compare all recipes with this one; again: with none"),
+    row(&["r"], Action::Run, RECIPES, "run", "run it, or go on with it"),
+    row(&["R"], Action::ChooseRung, RECIPES, "rung", "run it up to a rung of your choice"),
+    row(&["s"], Action::AskStop, RECIPES, "stop", "stop its run, or take it out of the queue (asks first)"),
+    row(&["p"], Action::Pin, RECIPES, "pin", "compare all recipes with this one; again: with none"),
     row(&["c"], Action::Show(View::Curves), &[BOARD, PAGE, PLAN], "curves", "loss and score over epochs"),
     row(&["P"], Action::Show(View::Plan), &[BOARD, PAGE, CURVES], "plan", "what would run, why, and for how long"),
-    row(&["t"], Action::First, EVERY_VIEW, "", "take it next, before all others that wait"),
-    row(&["a"], Action::Follow, EVERY_VIEW, "advice", "do what is advised: stop it, or take it to the next rung"),
+    row(&["t"], Action::First, RECIPES, "", "take it next, before all others that wait"),
+    row(&["a"], Action::Follow, RECIPES, "advice", "do what is advised: stop it, or take it to the next rung"),
     // A page's names.
     row(&["enter", "e"], Action::Explain, &[PAGE], "explain", "what the key or technique under the cursor means"),
     row(&["n"], Action::NextName, &[PAGE, Place::Explain], "next name", "the cursor to the next key or technique"),
@@ -116,6 +122,11 @@ pub const BINDINGS: &[Binding] = &[
     row(&["x"], Action::ClearMarks, LISTS, "", "forget all marks"),
     row(&["y"], Action::LogScale, &[CURVES], "log", "logarithmic or linear loss"),
     row(&["m"], Action::Measure, &[CURVES], "measure", "both measures, only the loss, only the score"),
+    // The ledger.
+    row(&["enter"], Action::Lab, &[LEDGER], "metric lab", "which way of counting gives its public score"),
+    row(&["m"], Action::MarkFinal, &[LEDGER], "final", "mark it as final (*), or take the mark off"),
+    row(&["j", "down"], Action::Move(Motion::Down), &[LEDGER], "", "next submission, an older one"),
+    row(&["k", "up"], Action::Move(Motion::Up), &[LEDGER], "", "submission before"),
     // Moving.
     row(&["j", "down"], Action::Move(Motion::Down), LISTS, "", "next recipe"),
     row(&["k", "up"], Action::Move(Motion::Up), LISTS, "", "recipe before"),
@@ -130,13 +141,14 @@ pub const BINDINGS: &[Binding] = &[
     row(&["g", "home"], Action::Move(Motion::Top), EVERY_VIEW, "", "to the first"),
     row(&["G", "end"], Action::Move(Motion::Bottom), EVERY_VIEW, "", "to the last"),
     // Views.
-    row(&["b", "esc"], Action::Back, ONE_RECIPE, "board", "back to the board"),
+    row(&["b", "esc"], Action::Back, &[PAGE, CURVES, PLAN, LEDGER], "board", "back to the board"),
     row(&["tab"], Action::NextView, EVERY_VIEW, "", "next view"),
     row(&["shift+tab"], Action::PreviousView, EVERY_VIEW, "", "view before"),
     row(&["1"], Action::Show(View::Board), EVERY_VIEW, "", "board"),
     row(&["2"], Action::Show(View::Page), EVERY_VIEW, "", "page"),
     row(&["3"], Action::Show(View::Curves), EVERY_VIEW, "", "curves"),
     row(&["4"], Action::Show(View::Plan), EVERY_VIEW, "", "plan"),
+    row(&["5", "L"], Action::Show(View::Ledger), EVERY_VIEW, "", "ledger: submissions beside the leaderboard"),
     // The workbench.
     row(&["?", "f1"], Action::Help, EVERY_VIEW, "help", "these keys"),
     row(&["ctrl+r", "f5"], Action::Refresh, EVERY_VIEW, "", "look at the files again"),
@@ -146,7 +158,18 @@ pub const BINDINGS: &[Binding] = &[
     row(
         &["ctrl+c"],
         Action::Quit,
-        &[BOARD, PAGE, CURVES, PLAN, Place::Help, Place::Explain, Place::AskStop, Place::ChooseRung],
+        &[
+            BOARD,
+            PAGE,
+            CURVES,
+            PLAN,
+            LEDGER,
+            Place::Help,
+            Place::Explain,
+            Place::AskStop,
+            Place::ChooseRung,
+            Place::Lab,
+        ],
         "",
         "leave at once; training goes on",
     ),
@@ -204,8 +227,18 @@ pub fn name(key: &KeyEvent) -> Option<String> {
 mod tests {
     use super::*;
 
-    const EVERYWHERE: &[Place] =
-        &[BOARD, PAGE, CURVES, PLAN, Place::Help, Place::Explain, Place::AskStop, Place::ChooseRung];
+    const EVERYWHERE: &[Place] = &[
+        BOARD,
+        PAGE,
+        CURVES,
+        PLAN,
+        LEDGER,
+        Place::Help,
+        Place::Explain,
+        Place::AskStop,
+        Place::ChooseRung,
+        Place::Lab,
+    ];
 
     #[test]
     fn no_key_means_two_things_in_one_place() {

@@ -7,13 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ratatui::layout::Size;
+use toji::base::Key;
+use toji::session::errands::ledger::Submission;
 use toji::session::snapshot::{Recipe, Snapshot, State};
 
 use super::keys::Place;
 use super::terminal::ask::Answers;
 use super::{Feed, Options};
 
-/// One of the four screens.
+/// One of the five screens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum View {
     /// All recipes.
@@ -25,11 +27,13 @@ pub enum View {
     Curves,
     /// What would run of one recipe.
     Plan,
+    /// Submissions beside the leaderboard.
+    Ledger,
 }
 
 impl View {
     /// In the order of the tabs.
-    pub const ALL: [View; 4] = [View::Board, View::Page, View::Curves, View::Plan];
+    pub const ALL: [View; 5] = [View::Board, View::Page, View::Curves, View::Plan, View::Ledger];
 
     /// The tab's text.
     pub fn title(self) -> &'static str {
@@ -38,6 +42,7 @@ impl View {
             View::Page => "Page",
             View::Curves => "Curves",
             View::Plan => "Plan",
+            View::Ledger => "Ledger",
         }
     }
 }
@@ -68,6 +73,13 @@ pub enum Popup {
     ChooseRung {
         /// Which recipe.
         recipe: String,
+    },
+    /// What the metric laboratory says, scrolled by so many rows.
+    Lab {
+        /// Of which submission.
+        hash: Key,
+        /// First row shown.
+        scroll: usize,
     },
 }
 
@@ -110,6 +122,8 @@ pub struct Model {
     pub popup: Option<Popup>,
     /// The recipe that actions are about; empty when there is none.
     pub selected: String,
+    /// The submission that was selected; the newest where none was, or it is gone.
+    pub chosen: Option<Key>,
     /// The selected recipe that vanished and whose neighbour is selected until it is back, or until the user selects.
     lost: Option<String>,
     /// Recipes whose curves the user chose.
@@ -180,6 +194,7 @@ impl Model {
         let gone = match &self.popup {
             Some(Popup::AskStop { recipe }) => self.named(recipe).is_none_or(|r| !is_active(r.state)),
             Some(Popup::ChooseRung { recipe }) => self.named(recipe).is_none(),
+            Some(Popup::Lab { hash, .. }) => self.snapshot.ledger.submissions.iter().all(|one| one.hash != *hash),
             Some(Popup::Help { .. } | Popup::Explain { .. }) | None => false,
         };
         if gone {
@@ -196,6 +211,7 @@ impl Model {
             Some(Popup::Explain { .. }) => Place::Explain,
             Some(Popup::AskStop { .. }) => Place::AskStop,
             Some(Popup::ChooseRung { .. }) => Place::ChooseRung,
+            Some(Popup::Lab { .. }) => Place::Lab,
         }
     }
 
@@ -219,6 +235,17 @@ impl Model {
         let last = self.snapshot.recipes.len().saturating_sub(1);
         self.lost = None;
         self.selected = self.snapshot.recipes.get(index.min(last)).map(|r| r.name.clone()).unwrap_or_default();
+    }
+
+    /// The selected submission's place in the ledger, the newest first; 0 where there is none.
+    pub fn submission_index(&self) -> usize {
+        let chosen = |one: &Submission| Some(one.hash) == self.chosen;
+        self.snapshot.ledger.submissions.iter().position(chosen).unwrap_or(0)
+    }
+
+    /// The selected submission.
+    pub fn submission(&self) -> Option<&Submission> {
+        self.snapshot.ledger.submissions.get(self.submission_index())
     }
 
     /// Whether all others are compared with this recipe.

@@ -5,6 +5,7 @@
 
 use toji::book;
 use toji::session::command::Command;
+use toji::session::errands::ledger::Submission;
 use toji::session::schema;
 use toji::session::snapshot::{Recipe, State};
 
@@ -100,6 +101,20 @@ pub fn update(model: &mut Model, action: Action) -> Option<Command> {
                 false => format!("asked to pin {recipe}"),
             });
             return Some(Command::Pin { recipe });
+        }
+        Action::MarkFinal => {
+            let one = model.submission()?;
+            let (hash, marked, name) = (one.hash, !one.is_final, one.made.recipe.clone());
+            model.reply = Some(match marked {
+                true => format!("asked to mark {name} as final"),
+                false => format!("asked to take the final mark off {name}"),
+            });
+            return Some(Command::Final { hash, marked });
+        }
+        Action::Lab => {
+            let hash = model.submission()?.hash;
+            model.popup = Some(Popup::Lab { hash, scroll: 0 });
+            return Some(Command::Lab { hash });
         }
         Action::NextName => step(model, true),
         Action::PreviousName => step(model, false),
@@ -226,12 +241,36 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
             let none = view::names(model.recipe()?).next().is_none();
             none.then(|| "no cell of this page has a name to explain".to_owned())
         }),
+        Action::MarkFinal | Action::Lab => match model.submission() {
+            None => Some("no submission yet: toji submit RECIPE makes one".to_owned()),
+            Some(one) if action == Action::MarkFinal => too_many_finals(model, one),
+            Some(one) if one.public.is_none() => {
+                let hash = &one.hash.to_string()[..8];
+                Some(format!("{} has no public score yet: toji lb add {hash} NUMBER", one.made.recipe))
+            }
+            Some(_) => None,
+        },
         Action::NextRecipe if model.index() + 1 >= model.snapshot.recipes.len() => {
             Some("this is the last recipe".to_owned())
         }
         Action::PreviousRecipe if model.index() == 0 => Some("this is the first recipe".to_owned()),
         _ => None,
     }
+}
+
+/// Why one more cannot be final.
+fn too_many_finals(model: &Model, one: &Submission) -> Option<String> {
+    let ledger = &model.snapshot.ledger;
+    let marked: Vec<&str> =
+        ledger.submissions.iter().filter(|one| one.is_final).map(|one| one.made.recipe.as_str()).collect();
+    (!one.is_final && marked.len() >= ledger.finals.limit).then(|| {
+        format!(
+            "{} of {} are final already: {}; m on one takes its mark off",
+            marked.len(),
+            ledger.finals.limit,
+            marked.join(", ")
+        )
+    })
 }
 
 fn no_recipe(model: &Model) -> Option<String> {
@@ -273,11 +312,11 @@ fn turned(view: View, by: usize) -> View {
     View::ALL[(at + by) % View::ALL.len()]
 }
 
-/// Moves the selection on board and curves, the text elsewhere.
+/// Moves the selection on board, curves and ledger, the text elsewhere.
 fn moved(model: &mut Model, motion: Motion) {
     let screen = view::rows_shown(model).max(1);
     let last = view::popup_rows(model).saturating_sub(screen);
-    if let Some(Popup::Help { scroll } | Popup::Explain { scroll, .. }) = &mut model.popup {
+    if let Some(Popup::Help { scroll } | Popup::Explain { scroll, .. } | Popup::Lab { scroll, .. }) = &mut model.popup {
         *scroll = target(*scroll, last, screen, motion);
         return;
     }
@@ -285,6 +324,11 @@ fn moved(model: &mut Model, motion: Motion) {
         View::Board | View::Curves => {
             let last = model.snapshot.recipes.len().saturating_sub(1);
             model.select(target(model.index(), last, screen, motion));
+        }
+        View::Ledger => {
+            let all = &model.snapshot.ledger.submissions;
+            let to = target(model.submission_index(), all.len().saturating_sub(1), screen, motion);
+            model.chosen = all.get(to).map(|one| one.hash);
         }
         View::Page | View::Plan => {
             let last = view::rows(model).saturating_sub(screen);

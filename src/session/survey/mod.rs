@@ -5,11 +5,13 @@
 //! watch says so and a few times a second while something runs; it never computes anything dear.
 //!
 //! - [`glance`]: whether pictures changed behind the tables;
+//! - [`ledger`]: how submissions stand beside the leaderboard;
 //! - [`pin`]: the recipe that the others are compared with;
 //! - [`state`]: how one recipe stands: state, epoch, time left, plan;
 //! - [`page`]: its prose and cells with what their stages last gave.
 
 mod glance;
+mod ledger;
 mod page;
 mod pin;
 mod state;
@@ -65,6 +67,7 @@ pub struct Survey {
     history_stamp: Stamp,
     tried: HashSet<Key>,
     glance: glance::Glance,
+    submissions: ledger::Submissions,
     notice: Option<String>,
     began: bool,
 }
@@ -101,6 +104,7 @@ impl Survey {
             history_stamp: Stamp::new(),
             tried: HashSet::new(),
             glance: glance::Glance::default(),
+            submissions: ledger::Submissions::default(),
             notice: None,
             began: false,
         }
@@ -131,6 +135,7 @@ impl Survey {
         self.read_project();
         // Before the photos, which may take long: the board is there while they are read.
         let changed_texts = self.read_recipes();
+        self.read_ledger();
         self.read_photos(partly, cancel);
         self.board.refresh(&Runs::open(&self.root.join(TOJI)));
         let now = stamp([self.root.join(TOJI).join("history.json").as_path()]);
@@ -141,6 +146,7 @@ impl Survey {
             self.history_stamp = now;
         }
         self.plan();
+        self.read_ledger();
         if self.began {
             self.pending.extend(changed_texts);
             self.start_cheap();
@@ -182,6 +188,7 @@ impl Survey {
             self.history = History::load(&project.store, &self.around.bench());
         }
         self.plan();
+        self.read_ledger();
         self.snapshot()
     }
 
@@ -191,6 +198,7 @@ impl Survey {
         self.photos = None;
         self.recipes.clear();
         self.plans.clear();
+        self.submissions = ledger::Submissions::default();
     }
 
     /// Does what a viewer asks for. What comes of it is seen at the next look.
@@ -208,6 +216,8 @@ impl Survey {
                     false => format!("{recipe} does not wait"),
                 })
             }
+            Command::Final { hash, marked } => self.mark_final(hash, *marked),
+            Command::Lab { hash } => self.ask_lab(hash),
             Command::Run { recipe, rung } => self.ask_for(recipe, rung.as_deref()),
         };
         self.notice = Some(done.unwrap_or_else(|error| brew::chain(&error)));
@@ -486,6 +496,8 @@ impl Survey {
             problems,
             recipes,
             pin,
+            ledger: self.submissions.standing.clone(),
+            lab: self.submissions.lab.clone(),
             notes: pin_note.into_iter().chain(unscored).chain(of_data).collect(),
             worker,
             planning: None,

@@ -3,8 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use toji::base::Time;
+use toji::base::{Key, Time};
 use toji::score::decide::projection::Projection;
+use toji::score::ledger::agree::Agreement;
+use toji::score::ledger::shake::{Outlook, Split};
+use toji::score::metric::lab::Found;
+use toji::session::errands::lab::{Report, Verdict};
+use toji::session::errands::ledger::{Finals, Flip, Kept, Made, Probes, Seen, Standing, Submission};
 use toji::session::snapshot::{
     Advice, Block, Counting, Curve, Delta, Name, Output, OutputState, Picture, Problem, Recipe, Score, Snapshot, State,
     Step, Worker,
@@ -19,10 +24,113 @@ pub fn snapshot() -> Snapshot {
         recipes: vec![first_pour(), baseline(), arcface(), sake(), broken(), failed(), new()],
         pin: Some("01-baseline".to_owned()),
         notes: Vec::new(),
+        ledger: Arc::new(ledger()),
+        lab: None,
         worker: Worker::Busy { recipes: vec!["02-arcface".to_owned()], queued: 1 },
         planning: None,
         notice: Some("02-arcface: saved, only [post] changed".to_owned()),
     }
+}
+
+/// Seven submissions: one off the line, one without a public score, one that tries to steer the terminal, one marked.
+fn ledger() -> Standing {
+    let one = |recipe: &str, date: &str, cv: f64, public: Option<f64>, forecast: f64| {
+        let seen = |score: f64| Seen { score, text: format!("{score:.4}"), date: date.to_owned() };
+        Submission {
+            hash: Key::of_bytes(recipe.as_bytes()),
+            made: Made {
+                file: format!("submissions/{recipe}.csv"),
+                recipe: recipe.to_owned(),
+                rung: "holdout".to_owned(),
+                date: date.to_owned(),
+                cv: Some(cv),
+                interval: Some([cv - 0.031, cv + 0.028]),
+                folds: vec![cv - 0.01, cv + 0.01],
+                post: vec!["pca dim = 128, whiten = true".to_owned(), "alpha-qe k = 5, alpha = 3".to_owned()],
+            },
+            public: public.map(seen),
+            private: None,
+            gap: public.map(|public| public - cv),
+            outlier: recipe.starts_with("00"),
+            is_final: recipe.starts_with("02"),
+            forecast: Some(Outlook { mean: forecast, deviation: 0.02, interval: [forecast - 0.039, forecast + 0.04] }),
+            unforeseen: None,
+            flip: None,
+        }
+    };
+    let mut submissions = vec![
+        one("07-dba", "2026-11-26", 0.7402, None, 0.546),
+        one("02-arcface", "2026-11-25", 0.7321, Some(0.5402), 0.5391),
+        one("03-純米大吟醸-小さな文字", "2026-11-24", 0.7044, Some(0.4981), 0.5002),
+        one("05-evil\u{1b}]0;owned\u{7}\u{202e}", "2026-11-22", 0.711, Some(0.505), 0.506),
+        one("06-swin", "2026-11-20", 0.65, Some(0.47), 0.4723),
+        one("01-baseline", "2026-11-18", 0.691, Some(0.501), 0.5006),
+        one("00-first-pour", "2026-11-17", 0.6, Some(0.52), 0.5101),
+    ];
+    submissions[6].forecast = None;
+    submissions[6].unforeseen = Some("its score is no longer in the store; toji submit makes it again".to_owned());
+    let below = &submissions[2];
+    let flip = Flip { hash: below.hash, recipe: below.made.recipe.clone(), chance: 0.07 };
+    submissions[1].flip = Some(flip);
+    let names = [submissions[0].made.recipe.clone(), submissions[1].made.recipe.clone()];
+    let hashes = vec![submissions[0].hash, submissions[1].hash];
+    Standing {
+        metric: "MRR@20".to_owned(),
+        agreement: Agreement {
+            pairs: 6,
+            spearman: Some(0.54),
+            kendall: Some(0.47),
+            line: Some([0.76, -0.027]),
+            scale: Some(0.0119),
+            gap: Some(-0.195),
+            changes_sign: false,
+            outliers: vec![6],
+        },
+        probes: Probes {
+            today: 1,
+            left_today: Some(4),
+            used: 6,
+            left: Some(24),
+            deadline: Some("2026-12-01".to_owned()),
+            days_left: Some(4),
+        },
+        finals: Finals {
+            limit: 2,
+            marked: vec![submissions[1].hash],
+            expected: Some(0.5391),
+            best: Some(Kept {
+                hashes,
+                recipes: names.to_vec(),
+                expected: 0.5533,
+                why: "the highest expected private scores; the first two go together with r = 0.71".to_owned(),
+            }),
+        },
+        split: Split::of(1_000, 0.3),
+        notes: vec!["ledger.jsonl, line 4: cannot be read (cut short, or edited) and passed over".to_owned()],
+        submissions,
+    }
+}
+
+/// What the laboratory says of the second submission.
+pub fn looked_at() -> Snapshot {
+    let verdict = |variant: &'static str, about: &'static str, value: f64, explains: bool| Verdict {
+        found: Found { variant, about, value, error: 0.01 },
+        within: 0.021,
+        explains,
+    };
+    let report = Report {
+        hash: Key::of_bytes(b"02-arcface"),
+        recipe: "02-arcface".to_owned(),
+        lb: "0.5402".to_owned(),
+        what: "1412 held-out queries of 02-arcface up to holdout".to_owned(),
+        score: 0.5402,
+        verdicts: vec![
+            verdict("hit-queries-only", "mean over the queries with a hit", 0.5391, true),
+            verdict("cutoff-half", "only the first half of the places counts", 0.6812, false),
+            verdict("correct", "as the rules say", 0.7321, false),
+        ],
+    };
+    Snapshot { lab: Some(Arc::new(report)), ..snapshot() }
 }
 
 /// Nothing but mistakes in toji.toml.

@@ -17,6 +17,7 @@ fn said(model: &Model) -> String {
         Some(Popup::Explain { topic, scroll, .. }) => format!(" {topic}@{scroll}"),
         Some(Popup::AskStop { recipe }) => format!(" stop {recipe}?"),
         Some(Popup::ChooseRung { recipe }) => format!(" rung of {recipe}?"),
+        Some(Popup::Lab { hash, scroll }) => format!(" lab {}@{scroll}", hash.short()),
     };
     let marked: String = model.marked.iter().map(|m| format!(" *{m}")).collect();
     let scrolled =
@@ -65,8 +66,8 @@ fn the_board_moves_and_stops_at_its_ends() {
 fn views_open_turn_and_lead_back() {
     assert_eq!(at("j enter"), "Page@0 01-baseline");
     assert_eq!(at("j enter esc"), "Board 01-baseline");
-    assert_eq!(at("tab tab tab tab"), "Board 00-first-pour");
-    assert_eq!(at("shift+tab"), "Plan@0 00-first-pour");
+    assert_eq!(at("tab tab tab tab tab"), "Board 00-first-pour");
+    assert_eq!(at("shift+tab shift+tab"), "Plan@0 00-first-pour");
     assert_eq!(at("c"), "Curves 00-first-pour");
     assert_eq!(at("c b"), "Board 00-first-pour");
     assert_eq!(at("P 3 2"), "Page@0 00-first-pour");
@@ -207,4 +208,62 @@ fn a_long_list_shows_the_selected_recipe_on_every_size() {
             assert!(cursor.contains(&start), "{cursor}");
         }
     }
+}
+
+#[test]
+fn the_ledger_has_a_selection_of_its_own() {
+    let chosen = |keys: &str| {
+        let (said, _, model) = typed(sample::snapshot(), keys);
+        assert!(said.starts_with("Ledger 00-first-pour"), "the board's selection stays: {said}");
+        model.submission().unwrap().made.recipe.chars().take(2).collect::<String>()
+    };
+    assert_eq!(
+        (chosen("5"), chosen("L j"), chosen("5 G"), chosen("5 G k g"), chosen("4 tab")),
+        ("07".into(), "02".into(), "00".into(), "07".into(), "07".into())
+    );
+    assert_eq!(at("5 esc"), "Board 00-first-pour");
+    // A new submission comes on top; the chosen one stays chosen.
+    let (_, _, mut model) = typed(sample::snapshot(), "5 j");
+    let mut next = sample::snapshot();
+    let mut ledger = (*next.ledger).clone();
+    let newest = toji::session::errands::ledger::Submission {
+        hash: toji::base::Key::of_bytes(b"new"),
+        ..ledger.submissions[0].clone()
+    };
+    ledger.submissions.insert(0, newest);
+    next.ledger = std::sync::Arc::new(ledger);
+    model.take(crate::tui::Feed::Snapshot(std::sync::Arc::new(next)));
+    assert_eq!((model.submission_index(), model.submission().unwrap().made.recipe.as_str()), (2, "02-arcface"));
+}
+
+#[test]
+fn finals_are_marked_up_to_the_limit() {
+    let hash = |index: usize| sample::snapshot().ledger.submissions[index].hash;
+    assert_eq!(asked("5 m"), [Command::Final { hash: hash(0), marked: true }]);
+    assert_eq!(asked("5 j m"), [Command::Final { hash: hash(1), marked: false }]);
+    let mut full = sample::snapshot();
+    let mut ledger = (*full.ledger).clone();
+    ledger.submissions[2].is_final = true;
+    full.ledger = std::sync::Arc::new(ledger);
+    let (_, commands, model) = typed(full.clone(), "5 m");
+    assert!(commands.is_empty());
+    assert_eq!(
+        model.reply.as_deref(),
+        Some("2 of 2 are final already: 02-arcface, 03-純米大吟醸-小さな文字; m on one takes its mark off")
+    );
+    assert_eq!(typed(full, "5 j m").1, [Command::Final { hash: hash(1), marked: false }]);
+    let (_, commands, model) = typed(sample::empty(), "5 m");
+    assert!(commands.is_empty());
+    assert_eq!(model.reply.as_deref(), Some("no submission yet: toji submit RECIPE makes one"));
+}
+
+#[test]
+fn the_laboratory_is_asked_about_public_scores() {
+    let hash = sample::snapshot().ledger.submissions[1].hash;
+    let (said, commands, _) = typed(sample::snapshot(), "5 j enter");
+    assert_eq!(commands, [Command::Lab { hash }]);
+    assert!(said.contains(&format!("lab {}@0", hash.short())), "{said}");
+    assert_eq!(at("5 j enter esc"), "Ledger 00-first-pour");
+    let refused = refused("5 enter");
+    assert!(refused.starts_with("07-dba has no public score yet: toji lb add "), "{refused}");
 }

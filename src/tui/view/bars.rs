@@ -33,10 +33,10 @@ pub fn title(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
         tabs.push(styled(&title, if here { style.add_modifier(Modifier::REVERSED) } else { style }));
     }
     if roomy && model.loaded {
-        tabs.push(ink.span(&format!("  {}", model.snapshot.project), Tone::Faint));
+        tabs.push(ink.span(&format!(" {}", model.snapshot.project), Tone::Faint));
     }
     let left = line(tabs);
-    let room = usize::from(area.width).saturating_sub(if roomy { 40 } else { 23 });
+    let room = usize::from(area.width).saturating_sub(if roomy { 40 } else { 30 });
     let worker = if model.loaded { words::worker(&model.snapshot.worker, room) } else { String::new() };
     let right = line(vec![ink.span(&toji::base::text::fit(&worker, room), Tone::Plain)]);
     let taken = u16::try_from(width(&right)).unwrap_or(0);

@@ -115,7 +115,7 @@ pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
 }
 
 /// The selected row: reversed as a whole, whatever its colours were.
-fn invert(line: &mut Line<'static>, columns: u16) {
+pub(super) fn invert(line: &mut Line<'static>, columns: u16) {
     let style = Style::new().add_modifier(Modifier::REVERSED);
     let missing = usize::from(columns).saturating_sub(super::ink::width(line));
     for span in &mut line.spans {

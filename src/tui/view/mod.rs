@@ -8,6 +8,7 @@ mod bars;
 mod board;
 mod curves;
 pub mod ink;
+mod ledger;
 mod page;
 mod plan;
 mod popup;
@@ -32,6 +33,7 @@ pub fn draw(model: &Model, buffer: &mut Buffer) -> Vec<Framed> {
         View::Page => framed = page::draw(model, ink, frame.body, buffer),
         View::Curves => curves::draw(model, ink, frame.body, buffer),
         View::Plan => plan::draw(model, ink, frame.body, buffer),
+        View::Ledger => ledger::draw(model, ink, frame.body, buffer),
     }
     bars::bottom(model, ink, &frame, buffer);
     popup::draw(model, ink, frame.body, buffer);
@@ -63,15 +65,16 @@ impl Frame {
     }
 }
 
-/// How many rows (on the board: recipes) the current view or popup shows at once.
+/// How many rows (on the board: recipes, in the ledger: submissions) the current view or popup shows at once.
 pub fn rows_shown(model: &Model) -> usize {
     let body = Frame::of(model.size).body;
-    if let Some(Popup::Help { .. } | Popup::Explain { .. }) = model.popup {
+    if let Some(Popup::Help { .. } | Popup::Explain { .. } | Popup::Lab { .. }) = model.popup {
         return popup::rows_shown(body);
     }
     match model.view {
         View::Board => board::shown(model, body),
         View::Curves => 5,
+        View::Ledger => ledger::shown(model, body),
         View::Page | View::Plan => usize::from(text_area(body).height),
     }
 }
@@ -87,7 +90,7 @@ pub fn rows(model: &Model) -> usize {
     }
 }
 
-/// How many rows the open help or explanation has in all.
+/// How many rows the open help, explanation or laboratory has in all.
 pub fn popup_rows(model: &Model) -> usize {
     popup::text_rows(model, Ink::new(&model.options), Frame::of(model.size).body).len()
 }

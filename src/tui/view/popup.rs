@@ -1,4 +1,4 @@
-//! Boxes above the view: the keys, a question, a choice.
+//! Boxes above the view: the keys, a question, a choice, what a name means, what the laboratory says.
 //!
 //! Takes the popup of the model; gives a framed box over the body. The help is drawn from the table
 //! of keys, and so are the answers that a question offers.
@@ -11,7 +11,7 @@ use toji::base::text;
 use super::ink::{Ink, Tone, line, put, width, wrap};
 use super::words;
 use crate::tui::keys::{self, Place};
-use crate::tui::model::{Model, Popup};
+use crate::tui::model::{Model, Popup, View};
 
 /// Draws the popup, if there is one.
 pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
@@ -19,6 +19,7 @@ pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
         None => {}
         Some(Popup::Help { scroll }) => scrolled("Keys", *scroll, model, ink, body, buffer),
         Some(Popup::Explain { topic, scroll, .. }) => scrolled(topic, *scroll, model, ink, body, buffer),
+        Some(Popup::Lab { scroll, .. }) => scrolled("Metric lab", *scroll, model, ink, body, buffer),
         Some(Popup::AskStop { recipe }) => {
             let mut text = vec![format!("Stop {recipe} at its next clean place?")];
             if let Some(found) = model.named(recipe) {
@@ -48,11 +49,14 @@ fn scrolled(title: &str, scroll: usize, model: &Model, ink: Ink, body: Rect, buf
     framed(&format!("{title}{more}"), rows, ink, text_area(body), buffer);
 }
 
-/// The rows of the open help or explanation; of a question none.
+/// The rows of the open help, explanation or laboratory; of a question none.
 pub fn text_rows(model: &Model, ink: Ink, body: Rect) -> Vec<Line<'static>> {
     match &model.popup {
         Some(Popup::Help { .. }) => help_rows(model, ink, body),
         Some(Popup::Explain { text, .. }) => explained_rows(text, ink, body),
+        Some(Popup::Lab { hash, .. }) => {
+            super::ledger::lab_rows(model, hash, ink, usize::from(text_area(body).width.saturating_sub(4)))
+        }
         _ => Vec::new(),
     }
 }
@@ -104,14 +108,17 @@ fn help_rows(model: &Model, ink: Ink, body: Rect) -> Vec<Line<'static>> {
         rows.extend(wrap(&row, columns, &line(vec![ink.span(&" ".repeat(keys_wide), Tone::Plain)])));
     }
     rows.push(Line::default());
-    rows.extend(
-        [
+    let notes: &[&str] = match model.view {
+        View::Ledger => &[
+            "* is final; ! before a gap (public minus CV): off the line through all submissions.",
+            "forecast: the private score, with the interval that has it with 95 %. docs/ledger.md says how.",
+        ],
+        _ => &[
             "A ~ behind a score: it belongs to an older text of the recipe.",
             "Differences are to the pin, over the queries that both answered, with a 95 % interval.",
-        ]
-        .iter()
-        .flat_map(|t| wrap(&line(vec![ink.span(t, Tone::Faint)]), columns, &Line::default())),
-    );
+        ],
+    };
+    rows.extend(notes.iter().flat_map(|t| wrap(&line(vec![ink.span(t, Tone::Faint)]), columns, &Line::default())));
     rows
 }
 

@@ -163,7 +163,12 @@ pub fn worker(worker: &Worker, columns: usize) -> String {
                 0 => format!("{} busy", recipes.len()),
                 n => format!("{} busy, {n} queued", recipes.len()),
             };
-            if toji::base::text::width(&long) <= columns { long } else { short }
+            let shortest = match queued {
+                0 => format!("{} busy", recipes.len()),
+                n => format!("{} busy +{n}", recipes.len()),
+            };
+            let fits = |text: &String| toji::base::text::width(text) <= columns;
+            [long, short].into_iter().find(fits).unwrap_or(shortest)
         }
     }
 }

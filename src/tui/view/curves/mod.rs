@@ -4,7 +4,7 @@
 //! a legend and one or two panels, beside or above each other as there is room. Each recipe has its
 //! letter and its colour; the pin is dashed.
 
-mod canvas;
+pub(in crate::tui::view) mod canvas;
 mod panel;
 mod ticks;
 
