@@ -221,6 +221,9 @@ fn members_that_do_not_fit_are_told_with_the_place() {
         ),
         "{folds}"
     );
+    // Nor is anything trained for an ensemble that cannot be.
+    refused(&project, &["run", "e"]);
+    assert!(project.would_run("c").iter().any(|(stage, _)| stage.starts_with("fit")));
     project.write("recipes/c.md", &member(3).replace("[folds]", "[folds]\nseed = 9"));
     let folds = told("\"a.md\", \"c.md\"", "");
     assert!(folds.contains("in fold 0 the one has") && folds.contains("of them the same"), "{folds}");

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use toji::base::text::{pad, plain, width};
 use toji::score::Delta;
 use toji::score::ensemble::Report;
-use toji::session::errands::ensemble;
+use toji::session::errands::lab::ensemble;
 
 use super::failure::Failure;
 use super::run::Teller;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use toji::base::text::{pad, plain};
 use toji::score::ledger::Shown;
 use toji::session::Photos;
-use toji::session::errands::lab;
+use toji::session::errands::lab::metric as lab;
 use toji::session::errands::ledger::note;
 
 use super::failure::Failure;

@@ -9,7 +9,7 @@ use toji::base::text::{pad, plain, width};
 use toji::retrieve::post::Step;
 use toji::score::Delta;
 use toji::session::Photos;
-use toji::session::errands::gains;
+use toji::session::errands::lab::gains;
 use toji::session::stages::post::gain::{Gains, Moved};
 
 use super::failure::Failure;

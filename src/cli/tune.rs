@@ -9,7 +9,7 @@ use toji::base::text::plain;
 use toji::retrieve::post::Step;
 use toji::score::Delta;
 use toji::session::Photos;
-use toji::session::errands::tune::{self, Tuned};
+use toji::session::errands::lab::tune::{self, Tuned};
 
 use super::failure::Failure;
 use super::run::Teller;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-use super::errands::lab::Report;
+use super::errands::lab::metric::Report;
 use super::errands::ledger::Standing;
 use crate::base::Time;
 use crate::score::decide::projection::Projection;

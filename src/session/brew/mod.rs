@@ -155,6 +155,10 @@ pub fn brew(
         project.fetch(&name, &progress, cancel)?;
         listen(&Event::Note { text: format!("{name} is in {}", project.around.hub.cache.display()) });
     }
+    if stages::ensemble::is_one(recipe) {
+        // Members that cannot answer together are not trained for it.
+        Graph::of(project, recipe, photos, rung)?;
+    }
     members_first(project, recipe, photos, rung, manner, listen, cancel)?;
     // Until the run says what it uses, nothing that the plan finds may be tidied away.
     let entering = project.store.entering()?;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::super::errands::lab::{self, Report};
+use super::super::errands::lab::metric::{self as lab, Report};
 use super::super::errands::ledger::{Standing, look, note};
 use super::super::errands::submit::LEDGER;
 use super::super::project::FACTS;

@@ -8,7 +8,7 @@ use toji::score::decide::projection::Projection;
 use toji::score::ledger::agree::Agreement;
 use toji::score::ledger::shake::{Outlook, Split};
 use toji::score::metric::lab::Found;
-use toji::session::errands::lab::{Report, Verdict};
+use toji::session::errands::lab::metric::{Report, Verdict};
 use toji::session::errands::ledger::{Finals, Flip, Kept, Made, Probes, Seen, Standing, Submission};
 use toji::session::snapshot::{
     Advice, Block, Counting, Curve, Delta, Name, Output, OutputState, Picture, Problem, Recipe, Score, Snapshot, State,

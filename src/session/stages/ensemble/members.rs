@@ -212,7 +212,8 @@ fn same_folds(recipe: &Recipe, (ours, whose): &(Arc<Divided>, String), member: &
         Err(at(recipe, "ensemble.of", &text))
     };
     if ours.folds.len() != theirs.folds.len() {
-        return refuse(format!("the one has {} folds, the other {}", ours.folds.len(), theirs.folds.len()));
+        let folds = |count: usize| if count == 1 { "1 fold".to_owned() } else { format!("{count} folds") };
+        return refuse(format!("the one has {}, the other {}", folds(ours.folds.len()), theirs.folds.len()));
     }
     for (i, (a, b)) in ours.folds.iter().zip(theirs.folds.iter()).enumerate() {
         for (what, a, b) in [("queries", &a.query, &b.query), ("gallery photos", &a.gallery, &b.gallery)] {

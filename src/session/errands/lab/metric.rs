@@ -100,7 +100,7 @@ pub struct Report {
 /// # Errors
 /// When no line of the ledger made it, it has no public score, or the recipe's lists are not in the store.
 pub fn report(project: &Project, photos: &Photos, hash: &Key) -> Result<Report, SessionError> {
-    let ledger = ledger::load(&project.root.join(super::submit::LEDGER))?;
+    let ledger = ledger::load(&project.root.join(crate::session::errands::submit::LEDGER))?;
     let unfit = |text: &str| SessionError::Unfit(text.to_owned());
     let entry = ledger.entry(hash).ok_or_else(|| unfit("it is no longer in the ledger"))?;
     let placed = ledger.placed(hash, Part::Public).ok_or_else(|| unfit("it has no public score yet"))?;
@@ -147,7 +147,7 @@ fn of_mrr(project: &Project) -> Result<(), SessionError> {
 /// When the file or the ledger cannot be read, or the ledger does not know the file.
 pub fn made_by(project: &Project, file: &Path) -> Result<(String, Key), SessionError> {
     let hash = Key::of_bytes(&files::read(file)?);
-    let entries = ledger::load(&project.root.join(super::submit::LEDGER))?.entries;
+    let entries = ledger::load(&project.root.join(crate::session::errands::submit::LEDGER))?.entries;
     let found = entries.into_iter().rfind(|entry| entry.file_hash == hash);
     found.map(|entry| (entry.recipe, entry.recipe_hash)).ok_or_else(|| {
         let text = format!("{} is no submission of the ledger; name its recipe, or give --truth", file.display());
