@@ -155,6 +155,18 @@ fn a_training_outlives_its_terminal_and_a_save_ranks_again() {
     assert!(reused("fit") && reused("embed") && !reused("post") && !reused("rank"));
     second.until("the new result", |screen| screen.contains("fresh"));
 
+    // Taken back, nothing runs, and the number is the one that it had.
+    let shown = |run: &toji::dag::RunView| {
+        let overall = run.told.metrics.iter().find(|metric| metric.part.is_empty()).unwrap().value;
+        format!("{overall:.3}")
+    };
+    let mut numbers: Vec<String> = board.runs().map(shown).collect();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 2, "the change must show");
+    second.until("the second number", |screen| screen.contains(&numbers[1]) && !screen.contains(&numbers[0]));
+    project.write("recipes/quick.md", QUICK);
+    second.until("the first number", |screen| screen.contains(&numbers[0]) && !screen.contains(&numbers[1]));
+
     second.press("q");
     until("the end of the workbench", || second.child.try_wait().unwrap().is_some_and(|status| status.success()));
 }

@@ -25,11 +25,11 @@ use super::command::Command;
 use super::project::watch::{Stamp, stamp};
 use super::project::{FACTS, TOJI, boxes};
 use super::snapshot::{Counting, Delta, Problem, Snapshot, Worker};
-use super::stages::{ensemble, score};
+use super::stages::{Task, ensemble, score};
 use super::{Photos, Project, Recipe, SessionError, Surroundings, recipe};
 use crate::base::{Cancel, Key, Progress, Value};
 use crate::book::Diagnostic;
-use crate::dag::{Board, History, Lane, Queue, RunState, RunView, Runs};
+use crate::dag::{Board, History, Lane, Queue, RunState, RunView, Runs, Stage};
 use crate::score::metric::Score;
 
 /// A process beside the viewer, which itself computes nothing that takes memory or time.
@@ -441,11 +441,18 @@ impl Survey {
         }
     }
 
-    /// The newest run of a recipe that came to a score, and the score; it stays visible while a new run is on.
+    /// The run that came to the score that a recipe means now, its own before another's, and the score; where there is none the newest of its
+    /// own, which stays visible while a new run is on. A change that was taken back is so shown with its own score again.
     fn scored(&mut self, name: &str) -> Option<(RunView, Arc<Scored>)> {
-        let overall = |run: &&RunView| run.told.metrics.iter().any(|metric| metric.part.is_empty());
-        let run = self.board.runs().rev().filter(|run| run.told.recipe == name).find(overall)?.clone();
-        let key = run.told.metrics.iter().find(|metric| metric.part.is_empty())?.key?;
+        let key_of = |run: &RunView| run.told.metrics.iter().find(|metric| metric.part.is_empty())?.key;
+        let planned = self.plans.get(name).and_then(|(_, planned)| planned.graph.stage(Task::Score).ok());
+        let meant = planned.map(Stage::artefact);
+        let is_meant = |run: &&RunView| meant.is_some() && key_of(run) == meant;
+        let runs = || self.board.runs().rev();
+        let own = || runs().filter(|run| run.told.recipe == name);
+        let newest = || own().find(|run| run.told.metrics.iter().any(|metric| metric.part.is_empty()));
+        let run = own().find(is_meant).or_else(|| runs().find(is_meant)).or_else(newest)?.clone();
+        let key = key_of(&run)?;
         if let Some(known) = self.scores.get(&key) {
             return Some((run, known.clone()));
         }
