@@ -1,7 +1,7 @@
 //! Several recipes that answer together: what is fused, by which weights, and what each member is worth.
 //!
 //! Takes for each query the candidates that any member found, with what every member says of each ([`pool`]); gives fused lists, the
-//! metric under any weights, weights that a search finds ([`search`]), and the [`report`] of what each member contributes. Knows
+//! metric under any weights, weights that a search finds ([`search`]), and the [`mod@report`] of what each member contributes. Knows
 //! neither recipes nor networks.
 //!
 //! All four fusions are one thing here: a number from each member for each candidate, multiplied by the member's factor and added. They

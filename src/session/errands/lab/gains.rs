@@ -1,7 +1,7 @@
 //! What each post step of a recipe is worth, for people.
 //!
 //! Takes a recipe; brings it up to a rung (training only what is missing), has its steps weighed, and gives the table of
-//! [`crate::session::stages::gain`].
+//! [`crate::session::stages::post::gain`].
 
 use crate::base::{Cancel, files};
 use crate::dag::Event;

@@ -6,7 +6,7 @@
 //!
 //! - [`members`]: who they are, whether they fit each other, and the graph of all their stages;
 //! - [`outside`]: members that another program made;
-//! - [`fuse`]: answers of all members to one.
+//! - [`mod@fuse`]: answers of all members to one.
 
 pub mod fuse;
 pub mod members;
