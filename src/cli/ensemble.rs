@@ -6,12 +6,12 @@
 use std::sync::Mutex;
 
 use toji::base::text::{pad, plain, width};
-use toji::score::Delta;
 use toji::score::ensemble::Report;
 use toji::session::errands::lab::ensemble;
 
 use super::failure::Failure;
 use super::run::Teller;
+use super::say::short;
 use super::{Context, surroundings};
 
 /// Arguments.
@@ -54,12 +54,4 @@ fn table(found: &Report) -> Vec<String> {
     // What a member is worth stands in the table already.
     let rest = told.into_iter().filter(|line| !line.contains(" alone ") || !line.contains("without it"));
     [head].into_iter().chain(lines).chain(rest).map(|line| line.trim_end().to_owned()).collect()
-}
-
-/// `+0.0120 [+0.0040, +0.0201]`, or a dash.
-fn short(delta: Option<&Delta>) -> String {
-    delta.map_or_else(
-        || "-".to_owned(),
-        |delta| format!("{:+.4} [{:+.4}, {:+.4}]", delta.value, delta.interval[0], delta.interval[1]),
-    )
 }

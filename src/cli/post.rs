@@ -7,13 +7,12 @@ use std::sync::Mutex;
 
 use toji::base::text::{pad, plain, width};
 use toji::retrieve::post::Step;
-use toji::score::Delta;
-use toji::session::Photos;
 use toji::session::errands::lab::gains;
 use toji::session::stages::post::gain::{Gains, Moved};
 
 use super::failure::Failure;
 use super::run::Teller;
+use super::say::short;
 use super::{Context, surroundings};
 
 /// Arguments.
@@ -32,14 +31,8 @@ pub struct Args {
 
 /// Weighs the steps.
 pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
-    let project = context.project()?;
-    let recipe = project.recipe(&args.recipe)?;
-    if recipe.is_broken() {
-        return Err(Failure::diagnostics(&recipe.diagnostics, &context.say));
-    }
     let cancel = surroundings::stop_on_signals();
-    let photos = Photos::read(&project, &context.say, &cancel)?;
-    context.say.wipe();
+    let (project, recipe, photos) = context.opened(&args.recipe, &cancel)?;
     let rung = recipe.rung(args.rung.as_deref())?;
     let teller = Teller { say: &context.say, recipe: &recipe.name, last: Mutex::new(0.0) };
     let found = gains::gains(&project, &recipe, &photos, &rung, &|event| teller.tell(event), &cancel)?;
@@ -79,14 +72,6 @@ fn table(found: &Gains) -> Vec<String> {
         short(found.gain.as_ref())
     );
     [head].into_iter().chain(lines).chain([whole]).map(|line| line.trim_end().to_owned()).collect()
-}
-
-/// `+0.0120 [+0.0040, +0.0201]`, or a dash.
-fn short(delta: Option<&Delta>) -> String {
-    delta.map_or_else(
-        || "-".to_owned(),
-        |delta| format!("{:+.4} [{:+.4}, {:+.4}]", delta.value, delta.interval[0], delta.interval[1]),
-    )
 }
 
 /// A step as a recipe has it: `alpha-qe k 3, alpha 3`.

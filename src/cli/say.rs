@@ -113,3 +113,11 @@ pub fn gauge(what: &str, done: u64, total: u64, unit: &str) -> String {
     let full = (20 * done.min(total) / total) as usize;
     format!("{what} {}{} {done} of {total} {unit}", "━".repeat(full), "╌".repeat(20 - full))
 }
+
+/// A difference with its 95 % interval: `+0.0120 [+0.0040, +0.0201]`, or a dash.
+pub fn short(delta: Option<&toji::score::Delta>) -> String {
+    delta.map_or_else(
+        || "-".to_owned(),
+        |delta| format!("{:+.4} [{:+.4}, {:+.4}]", delta.value, delta.interval[0], delta.interval[1]),
+    )
+}

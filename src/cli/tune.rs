@@ -7,12 +7,11 @@ use std::sync::Mutex;
 
 use toji::base::text::plain;
 use toji::retrieve::post::Step;
-use toji::score::Delta;
-use toji::session::Photos;
 use toji::session::errands::lab::tune::{self, Tuned};
 
 use super::failure::Failure;
 use super::run::Teller;
+use super::say::short;
 use super::{Context, surroundings};
 
 /// Arguments.
@@ -28,14 +27,8 @@ pub struct Args {
 
 /// Tunes.
 pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
-    let project = context.project()?;
-    let recipe = project.recipe(&args.recipe)?;
-    if recipe.is_broken() {
-        return Err(Failure::diagnostics(&recipe.diagnostics, &context.say));
-    }
     let cancel = surroundings::stop_on_signals();
-    let photos = Photos::read(&project, &context.say, &cancel)?;
-    context.say.wipe();
+    let (project, recipe, photos) = context.opened(&args.recipe, &cancel)?;
     let rung = recipe.rung(args.rung.as_deref())?;
     let teller = Teller { say: &context.say, recipe: &recipe.name, last: Mutex::new(0.0) };
     let found = tune::tune(&project, &recipe, &photos, &rung, &|event| teller.tell(event), &cancel)?;
@@ -55,8 +48,8 @@ fn lines(found: &Tuned) -> Vec<String> {
         format!(
             "{metric} {plain:.4} without steps, {own:.4} as the recipe has them, {value:.4} so; {tried} chains were tried"
         ),
-        format!("gain on the queries that chose it  {}", short(&found.chosen)),
-        format!("gain on queries that did not       {}", short(&found.nested)),
+        format!("gain on the queries that chose it  {}", short(Some(&found.chosen))),
+        format!("gain on queries that did not       {}", short(Some(&found.nested))),
     ];
     lines.extend(
         found.parts.iter().map(|part| format!("  {}: {:+.4} by {}", part.name, part.gain, written(&part.steps))),
@@ -66,10 +59,6 @@ fn lines(found: &Tuned) -> Vec<String> {
         false => "it does not carry over: where it did not choose, it may give nothing; leave it out".to_owned(),
     });
     lines
-}
-
-fn short(delta: &Delta) -> String {
-    format!("{:+.4} [{:+.4}, {:+.4}]", delta.value, delta.interval[0], delta.interval[1])
 }
 
 /// Steps as a recipe has them.
