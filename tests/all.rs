@@ -21,6 +21,7 @@ mod decide;
 mod embedding;
 mod ensemble;
 mod faults;
+mod finals;
 mod folds;
 mod house;
 mod ladder;

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 use toji::base::Progress;
-use toji::base::text::{duration, pad, plain, width};
+use toji::base::text::{self, duration, pad, plain, width};
 use toji::book;
 use toji::dag::{Action, Board, Event, History, Runs};
 use toji::session::Photos;
-use toji::session::brew::{self, stopwatch};
+use toji::session::brew::{self, Planned, stopwatch};
 
 use super::failure::Failure;
 use super::{Context, surroundings};
@@ -26,6 +26,9 @@ pub struct Args {
     /// Do not try a few batches of what this machine has no history of; its time then stays unknown.
     #[arg(long)]
     untimed: bool,
+    /// What a submission needs too: the host's photos by each network that answers, and the training on all data of `[final]`.
+    #[arg(long)]
+    host: bool,
 }
 
 /// One step as JSON.
@@ -66,8 +69,12 @@ pub fn plan(context: &Context, args: &Args) -> Result<(), Failure> {
             context.say.error(book::report(&recipe.diagnostics, context.say.look()).trim_end());
         }
         let rung = recipe.rung(args.rung.as_deref())?;
-        let mut planned = brew::plan(&project, recipe, &photos, &rung, &board, &history)?;
-        let unknown = stopwatch::unknown(&planned.graph, &history);
+        let planned = |history: &History| -> Result<Planned, Failure> {
+            let planned = brew::plan(&project, recipe, &photos, &rung, &board, history)?;
+            Ok(if args.host { planned.with_host(&project, recipe, &photos, &board, history)? } else { planned })
+        };
+        let mut found = planned(&history)?;
+        let unknown = stopwatch::unknown(&found.graph, &history);
         if !unknown.is_empty() && !args.untimed {
             // Nothing tells how long this takes here: a few batches are tried.
             let listen = |event: &Event| {
@@ -75,12 +82,12 @@ pub fn plan(context: &Context, args: &Args) -> Result<(), Failure> {
                     context.say.at(&format!("trying a few batches: {what}"), *done, *total, unit);
                 }
             };
-            stopwatch::time(&project, recipe, &photos, &planned.graph, &unknown, &listen, &cancel)?;
+            stopwatch::time(&project, recipe, &photos, &found.graph, &unknown, &listen, &cancel)?;
             context.say.wipe();
             history = History::load(&project.store, &context.around.bench());
-            planned = brew::plan(&project, recipe, &photos, &rung, &board, &history)?;
+            found = planned(&history)?;
         }
-        let plan = planned.plan;
+        let plan = found.plan;
         if context.say.is_json() {
             for step in &plan.steps {
                 let (stage, key) = (step.label(), step.key.to_string());
@@ -103,7 +110,10 @@ pub fn plan(context: &Context, args: &Args) -> Result<(), Failure> {
             Some(seconds) => format!("about {}", duration(seconds)),
             None => "of unknown length".to_owned(),
         };
-        context.say.line(&format!("{}: {total}", plain(&recipe.name)));
+        // Less than this nobody has to make room for.
+        let room = Some(plan.bytes()).filter(|&bytes| bytes >= 1 << 20);
+        let room = room.map(|bytes| format!(", {} of disk", text::bytes(bytes))).unwrap_or_default();
+        context.say.line(&format!("{}: {total}{room}", plain(&recipe.name)));
         let wide = plan.steps.iter().map(|step| width(&step.label())).max().unwrap_or(0).clamp(16, LONGEST);
         for step in &plan.steps {
             let time = step.seconds.map(duration).unwrap_or_default();

@@ -55,6 +55,8 @@ pub struct Node {
     pub wanted: bool,
     /// Whether it takes no time worth asking about: bookkeeping, which is cheap also without history.
     pub light: bool,
+    /// Bytes of its artefact, where they are known before it is made.
+    pub bytes: Option<u64>,
 }
 
 impl From<Stage> for Node {
@@ -67,6 +69,7 @@ impl From<Stage> for Node {
             reads: Vec::new(),
             wanted: false,
             light: false,
+            bytes: None,
         }
     }
 }
@@ -171,9 +174,9 @@ impl Plan {
         self.running().map(|s| s.seconds).sum()
     }
 
-    /// Bytes of all that would run; `None` when a step has no history.
-    pub fn bytes(&self) -> Option<u64> {
-        self.running().map(|s| s.bytes).sum()
+    /// Bytes of all that would run, as far as they are known.
+    pub fn bytes(&self) -> u64 {
+        self.running().filter_map(|s| s.bytes).sum()
     }
 
     /// Whether something would run and all of it may start without being asked.
@@ -246,7 +249,7 @@ pub fn plan(
             let estimate = history.estimate(node.stage.timed_as(), step.work).or(light);
             step.seconds = estimate.map(|e| e.seconds);
             // A speed that was only tried says nothing of a size.
-            step.bytes = estimate.map(|e| e.bytes).filter(|&bytes| bytes > 0);
+            step.bytes = node.bytes.or(estimate.map(|e| e.bytes).filter(|&bytes| bytes > 0));
             step.cheap = estimate.is_some_and(|e| e.seconds < auto_seconds);
             let ready = |&j: &usize| plan.steps[j].action == Action::Reuse || plan.steps[j].by_itself;
             step.by_itself = step.cheap && step.after.iter().all(ready);

@@ -430,8 +430,10 @@ impl<'a> Trainer<'a> {
         let began = around.clock.now();
         let now = Evaluate { network: self.task.network, params: self.kept(), epoch, last };
         let value = around.evaluate.score(&now).map_err(|source| TrainError::Evaluate { epoch, source })?;
-        around.observe.event(&FitEvent::Score { epoch, value, seconds: around.clock.now().since(began) });
-        Ok(Some(value))
+        if let Some(value) = value {
+            around.observe.event(&FitEvent::Score { epoch, value, seconds: around.clock.now().since(began) });
+        }
+        Ok(value)
     }
 
     fn finish_epoch(&mut self, loss: f64, score: Option<f64>) {

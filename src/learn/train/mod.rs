@@ -115,15 +115,15 @@ pub struct Evaluate<'a> {
 
 /// Gives a network's score. Whether more is better, and what it is called, is its own business.
 pub trait Evaluator {
-    /// The score.
+    /// The score; `None` where there is nothing to look up.
     ///
     /// # Errors
     /// Any; training then stops with it.
-    fn score(&mut self, now: &Evaluate<'_>) -> Result<f64, OtherError>;
+    fn score(&mut self, now: &Evaluate<'_>) -> Result<Option<f64>, OtherError>;
 }
 
-impl<F: FnMut(&Evaluate<'_>) -> Result<f64, OtherError>> Evaluator for F {
-    fn score(&mut self, now: &Evaluate<'_>) -> Result<f64, OtherError> {
+impl<F: FnMut(&Evaluate<'_>) -> Result<Option<f64>, OtherError>> Evaluator for F {
+    fn score(&mut self, now: &Evaluate<'_>) -> Result<Option<f64>, OtherError> {
         self(now)
     }
 }

@@ -52,6 +52,9 @@ pub struct Entry {
     /// The post steps, in order, each as `alpha-qe k = 5, alpha = 3`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub post: Vec<String>,
+    /// The trainings whose networks answered: "fold 0", "all data".
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<String>,
     /// The keys of all stages that it came from, by name and part.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stages: BTreeMap<String, Key>,
@@ -280,6 +283,7 @@ pub(in crate::score) mod tests {
             rung: "holdout".into(),
             folds: vec![0.25, 0.2875],
             post: vec!["alpha-qe k = 5, alpha = 3".into()],
+            networks: vec!["fold 0".into()],
             stages: BTreeMap::from([("score".to_owned(), Key::of_bytes(b"score"))]),
         }
     }

@@ -9,6 +9,7 @@
 //! from the sample's ("7", "007", "7.0") is told as such.
 
 mod check;
+mod declared;
 mod table;
 
 use std::collections::{HashMap, HashSet};
@@ -16,6 +17,7 @@ use std::fmt;
 use std::path::Path;
 
 pub use check::check;
+pub use declared::{Answering, Combine, Final, SECTIONS};
 use table::Table;
 
 use super::ScoreError;

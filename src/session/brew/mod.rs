@@ -116,6 +116,31 @@ fn needs_weights(graph: &Graph, stage: &dag::Stage) -> bool {
     stage.name == if graph.epochs == 0 { "embed" } else { "fit" }
 }
 
+impl Planned {
+    /// The same for a submission: with the host's photos, and the training on every labelled photo where `[final]` asks for it.
+    ///
+    /// # Errors
+    /// When the tables name no query or no gallery, or `[final]` does not fit.
+    pub fn with_host(
+        mut self,
+        project: &Project,
+        recipe: &Recipe,
+        photos: &Photos,
+        board: &Board,
+        history: &History,
+    ) -> Result<Planned, SessionError> {
+        self.graph.add_host(project, recipe, photos)?;
+        Ok(self.again(project, recipe, board, history))
+    }
+
+    /// The plan of the graph as it is now.
+    fn again(self, project: &Project, recipe: &Recipe, board: &Board, history: &History) -> Planned {
+        let (auto, previous) = (project.competition.workbench.auto_seconds, board.previous(&recipe.name));
+        let plan = dag::plan(&self.graph.nodes, &project.store, previous.as_ref(), history, auto);
+        Planned { plan, ..self }
+    }
+}
+
 /// Says in words what changed in the data since the recipe's last run.
 fn describe_data(project: &Project, photos: &Photos, graph: &mut Graph, previous: Option<&dag::Previous>) {
     let Some(old) = previous.and_then(|p| p.stages.iter().find(|stage| stage.name == "data")) else { return };
@@ -160,6 +185,9 @@ pub fn brew(
         Graph::of(project, recipe, photos, rung)?;
     }
     members_first(project, recipe, photos, rung, manner, listen, cancel)?;
+    if manner.host {
+        folds_first(project, recipe, photos, rung, manner, listen, cancel)?;
+    }
     // Until the run says what it uses, nothing that the plan finds may be tidied away.
     let entering = project.store.entering()?;
     let runs = Runs::open(&project.toji);
@@ -173,20 +201,17 @@ pub fn brew(
     if manner.train {
         planned.graph.add_train(project, recipe, photos)?;
     }
-    let auto = project.competition.workbench.auto_seconds;
-    let previous = board.previous(&recipe.name);
-    let again = |graph: &Graph| dag::plan(&graph.nodes, &project.store, previous.as_ref(), &history, auto);
     if manner.gain != Weigh::Never {
         planned.graph.add_gain(project, recipe);
     }
     if manner.host || manner.train || planned.graph.place(stages::Task::Gain).is_some() {
-        planned.plan = again(&planned.graph);
+        planned = planned.again(project, recipe, &board, &history);
     }
     if let (Weigh::IfCheap, Some(place)) = (manner.gain, planned.graph.place(stages::Task::Gain))
         && !planned.plan.steps[place].cheap
     {
         planned.graph.without_gain();
-        planned.plan = again(&planned.graph);
+        planned = planned.again(project, recipe, &board, &history);
     }
     let Planned { graph, plan } = planned;
     if let Some(step) = plan.steps.iter().find(|step| step.action == Action::Blocked) {
@@ -308,13 +333,11 @@ fn members_first(
         let mut board = Board::new();
         board.refresh(&Runs::open(&project.toji));
         let history = History::load(&project.store, &project.around.bench());
-        let Planned { mut graph, mut plan } = self::plan(project, &member, photos, rung, &board, &history)?;
+        let mut planned = self::plan(project, &member, photos, rung, &board, &history)?;
         if manner.host {
-            graph.add_host(project, &member, photos)?;
-            let auto = project.competition.workbench.auto_seconds;
-            plan = dag::plan(&graph.nodes, &project.store, board.previous(&member.name).as_ref(), &history, auto);
+            planned = planned.with_host(project, &member, photos, &board, &history)?;
         }
-        if plan.is_fresh() {
+        if planned.plan.is_fresh() {
             continue;
         }
         listen(&Event::Note { text: format!("{} is a member and is brought up to {rung} first", member.name) });
@@ -323,6 +346,27 @@ fn members_first(
         let manner = Manner { gain, train: false, decide: Some(false), ..manner };
         brew(project, &member, photos, rung, manner, listen, cancel)?;
         listen(&Event::Note { text: format!("{} is there", member.name) });
+    }
+    Ok(())
+}
+
+/// Trains the folds in a run of their own where they say how long the training on every labelled photo is, and have not said it yet.
+fn folds_first(
+    project: &Project,
+    recipe: &Recipe,
+    photos: &Photos,
+    rung: &Rung,
+    manner: Manner,
+    listen: &(dyn Fn(&Event) + Sync),
+    cancel: &Cancel,
+) -> Result<(), SessionError> {
+    if !graph::host::settings(recipe)?.has_all_data() {
+        return Ok(());
+    }
+    if Graph::of(project, recipe, photos, rung)?.epochs_of_all_data(project, recipe)?.is_none() {
+        let text = "the folds come first: their best epochs say how long the training on every labelled photo is";
+        listen(&Event::Note { text: text.to_owned() });
+        brew(project, recipe, photos, rung, Manner { host: false, ..manner }, listen, cancel)?;
     }
     Ok(())
 }

@@ -53,17 +53,24 @@ pub struct Ladder {
 /// One training of a recipe: a fold by a seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot {
-    /// The fold, from 0.
+    /// The fold, from 0; [`Slot::ALL_DATA`] for all labelled photos.
     pub fold: usize,
     /// What is added to the recipe's seed: 0 for its own.
     pub seed: u64,
 }
 
 impl Slot {
-    /// The training that a stage's part belongs to: "fold 0", "host fold 3", "fold 1 seed +2 stage 2 of 3".
+    /// The fold of a training on all labelled photos, which examines nobody.
+    pub const ALL_DATA: usize = usize::MAX;
+
+    /// The training that a stage's part belongs to: "fold 0", "host fold 3", "fold 1 seed +2 stage 2 of 3", "host all data".
     pub fn of_part(part: &str) -> Option<Slot> {
-        let mut words = part.split(' ').skip_while(|word| *word != "fold").skip(1);
-        let fold = words.next()?.parse().ok()?;
+        let mut words = part.split(' ').skip_while(|word| !["fold", "all"].contains(word));
+        let fold = match (words.next()?, words.next()?) {
+            ("fold", number) => number.parse().ok()?,
+            (_, "data") => Slot::ALL_DATA,
+            _ => return None,
+        };
         let seed = match words.next() {
             Some("seed") => words.next()?.strip_prefix('+')?.parse().ok()?,
             _ => 0,
@@ -75,12 +82,26 @@ impl Slot {
     pub fn of_fold(fold: usize) -> Slot {
         Slot { fold, seed: 0 }
     }
+
+    /// All labelled photos by the recipe's own seed.
+    pub fn of_all_data() -> Slot {
+        Slot::of_fold(Slot::ALL_DATA)
+    }
+
+    /// Whether it learns from all labelled photos.
+    pub fn is_all_data(&self) -> bool {
+        self.fold == Slot::ALL_DATA
+    }
 }
 
 impl fmt::Display for Slot {
-    /// `fold 0`, `fold 0 seed +1`: as stages and events name it.
+    /// `fold 0`, `fold 0 seed +1`, `all data`: as stages and events name it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "fold {}", self.fold)?;
+        if self.is_all_data() {
+            f.write_str("all data")?
+        } else {
+            write!(f, "fold {}", self.fold)?
+        }
         if self.seed > 0 { write!(f, " seed +{}", self.seed) } else { Ok(()) }
     }
 }
@@ -241,6 +262,11 @@ mod tests {
         let parts = ["fold 0", "fold 12", "host fold 3", "fold 1 stage 2 of 3", "fold 4 constant", "", "fold"];
         let folds = parts.map(|part| Slot::of_part(part).map(|slot| slot.fold));
         assert_eq!(folds, [Some(0), Some(12), Some(3), Some(1), Some(4), None, None]);
+        for part in ["all data", "host all data", "all data stage 1 of 2"] {
+            assert_eq!(Slot::of_part(part), Some(Slot::of_all_data()), "{part}");
+        }
+        assert_eq!(Slot::of_part(&Slot::of_all_data().to_string()), Some(Slot::of_all_data()));
+        assert_eq!(Slot::of_part("all photos"), None);
     }
 
     #[test]

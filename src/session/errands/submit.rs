@@ -2,9 +2,8 @@
 //!
 //! Takes a recipe; embeds the host's queries and gallery by each fold's network (or finds that in the
 //! store), runs the recipe's post steps on them, ranks, writes the file in the competition's form and
-//! notes it in the ledger. Several folds' networks answer together: their embeddings, each divided
-//! by its length, stand side by side, since the spaces of two trainings have nothing in common that a
-//! mean could use. An ensemble's members answer so one by one, and are then joined as on the held-out queries. A query whose picture was left out as unreadable is answered by a filler, and named.
+//! notes it in the ledger. Several networks answer together, as `[final]` says: their embeddings, each divided
+//! by its length, stand side by side, or their mean does where one space is common to all. An ensemble's members answer so one by one, and are then joined as on the held-out queries. A query whose picture was left out as unreadable is answered by a filler, and named.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -18,7 +17,8 @@ use crate::data::layout::Listing;
 use crate::retrieve::post::Step;
 use crate::retrieve::{ABSENT, Embeddings, Labelled, NONE, Ranking, Sides, index, post, rerank};
 use crate::score::ledger::{self, Entry};
-use crate::score::submission::{self, Answer, Layout};
+use crate::score::submission::{self, Answer, Combine, Layout};
+use crate::session::brew::graph::host;
 use crate::session::brew::{self, Brewed, Manner};
 use crate::session::stages::ensemble::fuse::{self, Fused, Voice};
 use crate::session::stages::ensemble::members::{Kind, Member};
@@ -51,6 +51,8 @@ pub struct Submitted {
     pub folds: Vec<f64>,
     /// The post steps in words.
     pub post: Vec<String>,
+    /// The trainings whose networks answer: "fold 0", "all data"; none for an ensemble, whose members have theirs.
+    pub networks: Vec<String>,
     /// Queries whose pictures cannot be used, answered by what the other queries found most often.
     pub filled: Vec<Filled>,
 }
@@ -88,9 +90,12 @@ pub fn submit(
     let graph = Graph::of(project, recipe, photos, rung)?;
     let by_head = |recipe: &Recipe| stages::post::steps(recipe).iter().any(Step::needs_logits);
     let member = |member: &Member| matches!(&member.kind, Kind::Recipe(own) if by_head(&own.0));
-    if graph.slots.len() > 1 && (by_head(recipe) || graph.members.iter().any(member)) {
-        let text =
-            "class-logits goes by the head of one network, and here several answer together: take --rung holdout";
+    let own = host::settings(recipe)?;
+    let networks = if own.has_folds() { graph.slots.len() } else { 0 } + usize::from(own.has_all_data());
+    if networks.max(graph.slots.len() * usize::from(!graph.members.is_empty())) > 1
+        && (by_head(recipe) || graph.members.iter().any(member))
+    {
+        let text = "class-logits goes by the head of one network, and here several answer together: take --rung holdout, or [final] fit = \"all-data\"";
         return Err(SessionError::Unfit(text.to_owned()));
     }
     let manner = Manner { host: true, ..Manner::default() };
@@ -131,13 +136,14 @@ pub fn submit(
         rung: rung.to_string(),
         folds: folds.clone(),
         post: stages::post::steps(recipe).iter().map(in_words).collect(),
+        networks: graph.answering.iter().map(ToString::to_string).collect(),
         stages: graph.nodes.iter().map(|node| (node.stage.label(), node.stage.artefact())).collect(),
     };
-    let post = entry.post.clone();
+    let (post, networks) = (entry.post.clone(), entry.networks.clone());
     ledger::append(&project.root.join(LEDGER), entry)?;
     let (rows, file_hash, rung) = (written.rows, written.hash, rung.to_string());
     let (recipe, file) = (recipe.name.clone(), file.to_owned());
-    Ok(Submitted { recipe, file, file_hash, rows, metric, cv: score, interval, rung, folds, post, filled })
+    Ok(Submitted { recipe, file, file_hash, rows, metric, cv: score, interval, rung, folds, post, networks, filled })
 }
 
 /// A post step as people write about it: `alpha-qe k = 5, alpha = 3`.
@@ -187,14 +193,20 @@ fn answers(bench: &Bench<'_>) -> Result<Vec<Answer>, SessionError> {
     Ok(ranking.queries.iter().enumerate().map(answer).collect())
 }
 
-/// All networks of a recipe on the host's photos side by side, and the steps that are left. Steps that change embeddings have run on each
-/// network's own, those that rank run on all of them.
+/// All networks of a recipe on the host's photos as one, and the steps that are left. Side by side, steps that change embeddings have run
+/// on each network's own, and those that rank run on all of them; a mean comes before all steps.
 fn joined(bench: &Bench<'_>) -> Result<(Sides, Vec<Step>), SessionError> {
     let (queries, gallery) = embed::host_places(bench.photos);
     let steps = stages::post::read_steps(bench.recipe)?;
-    let (own, shared) = steps.split_at(steps.iter().position(Step::ranks).unwrap_or(steps.len()));
+    let combine = host::settings(bench.recipe)?.combine;
+    let parted = match combine {
+        Combine::Concat => steps.iter().position(Step::ranks).unwrap_or(steps.len()),
+        // A step that turns each network's space another way would part what the mean needs alike.
+        Combine::Mean => steps.iter().take_while(|step| matches!(step, Step::Tta { .. })).count(),
+    };
+    let (own, shared) = steps.split_at(parted);
     let mut found = Vec::new();
-    for &slot in &bench.graph.slots {
+    for &slot in &bench.graph.answering {
         let stage = bench.graph.stage(Task::EmbedHost { slot })?;
         let folder = bench.project.store.folder(stage.name, &stage.artefact())?;
         let all = Embeddings::load(&folder.join(embed::FILE))?;
@@ -209,7 +221,7 @@ fn joined(bench: &Bench<'_>) -> Result<(Sides, Vec<Step>), SessionError> {
         }
         found.push(stages::post::apply(bench, own, sides, &stage.part)?.sides);
     }
-    Ok((side_by_side(found)?, shared.to_vec()))
+    Ok((as_one(combine, found)?, shared.to_vec()))
 }
 
 /// The lists after the steps that are left, `k` long.
@@ -296,8 +308,8 @@ fn fill(photos: &Photos, answers: &mut Vec<Answer>, count: usize) -> Vec<Filled>
     filled
 }
 
-/// The embeddings of several networks, each divided by its length, side by side.
-fn side_by_side(mut found: Vec<Sides>) -> Result<Sides, SessionError> {
+/// The embeddings of several networks, each divided by its length, as one.
+fn as_one(combine: Combine, mut found: Vec<Sides>) -> Result<Sides, SessionError> {
     if found.len() == 1
         && let Some(only) = found.pop()
     {
@@ -314,11 +326,21 @@ fn side_by_side(mut found: Vec<Sides>) -> Result<Sides, SessionError> {
         }
     }
     let join = |parts: Vec<&Embeddings>| -> Result<Embeddings, SessionError> {
-        let dim = parts.iter().map(|part| part.dim).sum();
         let photos = parts.first().map(|part| part.photos.clone()).unwrap_or_default();
-        let data =
-            (0..photos.len()).flat_map(|i| parts.iter().flat_map(move |part| part.row(i).iter().copied())).collect();
-        Ok(Embeddings::new(dim, photos, data)?)
+        match combine {
+            Combine::Concat => {
+                let dim = parts.iter().map(|part| part.dim).sum();
+                let row = |i: usize| parts.iter().flat_map(move |part| part.row(i).iter().copied());
+                Ok(Embeddings::new(dim, photos.clone(), (0..photos.len()).flat_map(row).collect())?)
+            }
+            Combine::Mean => {
+                let dim = parts.first().map_or(0, |part| part.dim);
+                let sum = |at: usize| parts.iter().map(|part| part.data[at]).sum::<f32>();
+                let mut mean = Embeddings::new(dim, photos.clone(), (0..dim * photos.len()).map(sum).collect())?;
+                post::l2(&mut mean);
+                Ok(mean)
+            }
+        }
     };
     let of = |side: fn(&Sides) -> &Embeddings| join(found.iter().map(side).collect());
     let mut all = Sides::new(of(|sides| &sides.queries)?, of(|sides| &sides.gallery)?);

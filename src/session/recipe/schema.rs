@@ -18,6 +18,7 @@ pub fn recipes() -> Schema {
         data::SECTIONS,
         retrieve::post::SECTIONS,
         score::ensemble::SECTIONS,
+        score::submission::SECTIONS,
         score::decide::SECTIONS,
     ];
     let techniques = [

@@ -26,7 +26,7 @@ pub fn stage(project: &Project, recipe: &Recipe, slot: Slot, input: Key) -> Stag
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
     let (name, k) = (slot.to_string(), bench.project.competition.k);
-    let fold = &bench.graph.folds[slot.fold];
+    let fold = bench.graph.fold(slot);
     if let Some(ranking) = ensemble::lists(bench, slot)? {
         return Ok(Made::new(move |folder: &Path| Ok(ranking.cut(k).save(&folder.join(FILE))?)));
     }

@@ -33,7 +33,7 @@ pub(super) fn make<'a>(bench: &'a Bench<'a>) -> Result<Made<'a>, SessionError> {
     let (mut scores, mut growths) = (Vec::new(), Vec::new());
     for &slot in &bench.graph.slots {
         let ranking = Ranking::load(&bench.folder(Task::Rank { slot })?.join(rank::FILE))?;
-        let score = of_fold(bench, &ranking, &bench.graph.folds[slot.fold].gallery)?;
+        let score = of_fold(bench, &ranking, &bench.graph.fold(slot).gallery)?;
         if bench.graph.slots.len() > 1 {
             tell(bench, &score, slot.to_string(), None);
         }
@@ -74,7 +74,7 @@ pub(super) fn recall(bench: &Bench<'_>) -> Result<(), SessionError> {
 fn grown(bench: &Bench<'_>, slot: Slot) -> Result<Growth, SessionError> {
     let Sides { queries, gallery, .. } = chain::ranked_sides(bench, slot)?;
     // Evenly over the queries, which stand in the order of the manifest.
-    let (all, step) = (&bench.graph.folds[slot.fold].query, queries.len().div_ceil(ASKED).max(1));
+    let (all, step) = (&bench.graph.fold(slot).query, queries.len().div_ceil(ASKED).max(1));
     let asked: Vec<u32> = all.iter().copied().step_by(step).collect();
     let queries = queries.subset(&asked)?;
     let name = slot.to_string();

@@ -145,7 +145,7 @@ fn speed_and_early_saves_come_from_the_clock() {
     let mut around = Surroundings {
         processor: Processor::cpu(),
         folder: folder.path(),
-        evaluate: &mut |now: &Evaluate<'_>| precision(now.network, now.params),
+        evaluate: &mut |now: &Evaluate<'_>| precision(now.network, now.params).map(Some),
         observe: &mut |event: &FitEvent| events.push(event.clone()),
         clock: &Ticking(Mutex::new(0.0)),
         cancel: &Cancel::new(),

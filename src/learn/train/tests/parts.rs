@@ -191,7 +191,7 @@ fn a_vit_goes_on_with_larger_pictures() {
         let mut around = Surroundings {
             processor: Processor::cpu(),
             folder: folder.path(),
-            evaluate: &mut |_: &Evaluate<'_>| Ok(0.0),
+            evaluate: &mut |_: &Evaluate<'_>| Ok(Some(0.0)),
             observe: &mut |_: &FitEvent| (),
             clock: &Fixed(Time(0.0)),
             cancel: &Cancel::new(),

@@ -35,7 +35,7 @@ fn a_weight_that_cannot_learn_is_named() {
     let mut around = Surroundings {
         processor: Processor::cpu(),
         folder: folder.path(),
-        evaluate: &mut |_: &Evaluate<'_>| Ok(0.0),
+        evaluate: &mut |_: &Evaluate<'_>| Ok(Some(0.0)),
         observe: &mut |_: &FitEvent| (),
         clock: &Fixed(Time(0.0)),
         cancel: &Cancel::new(),
@@ -109,7 +109,7 @@ fn a_checkpoint_gives_its_weights_and_refuses_other_uses() {
     let mut around = Surroundings {
         processor: Processor::cpu(),
         folder: folder.path(),
-        evaluate: &mut |_: &Evaluate<'_>| Ok(0.0),
+        evaluate: &mut |_: &Evaluate<'_>| Ok(Some(0.0)),
         observe: &mut |_: &FitEvent| (),
         clock: &Fixed(Time(0.0)),
         cancel: &Cancel::new(),

@@ -89,7 +89,7 @@ fn an_evaluation_that_is_stopped_is_made_up_for() {
         folder: folder.path(),
         evaluate: &mut |_: &Evaluate<'_>| {
             cancel.cancel();
-            cancel.check().map(|()| 0.0).map_err(OtherError::from)
+            cancel.check().map(|()| None).map_err(OtherError::from)
         },
         observe: &mut |_: &FitEvent| (),
         clock: &Fixed(Time(0.0)),

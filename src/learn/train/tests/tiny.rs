@@ -256,7 +256,7 @@ pub(super) fn train_part(
     let mut around = Surroundings {
         processor: Processor::cpu(),
         folder,
-        evaluate: &mut |now: &Evaluate<'_>| precision(now.network, now.params),
+        evaluate: &mut |now: &Evaluate<'_>| precision(now.network, now.params).map(Some),
         observe: &mut |event: &FitEvent| events.push(event.clone()),
         clock: &Fixed(Time(0.0)),
         cancel,

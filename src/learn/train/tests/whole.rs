@@ -137,7 +137,7 @@ fn equals(images: &[f32], golden: &Case, settings: &TrainSettings) {
     let mut around = Surroundings {
         processor: Processor::cpu(),
         folder: folder.path(),
-        evaluate: &mut |_: &Evaluate<'_>| Ok(0.0),
+        evaluate: &mut |_: &Evaluate<'_>| Ok(Some(0.0)),
         observe: &mut |event: &FitEvent| {
             if let FitEvent::Step(step) = event {
                 steps.push(*step);
@@ -187,7 +187,7 @@ fn a_backbone_trains_and_its_checkpoint_fills_a_fresh_one() {
     let mut around = Surroundings {
         processor: Processor::cpu(),
         folder: folder.path(),
-        evaluate: &mut |_: &Evaluate<'_>| Ok(0.0),
+        evaluate: &mut |_: &Evaluate<'_>| Ok(Some(0.0)),
         observe: &mut |event: &FitEvent| {
             if let FitEvent::Step(step) = event {
                 losses.push(step.loss);

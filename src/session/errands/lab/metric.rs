@@ -68,7 +68,7 @@ pub fn held_out(project: &Project, recipe: &Recipe, photos: &Photos, rung: &Rung
             return Err(SessionError::Unfit(text));
         }
         let ranking = Ranking::load(&project.store.folder("rank", &key)?.join(rank::FILE))?;
-        let gallery = &graph.folds[slot.fold].gallery;
+        let gallery = &graph.fold(slot).gallery;
         queries.extend(Query::all(&ranking, &photos.labels(), coarse, gallery, project.competition.k)?);
     }
     // Where the tables name none yet, the host is taken to ask as many.

@@ -128,7 +128,7 @@ fn owners(bench: &Bench<'_>) -> (Vec<u32>, Vec<String>) {
     };
     let mut queries: Vec<(u32, u32)> = Vec::new();
     for slot in &bench.graph.slots {
-        queries.extend(bench.graph.folds[slot.fold].query.iter().map(|&query| (query, folds[&slot.fold])));
+        queries.extend(bench.graph.fold(*slot).query.iter().map(|&query| (query, folds[&slot.fold])));
     }
     // As scores are pooled: by photo, and those of one photo in the order of the trainings.
     queries.sort_by_key(|(query, _)| *query);

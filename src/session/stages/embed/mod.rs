@@ -61,7 +61,7 @@ pub fn stage(
     };
     stage = stage.input("fold", folds);
     stage.tables.push("augment".to_owned());
-    if fit.is_some() && best::is_asked_for(recipe) {
+    if fit.is_some() && best::is_asked_for(recipe) && !slot.is_all_data() {
         stage = stage.setting(best::KEY, Value::Bool(true));
     }
     if let Some(key) = boxes {
@@ -160,7 +160,7 @@ pub fn labelled_stage(
 }
 
 pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot, step: &Step) -> Result<Made<'a>, SessionError> {
-    let Fold { query, gallery, .. } = &bench.graph.folds[slot.fold];
+    let Fold { query, gallery, .. } = bench.graph.fold(slot);
     made(bench, slot, &[&query[..], gallery].concat(), step)
 }
 
@@ -170,7 +170,7 @@ pub(super) fn make_host<'a>(bench: &'a Bench<'a>, slot: Slot, step: &Step) -> Re
 }
 
 pub(super) fn make_train<'a>(bench: &'a Bench<'a>, slot: Slot, step: &Step) -> Result<Made<'a>, SessionError> {
-    made(bench, slot, &bench.graph.folds[slot.fold].train, step)
+    made(bench, slot, &bench.graph.fold(slot).train, step)
 }
 
 pub(super) fn make_labelled<'a>(bench: &'a Bench<'a>, slot: Slot, step: &Step) -> Result<Made<'a>, SessionError> {
@@ -182,7 +182,7 @@ pub(super) fn make_view<'a>(
     (slot, whose, number): (Slot, Whose, usize),
     step: &Step,
 ) -> Result<Made<'a>, SessionError> {
-    let Fold { query, gallery, .. } = &bench.graph.folds[slot.fold];
+    let Fold { query, gallery, .. } = bench.graph.fold(slot);
     let places = match whose {
         Whose::Fold => [&query[..], gallery].concat(),
         Whose::Host => {
@@ -262,7 +262,7 @@ pub(super) fn each_once(places: &[u32]) -> Vec<u32> {
 /// Embeds one batch by the untrained network: seconds, and its work in the measure of the graph.
 pub(crate) fn tried(bench: &Bench<'_>, slot: Slot) -> Result<(f64, f64), SessionError> {
     let model = model(bench, slot, Purpose::Trial)?;
-    let places: Vec<u32> = bench.graph.folds[slot.fold].gallery.iter().take(BATCH).copied().collect();
+    let places: Vec<u32> = bench.graph.fold(slot).gallery.iter().take(BATCH).copied().collect();
     let count = places.len() as f64;
     let clock = bench.project.around.clock.as_ref();
     let began = clock.now();

@@ -249,7 +249,7 @@ impl Graph {
             same_folds(recipe, &divided, member)?;
         }
         let divided = divided.0;
-        let mut graph = Graph::bare(divided.clone(), rung);
+        let mut graph = Graph::bare(photos, divided.clone(), rung);
         let data = graph.add(Task::Data, stages::data::stage(project, photos), photos.manifest.photos.len() as f64);
         // The member's own, so that its score and the ensemble's are known to be of the same queries.
         let theirs = members.iter().find_map(|member| match &member.kind {
@@ -269,7 +269,7 @@ impl Graph {
             said.push((slot, graph.said(project, recipe, slot)?));
         }
         let work = |graph: &Graph, slot: &Slot| {
-            let fold = &graph.folds[slot.fold];
+            let fold = graph.fold(*slot);
             (fold.query.len() * fold.gallery.len() * graph.members.len()) as f64
         };
         let inputs =
@@ -279,8 +279,7 @@ impl Graph {
         let weights = graph.add(Task::Weights, stage, whole);
         let mut rankings = Vec::new();
         for (slot, said) in said {
-            let (queries, gallery) =
-                (graph.folds[slot.fold].query.len() as f64, graph.folds[slot.fold].gallery.len() as f64);
+            let (queries, gallery) = (graph.fold(slot).query.len() as f64, graph.fold(slot).gallery.len() as f64);
             let searched = own.weights.are_searched().then_some(weights);
             let stage = super::stage(project, recipe, slot, fold, said, searched);
             let amount = work(&graph, &slot);
@@ -403,7 +402,7 @@ fn by_labels(recipe: &Recipe) -> bool {
 
 /// The tables about training that an ensemble's own file has, though it trains nothing.
 pub fn idle_tables(recipe: &crate::book::Book) -> Vec<&'static str> {
-    const IDLE: [&str; 4] = ["augment", "backbone", "loss", "train"];
+    const IDLE: [&str; 5] = ["augment", "backbone", "final", "loss", "train"];
     let written = |table: &&str| {
         let of_table =
             |name: &String| name.strip_prefix(*table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));

@@ -108,7 +108,7 @@ pub(super) fn make_weights<'a>(bench: &'a Bench<'a>) -> Result<Made<'a>, Session
         bench.cancel.check()?;
         progress.at("weights", done as u64, bench.graph.slots.len() as u64, "folds");
         let voices = voices(bench, &own, *slot)?;
-        let fold = &bench.graph.folds[slot.fold];
+        let fold = bench.graph.fold(*slot);
         let found = candidates(own.fusion, &voices, (&fold.query, &fold.gallery), &labels, depth(bench), bench.cancel)?;
         folds.extend(std::iter::repeat_n(places[&slot.fold], found.len()));
         pool.photos.extend(&fold.query);
@@ -131,7 +131,7 @@ pub(super) fn make_weights<'a>(bench: &'a Bench<'a>) -> Result<Made<'a>, Session
 pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
     let own = must(bench)?;
     let weights = weights_of(bench, &own, slot)?;
-    let fold = &bench.graph.folds[slot.fold];
+    let fold = bench.graph.fold(slot);
     let name = slot.to_string();
     let progress = bench.progress("ensemble", &name);
     let voices = voices(bench, &own, slot)?;
@@ -174,7 +174,7 @@ pub(crate) fn sides(bench: &Bench<'_>, slot: Slot, with_labelled: bool) -> Resul
     if !with_labelled {
         return Ok(sides);
     }
-    let (own, train) = (must(bench)?, &bench.graph.folds[slot.fold].train);
+    let (own, train) = (must(bench)?, &bench.graph.fold(slot).train);
     // What a search only tries need not be there.
     let needed = post::steps(bench.recipe).iter().any(Step::needs_labelled);
     let mut parts = Vec::new();
@@ -270,7 +270,7 @@ fn names(graph: &Graph) -> Vec<String> {
 
 /// What each member says on one fold.
 fn voices(bench: &Bench<'_>, own: &Ensemble, slot: Slot) -> Result<Vec<Voice>, SessionError> {
-    let fold = &bench.graph.folds[slot.fold];
+    let fold = bench.graph.fold(slot);
     let mut found = Vec::new();
     for (i, member) in bench.graph.members.iter().enumerate() {
         found.push(match &member.kind {

@@ -75,6 +75,14 @@ pub(super) fn chosen(project: &Project, graph: &Graph, slot: Slot) -> Result<Key
     Ok(chosen_by(project, graph, graph.stage(Task::Embed { slot })?))
 }
 
+/// After how many epochs a finished training was best, by how it is evaluated now; `None` where that is not known.
+pub(in crate::session) fn epoch(project: &Project, graph: &Graph, slot: Slot) -> Option<usize> {
+    let stage = graph.stage(graph.fit(slot)?).ok()?;
+    let folder = project.store.folder(stage.name, &stage.artefact()).ok()?;
+    let file = folder.join(name(chosen(project, graph, slot).ok()?));
+    Some(Checkpoint::open(&file).ok()?.place().epoch)
+}
+
 /// Takes the best of one folder over to another, by each evaluation that chose one.
 ///
 /// # Errors
@@ -108,7 +116,8 @@ pub(crate) fn weights(
     slot: Slot,
     folder: &Path,
 ) -> Result<PathBuf, SessionError> {
-    if !is_asked_for(recipe) {
+    // Nobody examined what learnt from everything: its last epoch is the one that was chosen.
+    if !is_asked_for(recipe) || slot.is_all_data() {
         return Ok(folder.join(train::CHECKPOINT));
     }
     let file = folder.join(name(chosen(project, graph, slot)?));

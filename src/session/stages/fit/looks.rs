@@ -71,7 +71,7 @@ pub(super) fn eval(graph: &Graph) -> Option<&EvalSettings> {
 pub(super) fn asked(bench: &Bench<'_>, slot: Slot) -> Asked {
     let (queries, gallery) = eval(bench.graph).map_or((None, None), |eval| (eval.queries, eval.gallery));
     let seed = Seed::new(0).named("eval").at(slot.fold as u64);
-    Asked::of(&bench.graph.folds[slot.fold], &bench.photos.labels(), queries, gallery, seed)
+    Asked::of(bench.graph.fold(slot), &bench.photos.labels(), queries, gallery, seed)
 }
 
 /// Keeps the score after `epoch` epochs.

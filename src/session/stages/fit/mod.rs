@@ -114,6 +114,16 @@ fn seed(recipe: &Recipe, slot: Slot) -> Seed {
     Seed::new(recipe.seed_number().wrapping_add(slot.seed)).named("fit").at(slot.fold as u64)
 }
 
+/// What a training is examined with on its way.
+struct Exam {
+    /// By which looks are paired.
+    stamp: String,
+    /// Who is looked up.
+    asked: data::folds::Asked,
+    /// The best epoch so far.
+    best: Best,
+}
+
 pub(super) fn make<'a>(
     bench: &'a Bench<'a>,
     slot: Slot,
@@ -137,7 +147,7 @@ pub(super) fn make<'a>(
         looks::carry(&from, work.folder(), now.end)?;
         best::carry(&from, work.folder())?;
     }
-    let this = &bench.graph.folds[slot.fold];
+    let this = bench.graph.fold(slot);
     let Model { network, mut params, sight, notes } = model(bench, slot, Purpose::Artefact)?;
     tell_notes(bench, notes);
     let mut batches = FoldBatches::new(bench, this, slot, now, sight.normalization)?;
@@ -154,22 +164,31 @@ pub(super) fn make<'a>(
     let grows_until = bench.recipe.settings().get("loss").and_then(loss::margin_grows_until).unwrap_or(0.0);
     let symptoms = RefCell::new(Symptoms::new(settings, grows_until, None));
     let warn = |found: Vec<String>| bench.warn(&label, found);
-    let stamp = looks::stamp(bench.graph, slot)?;
-    let asked = looks::asked(bench, slot);
-    let chosen = best::chosen(bench.project, bench.graph, slot)?;
     let so_far = if checkpoint.is_file() { Some(Checkpoint::open(&checkpoint)?.place().history.clone()) } else { None };
-    let mut best = Best::of(work.folder(), chosen, step.stage.key(), so_far.as_deref().unwrap_or_default());
-    let mut examine = |now: &Evaluate<'_>| -> Result<f64, train::OtherError> {
+    // What learns from everything is examined by nobody.
+    let mut exam = match slot.is_all_data() {
+        true => None,
+        false => Some(Exam {
+            stamp: looks::stamp(bench.graph, slot)?,
+            asked: looks::asked(bench, slot),
+            best: {
+                let chosen = best::chosen(bench.project, bench.graph, slot)?;
+                Best::of(work.folder(), chosen, step.stage.key(), so_far.as_deref().unwrap_or_default())
+            },
+        }),
+    };
+    let mut examine = |now: &Evaluate<'_>| -> Result<Option<f64>, train::OtherError> {
+        let Some(Exam { stamp, asked, best }) = &mut exam else { return Ok(None) };
         let eyes = embed::Eyes { network: now.network, params: now.params, sight: &sight };
         let found = embed::of_photos(bench, &asked.photos(), &eyes, (&label, "fit"))?;
         warn(symptoms.borrow_mut().look(now.epoch, &found));
-        let ranking = super::rank::search(bench, &asked, &found, (&label, "fit"))?;
+        let ranking = super::rank::search(bench, asked, &found, (&label, "fit"))?;
         let score = super::score::of_fold(bench, &ranking, &asked.gallery)?;
         if now.epoch > 0 {
-            looks::save(work.folder(), &stamp, now.epoch, &score)?;
+            looks::save(work.folder(), stamp, now.epoch, &score)?;
         }
         best.see(now, score.value)?;
-        Ok(score.value)
+        Ok(Some(score.value))
     };
     let untrained = match step.resume {
         None if !checkpoint.is_file() => {
@@ -179,8 +198,10 @@ pub(super) fn make<'a>(
                 Ok(own) => *own,
                 Err(other) => SessionError::Unfit(other.to_string()),
             })?;
-            files::publish(&work.folder().join(UNTRAINED), value.to_string().as_bytes())?;
-            Some(value)
+            if let Some(value) = value {
+                files::publish(&work.folder().join(UNTRAINED), value.to_string().as_bytes())?;
+            }
+            value
         }
         _ => untrained(bench, &work.folder().join(UNTRAINED), rung.or(end))?,
     };
@@ -276,7 +297,7 @@ fn untrained(bench: &Bench<'_>, file: &Path, from: Option<Key>) -> Result<Option
 pub(crate) fn tried(bench: &Bench<'_>, slot: Slot) -> Result<(f64, f64), SessionError> {
     let Some(now) = bench.graph.parts.first() else { return Err(SessionError::Unfit("nothing is trained".to_owned())) };
     let Model { network, mut params, sight, .. } = model(bench, slot, Purpose::Trial)?;
-    let mut batches = Few(FoldBatches::new(bench, &bench.graph.folds[slot.fold], slot, now, sight.normalization)?);
+    let mut batches = Few(FoldBatches::new(bench, bench.graph.fold(slot), slot, now, sight.normalization)?);
     let table = bench.recipe.settings().get("loss").cloned().unwrap_or_else(Value::table);
     let loss = loss::build(&table, network.embedding(), batches.0.counts())?;
     let key = KeyWriter::new("stopwatch").number(u64::from(bench.project.around.pid)).finish();
@@ -288,7 +309,7 @@ pub(crate) fn tried(bench: &Bench<'_>, slot: Slot) -> Result<(f64, f64), Session
             steps.push((step.seconds, step.images as f64));
         }
     };
-    let mut no_score = |_: &Evaluate<'_>| -> Result<f64, train::OtherError> { Ok(0.0) };
+    let mut no_score = |_: &Evaluate<'_>| -> Result<Option<f64>, train::OtherError> { Ok(None) };
     let task = train::Task {
         network: network.as_ref(),
         loss: loss.as_ref(),

@@ -183,7 +183,7 @@ pub(in crate::session::stages) fn lists(bench: &Bench<'_>, slot: Slot) -> Result
 type Ranked = (Lists, Option<NotInGallery>);
 
 fn load(bench: &Bench<'_>, slot: Slot, step: usize) -> Result<Ranked, SessionError> {
-    let (folder, rows) = (bench.folder(Task::Post { slot, step })?, bench.graph.folds[slot.fold].gallery.len());
+    let (folder, rows) = (bench.folder(Task::Post { slot, step })?, bench.graph.fold(slot).gallery.len());
     let file = folder.join(ABSENT);
     let absent = match file.is_file() {
         true => {

@@ -219,7 +219,7 @@ impl<'a> Chains<'a> {
                 Some(ranking) => ranking,
                 None => index::search(&done.sides.queries, &done.sides.gallery, k, &Silent, bench.cancel)?,
             };
-            scores.push(score::of_fold(bench, &ranking, &bench.graph.folds[slot.fold].gallery)?);
+            scores.push(score::of_fold(bench, &ranking, &bench.graph.fold(*slot).gallery)?);
         }
         score::pooled(bench, &scores)
     }

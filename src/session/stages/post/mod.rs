@@ -74,7 +74,7 @@ pub(crate) fn sides(bench: &Bench<'_>, slot: Slot, any: bool) -> Result<Sides, S
 /// The mean of a fold's test-time views, where the recipe asks for any.
 fn views(bench: &Bench<'_>, slot: Slot) -> Result<Option<[Embeddings; 2]>, SessionError> {
     let Some(mean) = embed::views::mean(bench, slot, Whose::Fold)? else { return Ok(None) };
-    let fold = &bench.graph.folds[slot.fold];
+    let fold = bench.graph.fold(slot);
     Ok(Some([mean.subset(&fold.query)?, mean.subset(&fold.gallery)?]))
 }
 
@@ -84,7 +84,7 @@ fn plain_sides(bench: &Bench<'_>, slot: Slot, with_labelled: bool) -> Result<Sid
         return ensemble::sides(bench, slot, with_labelled);
     }
     let all = Embeddings::load(&bench.folder(Task::Embed { slot })?.join(embed::FILE))?;
-    let fold = &bench.graph.folds[slot.fold];
+    let fold = bench.graph.fold(slot);
     let mut sides = Sides::new(all.subset(&fold.query)?, all.subset(&fold.gallery)?);
     if with_labelled {
         sides.labelled = labelled(bench, Task::EmbedTrain { slot })?;
@@ -136,7 +136,7 @@ pub(crate) fn with_labels(bench: &Bench<'_>, all: Embeddings) -> Result<Option<L
 /// The cosines of both sides with the head's classes; nothing for a loss without a direction for each label, or where nothing was trained.
 pub(crate) fn head(bench: &Bench<'_>, slot: Slot, sides: &Sides) -> Result<Option<Logits>, SessionError> {
     let Some(fit) = bench.graph.fit(slot) else { return Ok(None) };
-    let train = &bench.graph.folds[slot.fold].train;
+    let train = &bench.graph.fold(slot).train;
     let label = |photo: &u32| bench.photos.manifest.photos.get(*photo as usize).and_then(|photo| photo.label);
     let labels: BTreeSet<u32> = train.iter().filter_map(label).collect();
     let mut checkpoint =

@@ -2,6 +2,9 @@
 //!
 //! Takes settings, folds and a rung; gives the nodes that [`crate::dag::plan()`] wants, each with the
 //! task that makes it. What a stage's key is made of stands in its own file in [`crate::session::stages`].
+//! [`mod@host`]: what is embedded besides the folds' queries and galleries, and who answers the host.
+
+pub(in crate::session) mod host;
 
 use std::sync::Arc;
 
@@ -9,6 +12,7 @@ use crate::base::{Key, Seed, Value};
 use crate::dag::{Node, Recorded, Stage};
 use crate::data::augment::At;
 use crate::data::folds::Fold;
+use crate::learn::backbone;
 use crate::learn::train::Part;
 use crate::retrieve::post::Step;
 use crate::session::project::{Divided, weights};
@@ -51,8 +55,12 @@ pub struct Graph {
     pub slots: Vec<Slot>,
     /// Of an ensemble, who answers together.
     pub members: Vec<Member>,
+    /// The trainings that answer the host, in order; none before [`Graph::add_host`].
+    pub answering: Vec<Slot>,
     /// For each fold the key of the photos that the rung learns from.
     learnt: Vec<Key>,
+    /// All labelled photos as a fold that examines nobody, with its key.
+    whole: (Fold, Key),
     /// How long the full training is.
     pub epochs: usize,
     /// The parts of a fold's training, in order.
@@ -77,7 +85,7 @@ impl Graph {
         fitting::check_labels(project, recipe, photos, &folds[..rung.folds(folds.len())])?;
         fitting::check_known(project, recipe, photos, &folds)?;
         let slots = rung.slots(folds.len());
-        let mut graph = Graph { folds, slots, learnt, epochs, parts, ..Graph::bare(divided.clone(), rung) };
+        let mut graph = Graph { folds, slots, learnt, epochs, parts, ..Graph::bare(photos, divided.clone(), rung) };
 
         let data = graph.add(Task::Data, stages::data::stage(project, photos), photos.manifest.photos.len() as f64);
         let fold = graph.add(Task::Fold, stages::fold::stage(project, recipe, data, divided.key), 1.0);
@@ -86,52 +94,23 @@ impl Graph {
         }
         let until = rung.epochs(epochs);
         // Work in multiply-adds, so that one network's history tells of another's: 10⁹ of them a unit.
-        let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
-        let of_part = graph.parts.iter().map(|part| match part.size {
-            Some([height, width]) => {
-                project.cost_at(recipe, height.max(width)).map_or(giga, |cost| cost.multiply_adds as f64 / 1e9)
-            }
-            None => giga,
-        });
-        let of_part: Vec<f64> = of_part.collect();
+        let giga = giga(project, recipe);
         let unfetched = project.unfetched(recipe);
-        let training = weights::training(recipe, None, At::FIRST)?;
         let seeing = weights::evaluation(recipe)?;
         let mut rankings = Vec::new();
         for slot in graph.slots.clone() {
-            let i = slot.fold;
-            let fold_here = &graph.folds[i];
-            let (images, embedded) = (fold_here.train.len() as f64, divided.embedded[i] as f64);
+            let fold_here = graph.fold(slot);
+            let embedded = divided.embedded[slot.fold];
             let (queries, gallery) = (fold_here.query.len() as f64, fold_here.gallery.len() as f64);
-            let first = graph.nodes.len();
-            let mut fit = None;
-            let boxes = photos.boxes_key(project, &training, &fold_here.train)?;
             let seen = photos.boxes_key(project, &seeing, &[&fold_here.query[..], &fold_here.gallery].concat())?;
-            for (number, giga) in of_part.iter().enumerate() {
-                let part = &graph.parts[number];
-                if part.first >= until {
-                    break;
-                }
-                let (stop, length) = (until.min(part.end), part.end - part.first);
-                let stage =
-                    stages::fit::stage(project, recipe, slot, (graph.learnt[i], boxes), part, (stop, epochs), fit)?;
-                let stage = match rung.images.filter(|images| *images < divided.folds[i].train.len()) {
-                    // So that nobody takes it for the beginning of the whole training.
-                    Some(images) => {
-                        let name = format!("{} on {images} photos", stage.part);
-                        stage.part(name)
-                    }
-                    None => stage,
-                };
-                let task = Task::Fit { slot, part: number, until: stop };
-                fit = Some(graph.add(task, stage, images * length as f64 * giga));
-            }
+            let first = graph.nodes.len();
+            let fit = graph.add_fits(project, recipe, photos, slot, until)?;
             let mut stage = stages::embed::stage(project, recipe, slot, fit, fold, seen)?;
             if fit.is_some() && best::is_asked_for(recipe) {
                 let key = best::chosen_by(project, &graph, &stage);
                 stage = stage.input(best::CHOSEN, key);
             }
-            let embed = graph.add(Task::Embed { slot }, stage, embedded * giga);
+            let embed = graph.add_rows(recipe, Task::Embed { slot }, stage, (embedded, giga))?;
             if let (Some(name), true) = (&unfetched, project.around.hub.offline) {
                 graph.nodes[first].blocked =
                     Some(format!("{name} is not in the hub's cache, and HF_HUB_OFFLINE forbids fetching it"));
@@ -141,7 +120,7 @@ impl Graph {
                 let labelled = match stages::post::steps(recipe).iter().any(Step::needs_labelled) {
                     true => {
                         let embedded = graph.add_training_photos(project, recipe, photos, slot)?;
-                        Some(Labels { embedded, photos: graph.learnt[i] })
+                        Some(Labels { embedded, photos: graph.learnt(slot) })
                     }
                     false => None,
                 };
@@ -155,10 +134,58 @@ impl Graph {
     }
 
     /// A graph without stages, of something that trains nothing.
-    pub(crate) fn bare(divided: Arc<Divided>, rung: &Rung) -> Graph {
+    pub(crate) fn bare(photos: &Photos, divided: Arc<Divided>, rung: &Rung) -> Graph {
         let (nodes, tasks, members, parts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (folds, slots, learnt) = (divided.folds.clone(), rung.slots(divided.folds.len()), divided.train.clone());
-        Graph { nodes, tasks, folds, divided, rung: rung.clone(), slots, members, learnt, epochs: 0, parts }
+        let train = stages::embed::labelled_places(photos);
+        let key = photos.manifest.key_of(&train);
+        let (whole, rung, answering) = ((Fold { train, ..Fold::default() }, key), rung.clone(), Vec::new());
+        Graph { nodes, tasks, folds, divided, rung, slots, members, answering, learnt, whole, epochs: 0, parts }
+    }
+
+    /// What a training learns from, and whom it is examined on: a fold, or all labelled photos and nobody.
+    pub fn fold(&self, slot: Slot) -> &Fold {
+        if slot.is_all_data() { &self.whole.0 } else { &self.folds[slot.fold] }
+    }
+
+    /// The key of the photos that a training learns from.
+    fn learnt(&self, slot: Slot) -> Key {
+        if slot.is_all_data() { self.whole.1 } else { self.learnt[slot.fold] }
+    }
+
+    /// Adds the parts of one training that stops after `until` epochs; the key of the last one, nothing where nothing is trained.
+    fn add_fits(
+        &mut self,
+        project: &Project,
+        recipe: &Recipe,
+        photos: &Photos,
+        slot: Slot,
+        until: usize,
+    ) -> Result<Option<Key>, SessionError> {
+        let training = weights::training(recipe, None, At::FIRST)?;
+        let train = &self.fold(slot).train;
+        let boxes = photos.boxes_key(project, &training, train)?;
+        let (images, whole) = (train.len(), self.divided.folds.get(slot.fold).map_or(0, |fold| fold.train.len()));
+        let mut fit = None;
+        for (number, part) in self.parts.clone().iter().enumerate().filter(|(_, part)| part.first < until) {
+            let giga = match part.size.and_then(|[height, width]| project.cost_at(recipe, height.max(width))) {
+                Some(cost) => cost.multiply_adds as f64 / 1e9,
+                None => giga(project, recipe),
+            };
+            let (stop, learnt) = (until.min(part.end), (self.learnt(slot), boxes));
+            let stage = stages::fit::stage(project, recipe, slot, learnt, part, (stop, self.epochs), fit)?;
+            let stage = match self.rung.images.filter(|images| *images < whole) {
+                // So that nobody takes it for the beginning of the whole training.
+                Some(images) => {
+                    let name = format!("{} on {images} photos", stage.part);
+                    stage.part(name)
+                }
+                None => stage,
+            };
+            let work = (images * (part.end - part.first)) as f64 * giga;
+            fit = Some(self.add(Task::Fit { slot, part: number, until: stop }, stage, work));
+        }
+        Ok(fit)
     }
 
     /// Adds the steps of `[post]` on one fold behind `embed`, with the searches that they read; `labelled`: what steps by labels go by. The key
@@ -173,7 +200,7 @@ impl Graph {
     ) -> Result<Key, SessionError> {
         let steps = stages::post::steps(recipe);
         let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
-        let fold = &self.folds[slot.fold];
+        let fold = self.fold(slot);
         let sizes = (fold.query.len() as f64, fold.gallery.len() as f64, fold.train.len() as f64);
         let views = self.add_views(recipe, slot, Whose::Fold);
         let (written, k) = (stages::post::chain::written(recipe), project.competition.k);
@@ -226,10 +253,10 @@ impl Graph {
             inputs.extend(views.filter_map(|view| Some((format!("view {slot}"), of(view)?))));
             inputs.extend(read.filter_map(|(name, key)| Some((format!("{name} {slot}"), key?))));
             if steps.iter().any(Step::needs_labelled) {
-                inputs.push((format!("photos {slot}"), self.learnt[slot.fold]));
+                inputs.push((format!("photos {slot}"), self.learnt(slot)));
                 inputs.extend(self.seen_by_members(slot).map(|key| (format!("training photos {slot}"), key)));
             }
-            let fold = &self.folds[slot.fold];
+            let fold = self.fold(slot);
             // Each chain that is scored searches the gallery.
             pairs += (fold.query.len() * fold.gallery.len() * (3 * steps.len() + 1)) as f64;
         }
@@ -253,106 +280,18 @@ impl Graph {
         }
     }
 
-    /// Adds the embeddings of the host's queries and gallery by each fold's network.
-    ///
-    /// # Errors
-    /// When the tables name no query or no gallery.
-    pub fn add_host(&mut self, project: &Project, recipe: &Recipe, photos: &Photos) -> Result<(), SessionError> {
-        let places = stages::embed::host_places(photos);
-        if places.0.is_empty() || places.1.is_empty() {
-            let file = project.root.join(crate::session::project::FACTS);
-            let text = format!(
-                "there is nothing to hand in: the tables name {} queries and {} gallery photos of the host; see [data] in {}",
-                places.0.len(),
-                places.1.len(),
-                file.display()
-            );
-            return Err(SessionError::Unfit(text));
-        }
-        if !self.members.is_empty() {
-            return self.add_host_of_members(project, recipe, photos);
-        }
-        let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
-        let embeds =
-            self.tasks.iter().filter_map(|task| if let Task::Embed { slot } = task { Some(*slot) } else { None });
-        for slot in embeds.collect::<Vec<_>>() {
-            let fit = self.fit(slot).and_then(|task| self.place(task)).map(|place| self.nodes[place].stage.artefact());
-            let stage = self.chosen_as(slot, stages::embed::host_stage(project, recipe, photos, slot, fit)?)?;
-            self.add(Task::EmbedHost { slot }, stage, (places.0.len() + places.1.len()) as f64 * giga);
-            self.add_views(recipe, slot, Whose::Host);
-            if stages::post::steps(recipe).iter().any(Step::needs_labelled) {
-                self.add_labelled(project, recipe, photos, slot)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds the embeddings of all labelled photos by one fold's network, once.
-    ///
-    /// # Errors
-    /// When the file of weights cannot be read.
-    pub(crate) fn add_labelled(
+    /// Adds a stage that embeds so many photos, of which one costs the network `giga` 10⁹ multiply-adds.
+    fn add_rows(
         &mut self,
-        project: &Project,
         recipe: &Recipe,
-        photos: &Photos,
-        slot: Slot,
-    ) -> Result<(), SessionError> {
-        if self.place(Task::EmbedLabelled { slot }).is_none() {
-            let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
-            let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
-            let count = stages::embed::labelled_places(photos).len();
-            let stage = self.chosen_as(slot, stages::embed::labelled_stage(project, recipe, photos, slot, fit)?)?;
-            self.add(Task::EmbedLabelled { slot }, stage, count as f64 * giga);
-        }
-        Ok(())
-    }
-
-    /// Adds the embeddings of each fold's training photos by the network that was trained on them; nothing for a recipe that
-    /// trains nothing.
-    ///
-    /// # Errors
-    /// When the file of weights cannot be read.
-    pub fn add_train(&mut self, project: &Project, recipe: &Recipe, photos: &Photos) -> Result<(), SessionError> {
-        if !self.members.is_empty() {
-            return self.add_train_of_members(project, photos);
-        }
-        for slot in self.slots.clone().into_iter().filter(|slot| self.fit(*slot).is_some()).collect::<Vec<_>>() {
-            self.add_training_photos(project, recipe, photos, slot)?;
-        }
-        Ok(())
-    }
-
-    /// Adds the embeddings of one fold's training photos by its network, once; their key.
-    pub(crate) fn add_training_photos(
-        &mut self,
-        project: &Project,
-        recipe: &Recipe,
-        photos: &Photos,
-        slot: Slot,
+        task: Task,
+        stage: Stage,
+        (photos, giga): (usize, f64),
     ) -> Result<Key, SessionError> {
-        let task = Task::EmbedTrain { slot };
-        if self.place(task).is_some() {
-            return Ok(self.stage(task)?.artefact());
-        }
-        let giga = project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9);
-        let folds = self.stage(Task::Fold)?.artefact();
-        let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
-        let places = &self.folds[slot.fold].train;
-        let stage =
-            stages::embed::train_stage(project, recipe, photos, (slot, places, self.learnt[slot.fold]), fit, folds)?;
-        let stage = self.chosen_as(slot, stage)?;
-        let count = places.len() as f64;
-        Ok(self.add(task, stage, count * giga))
-    }
-
-    /// The stage of other photos by the network of a slot, whose epoch is chosen as for the slot's own.
-    fn chosen_as(&self, slot: Slot, stage: Stage) -> Result<Stage, SessionError> {
-        let own = self.stage(Task::Embed { slot })?;
-        Ok(match own.inputs.iter().find(|input| input.name == best::CHOSEN) {
-            Some(input) => stage.input(best::CHOSEN, input.key),
-            None => stage,
-        })
+        let key = self.add(task, stage, photos as f64 * giga);
+        let row = size_of::<f32>() * backbone::length(&decode(recipe, "backbone")?)? + size_of::<u32>();
+        self.nodes.last_mut().into_iter().for_each(|node| node.bytes = Some((photos * row) as u64));
+        Ok(key)
     }
 
     pub(crate) fn add(&mut self, task: Task, stage: Stage, work: f64) -> Key {
@@ -413,4 +352,9 @@ impl Graph {
 /// When it does not fit, which the declared tables should have caught.
 pub fn decode<T: serde::de::DeserializeOwned>(recipe: &Recipe, table: &str) -> Result<T, SessionError> {
     Ok(recipe.settings().get(table).cloned().unwrap_or_else(crate::base::Value::table).decode()?)
+}
+
+/// What one photo costs the recipe's network, in 10⁹ multiply-adds; 1 where that is not known.
+fn giga(project: &Project, recipe: &Recipe) -> f64 {
+    project.cost(recipe).map_or(1.0, |(cost, _)| cost.multiply_adds as f64 / 1e9)
 }

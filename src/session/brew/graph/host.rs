@@ -1,0 +1,170 @@
+//! What is embedded besides the folds' queries and galleries: the host's photos, training photos, all labelled ones; and who answers the host.
+//!
+//! Takes a graph that is whole; adds stages to it. By `[final]` the host is answered by the networks of the folds, by one that learns from
+//! every labelled photo, or by all of them. That one is examined by nobody, so it trains as long as cross-validation says.
+
+use super::giga;
+use crate::base::Key;
+use crate::dag::Stage;
+use crate::retrieve::post::Step;
+use crate::score::submission::Final;
+use crate::session::recipe::fitting;
+use crate::session::stages::fit::best;
+use crate::session::stages::{self, Task, Whose};
+use crate::session::{Graph, Photos, Project, Recipe, SessionError, Slot};
+
+/// `[final]` of a recipe.
+///
+/// # Errors
+/// When it does not fit, which the declared table should have caught.
+pub(in crate::session) fn settings(recipe: &Recipe) -> Result<Final, SessionError> {
+    Ok(Final::of(recipe.settings().get("final"))?)
+}
+
+impl Graph {
+    /// Adds the embeddings of the host's queries and gallery by each network that answers, with the training that `[final]` asks for.
+    ///
+    /// # Errors
+    /// When the tables name no query or no gallery, or `[final]` does not fit.
+    pub fn add_host(&mut self, project: &Project, recipe: &Recipe, photos: &Photos) -> Result<(), SessionError> {
+        let places = stages::embed::host_places(photos);
+        if places.0.is_empty() || places.1.is_empty() {
+            let file = project.root.join(crate::session::project::FACTS);
+            let text = format!(
+                "there is nothing to hand in: the tables name {} queries and {} gallery photos of the host; see [data] in {}",
+                places.0.len(),
+                places.1.len(),
+                file.display()
+            );
+            return Err(SessionError::Unfit(text));
+        }
+        if !self.members.is_empty() {
+            return self.add_host_of_members(project, recipe, photos);
+        }
+        let own = settings(recipe)?;
+        if own.has_all_data() {
+            fitting::check_labels(project, recipe, photos, std::slice::from_ref(self.fold(Slot::of_all_data())))?;
+            let until = self.epochs_of_all_data(project, recipe)?;
+            self.add_fits(
+                project,
+                recipe,
+                photos,
+                Slot::of_all_data(),
+                until.unwrap_or(self.rung.epochs(self.epochs)),
+            )?;
+        }
+        let folds = if own.has_folds() { self.slots.clone() } else { Vec::new() };
+        let all_data = own.has_all_data().then(Slot::of_all_data);
+        self.answering = folds.into_iter().chain(all_data).collect();
+        let giga = giga(project, recipe);
+        for slot in self.answering.clone() {
+            let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
+            let stage = self.chosen_as(slot, stages::embed::host_stage(project, recipe, photos, slot, fit)?)?;
+            self.add_rows(recipe, Task::EmbedHost { slot }, stage, (places.0.len() + places.1.len(), giga))?;
+            self.add_views(recipe, slot, Whose::Host);
+            if stages::post::steps(recipe).iter().any(Step::needs_labelled) {
+                self.add_labelled(project, recipe, photos, slot)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// After how many epochs the training on every labelled photo ends: as `[final] epochs` says, or as the rung's trainings do, or where
+    /// the best epoch is asked for, after the median of those that were best on the folds (of two middle ones the earlier). `None` where
+    /// that is not known yet, since a fold is not trained.
+    ///
+    /// # Errors
+    /// When more epochs are asked for than the schedule has.
+    pub(in crate::session) fn epochs_of_all_data(
+        &self,
+        project: &Project,
+        recipe: &Recipe,
+    ) -> Result<Option<usize>, SessionError> {
+        let end = self.rung.epochs(self.epochs);
+        if let Some(epochs) = settings(recipe)?.epochs {
+            if epochs > self.epochs {
+                let text = format!("{epochs} epochs, and the schedule of [train] has {}; write no more", self.epochs);
+                return Err(fitting::at(recipe, "final.epochs", &text));
+            }
+            return Ok(Some(epochs));
+        }
+        if !best::is_asked_for(recipe) {
+            return Ok(Some(end));
+        }
+        let chosen: Option<Vec<usize>> = self.slots.iter().map(|slot| best::epoch(project, self, *slot)).collect();
+        Ok(chosen.and_then(|mut chosen| {
+            chosen.sort_unstable();
+            chosen.get(chosen.len().saturating_sub(1) / 2).copied()
+        }))
+    }
+
+    /// Adds the embeddings of all labelled photos by one fold's network, once.
+    ///
+    /// # Errors
+    /// When the file of weights cannot be read.
+    pub(crate) fn add_labelled(
+        &mut self,
+        project: &Project,
+        recipe: &Recipe,
+        photos: &Photos,
+        slot: Slot,
+    ) -> Result<(), SessionError> {
+        if self.place(Task::EmbedLabelled { slot }).is_none() {
+            let giga = giga(project, recipe);
+            let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
+            let count = stages::embed::labelled_places(photos).len();
+            let stage = self.chosen_as(slot, stages::embed::labelled_stage(project, recipe, photos, slot, fit)?)?;
+            self.add_rows(recipe, Task::EmbedLabelled { slot }, stage, (count, giga))?;
+        }
+        Ok(())
+    }
+
+    /// Adds the embeddings of each fold's training photos by the network that was trained on them; nothing for a recipe that
+    /// trains nothing.
+    ///
+    /// # Errors
+    /// When the file of weights cannot be read.
+    pub fn add_train(&mut self, project: &Project, recipe: &Recipe, photos: &Photos) -> Result<(), SessionError> {
+        if !self.members.is_empty() {
+            return self.add_train_of_members(project, photos);
+        }
+        for slot in self.slots.clone().into_iter().filter(|slot| self.fit(*slot).is_some()).collect::<Vec<_>>() {
+            self.add_training_photos(project, recipe, photos, slot)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the embeddings of one fold's training photos by its network, once; their key.
+    pub(crate) fn add_training_photos(
+        &mut self,
+        project: &Project,
+        recipe: &Recipe,
+        photos: &Photos,
+        slot: Slot,
+    ) -> Result<Key, SessionError> {
+        let task = Task::EmbedTrain { slot };
+        if self.place(task).is_some() {
+            return Ok(self.stage(task)?.artefact());
+        }
+        let giga = giga(project, recipe);
+        let folds = self.stage(Task::Fold)?.artefact();
+        let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
+        let places = &self.fold(slot).train;
+        let stage = stages::embed::train_stage(project, recipe, photos, (slot, places, self.learnt(slot)), fit, folds)?;
+        let stage = self.chosen_as(slot, stage)?;
+        let count = places.len();
+        self.add_rows(recipe, task, stage, (count, giga))
+    }
+
+    /// The stage of other photos by the network of a slot, whose epoch is chosen as for the slot's own.
+    fn chosen_as(&self, slot: Slot, stage: Stage) -> Result<Stage, SessionError> {
+        if slot.is_all_data() {
+            return Ok(stage);
+        }
+        let own = self.stage(Task::Embed { slot })?;
+        Ok(match own.inputs.iter().find(|input| input.name == best::CHOSEN) {
+            Some(input) => stage.input(best::CHOSEN, input.key),
+            None => stage,
+        })
+    }
+}
