@@ -183,3 +183,196 @@ fn the_folds_say_how_long_it_trains() {
     let text = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(!out.status.success() && text.contains("f.md:") && text.contains("has 3; write no more"), "{text}");
 }
+
+/// The host's pictures in two folders of another place, called by their ids.
+struct Elsewhere(tempfile::TempDir);
+
+impl Elsewhere {
+    fn new(project: &Project) -> Elsewhere {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = Manifest::load(&artefacts(project, "data", "manifest.parquet")[0]).unwrap();
+        for (role, name) in [(Role::Query, "queries"), (Role::Gallery, "gallery/shelf")] {
+            let to = folder.path().join(name);
+            std::fs::create_dir_all(&to).unwrap();
+            for photo in manifest.photos.iter().filter(|photo| photo.role == role) {
+                std::fs::copy(project.path("").join(&photo.path), to.join(format!("{}.jpg", photo.id))).unwrap();
+            }
+        }
+        Elsewhere(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, args: &[&str]) -> (bool, String, String) {
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_toji"))
+            .args(args)
+            .current_dir(self.0.path())
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (out.status.success(), text(&out.stdout), text(&out.stderr))
+    }
+
+    /// What packed weights say of the pictures, line by line, sorted.
+    fn predicted(&self, more: &[&str]) -> Vec<String> {
+        let args = ["predict", "--weights", "w.safetensors", "--images", "queries", "--gallery", "gallery"];
+        let (done, told, failed) = self.run(&[&args[..], more].concat());
+        assert!(done, "{told}{failed}");
+        sorted(&self.path("predictions.csv"))
+    }
+}
+
+fn sorted(file: &std::path::Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines[1..].sort();
+    lines
+}
+
+/// A chain whose steps go by test-time views, the labels of training and the head.
+const BY_ALL: &str =
+    "steps = [{ op = \"tta\" }, { op = \"pca\", dim = 16 }, { op = \"bridge\" }, { op = \"class-logits\" }]";
+
+#[test]
+fn packed_weights_answer_without_the_project() {
+    let project = Project::new();
+    let cases = [
+        ("holdout", recipe("[final]\nfit = \"all-data\"").replace("steps = []", BY_ALL)),
+        (
+            "full",
+            recipe("[final]\nfit = \"both\"\ncombine = \"mean\"")
+                .replace("k = 4", "k = 2")
+                .replace("[augment]", "[augment]\ncache = { max_resolution = 60, jpeg_quality = 92 }")
+                .replace("steps = []", "steps = [{ op = \"dba\", k = 3 }, { op = \"k-reciprocal\", k1 = 8, k2 = 3 }]"),
+        ),
+    ];
+    for (rung, text) in cases {
+        project.write("recipes/f.md", &text);
+        handed_in(&project, rung);
+        let elsewhere = Elsewhere::new(&project);
+        let packed = elsewhere.path("w.safetensors");
+        let told = project.json(&["export", "weights", "f", "--rung", rung, "--out", packed.to_str().unwrap()]);
+        let told = told.last().unwrap();
+        assert_eq!(told["networks"].as_array().unwrap().len(), if rung == "full" { 3 } else { 1 }, "{told}");
+        assert_eq!(elsewhere.predicted(&[]), sorted(&project.path("f.csv")), "{rung}");
+        // Fewer answers are the first of them, whatever pictures are called.
+        let few = elsewhere.predicted(&["--count", "3", "--ids", "name"]);
+        let first = sorted(&project.path("f.csv"))[5].clone();
+        let (id, list) = first.split_once(',').unwrap();
+        let list: Vec<String> = list.split(' ').take(3).map(|id| format!("{id}.jpg")).collect();
+        assert!(few.contains(&format!("{id}.jpg,{}", list.join(" "))), "{first}: {few:?}");
+    }
+}
+
+#[test]
+fn an_ensemble_is_packed_with_its_members() {
+    let project = Project::new();
+    let member =
+        |seed: &str| recipe("").replace("k = 4", "k = 2").replace("seed = 3", seed).replace("epochs = 2", "epochs = 1");
+    project.write("recipes/a.md", &member("seed = 3"));
+    // What a member leaves out stands in its parent.
+    project.write("recipes/b.md", "# B\n\n```toml\n[recipe]\nextends = \"a.md\"\nseed = 4\n```\n");
+    for fusion in ["concat", "rrf"] {
+        let text = format!(
+            "# E\n\n```toml\n[ensemble]\nof = [\"a.md\", \"b.md\"]\nfusion = {{ name = \"{fusion}\" }}\nweights = [0.7, 0.3]\n```\n"
+        );
+        project.write("recipes/f.md", &text);
+        handed_in(&project, "full");
+        let elsewhere = Elsewhere::new(&project);
+        let packed = elsewhere.path("w.safetensors");
+        let told = project.json(&["export", "weights", "f", "--rung", "full", "--out", packed.to_str().unwrap()]);
+        let told = &told.last().unwrap()["networks"];
+        assert_eq!(told, &serde_json::json!(["a fold 0", "a fold 1", "b fold 0", "b fold 1"]));
+        assert_eq!(elsewhere.predicted(&[]), sorted(&project.path("f.csv")), "{fusion}");
+    }
+}
+
+#[test]
+fn what_is_no_packed_weights_is_named() {
+    let project = Project::new();
+    project.write("recipes/f.md", &recipe("").replace("epochs = 2", "epochs = 1"));
+    handed_in(&project, "holdout");
+    let elsewhere = Elsewhere::new(&project);
+    let packed = elsewhere.path("w.safetensors");
+    project.json(&["export", "weights", "f", "--out", packed.to_str().unwrap()]);
+    let whole = std::fs::read(&packed).unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        std::fs::File::create(elsewhere.path(name))
+            .and_then(|mut file| std::io::Write::write_all(&mut file, bytes))
+            .unwrap();
+    };
+    let refused = |args: &[&str], wanted: &str| {
+        let usual = ["predict", "--images", "queries", "--gallery", "gallery"];
+        let (done, told, failed) = elsewhere.run(&[&usual[..], args].concat());
+        assert!(!done && failed.contains(wanted), "{args:?}: {told}{failed}");
+        assert!(!elsewhere.path("predictions.csv").exists());
+    };
+    write("cut.safetensors", &whole[..whole.len() / 2]);
+    write("pickle.pt", b"PK\x03\x04 and more");
+    write("empty.safetensors", b"");
+    // A damaged entry, a tensor that is gone, a number that is none.
+    let damaged = |from: &str, to: &str| {
+        let at = whole.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+        let mut bytes = whole.clone();
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        bytes
+    };
+    write("format.safetensors", &damaged("\\\"format\\\":1", "\\\"format\\\":7"));
+    write("name.safetensors", &damaged("\"0.0.", "\"0.9."));
+    let mut not_finite = whole.clone();
+    let end = not_finite.len();
+    not_finite[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    write("nan.safetensors", &not_finite);
+    let checkpoint = artefacts(&project, "fit", "checkpoint.safetensors")[0].clone();
+    let checkpoint = checkpoint.to_str().unwrap();
+    for (file, wanted) in [
+        ("cut.safetensors", "no whole safetensors file"),
+        ("empty.safetensors", "no whole safetensors file"),
+        ("pickle.pt", "a pickle"),
+        ("format.safetensors", "packed by a newer Toji"),
+        ("name.safetensors", "it lacks 0.0."),
+        ("nan.safetensors", "not finite"),
+        (checkpoint, "toji export weights RECIPE packs them"),
+        ("absent.safetensors", "absent.safetensors"),
+    ] {
+        refused(&["--weights", file], wanted);
+    }
+    std::fs::create_dir_all(elsewhere.path("none")).unwrap();
+    let weights = ["--weights", "w.safetensors"];
+    refused(
+        &[&weights[..], &["--images", "none"]].concat(),
+        "the argument '--images <DIR>' cannot be used multiple times",
+    );
+    let ask = |images: &str, more: &[&str]| {
+        elsewhere.run(
+            &[&["predict", "--weights", "w.safetensors", "--images", images, "--gallery", "gallery"], more].concat(),
+        )
+    };
+    assert!(ask("none", &[]).2.contains("holds no picture"));
+    assert!(ask("nowhere", &[]).2.contains("nowhere"));
+    let one = std::fs::read_dir(elsewhere.path("queries")).unwrap().flatten().next().unwrap().path();
+    for place in ["twice/a/x.jpg", "twice/b/x.png"] {
+        let to = elsewhere.path(place);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(&one, to).unwrap();
+    }
+    write("twice/broken.jpg", b"no picture");
+    assert!(ask("twice", &[]).2.contains("would both be called x; name pictures by their paths: --ids path"));
+    // By their paths both are answered alike; what is no picture is told and has no row.
+    let (done, told, failed) = ask("twice", &["--ids", "path", "--json"]);
+    let told: Json = serde_json::from_str(&told).unwrap_or_else(|error| panic!("{error}: {told}{failed}"));
+    assert!(done && told["rows"] == 2 && told["unusable"][0][0].as_str().unwrap().ends_with("broken.jpg"), "{told}");
+    let lines = sorted(&elsewhere.path("predictions.csv"));
+    let lists: Vec<&str> = lines[1..].iter().map(|line| line.split_once(',').unwrap().1).collect();
+    assert!(lines[1].starts_with("a/x.jpg,shelf/") && lists[0] == lists[1], "{lines:?}");
+    // One folder twice: each among the others, so nobody is his own answer.
+    let args = ["predict", "--weights", "w.safetensors", "--images", "queries", "--gallery", "queries"];
+    let (done, _, failed) = elsewhere.run(&args);
+    assert!(done, "{failed}");
+    for line in &sorted(&elsewhere.path("predictions.csv"))[1..] {
+        let (id, list) = line.split_once(',').unwrap();
+        assert!(!list.split(' ').any(|other| other == id), "{line}");
+    }
+}

@@ -30,7 +30,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("pulp", &["base", "data/picture", "learn/ops", "retrieve/index"]),
     ("ratatui", &["tui"]),
     ("rustix", &["base", "cli", "tui/terminal"]),
-    ("safetensors", &["learn", "retrieve"]),
+    ("safetensors", &["base/files", "learn", "retrieve", "session/errands/submit"]),
     ("signal_hook", &["cli", "tui/terminal"]),
     ("tempfile", &["base", "data"]),
     ("toml", &["book"]),

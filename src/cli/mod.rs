@@ -13,6 +13,7 @@ mod brew;
 mod doctor;
 mod ensemble;
 mod explain;
+mod export;
 mod failure;
 mod gc;
 mod lb;
@@ -22,6 +23,7 @@ mod outliers;
 mod plan;
 mod plot;
 mod post;
+mod predict;
 mod replay;
 mod run;
 mod say;
@@ -95,6 +97,10 @@ enum Command {
     Metric(metric::Args),
     /// Write a recipe's submission and note it in ledger.jsonl.
     Submit(submit::Args),
+    /// Write what other machines read: a recipe's networks with all that they answer by.
+    Export(export::Args),
+    /// Answer for pictures never seen, from packed weights alone: no project is needed.
+    Predict(predict::Args),
     /// Show submissions beside the leaderboard, with what is to come; `add` notes what it showed.
     ///
     /// The table has each file with its score in cross-validation (CV), the public leaderboard's, their difference (gap), and the forecast of
@@ -200,6 +206,8 @@ pub fn run() -> ExitCode {
             Some(Command::Tune(args)) => tune::run(&context, &args),
             Some(Command::Metric(args)) => metric::run(&context, &args),
             Some(Command::Submit(args)) => submit::submit(&context, &args),
+            Some(Command::Export(args)) => export::run(&context, &args),
+            Some(Command::Predict(args)) => predict::run(&context, &args),
             Some(Command::Lb(args)) => lb::lb(&context, &args),
             Some(Command::Final(args)) => lb::finals(&context, &args),
             Some(Command::Outliers(args)) => outliers::outliers(&context, &args),

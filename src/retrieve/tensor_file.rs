@@ -1,18 +1,16 @@
 //! Named columns of numbers as a safetensors file, streamed.
 //!
 //! Takes slices, gives a file that any safetensors reader opens; reads one back with every length
-//! checked before memory is taken. Written here and not through the crate's `serialize`, which
-//! holds the whole file in memory a second time: a gallery of 109,481 × 512 is 224 MB. The header's
-//! types and its validation are the crate's own.
+//! checked before memory is taken.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use safetensors::tensor::{Dtype, Metadata};
 
 use super::RetrieveError;
-use crate::base::files::{FileError, publish_with};
+use crate::base::files::{FileError, publish_tensors, tensors};
 
 /// The longest header that is believed, in bytes; ours have under 300.
 const HEADER_LIMIT: u64 = 1 << 20;
@@ -34,39 +32,18 @@ pub(super) struct Column<'a> {
 
 /// Publishes the columns in the given order.
 pub(super) fn save(path: &Path, columns: &[Column]) -> Result<(), RetrieveError> {
-    let mut infos = Vec::new();
-    let mut end = 0;
-    for column in columns {
-        let (dtype, bytes) = match column.numbers {
-            Numbers::U32(n) => (Dtype::U32, 4 * n.len()),
-            Numbers::F32(n) => (Dtype::F32, 4 * n.len()),
-            Numbers::F64(n) => (Dtype::F64, 8 * n.len()),
+    let laid = columns.iter().map(|column| {
+        let dtype = match column.numbers {
+            Numbers::U32(_) => Dtype::U32,
+            Numbers::F32(_) => Dtype::F32,
+            Numbers::F64(_) => Dtype::F64,
         };
-        let start = end;
-        end += bytes;
-        let info = TensorInfo { dtype, shape: column.shape.clone(), data_offsets: (start, end) };
-        infos.push((column.name.to_owned(), info));
-    }
-    let header = Metadata::new(None, infos)
-        .map_err(io::Error::other)
-        .and_then(|metadata| serde_json::to_string(&metadata).map_err(io::Error::other))
-        .map_err(FileError::at("cannot write", path))?;
-    // The format wants the data aligned to eight bytes; spaces after the JSON are part of it.
-    let padded = header.len().next_multiple_of(8);
-    publish_with(path, |file| {
-        let mut out = BufWriter::with_capacity(1 << 20, file);
-        out.write_all(&(padded as u64).to_le_bytes())?;
-        // By hand: a formatter's width ends at 65,535.
-        out.write_all(header.as_bytes())?;
-        out.write_all(&vec![b' '; padded - header.len()])?;
-        for column in columns {
-            match column.numbers {
-                Numbers::U32(numbers) => numbers.iter().try_for_each(|n| out.write_all(&n.to_le_bytes()))?,
-                Numbers::F32(numbers) => numbers.iter().try_for_each(|n| out.write_all(&n.to_le_bytes()))?,
-                Numbers::F64(numbers) => numbers.iter().try_for_each(|n| out.write_all(&n.to_le_bytes()))?,
-            }
-        }
-        out.flush()
+        (column.name.to_owned(), dtype, column.shape.clone())
+    });
+    publish_tensors(path, None, laid.collect(), |out, i| match columns[i].numbers {
+        Numbers::U32(numbers) => numbers.iter().try_for_each(|n| out.write_all(&n.to_le_bytes())),
+        Numbers::F32(numbers) => tensors::write_floats(out, numbers),
+        Numbers::F64(numbers) => numbers.iter().try_for_each(|n| out.write_all(&n.to_le_bytes())),
     })?;
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! says what to do about a full disk.
 //!
 //! - [`mod@publish`]: whole files and folders, and removing them whole;
+//! - [`mod@tensors`]: whole files of tensors, streamed;
 //! - [`lock`]: the sign of life of whoever works on something;
 //! - [`disk`]: the operations that all of it is made of, and the only ones that the library writes by;
 //! - [`faults`]: for tests, what a kill, a power cut or a full disk makes of them.
@@ -18,6 +19,7 @@ pub mod lock;
 pub mod publish;
 #[cfg(test)]
 pub(crate) mod sweep;
+pub mod tensors;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +29,7 @@ use std::path::{Path, PathBuf};
 
 pub use lock::Lock;
 pub use publish::{UNPUBLISHED, publish, publish_folder, publish_with, remove_folder};
+pub use tensors::publish_tensors;
 
 /// A file could not be read or written.
 #[derive(Debug, thiserror::Error)]

@@ -7,14 +7,14 @@
 //! pipeline reads. Either way the pipeline gets the same bits.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::pack::Pack;
+use super::pack::{Pack, Reduction};
 use crate::base::{Key, Seed};
 use crate::data::augment::Pipeline;
-use crate::data::decode::{DecodeError, Header, Limits, Picture, decode_view, view_bytes};
+use crate::data::decode::{DecodeError, Header, Limits, Picture, decode_view, read_limited, view_bytes};
 use crate::data::view::{Area, Seen, View, reduced};
 
 /// Photos that can be asked for by index.
@@ -24,6 +24,8 @@ pub struct Pictures {
     /// Reduced pictures, and each photo's content.
     pack: Option<(Pack, Vec<Key>)>,
     limits: Limits,
+    /// What becomes of a file's bytes before it is seen.
+    reduction: Option<Reduction>,
     kept: Vec<Kept>,
     room: u64,
     used: AtomicU64,
@@ -46,12 +48,18 @@ impl Pictures {
     pub fn new(paths: Vec<PathBuf>, limits: Limits, room: u64) -> Pictures {
         let kept = paths.iter().map(|_| Kept::default()).collect();
         let (used, decoded, damaged) = (AtomicU64::new(0), AtomicU64::new(0), Mutex::default());
-        Pictures { paths, pack: None, limits, kept, room, used, decoded, damaged }
+        Pictures { paths, pack: None, limits, reduction: None, kept, room, used, decoded, damaged }
     }
 
     /// The same photos, read from a pack by their contents; paths only name them then.
     pub fn packed(mut self, pack: Pack, contents: Vec<Key>) -> Pictures {
         self.pack = Some((pack, contents));
+        self
+    }
+
+    /// The same photos, each reduced when it is read, to the bits that a pack would have.
+    pub fn reduced_by(mut self, reduction: Option<Reduction>) -> Pictures {
+        self.reduction = reduction;
         self
     }
 
@@ -74,6 +82,21 @@ impl Pictures {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.paths.is_empty()
+    }
+
+    fn seen_reduced(
+        &self,
+        path: &Path,
+        reduction: &Reduction,
+        view: impl FnOnce(Header) -> View,
+    ) -> Result<Seen<Picture>, DecodeError> {
+        let read = || {
+            let bytes = read_limited(path, &self.limits)?;
+            let (bytes, damaged) = reduction.apply(&bytes, &self.limits)?;
+            let seen = view_bytes(&bytes, &self.limits, view)?;
+            Ok(Seen { damaged: damaged || seen.damaged, ..seen })
+        };
+        read().map_err(|fault| DecodeError { path: path.to_owned(), fault })
     }
 
     /// What the pipeline needs of photo `index` under a seed; the index must be below [`Pictures::len`]. With `mirror` the pipeline will
@@ -116,7 +139,10 @@ impl Pictures {
                 .read(key)
                 .and_then(|bytes| view_bytes(&bytes, &self.limits, view))
                 .map_err(|fault| DecodeError { path: path.clone(), fault }),
-            None => decode_view(path, &self.limits, view),
+            None => match &self.reduction {
+                Some(reduction) => self.seen_reduced(path, reduction, view),
+                None => decode_view(path, &self.limits, view),
+            },
         };
         let give_back = |bytes| {
             self.used.fetch_sub(bytes, Ordering::Relaxed);

@@ -164,6 +164,53 @@ pub fn contents(
     Ok(Contents { of, stamps, cached, read: missing.len() })
 }
 
+/// Whether a name ends like a picture's.
+pub fn is_picture(name: &str) -> bool {
+    let end = name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase());
+    matches!(end.as_deref(), Some("jpg" | "jpeg" | "png" | "webp"))
+}
+
+/// The files in a folder and the folders in it that are called like pictures, sorted by their paths. Hidden ones are passed over, and so
+/// are folders that are only linked, which may lead in circles.
+///
+/// # Errors
+/// When a folder cannot be listed.
+pub fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).map_err(FileError::at("cannot list", &folder))?;
+        for entry in entries {
+            let entry = entry.map_err(FileError::at("cannot list", &folder))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            match entry.file_type().map_err(FileError::at("cannot list", &folder))? {
+                _ if name.starts_with('.') => {}
+                kind if kind.is_dir() => folders.push(entry.path()),
+                _ if is_picture(&name) => found.push(entry.path()),
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The contents of files, read here and now, without a cache.
+///
+/// # Errors
+/// When asked to stop. A missing or broken picture is [`Content::Unusable`].
+pub fn look(
+    paths: &[&Path],
+    limits: &Limits,
+    cancel: &Cancel,
+    progress: &dyn Progress,
+) -> Result<Vec<Content>, DataError> {
+    let (done, total) = (AtomicU64::new(0), paths.len() as u64);
+    let reader = Reader { root: Path::new(""), limits, cancel, progress, done, total, what: "reading", deep: false };
+    let found: Vec<Option<Look>> = paths.par_iter().map(|path| reader.look(path)).collect();
+    cancel.check()?;
+    Ok(found.into_iter().flatten().map(|look| look.content).collect())
+}
+
 /// Reads all files again, whatever the cache says, tells what differs and what is damaged, and corrects the cache.
 ///
 /// # Errors

@@ -7,18 +7,18 @@
 //! is published whole or not at all. Equal trainings give equal bytes.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use safetensors::tensor::{Dtype, Metadata};
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
 use super::optimizer::Optimizer;
 use crate::base::Key;
+use crate::base::files::tensors::write_floats;
 use crate::base::files::{self, FileError};
 use crate::learn::loss::HEAD;
 use crate::learn::ops::{ParamId, Params};
@@ -118,57 +118,29 @@ impl<'a> Rest<'a> {
 /// When a tensor is not f32, or the file cannot be written.
 pub fn save(path: &Path, params: &Params, rest: Option<Rest<'_>>, place: &Place) -> Result<(), TrainError> {
     let problem = |problem: String| TrainError::Checkpoint { path: path.to_owned(), problem };
-    let mut infos = Vec::new();
-    let mut end = 0;
-    let mut lay = |name: String, shape: &[usize]| {
-        let start = end;
-        end += 4 * shape.iter().product::<usize>();
-        infos.push((name, TensorInfo { dtype: Dtype::F32, shape: shape.to_vec(), data_offsets: (start, end) }));
-    };
-    for (_, name, tensor, _) in params.iter() {
-        lay(name.to_owned(), tensor.dims());
-    }
+    let laid = |name: String, tensor: &Tensor| (name, Dtype::F32, tensor.dims().to_vec());
+    let mut all: Vec<_> = params.iter().map(|(_, name, tensor, _)| laid(name.to_owned(), tensor)).collect();
     for (id, name, tensor, _) in params.iter() {
-        for part in rest.iter().flat_map(|rest| rest.parts(id)) {
-            lay(format!("{OPTIMIZER}{part}.{name}"), tensor.dims());
-        }
+        let parts = rest.iter().flat_map(|rest| rest.parts(id));
+        all.extend(parts.map(|part| laid(format!("{OPTIMIZER}{part}.{name}"), tensor)));
     }
     let place = serde_json::to_string(place).map_err(|e| problem(e.to_string()))?;
-    let header = Metadata::new(Some(HashMap::from([(ENTRY.to_owned(), place)])), infos)
-        .map_err(|e| problem(format!("{e:?}")))
-        .and_then(|header| serde_json::to_string(&header).map_err(|e| problem(e.to_string())))?;
-    let padded = header.len().next_multiple_of(8);
-
-    files::publish_with(path, |file| {
-        let mut out = BufWriter::with_capacity(1 << 20, file);
-        out.write_all(&(padded as u64).to_le_bytes())?;
-        // By hand: a formatter's width ends at 65,535, and the header of a large network does not.
-        out.write_all(header.as_bytes())?;
-        out.write_all(&vec![b' '; padded - header.len()])?;
-        for (_, _, tensor, _) in params.iter() {
-            let floats = tensor.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).map_err(io::Error::other)?;
-            write_floats(&mut out, &floats)?;
+    let ids: Vec<ParamId> = params.iter().map(|(id, ..)| id).collect();
+    // What the optimiser has of one weight, while its parts are written one after the other.
+    let (mut behind, mut parts) = (ids.iter(), Vec::<(&str, Cow<'_, [f32]>)>::new().into_iter());
+    files::publish_tensors(path, Some((ENTRY, place)), all, |out, i| {
+        if let Some(&id) = ids.get(i) {
+            let floats = params.get(id).flatten_all().and_then(|flat| flat.to_vec1::<f32>());
+            return write_floats(out, &floats.map_err(io::Error::other)?);
         }
-        for (id, ..) in params.iter() {
-            if let Some(rest) = rest {
-                for (_, floats) in rest.of(id).map_err(io::Error::other)? {
-                    write_floats(&mut out, &floats)?;
-                }
+        loop {
+            if let Some((_, floats)) = parts.next() {
+                return write_floats(out, &floats);
             }
+            let (Some(rest), Some(&id)) = (rest, behind.next()) else { return Ok(()) };
+            parts = rest.of(id).map_err(io::Error::other)?.into_iter();
         }
-        out.flush()
     })?;
-    Ok(())
-}
-
-fn write_floats(out: &mut impl Write, floats: &[f32]) -> io::Result<()> {
-    let mut bytes = [0u8; 1 << 14];
-    for piece in floats.chunks(bytes.len() / 4) {
-        for (four, float) in bytes.chunks_exact_mut(4).zip(piece) {
-            four.copy_from_slice(&float.to_le_bytes());
-        }
-        out.write_all(&bytes[..4 * piece.len()])?;
-    }
     Ok(())
 }
 

@@ -55,7 +55,9 @@ pub struct Brewed {
 pub struct Manner {
     /// Run only when everything that would run is cheap, and stop what takes three times as long as thought.
     pub only_cheap: bool,
-    /// Embed the host's queries and gallery as well, for a submission.
+    /// Have every network that answers the host, by `[final]`.
+    pub networks: bool,
+    /// Embed the host's queries and gallery by these as well, for a submission.
     pub host: bool,
     /// Embed the training photos as well, to judge their labels.
     pub train: bool,
@@ -185,7 +187,7 @@ pub fn brew(
         Graph::of(project, recipe, photos, rung)?;
     }
     members_first(project, recipe, photos, rung, manner, listen, cancel)?;
-    if manner.host {
+    if manner.host || manner.networks {
         folds_first(project, recipe, photos, rung, manner, listen, cancel)?;
     }
     // Until the run says what it uses, nothing that the plan finds may be tidied away.
@@ -197,6 +199,8 @@ pub fn brew(
     let mut planned = plan(project, recipe, photos, rung, &board, &history)?;
     if manner.host {
         planned.graph.add_host(project, recipe, photos)?;
+    } else if manner.networks {
+        planned.graph.add_answering(project, recipe, photos)?;
     }
     if manner.train {
         planned.graph.add_train(project, recipe, photos)?;
@@ -204,7 +208,7 @@ pub fn brew(
     if manner.gain != Weigh::Never {
         planned.graph.add_gain(project, recipe);
     }
-    if manner.host || manner.train || planned.graph.place(stages::Task::Gain).is_some() {
+    if manner.host || manner.networks || manner.train || planned.graph.place(stages::Task::Gain).is_some() {
         planned = planned.again(project, recipe, &board, &history);
     }
     if let (Weigh::IfCheap, Some(place)) = (manner.gain, planned.graph.place(stages::Task::Gain))
@@ -336,6 +340,9 @@ fn members_first(
         let mut planned = self::plan(project, &member, photos, rung, &board, &history)?;
         if manner.host {
             planned = planned.with_host(project, &member, photos, &board, &history)?;
+        } else if manner.networks {
+            planned.graph.add_answering(project, &member, photos)?;
+            planned = planned.again(project, &member, &board, &history);
         }
         if planned.plan.is_fresh() {
             continue;
@@ -366,7 +373,7 @@ fn folds_first(
     if Graph::of(project, recipe, photos, rung)?.epochs_of_all_data(project, recipe)?.is_none() {
         let text = "the folds come first: their best epochs say how long the training on every labelled photo is";
         listen(&Event::Note { text: text.to_owned() });
-        brew(project, recipe, photos, rung, Manner { host: false, ..manner }, listen, cancel)?;
+        brew(project, recipe, photos, rung, Manner { host: false, networks: false, ..manner }, listen, cancel)?;
     }
     Ok(())
 }

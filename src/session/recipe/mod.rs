@@ -13,6 +13,7 @@ pub mod schema;
 
 use std::path::{Path, PathBuf};
 
+use crate::base::files::FileError;
 use crate::base::{Key, KeyWriter, Seed, Value};
 use crate::book::{self, Book, Diagnostic, Schema};
 use crate::session::SessionError;
@@ -37,6 +38,26 @@ impl Recipe {
             diagnostics.extend(guard::findings(&book));
         }
         Recipe { name: name_of(file), book, diagnostics }
+    }
+
+    /// A recipe from texts that are at hand, the first its own, the others those of its parents, under the names by which they name each other.
+    ///
+    /// # Errors
+    /// When there is no text, or it has mistakes: the first of them.
+    pub fn from_texts(texts: &[(PathBuf, String)], schema: &Schema) -> Result<Recipe, SessionError> {
+        let load = |path: &Path| {
+            let found = texts.iter().find(|(file, _)| file == path).map(|(_, text)| text.clone());
+            let missing = || std::io::Error::new(std::io::ErrorKind::NotFound, "its text is not among those given");
+            found.ok_or_else(missing).map_err(FileError::at("cannot read", path))
+        };
+        let Some((file, _)) = texts.first() else {
+            return Err(SessionError::Unfit("a recipe without a text".to_owned()));
+        };
+        let (book, diagnostics) = book::read_with(file, schema, &load);
+        match diagnostics.iter().find(|found| found.is_error()) {
+            Some(mistake) => Err(SessionError::Mistakes(format!("{}: {}", file.display(), mistake.message))),
+            None => Ok(Recipe { name: name_of(file), book, diagnostics }),
+        }
     }
 
     /// Whether it has a mistake that keeps it from running.

@@ -34,6 +34,7 @@ use super::{Graph, Photos, Project, Recipe, SessionError, Slot};
 use crate::base::{Cancel, Progress, Value};
 use crate::dag::{Event, Step, Work};
 use crate::data::batch::Pictures;
+use crate::learn::ops::{Network, Params};
 
 /// What makes a node of the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,6 +238,15 @@ pub fn recall(bench: &Bench<'_>, task: Task) -> Result<(), SessionError> {
         | Task::EmbedTrain { .. }
         | Task::EmbedLabelled { .. } => Ok(()),
     }
+}
+
+/// The network of a training before its first step: all there is of it in a recipe that trains nothing.
+///
+/// # Errors
+/// When the weights that it names are not there, or are of another network.
+pub(in crate::session) fn untrained(bench: &Bench<'_>, slot: Slot) -> Result<(Box<dyn Network>, Params), SessionError> {
+    let model = fit::model(bench, slot, fit::Purpose::Artefact)?;
+    Ok((model.network, model.params))
 }
 
 impl<'a> Bench<'a> {

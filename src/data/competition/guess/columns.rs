@@ -7,7 +7,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::data::table::{Table, Texts};
 
-use super::look::{Place, is_picture};
+use super::look::Place;
+use crate::data::content::is_picture;
 
 /// The columns of one table.
 #[derive(Debug, Default)]

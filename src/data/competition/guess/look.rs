@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::base::files::FileError;
+use crate::data::content::is_picture;
 use crate::data::error::DataError;
 use crate::data::table::Table;
 
@@ -113,12 +114,6 @@ fn relative(from: &Path, to: &Path) -> String {
     let down = to[same..].iter().map(|step| step.as_os_str().to_string_lossy().into_owned());
     let steps: Vec<String> = up.chain(down).collect();
     if steps.is_empty() { ".".to_owned() } else { steps.join("/") }
-}
-
-/// Whether a name ends like a picture's.
-pub(super) fn is_picture(name: &str) -> bool {
-    let end = name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase());
-    matches!(end.as_deref(), Some("jpg" | "jpeg" | "png" | "webp"))
 }
 
 fn is_table(path: &Path) -> bool {

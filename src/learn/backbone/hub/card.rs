@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{HubError, description_beside};
@@ -13,7 +14,7 @@ use crate::base::{Key, KeyWriter};
 use crate::learn::backbone::Preset;
 
 /// The picture that weights expect.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Expected {
     /// Mean of the red, green and blue of pictures scaled to `0..=1`.
     pub mean: [f32; 3],

@@ -9,6 +9,7 @@ use crate::dag::Stage;
 use crate::retrieve::post::Step;
 use crate::score::submission::Final;
 use crate::session::recipe::fitting;
+use crate::session::stages::ensemble::members::Kind;
 use crate::session::stages::fit::best;
 use crate::session::stages::{self, Task, Whose};
 use crate::session::{Graph, Photos, Project, Recipe, SessionError, Slot};
@@ -19,6 +20,11 @@ use crate::session::{Graph, Photos, Project, Recipe, SessionError, Slot};
 /// When it does not fit, which the declared table should have caught.
 pub(in crate::session) fn settings(recipe: &Recipe) -> Result<Final, SessionError> {
     Ok(Final::of(recipe.settings().get("final"))?)
+}
+
+/// Whether a step of a recipe's own `[post]` goes by the labels of training photos.
+fn goes_by_labels(recipe: &Recipe) -> bool {
+    stages::post::steps(recipe).iter().any(Step::needs_labelled)
 }
 
 impl Graph {
@@ -39,7 +45,43 @@ impl Graph {
             return Err(SessionError::Unfit(text));
         }
         if !self.members.is_empty() {
-            return self.add_host_of_members(project, recipe, photos);
+            for member in &mut self.members {
+                if let Kind::Recipe(own) = &mut member.kind {
+                    let (theirs, graph) = own.as_mut();
+                    graph.add_host(project, theirs, photos)?;
+                    graph.add_labelled_of(project, theirs, photos, goes_by_labels(recipe))?;
+                }
+            }
+            self.add_of_members();
+            return Ok(());
+        }
+        self.add_answering(project, recipe, photos)?;
+        let giga = giga(project, recipe);
+        for slot in self.answering.clone() {
+            let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
+            let stage = self.chosen_as(slot, stages::embed::host_stage(project, recipe, photos, slot, fit)?)?;
+            self.add_rows(recipe, Task::EmbedHost { slot }, stage, (places.0.len() + places.1.len(), giga))?;
+            self.add_views(recipe, slot, Whose::Host);
+        }
+        Ok(())
+    }
+
+    /// Adds what answers the host, and none of the host's photos: the training that `[final]` asks for, and the labelled photos as each
+    /// network sees them, where a step goes by them.
+    ///
+    /// # Errors
+    /// When `[final]` does not fit.
+    pub fn add_answering(&mut self, project: &Project, recipe: &Recipe, photos: &Photos) -> Result<(), SessionError> {
+        if !self.members.is_empty() {
+            for member in &mut self.members {
+                if let Kind::Recipe(own) = &mut member.kind {
+                    let (theirs, graph) = own.as_mut();
+                    graph.add_answering(project, theirs, photos)?;
+                    graph.add_labelled_of(project, theirs, photos, goes_by_labels(recipe))?;
+                }
+            }
+            self.add_of_members();
+            return Ok(());
         }
         let own = settings(recipe)?;
         if own.has_all_data() {
@@ -56,15 +98,19 @@ impl Graph {
         let folds = if own.has_folds() { self.slots.clone() } else { Vec::new() };
         let all_data = own.has_all_data().then(Slot::of_all_data);
         self.answering = folds.into_iter().chain(all_data).collect();
-        let giga = giga(project, recipe);
-        for slot in self.answering.clone() {
-            let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
-            let stage = self.chosen_as(slot, stages::embed::host_stage(project, recipe, photos, slot, fit)?)?;
-            self.add_rows(recipe, Task::EmbedHost { slot }, stage, (places.0.len() + places.1.len(), giga))?;
-            self.add_views(recipe, slot, Whose::Host);
-            if stages::post::steps(recipe).iter().any(Step::needs_labelled) {
-                self.add_labelled(project, recipe, photos, slot)?;
-            }
+        self.add_labelled_of(project, recipe, photos, goes_by_labels(recipe))
+    }
+
+    /// Adds the labelled photos as each network that answers sees them, if they are `wanted`.
+    fn add_labelled_of(
+        &mut self,
+        project: &Project,
+        recipe: &Recipe,
+        photos: &Photos,
+        wanted: bool,
+    ) -> Result<(), SessionError> {
+        for slot in self.answering.clone().into_iter().filter(|_| wanted) {
+            self.add_labelled(project, recipe, photos, slot)?;
         }
         Ok(())
     }
@@ -102,7 +148,7 @@ impl Graph {
     ///
     /// # Errors
     /// When the file of weights cannot be read.
-    pub(crate) fn add_labelled(
+    fn add_labelled(
         &mut self,
         project: &Project,
         recipe: &Recipe,

@@ -16,12 +16,12 @@ pub(crate) use self::regions::{regions, watched};
 use self::views::{View, Whose};
 use super::fit::{Model, Purpose, begin, best, model, symptoms, tell_notes};
 use super::{Bench, Made, SYMPTOMS, damaged, reduce};
-use crate::base::{Key, Progress, Value};
+use crate::base::{Cancel, Key, Progress, Value};
 use crate::dag::{Event, Stage, Step};
 use crate::data::Role;
 use crate::data::augment::pipeline::epochs;
 use crate::data::augment::settings::Size;
-use crate::data::batch::{Ahead, Epoch, Loader};
+use crate::data::batch::{Ahead, Epoch, Loader, Pictures};
 use crate::data::folds::Fold;
 use crate::learn::Device;
 use crate::learn::ops::{Network, OpsError, Params, Tape};
@@ -29,7 +29,7 @@ use crate::learn::train::{self, Checkpoint};
 use crate::retrieve::{self, Embeddings};
 use crate::session::project::boxes;
 use crate::session::project::weights::{self, Sight};
-use crate::session::{Photos, Project, Recipe, SessionError, Slot};
+use crate::session::{Photos, Project, Recipe, SessionError, Slot, Surroundings};
 
 /// The artefact's file.
 pub const FILE: &str = "embeddings.safetensors";
@@ -286,7 +286,7 @@ fn trained(bench: &Bench<'_>, slot: Slot) -> Result<Model, SessionError> {
 }
 
 /// A network and how it sees.
-pub(super) struct Eyes<'a> {
+pub(in crate::session) struct Eyes<'a> {
     /// The network.
     pub network: &'a dyn Network,
     /// Its weights.
@@ -306,7 +306,7 @@ pub(super) fn of_photos(
 }
 
 /// Gets each batch's photos and rows.
-type Hear<'a> = &'a mut dyn FnMut(&[u32], &[f32]) -> Result<(), SessionError>;
+pub(in crate::session) type Hear<'a> = &'a mut dyn FnMut(&[u32], &[f32]) -> Result<(), SessionError>;
 
 /// Embeds the photos at `places` from the place `from` on, which begins a batch or is the end; `hear` gets each batch's photos and rows.
 fn photos(
@@ -317,18 +317,39 @@ fn photos(
     (name, stage): (&str, &str),
     hear: Hear<'_>,
 ) -> Result<Embeddings, SessionError> {
-    let pipeline = Arc::new(eyes.sight.evaluation.clone());
-    let total = places.len();
-    let walk = Epoch::given(places, BATCH);
-    let ahead = Ahead { threads: bench.project.around.threads, ..Ahead::default() };
     let pictures = bench.pictures()?;
+    let (total, progress) = (places.len(), bench.progress(stage, name));
+    // Of all, also where some are there.
+    let progress =
+        |what: &str, done: u64, _: u64, unit: &str| progress.at(what, from as u64 + done, total as u64, unit);
+    rows(&bench.project.around, pictures, (places, from), eyes, hear, &progress, bench.cancel)
+}
+
+/// Embeds those of `pictures` at `places` from the place `from` on, which begins a batch or is the end; `hear` gets each batch's photos
+/// and rows.
+///
+/// # Errors
+/// When a picture cannot be decoded, a row is not finite, or on a stop.
+pub(in crate::session) fn rows(
+    around: &Surroundings,
+    pictures: Arc<Pictures>,
+    (places, from): (Vec<u32>, usize),
+    eyes: &Eyes<'_>,
+    hear: Hear<'_>,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Embeddings, SessionError> {
+    let pipeline = Arc::new(eyes.sight.evaluation.clone());
+    let left = places.len() - from.min(places.len());
+    let walk = Epoch::given(places, BATCH);
+    let ahead = Ahead { threads: around.threads, ..Ahead::default() };
     let first = from.div_ceil(BATCH);
-    let loader = Loader::start(walk, first, pictures, pipeline, eyes.sight.normalization, ahead, bench.cancel)?;
+    let loader = Loader::start(walk, first, pictures, pipeline, eyes.sight.normalization, ahead, cancel)?;
     let batches = loader.map(|batch| -> Result<_, SessionError> {
         let batch = batch?;
         Ok((batch.photos.clone(), batch))
     });
-    let mut tape = Tape::eval().at(&bench.project.around.processor);
+    let mut tape = Tape::eval().at(&around.processor);
     let forward = |batch: crate::data::batch::Batch| -> Result<Vec<f32>, SessionError> {
         let photos = batch.photos.clone();
         let images = batch.tensor(&Device::Cpu).map_err(OpsError::from)?;
@@ -337,9 +358,5 @@ fn photos(
         hear(&photos, &rows)?;
         Ok(rows)
     };
-    let (progress, left) = (bench.progress(stage, name), total - from.min(total));
-    // Of all, also where some are there.
-    let progress =
-        |what: &str, done: u64, _: u64, unit: &str| progress.at(what, from as u64 + done, total as u64, unit);
-    retrieve::embed::embed(eyes.network.embedding(), left, batches, forward, &progress, bench.cancel)
+    retrieve::embed::embed(eyes.network.embedding(), left, batches, forward, progress, cancel)
 }

@@ -368,31 +368,6 @@ impl Graph {
         self.add_of_members();
         Ok(())
     }
-
-    /// Adds what the members see of the host's photos.
-    ///
-    /// # Errors
-    /// When the tables name no query or no gallery.
-    pub(crate) fn add_host_of_members(
-        &mut self,
-        project: &Project,
-        recipe: &Recipe,
-        photos: &Photos,
-    ) -> Result<(), SessionError> {
-        for member in &mut self.members {
-            if let Kind::Recipe(own) = &mut member.kind {
-                let (theirs, graph) = own.as_mut();
-                graph.add_host(project, theirs, photos)?;
-                if by_labels(recipe) {
-                    for slot in graph.slots.clone() {
-                        graph.add_labelled(project, theirs, photos, slot)?;
-                    }
-                }
-            }
-        }
-        self.add_of_members();
-        Ok(())
-    }
 }
 
 /// Whether a step of a recipe's own `[post]` goes by the labels of training photos.

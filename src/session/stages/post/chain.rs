@@ -213,7 +213,8 @@ pub(in crate::session::stages) fn make<'a>(
             let (found, absent) = load(bench, slot, last)?;
             (lists, not_in_gallery) = (Some(found), absent);
         }
-        sides.non_targets = super::non_targets(bench, std::slice::from_ref(step), sides.labelled.as_ref())?;
+        sides.non_targets =
+            super::non_targets(&bench.photos.manifest.labels, std::slice::from_ref(step), sides.labelled.as_ref())?;
         let needs = needs(step, lists.is_some(), bench.project.competition.k);
         sides.near = near::load(bench, slot, &sides, &needs)?;
         if step.needs_logits() {

@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use super::fit::best;
 use super::{Bench, Task, Whose, embed, ensemble};
 use crate::base::Value;
+use crate::learn::Tensor;
 use crate::learn::loss::proxy::logits;
 use crate::learn::ops::OpsError;
 use crate::learn::train::Checkpoint;
@@ -63,7 +64,7 @@ pub(crate) fn apply(bench: &Bench<'_>, steps: &[Step], sides: Sides, name: &str)
 pub(crate) fn sides(bench: &Bench<'_>, slot: Slot, any: bool) -> Result<Sides, SessionError> {
     let steps = steps(bench.recipe);
     let mut sides = plain_sides(bench, slot, any || steps.iter().any(Step::needs_labelled))?;
-    sides.non_targets = non_targets(bench, &steps, sides.labelled.as_ref())?;
+    sides.non_targets = non_targets(&bench.photos.manifest.labels, &steps, sides.labelled.as_ref())?;
     if any || steps.iter().any(Step::needs_logits) {
         sides.logits = head(bench, slot, &sides)?;
     }
@@ -100,14 +101,13 @@ pub(crate) fn labelled(bench: &Bench<'_>, task: Task) -> Result<Option<Labelled>
     with_labels(bench, Embeddings::load(&bench.folder(task)?.join(embed::FILE))?)
 }
 
-/// The labelled photos that steps name as no answer to anybody.
+/// The labelled photos that steps name as no answer to anybody; `names`: of the labels, by their numbers.
 pub(crate) fn non_targets(
-    bench: &Bench<'_>,
+    names: &[String],
     steps: &[Step],
     labelled: Option<&Labelled>,
 ) -> Result<Option<Embeddings>, SessionError> {
     let (Some(named), Some(labelled)) = (steps.iter().find_map(named), labelled) else { return Ok(None) };
-    let names = &bench.photos.manifest.labels;
     let is_one = |label: u32| names.get(label as usize).is_some_and(|name| named.contains(name));
     let pairs = labelled.embeddings.photos.iter().zip(&labelled.labels);
     let photos: Vec<u32> = pairs.filter(|(_, label)| is_one(**label)).map(|(photo, _)| *photo).collect();
@@ -142,12 +142,21 @@ pub(crate) fn head(bench: &Bench<'_>, slot: Slot, sides: &Sides) -> Result<Optio
     let mut checkpoint =
         Checkpoint::open(&best::weights(bench.project, bench.recipe, bench.graph, slot, &bench.folder(fit)?)?)?;
     let Ok(weight) = checkpoint.tensor(logits::HEAD) else { return Ok(None) };
-    let classes = labels.len();
-    // Mirrored photos as classes of their own stand behind all others.
     let flips = bench.recipe.settings().get("train.flip_as_new_class") == Some(&Value::Bool(true));
+    logits_of(&weight, labels.len(), flips, sides)
+}
+
+/// The cosines of both sides with a head's directions, of `classes` labels; nothing where it has not a direction for each. With `flips`
+/// mirrored photos are classes of their own, which stand behind all others.
+pub(crate) fn logits_of(
+    weight: &Tensor,
+    classes: usize,
+    flips: bool,
+    sides: &Sides,
+) -> Result<Option<Logits>, SessionError> {
     let all = if flips { 2 * classes } else { classes };
     let of = |side: &Embeddings| -> Result<Option<Vec<f32>>, SessionError> {
-        let found = logits::cosines(&weight, all, side.dim, &side.data).map_err(OpsError::from)?;
+        let found = logits::cosines(weight, all, side.dim, &side.data).map_err(OpsError::from)?;
         Ok(found.map(|rows| rows.chunks_exact(all.max(1)).flat_map(|row| &row[..classes]).copied().collect()))
     };
     let (Some(queries), Some(gallery)) = (of(&sides.queries)?, of(&sides.gallery)?) else { return Ok(None) };
