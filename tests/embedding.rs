@@ -1,4 +1,4 @@
-//! An embedding that is cut off goes on where it was, to the same bits.
+//! An embedding that is cut off goes on where it was, to the same bits; so do local descriptors.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,8 +46,16 @@ fraction = 0.9
 ```
 "#;
 
-/// Runs the recipe in `root`; `hear` is told how many of how many photos are embedded, and may stop it.
-fn run(root: &Path, hear: &(dyn Fn(u64, u64, &Cancel) + Sync)) -> Result<f64, SessionError> {
+/// Its places compared besides.
+const CHECKED: &str = r#"
+```toml
+[post]
+steps = [{ op = "spatial-check", out_index = -3, dim = 8 }]
+```
+"#;
+
+/// Runs the recipe in `root`; `hear` is told how many of how many photos `stage` has done, and may stop it.
+fn run(root: &Path, stage: &str, hear: &(dyn Fn(u64, u64, &Cancel) + Sync)) -> Result<f64, SessionError> {
     let around = Surroundings {
         clock: Arc::new(Minutes(AtomicU64::new(0))),
         machine: "a machine".to_owned(),
@@ -64,7 +72,7 @@ fn run(root: &Path, hear: &(dyn Fn(u64, u64, &Cancel) + Sync)) -> Result<f64, Se
     let recipe = opened.recipe("still").unwrap();
     let listen = |event: &Event| {
         if let Event::Progress { what, done, total, .. } = event
-            && what == "embed"
+            && what == stage
         {
             hear(*done, *total, &cancel);
         }
@@ -75,8 +83,18 @@ fn run(root: &Path, hear: &(dyn Fn(u64, u64, &Cancel) + Sync)) -> Result<f64, Se
 
 #[test]
 fn killed_or_stopped_at_sixty_of_a_hundred_it_goes_on_from_there() {
+    goes_on("embed", RECIPE, "embeddings.safetensors");
+}
+
+#[test]
+fn places_go_on_from_there_too() {
+    goes_on("patches", &format!("{RECIPE}{CHECKED}"), "patches.safetensors");
+}
+
+/// Stops and kills `stage` of a recipe, which makes the file `name`.
+fn goes_on(stage: &str, recipe: &str, name: &str) {
     let straight = project::Project::new();
-    straight.write("recipes/still.md", RECIPE);
+    straight.write("recipes/still.md", recipe);
     let (killed, stopped) = (project::Project::new(), project::Project::new());
     let left = Mutex::new(None);
     // What a kill at this moment leaves is what lies there now.
@@ -87,20 +105,20 @@ fn killed_or_stopped_at_sixty_of_a_hundred_it_goes_on_from_there() {
             *left = Some((done, total));
         }
     };
-    let score = run(&straight.path(""), &watch).unwrap();
+    let score = run(&straight.path(""), stage, &watch).unwrap();
     let (done, total) = left.lock().unwrap().take().expect("it was told");
     assert!(done < total, "{done} of {total}");
-    stopped.write("recipes/still.md", RECIPE);
+    stopped.write("recipes/still.md", recipe);
     let stop = |done: u64, total: u64, cancel: &Cancel| {
         if 10 * done >= 6 * total {
             cancel.cancel();
         }
     };
-    assert!(run(&stopped.path(""), &stop).unwrap_err().is_cancelled());
+    assert!(run(&stopped.path(""), stage, &stop).unwrap_err().is_cancelled());
     for other in [&killed, &stopped] {
-        other.write("recipes/still.md", RECIPE);
+        other.write("recipes/still.md", recipe);
         let plan: Vec<Json> = other.json(&["plan", "still"]);
-        let step = plan.iter().find(|step| step["stage"] == "embed fold 0").unwrap();
+        let step = plan.iter().find(|step| step["stage"] == format!("{stage} fold 0")).unwrap();
         let reason = step["reason"].as_str().unwrap();
         // The batch that was told of last may not have been written when the copy was made.
         let begun: u64 = reason.split("goes on from ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
@@ -109,16 +127,15 @@ fn killed_or_stopped_at_sixty_of_a_hundred_it_goes_on_from_there() {
         let hear = |done: u64, _: u64, _: &Cancel| {
             first.lock().unwrap().get_or_insert(done);
         };
-        assert_eq!(run(&other.path(""), &hear).unwrap().to_bits(), score.to_bits());
+        assert_eq!(run(&other.path(""), stage, &hear).unwrap().to_bits(), score.to_bits());
         assert_eq!(first.lock().unwrap().unwrap(), begun);
-        let name = "embeddings.safetensors";
-        assert_eq!(other.artefact("embed", name), straight.artefact("embed", name));
+        assert_eq!(other.artefact(stage, name), straight.artefact(stage, name));
         assert_eq!(std::fs::read_dir(other.path(".toji/work")).unwrap().count(), 0, "nothing unfinished is left");
     }
     // A file of rows that was cut off is written again.
     let torn = project::Project::new();
-    torn.write("recipes/still.md", RECIPE);
-    assert!(run(&torn.path(""), &stop).unwrap_err().is_cancelled());
+    torn.write("recipes/still.md", recipe);
+    assert!(run(&torn.path(""), stage, &stop).unwrap_err().is_cancelled());
     let work =
         std::fs::read_dir(torn.path(".toji/work")).unwrap().flatten().find(|entry| entry.path().is_dir()).unwrap();
     let mut rows: Vec<_> = std::fs::read_dir(work.path()).unwrap().flatten().map(|entry| entry.path()).collect();
@@ -126,5 +143,5 @@ fn killed_or_stopped_at_sixty_of_a_hundred_it_goes_on_from_there() {
     rows.sort();
     let last = std::fs::File::options().write(true).open(rows.last().unwrap()).unwrap();
     last.set_len(last.metadata().unwrap().len() / 2).unwrap();
-    assert_eq!(run(&torn.path(""), &|_, _, _| ()).unwrap().to_bits(), score.to_bits());
+    assert_eq!(run(&torn.path(""), stage, &|_, _, _| ()).unwrap().to_bits(), score.to_bits());
 }

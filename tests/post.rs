@@ -95,6 +95,77 @@ fn test_time_views_are_embedded_once_each_and_averaged() {
     assert!(out.status.success() || told.contains("too small"), "{told}");
 }
 
+const CHECKED: &str =
+    r#"{ op = "pca", dim = 16 }, { op = "spatial-check", out_index = -3, dim = 16, threshold = 0.5 }"#;
+
+#[test]
+fn places_are_embedded_once_and_compared_from_the_score_to_the_submission() {
+    let project = Project::new();
+    let plain = project.json(&["run", "quick"]).last().unwrap()["score"].clone();
+    let planned = |steps: &str| -> Vec<String> {
+        project.write("recipes/quick.md", &chained(steps));
+        project.would_run("quick").into_iter().map(|(stage, _)| stage).collect()
+    };
+    let stages = ["patches fold 0", "neighbours fold 0 in the gallery", "post fold 0 spatial-check"];
+    let last = ["rank fold 0", "score"];
+    let mut first = planned(CHECKED);
+    first.sort();
+    let mut expected: Vec<&str> = stages.iter().chain(&last).copied().collect();
+    expected.sort_unstable();
+    assert_eq!(first, expected);
+    // The size on disk is known before anything ran: 8 × 8 of the pictures' 32 × 32, 16 bytes and 2 for the place, and the photo.
+    let plan = project.json(&["plan", "quick"]);
+    let of_stage = |stage: &str| plan.iter().find(|step| step["stage"] == stage).unwrap().clone();
+    let photos = of_stage("patches fold 0")["bytes"].as_u64().unwrap();
+    assert!(photos > 0 && photos % (4 + 16 * 18) == 0, "{photos}");
+    let done = project.json(&["run", "quick"]);
+    let score = done.last().unwrap()["score"].clone();
+    assert!(score.as_f64().unwrap() > 0.0 && score != plain);
+    let notes: Vec<&str> = done.iter().filter_map(|o| o["event"]["text"].as_str()).collect();
+    assert!(notes.iter().any(|note| note.contains("spatial-check: ")), "{notes:?}");
+    // What only compares embeds nothing; other descriptors are embedded, and nothing but them.
+    let step = "post fold 0 spatial-check";
+    for changed in
+        ["threshold = 0.7", "threshold = 0.5, depth = 5", "threshold = 0.5, model = \"affine\", weight = 3.0"]
+    {
+        assert_eq!(planned(&CHECKED.replace("threshold = 0.5", changed)), [step, "rank fold 0", "score"], "{changed}");
+    }
+    let other = planned(&CHECKED.replace("dim = 16, t", "dim = 8, t"));
+    assert_eq!(other, ["patches fold 0", step, "rank fold 0", "score"]);
+    assert!(planned(CHECKED).is_empty());
+    let gains: Json = project.json(&["post", "quick"]).pop().unwrap();
+    assert_eq!((gains["steps"][1]["step"]["op"].as_str(), &gains["chain"]), (Some("spatial-check"), &score));
+    assert!(gains["steps"][1]["alone"].is_object());
+    for (rung, out) in [("holdout", "one.csv"), ("full", "all.csv")] {
+        assert_eq!(project.json(&["submit", "quick", "--rung", rung, "--out", out]).last().unwrap()["rows"], 76);
+    }
+    let tuned: Json = project.json(&["tune", "quick", "--rung", "holdout"]).pop().unwrap();
+    assert!(tuned["tried"].as_f64().unwrap() > 20.0);
+}
+
+#[test]
+fn a_map_that_is_not_there_or_too_coarse_is_told_with_its_line() {
+    let project = Project::new();
+    let told = |name: &str, steps: &str| {
+        let text = chained(steps).replace("resnet10t", name);
+        project.write("recipes/quick.md", &text);
+        let out = project.toji(&["plan", "quick"]);
+        assert!(matches!(out.status.code(), Some(1 | 2)), "{out:?}");
+        String::from_utf8_lossy(&out.stderr).into_owned()
+    };
+    // The last map of 32 × 32 pixels is one place.
+    let coarse = told("resnet10t", "{ op = \"spatial-check\" }");
+    assert!(coarse.contains("quick.md:30:") && coarse.contains("write out_index = -3"), "{coarse}");
+    let deep = told("resnet10t", "{ op = \"spatial-check\", out_index = -7 }");
+    assert!(deep.contains("quick.md:30:") && deep.contains("map -7 of resnet10t, which has 4"), "{deep}");
+    let none = told("vit_tiny_patch16_224", "{ op = \"spatial-check\", out_index = -2 }");
+    assert!(none.contains("which has one; write out_index = -1"), "{none}");
+    let depth = told("resnet10t", "{ op = \"spatial-check\", out_index = -3, depth = 0 }");
+    assert!(depth.contains("depth"), "{depth}");
+    let twice = told("resnet10t", &format!("{CHECKED}, {{ op = \"spatial-check\", out_index = -3 }}"));
+    assert!(twice.contains("twice"), "{twice}");
+}
+
 #[test]
 fn what_is_not_in_the_gallery_is_said_scored_and_handed_in() {
     let project = Project::new();

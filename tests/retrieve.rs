@@ -4,6 +4,8 @@
 
 #[path = "retrieve/chains.rs"]
 mod chains;
+#[path = "retrieve/spatial.rs"]
+mod spatial;
 
 use serde::Deserialize;
 use toji::base::progress::Silent;

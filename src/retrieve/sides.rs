@@ -1,9 +1,12 @@
 //! What a chain of post steps works on.
 //!
 //! Takes queries and gallery, and what label-aware steps need besides: labelled training photos, photos that are known to be no answer, the
-//! class logits of both sides. Steps change them in place or rank them; a step that lacks what it needs says what to supply.
+//! class logits of both sides, local descriptors. Steps change them in place or rank them; a step that lacks what it needs says what to supply.
+
+use std::sync::Arc;
 
 use super::index::Neighbours;
+use super::post::local::Patches;
 use super::{Embeddings, RetrieveError};
 
 /// Training photos with labels.
@@ -86,6 +89,8 @@ pub struct Sides {
     pub logits: Option<Logits>,
     /// Queries and gallery as the mean of their test-time views, where these were embedded.
     pub views: Option<[Embeddings; 2]>,
+    /// Local descriptors of both sides' photos, one set a network.
+    pub patches: Vec<Arc<Patches>>,
     /// Who is near whom among the last embeddings, where it is known.
     pub near: Near,
 }
@@ -127,6 +132,9 @@ impl Sides {
         if let Some(non_targets) = &self.non_targets {
             non_targets.check()?;
             same("numbers in a non-target's embedding, as in the gallery", non_targets.dim)?;
+        }
+        for patches in &self.patches {
+            patches.check()?;
         }
         if let Some(logits) = &self.logits {
             logits.check(self.queries.len(), self.gallery.len())?;

@@ -15,8 +15,10 @@ use crate::base::files::{FileError, publish_tensors, tensors};
 /// The longest header that is believed, in bytes; ours have under 300.
 const HEADER_LIMIT: u64 = 1 << 20;
 
-/// Numbers of four or eight bytes.
+/// Numbers of one to eight bytes; wider ones first in a file, so that they are aligned.
 pub(super) enum Numbers<'a> {
+    I8(&'a [i8]),
+    U16(&'a [u16]),
     U32(&'a [u32]),
     F32(&'a [f32]),
     /// First in a file, so that they are aligned.
@@ -34,6 +36,8 @@ pub(super) struct Column<'a> {
 pub(super) fn save(path: &Path, columns: &[Column]) -> Result<(), RetrieveError> {
     let laid = columns.iter().map(|column| {
         let dtype = match column.numbers {
+            Numbers::I8(_) => Dtype::I8,
+            Numbers::U16(_) => Dtype::U16,
             Numbers::U32(_) => Dtype::U32,
             Numbers::F32(_) => Dtype::F32,
             Numbers::F64(_) => Dtype::F64,
@@ -41,6 +45,8 @@ pub(super) fn save(path: &Path, columns: &[Column]) -> Result<(), RetrieveError>
         (column.name.to_owned(), dtype, column.shape.clone())
     });
     publish_tensors(path, None, laid.collect(), |out, i| match columns[i].numbers {
+        Numbers::I8(numbers) => numbers.iter().try_for_each(|n| out.write_all(&n.to_le_bytes())),
+        Numbers::U16(numbers) => numbers.iter().try_for_each(|n| out.write_all(&n.to_le_bytes())),
         Numbers::U32(numbers) => numbers.iter().try_for_each(|n| out.write_all(&n.to_le_bytes())),
         Numbers::F32(numbers) => tensors::write_floats(out, numbers),
         Numbers::F64(numbers) => numbers.iter().try_for_each(|n| out.write_all(&n.to_le_bytes())),
@@ -121,6 +127,16 @@ impl TensorFile {
         let mut read = read;
         read().map_err(FileError::at("cannot read", &self.path))?;
         Ok((shape, numbers))
+    }
+
+    /// Shape and numbers of an i8 tensor.
+    pub(super) fn i8s(&mut self, name: &str) -> Result<(Vec<usize>, Vec<i8>), RetrieveError> {
+        self.bytes(name, Dtype::I8, i8::from_le_bytes)
+    }
+
+    /// Shape and numbers of a u16 tensor.
+    pub(super) fn u16s(&mut self, name: &str) -> Result<(Vec<usize>, Vec<u16>), RetrieveError> {
+        self.bytes(name, Dtype::U16, u16::from_le_bytes)
     }
 
     /// Shape and numbers of a u32 tensor.

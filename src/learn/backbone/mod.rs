@@ -125,6 +125,13 @@ impl Network for Backbone {
         activation::shares(&last.tensor())
     }
 
+    fn map(&self, params: &Params, tape: &mut Tape, x: &Tensor, from_last: usize) -> Result<Tensor, OpsError> {
+        let maps = self.trunk.features(params, tape, x)?.maps;
+        let found = maps.len().checked_sub(from_last).and_then(|at| maps.get(at));
+        let found = found.ok_or_else(|| OpsError::shape("map", "a network with so many feature maps", x.dims()))?;
+        Ok(found.tensor())
+    }
+
     fn embedding(&self) -> usize {
         self.neck.length()
     }
@@ -261,18 +268,31 @@ pub fn cost(settings: &Settings, size: usize) -> Result<Cost, BackboneError> {
     Ok(Cost { parameters: params.count(), multiply_adds: tape.spent().multiply_adds })
 }
 
-/// Rows and columns of the last feature map for pictures of `height` × `width` pixels. Computes nothing, as [`cost`].
+/// Rows, columns and channels of each feature map, the last one last, for pictures of `height` × `width` pixels. Computes nothing, as
+/// [`cost`].
 ///
 /// # Errors
 /// When no network has this name, or pictures are too small for it.
-pub fn last_map(settings: &Settings, height: usize, width: usize) -> Result<(usize, usize), BackboneError> {
+pub fn maps(settings: &Settings, height: usize, width: usize) -> Result<Vec<[usize; 3]>, BackboneError> {
     let mut params = Params::new();
     let network = Backbone::new(settings, &mut params, None)?;
     let pictures = hollow(&[1, 3, height, width])?;
     let maps = network.trunk.features(&params, &mut Tape::counting(), &pictures)?.maps;
-    let last =
-        maps.last().ok_or_else(|| OpsError::shape("last map", "a network with feature maps", pictures.dims()))?;
-    let (_, rows, columns, _) = last.tensor().dims4().map_err(OpsError::from)?;
+    let sides = |map: &Var| {
+        let (_, rows, columns, channels) = map.tensor().dims4().map_err(OpsError::from)?;
+        Ok([rows, columns, channels])
+    };
+    maps.iter().map(sides).collect()
+}
+
+/// Rows and columns of the last of [`maps`].
+///
+/// # Errors
+/// As [`maps`].
+pub fn last_map(settings: &Settings, height: usize, width: usize) -> Result<(usize, usize), BackboneError> {
+    let last = maps(settings, height, width)?.pop();
+    let [rows, columns, _] =
+        last.ok_or_else(|| OpsError::shape("last map", "a network with feature maps", &[height, width]))?;
     Ok((rows, columns))
 }
 

@@ -5,12 +5,14 @@
 //! chains; [`apply`] here takes chains that only change embeddings. Which steps help differs from competition to competition, in sign
 //! too, so none is on by default: measure each on held-out queries.
 //!
-//! `linear` has the steps that are one matrix, `expand` those that move photos by their neighbours. Names and parameters are declared
+//! `linear` has the steps that are one matrix, `expand` those that move photos by their neighbours, `local` what a network finds at each
+//! place of a photo. Names and parameters are declared
 //! once, in `declared`, from which recipes are checked, help is printed and the reference is made.
 
 mod declared;
 mod expand;
 mod linear;
+pub mod local;
 mod step;
 pub mod views;
 
@@ -158,6 +160,7 @@ pub(super) fn change(
         | Step::CoarseAgreement { .. }
         | Step::ClassLogits { .. }
         | Step::NonTargetPenalty { .. }
+        | Step::SpatialCheck { .. }
         | Step::NotInGallery { .. } => {
             let why = "it ranks, and only embeddings are asked for here; leave it out".to_owned();
             return Err(RetrieveError::Step { step: step.name(), why });

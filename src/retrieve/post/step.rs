@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::declared::default;
 use super::linear::Fit;
+use super::local::{Local, Model};
 
 /// One line of `steps`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -188,6 +189,39 @@ pub enum Step {
         #[serde(default = "default::non_target_weight")]
         weight: f64,
     },
+    /// Lifts candidates whose places agree with the query's on one movement.
+    SpatialCheck {
+        /// Candidates of each query.
+        #[serde(default = "default::spatial_depth")]
+        depth: usize,
+        /// Least cosine of two places that belong together.
+        #[serde(default = "default::spatial_threshold")]
+        threshold: f64,
+        /// What may happen between two photos.
+        #[serde(default)]
+        model: Model,
+        /// Cells between a place and where it should be, at most.
+        #[serde(default = "default::spatial_residual_threshold")]
+        residual_threshold: f64,
+        /// Samples tried, at most.
+        #[serde(default = "default::spatial_max_trials")]
+        max_trials: usize,
+        /// How much larger or smaller a thing may be.
+        #[serde(default = "default::spatial_max_scale")]
+        max_scale: f64,
+        /// Weight of the share of places that agree.
+        #[serde(default = "default::spatial_weight")]
+        weight: f64,
+        /// Which of the backbone's maps, from the end.
+        #[serde(default = "default::spatial_out_index")]
+        out_index: i64,
+        /// Numbers a place.
+        #[serde(default = "default::spatial_dim")]
+        dim: usize,
+        /// Places a photo.
+        #[serde(default = "default::spatial_patches")]
+        patches: usize,
+    },
     /// Says below which score the answer is not in the gallery.
     NotInGallery {
         /// Share of the queries that have no answer.
@@ -217,6 +251,7 @@ impl Step {
             Step::CoarseAgreement { .. } => "coarse-agreement",
             Step::ClassLogits { .. } => "class-logits",
             Step::NonTargetPenalty { .. } => "non-target-penalty",
+            Step::SpatialCheck { .. } => "spatial-check",
             Step::NotInGallery { .. } => "not-in-gallery",
         }
     }
@@ -246,6 +281,14 @@ impl Step {
         matches!(self, Step::ClassLogits { .. })
     }
 
+    /// The local descriptors that it goes by.
+    pub fn local(&self) -> Option<Local> {
+        match *self {
+            Step::SpatialCheck { out_index, dim, patches, .. } => Some(Local { out_index, dim, patches }),
+            _ => None,
+        }
+    }
+
     /// Whether it makes or changes lists, and not embeddings.
     pub fn ranks(&self) -> bool {
         self.ranks_gallery()
@@ -256,6 +299,7 @@ impl Step {
                     | Step::CoarseAgreement { .. }
                     | Step::ClassLogits { .. }
                     | Step::NonTargetPenalty { .. }
+                    | Step::SpatialCheck { .. }
                     | Step::NotInGallery { .. }
             )
     }

@@ -6,18 +6,18 @@
 //! what stands in the wrong place before anything runs.
 //!
 //! A step that adds to scores (`bridge`, `coarse-agreement`, `class-logits`, `non-target-penalty`) is exact over the whole gallery when it
-//! is the first to rank; behind another it changes the scores of that one's lists. Lists are as long as the competition asks, and at
+//! is the first to rank; behind another it changes the scores of that one's lists. `spatial-check` looks at the best of the lists alone. Lists are as long as the competition asks, and at
 //! least [`DEPTH`], so that there is something to reorder.
 //!
 //! Label-aware steps use photos of training whose labels are known as witnesses at inference. Where the test's labels occur in
 //! training that was the largest gain on record (Landmark 2019 and 2021); where they do not, they have nothing to say.
 
 mod diffusion;
-mod hubs;
 mod k_reciprocal;
 mod labels;
 mod lists;
 pub mod nearby;
+mod spatial;
 mod terms;
 mod union;
 
@@ -28,7 +28,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub use lists::Lists;
 
 use super::index::{self, Neighbours};
-use super::post::{self, Step};
+use super::post::{self, Step, local};
 use super::{Embeddings, Ranking, RetrieveError, Sides};
 use crate::base::{Cancel, Progress};
 use union::Union;
@@ -99,6 +99,10 @@ pub fn check(steps: &[Step]) -> Result<(), RetrieveError> {
                 why: format!("it {does}, and {before} has ranked before it; move {} before {before}", step.name()),
             });
         }
+        if step.local().is_some() && steps[..i].iter().any(|before| before.local().is_some()) {
+            let why = "it stands there twice, and one set of patches is kept; leave one out".to_owned();
+            return Err(RetrieveError::Step { step: step.name(), why });
+        }
         if step.ranks() {
             ranked = ranked.or(Some(step));
         }
@@ -126,7 +130,9 @@ impl Needs {
             Step::Diffusion { kd, truncation, .. } => Some((*kd).max(*truncation).saturating_sub(1).max(1)),
             _ => None,
         });
-        let reorders = |step: &&Step| matches!(step, Step::SortInsert { .. } | Step::NotInGallery { .. });
+        let reorders = |step: &&Step| {
+            matches!(step, Step::SortInsert { .. } | Step::NotInGallery { .. } | Step::SpatialCheck { .. })
+        };
         let gallery = steps.iter().find(|step| step.ranks()).filter(reorders).map(|_| k.max(DEPTH));
         Needs { graph, gallery, labelled: steps.iter().filter_map(labels::depth).max() }
     }
@@ -249,11 +255,11 @@ impl Run<'_> {
                 note
             }
             Step::Csls { k } => {
-                *lists = Some(hubs::csls(sides, *k, self)?);
+                *lists = Some(terms::csls(sides, *k, self)?);
                 format!("csls: {k} neighbours of each side")
             }
             Step::InvertedSoftmax { beta } => {
-                *lists = Some(hubs::inverted_softmax(sides, *beta, self)?);
+                *lists = Some(terms::inverted_softmax(sides, *beta, self)?);
                 format!("inverted-softmax: shares over {} queries", sides.queries.len())
             }
             Step::Bridge { k, bonus, weight } => labels::bridge::apply(sides, lists, (*k, *bonus, *weight), self)?,
@@ -268,6 +274,21 @@ impl Run<'_> {
             }
             Step::ClassLogits { knn_ratio } => terms::class_logits(sides, lists, *knn_ratio, self)?,
             Step::NonTargetPenalty { k, weight, .. } => terms::non_target_penalty(sides, lists, (*k, *weight), self)?,
+            Step::SpatialCheck {
+                depth, threshold, model, residual_threshold, max_trials, max_scale, weight, ..
+            } => {
+                let mut ranked = self.lists(sides, lists.take())?;
+                let verify = local::Settings {
+                    model: *model,
+                    residual_threshold: *residual_threshold,
+                    max_trials: *max_trials,
+                    max_scale: *max_scale,
+                };
+                let settings = spatial::Settings { depth: *depth, threshold: *threshold, verify, weight: *weight };
+                let note = spatial::apply(sides, &mut ranked, &settings, self)?;
+                *lists = Some(ranked);
+                note
+            }
             Step::NotInGallery { ratio } => {
                 let ranked = self.lists(sides, lists.take())?;
                 let found = terms::not_in_gallery(&ranked, *ratio);

@@ -5,6 +5,7 @@
 //! belong: what changes the space, then what moves photos by their neighbours, then one that ranks the gallery, then what goes by labels.
 
 use super::check;
+use crate::retrieve::post::local::{Local, Model};
 use crate::retrieve::post::{Fit, Step};
 
 /// What steps may go by.
@@ -20,6 +21,8 @@ pub struct Means {
     pub coarse: bool,
     /// Whether there are class logits.
     pub logits: bool,
+    /// The local descriptors that there are.
+    pub local: Option<Local>,
 }
 
 /// The steps that a search tries, in the order in which they stand in a chain.
@@ -40,6 +43,12 @@ pub fn catalogue(means: Means) -> Vec<Step> {
     all.extend([5, 10].into_iter().filter(neighbours).map(|k| Step::Csls { k }));
     if means.labelled {
         all.extend([0.5, 1.0].map(|weight| Step::Bridge { k: 5, bonus: 0.5, weight }));
+    }
+    if let Some(local) = means.local {
+        let tried = [(0.6, 0.25), (0.6, 1.0), (0.7, 0.5), (0.5, 0.5), (0.6, 100.0)];
+        all.extend(tried.map(|(threshold, weight)| spatial_check(local, threshold, weight)));
+    }
+    if means.labelled {
         all.extend([0.5, 0.6, 0.8].map(|threshold| Step::SortInsert { votes: 3, threshold }));
         if means.coarse {
             all.push(Step::CoarseAgreement { votes: 3, alpha: 0.5, beta: 0.2 });
@@ -49,6 +58,23 @@ pub fn catalogue(means: Means) -> Vec<Step> {
         all.extend([0.5, 0.8].map(|knn_ratio| Step::ClassLogits { knn_ratio }));
     }
     all
+}
+
+/// The step with the usual values on descriptors that are there.
+fn spatial_check(Local { out_index, dim, patches }: Local, threshold: f64, weight: f64) -> Step {
+    let (depth, model, residual_threshold, max_trials, max_scale) = (50, Model::Similarity, 1.5, 1000, 2.0);
+    Step::SpatialCheck {
+        depth,
+        threshold,
+        model,
+        residual_threshold,
+        max_trials,
+        max_scale,
+        weight,
+        out_index,
+        dim,
+        patches,
+    }
 }
 
 /// Every chain one step away from `chain`, each once; the order is that of the catalogue.
@@ -94,8 +120,9 @@ fn place(step: &Step) -> u32 {
         | Step::CoarseAgreement { .. }
         | Step::ClassLogits { .. }
         | Step::NonTargetPenalty { .. } => 6,
-        Step::SortInsert { .. } => 7,
-        Step::NotInGallery { .. } => 8,
+        Step::SpatialCheck { .. } => 7,
+        Step::SortInsert { .. } => 8,
+        Step::NotInGallery { .. } => 9,
     }
 }
 
@@ -105,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_chain_is_changed_by_one_step_at_a_time() {
-        let means = Means { dim: 128, gallery: 500, labelled: true, coarse: false, logits: false };
+        let means = Means { dim: 128, gallery: 500, labelled: true, coarse: false, logits: false, local: None };
         let catalogue = catalogue(means);
         assert!(catalogue.is_sorted_by_key(place) && !catalogue.iter().any(|step| step.needs_logits()));
         let first = nearby(&[], &catalogue);

@@ -1,13 +1,16 @@
 //! Steps that add a number to each score, or read the scores.
 //!
 //! Takes both sides and the lists so far; gives new scores: scale · score + term(query, photo). Without lists so far the whole gallery is
-//! scored so, exactly; otherwise the lists are, and sorted anew.
+//! scored so, exactly; otherwise the lists are, and sorted anew. Hubs, photos that are near to everything, are lowered over the whole gallery: by
+//! 2 cosine − r(query) − r(photo), r the mean cosine with the nearest of the other side (CSLS; Conneau et al., ICLR 2018), or by the share that a
+//! query has in all queries' similarity to a photo (inverted softmax; Smith et al., ICLR 2017). Both ask all queries about each photo, so a
+//! list depends on the other queries.
 
 use rayon::prelude::*;
 
 use super::lists::{Lists, best};
 use super::{NotInGallery, Run};
-use crate::retrieve::index::exact::by;
+use crate::retrieve::index::exact::{by, log_sums};
 use crate::retrieve::{Embeddings, RetrieveError, Sides, index};
 
 /// Changes all scores: `scale` · score + `term(query, place)`. Terms are finite.
@@ -87,6 +90,25 @@ pub(super) fn non_target_penalty(
     let (queries, gallery) = (likeness(&sides.queries)?, likeness(&sides.gallery)?);
     add(sides, lists, 1.0, |query, place| -weight * (queries[query] + gallery[place as usize]), run)?;
     Ok(format!("non-target-penalty: {} non-targets, {k} nearest", non_targets.len()))
+}
+
+/// Cross-domain similarity local scaling with `k` neighbours of each side.
+pub(super) fn csls(sides: &Sides, k: usize, run: Run) -> Result<Lists, RetrieveError> {
+    let (queries, gallery) = (&sides.queries, &sides.gallery);
+    let near = means(&index::neighbours(queries, gallery, k, run.progress, run.cancel)?);
+    let back = means(&index::neighbours(gallery, queries, k, run.progress, run.cancel)?);
+    let score =
+        |query: usize, place: u32, cosine: f32| (2.0 * f64::from(cosine) - near[query] - back[place as usize]) as f32;
+    Ok(Lists::of(&by(queries, gallery, run.depth, score, run.progress, run.cancel)?))
+}
+
+/// `beta` · cosine − ln Σ exp(`beta` · cosine) over all queries.
+pub(super) fn inverted_softmax(sides: &Sides, beta: f64, run: Run) -> Result<Lists, RetrieveError> {
+    finite("inverted-softmax", &[beta])?;
+    let (queries, gallery) = (&sides.queries, &sides.gallery);
+    let sums = log_sums(gallery, queries, beta, run.progress, run.cancel)?;
+    let score = |_, place: u32, cosine: f32| (beta * f64::from(cosine) - sums[place as usize]) as f32;
+    Ok(Lists::of(&by(queries, gallery, run.depth, score, run.progress, run.cancel)?))
 }
 
 /// The mean cosine of each list; 0 for an empty one.

@@ -4,11 +4,15 @@
 //! in the history, from which plans estimate. Nothing that it computes is kept. A stage that has
 //! history is not tried again.
 
+use std::sync::Arc;
+
 use crate::base::{Cancel, Clock, Seed};
 use crate::dag::{Event, History, Sample};
 use crate::learn::backbone;
+use crate::retrieve::post::local::Patches;
 use crate::retrieve::rerank::{self, Chained, Needs};
 use crate::retrieve::{Embeddings, Labelled, Sides, index};
+use crate::session::stages::embed::patches::{self, Shape};
 use crate::session::stages::post::chain;
 use crate::session::stages::{self, Bench, Task};
 use crate::session::{Graph, Photos, Project, Recipe, SessionError};
@@ -65,7 +69,8 @@ pub fn time(
             | Task::EmbedHost { slot }
             | Task::EmbedTrain { slot }
             | Task::EmbedLabelled { slot }
-            | Task::View { slot, .. } => stages::embed::tried(&bench, slot)?,
+            | Task::View { slot, .. }
+            | Task::Patches { slot, .. } => stages::embed::tried(&bench, slot)?,
             Task::Near { .. } => ranked(&bench, clock)?,
             Task::Post { step, .. } => posted(&bench, step, clock)?,
             Task::Rank { .. } => ranked(&bench, clock)?,
@@ -115,6 +120,18 @@ fn ranked(bench: &Bench<'_>, clock: &dyn Clock) -> Result<(f64, f64), SessionErr
     Ok((clock.now().since(began), (queries.len() * gallery.len()) as f64))
 }
 
+/// Patches of photos that mean nothing: of few kinds, so that places find each other.
+fn places(sides: &Sides, Shape { map, each, dim }: Shape) -> Patches {
+    let photos = [&sides.queries.photos[..], &sides.gallery.photos].concat();
+    let mut draws = Seed::new(0).named("stopwatch").named("patches").draws();
+    let kinds: Vec<Vec<i8>> =
+        (0..2 * each).map(|_| (0..dim).map(|_| draws.between(-127, 127) as i8).collect()).collect();
+    let mut codes = Vec::with_capacity(photos.len() * each * dim);
+    (0..photos.len() * each).for_each(|_| codes.extend(&kinds[draws.below(kinds.len() as u64) as usize]));
+    let cells = photos.iter().flat_map(|_| 0..each as u16).collect();
+    Patches { map, each, dim, photos, cells, codes }
+}
+
 /// One step by itself, on the searches that it reads.
 fn posted(bench: &Bench<'_>, number: usize, clock: &dyn Clock) -> Result<(f64, f64), SessionError> {
     let (queries, gallery) = pair(bench)?;
@@ -136,6 +153,11 @@ fn posted(bench: &Bench<'_>, number: usize, clock: &dyn Clock) -> Result<(f64, f
     }
     let labels = |each: u32| (0..labelled.len() as u32).map(|i| i / each).collect::<Vec<u32>>();
     sides.labelled = Some(Labelled { labels: labels(4), coarse: Some(labels(16)), embeddings: labelled });
+    if step.local().is_some()
+        && let Ok(Some(shape)) = patches::shape(bench.recipe)
+    {
+        sides.patches = vec![Arc::new(places(&sides, shape))];
+    }
     let work = chain::work(&step, sizes);
     let mut now = Chained { sides, lists: None, not_in_gallery: None, notes: Vec::new() };
     let began = clock.now();

@@ -19,7 +19,7 @@ use crate::retrieve::post::{self, Step};
 use crate::retrieve::rerank;
 use crate::session::brew::graph::decode;
 use crate::session::project::{boxes, weights};
-use crate::session::stages::embed::views;
+use crate::session::stages::embed::{patches, views};
 use crate::session::stages::post as post_stage;
 use crate::session::{Photos, Project, Recipe, SessionError};
 
@@ -78,6 +78,7 @@ pub fn check(project: &Project, recipe: &Recipe) -> Result<(), SessionError> {
         }
     }
     views::check(recipe).map_err(|why| at(recipe, "post.steps[0]", &why))?;
+    patches::shape(recipe).map_err(|(key, why)| at(recipe, &key, &why))?;
     project.weights(&settings).map_err(|e| at(recipe, "backbone.weights", &e.to_string()))?;
     let table = recipe.settings().get("post").cloned().unwrap_or_else(Value::table);
     let mut dim = backbone::length(&settings)?;

@@ -68,6 +68,13 @@ pub enum Task {
         /// The view, from 0, in the order of the step `tta`.
         number: usize,
     },
+    /// Local descriptors of a fold's or the host's queries and gallery.
+    Patches {
+        /// Of which training.
+        slot: Slot,
+        /// Whose photos.
+        whose: Whose,
+    },
     /// Who is near whom, for the post steps that rank.
     Near {
         /// Of which training.
@@ -186,6 +193,7 @@ pub fn make<'a>(bench: &'a Bench<'a>, task: Task, step: &Step) -> Result<Made<'a
         Task::Fit { slot, part, until } => fit::make(bench, slot, part, until, step),
         Task::Embed { slot } => embed::make(bench, slot, step),
         Task::View { slot, whose, number } => embed::make_view(bench, (slot, whose, number), step),
+        Task::Patches { slot, whose } => embed::patches::make(bench, (slot, whose), step),
         Task::Near { slot, among } => post::near::make(bench, slot, among),
         Task::Post { slot, step } => post::chain::make(bench, slot, step),
         Task::Rank { slot } => rank::make(bench, slot),
@@ -231,6 +239,7 @@ pub fn recall(bench: &Bench<'_>, task: Task) -> Result<(), SessionError> {
         | Task::Reduce
         | Task::Embed { .. }
         | Task::View { .. }
+        | Task::Patches { .. }
         | Task::Near { .. }
         | Task::Rank { .. }
         | Task::Gain

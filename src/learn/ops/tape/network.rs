@@ -17,6 +17,15 @@ pub trait Network: Send + Sync {
         Err(OpsError::shape("activation", "a network with feature maps", x.dims()))
     }
 
+    /// What stands at each place of a feature map of the pictures `x` `[b, 3, h, w]`, `[b, rows, columns, channels]`; `from_last` is 1 for the
+    /// last map, 2 for the one before.
+    ///
+    /// # Errors
+    /// As [`Network::forward`]; and for a network without such a map.
+    fn map(&self, _params: &Params, _tape: &mut Tape, x: &Tensor, _from_last: usize) -> Result<Tensor, OpsError> {
+        Err(OpsError::shape("map", "a network with feature maps", x.dims()))
+    }
+
     /// `d`, the length of an embedding.
     fn embedding(&self) -> usize;
 

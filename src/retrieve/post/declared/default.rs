@@ -46,6 +46,15 @@ defaults! {
     class_logits_knn_ratio CLASS_LOGITS_KNN_RATIO: f64 = Float(0.5);
     non_target_k NON_TARGET_K: usize = Int(5);
     non_target_weight NON_TARGET_WEIGHT: f64 = Float(1.0);
+    spatial_depth SPATIAL_DEPTH: usize = Int(50);
+    spatial_threshold SPATIAL_THRESHOLD: f64 = Float(0.6);
+    spatial_residual_threshold SPATIAL_RESIDUAL_THRESHOLD: f64 = Float(1.5);
+    spatial_max_trials SPATIAL_MAX_TRIALS: usize = Int(1000);
+    spatial_max_scale SPATIAL_MAX_SCALE: f64 = Float(2.0);
+    spatial_weight SPATIAL_WEIGHT: f64 = Float(1.0);
+    spatial_out_index SPATIAL_OUT_INDEX: i64 = Int(-1);
+    spatial_dim SPATIAL_DIM: usize = Int(40);
+    spatial_patches SPATIAL_PATCHES: usize = Int(196);
 }
 
 pub(super) const TTA_HFLIP: Default = Default::Is(Literal::Bool(true));

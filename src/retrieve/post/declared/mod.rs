@@ -2,12 +2,14 @@
 //!
 //! One row is the whole truth about a step: parameters with default and range, the paper, and whether it is built. Steps of status
 //! `Later` are recognised, so that a recipe that names one hears "not built yet" and not "unknown". Rows stand by what a step
-//! does: `embeddings` changes embeddings, `rankers` rank the whole gallery, `labels` change scores and lists, mostly by labels.
+//! does: `embeddings` changes embeddings, `rankers` rank the whole gallery, `labels` change scores and lists, mostly by labels, and `spatial`
+//! looks at the photos' places.
 
 pub(super) mod default;
 mod embeddings;
 mod labels;
 mod rankers;
+mod spatial;
 
 use crate::book::technique::{Body, Default, Kind, Literal, Param, Section, Status, Technique};
 
@@ -73,15 +75,7 @@ pub const TECHNIQUES: &[&Technique] = &[
     &labels::CLASS_LOGITS,
     &labels::NON_TARGET_PENALTY,
     &labels::NOT_IN_GALLERY,
-    &Technique {
-        name: "spatial-check",
-        slot: "post",
-        about: "Compares local patches of the best candidates.",
-        details: "",
-        params: &[],
-        source: "Philbin et al., CVPR 2007",
-        status: Status::Later,
-    },
+    &spatial::SPATIAL_CHECK,
 ];
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Takes a graph that is whole; adds stages to it. By `[final]` the host is answered by the networks of the folds, by one that learns from
 //! every labelled photo, or by all of them. That one is examined by nobody, so it trains as long as cross-validation says.
 
+use std::collections::BTreeSet;
+
 use super::giga;
 use crate::base::Key;
 use crate::dag::Stage;
@@ -57,11 +59,13 @@ impl Graph {
         }
         self.add_answering(project, recipe, photos)?;
         let giga = giga(project, recipe);
+        let count = places.0.iter().chain(&places.1).collect::<BTreeSet<_>>().len();
         for slot in self.answering.clone() {
             let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
             let stage = self.chosen_as(slot, stages::embed::host_stage(project, recipe, photos, slot, fit)?)?;
             self.add_rows(recipe, Task::EmbedHost { slot }, stage, (places.0.len() + places.1.len(), giga))?;
             self.add_views(recipe, slot, Whose::Host);
+            self.add_patches(recipe, slot, Whose::Host, count);
         }
         Ok(())
     }

@@ -39,6 +39,9 @@ fn learnt_from(recipe: &Recipe, photos: &Photos, rung: &Rung, divided: &Divided)
     (Arc::new(folds), keys)
 }
 
+/// About how many searched pairs of photos take as long as one whose places are compared.
+const PLACES: f64 = 500.0;
+
 /// What a recipe means on these photos.
 pub struct Graph {
     /// The stages with their work.
@@ -203,8 +206,9 @@ impl Graph {
         let fold = self.fold(slot);
         let sizes = (fold.query.len() as f64, fold.gallery.len() as f64, fold.train.len() as f64);
         let views = self.add_views(recipe, slot, Whose::Fold);
+        let patches = self.add_patches(recipe, slot, Whose::Fold, self.divided.embedded[slot.fold]);
         let (written, k) = (stages::post::chain::written(recipe), project.competition.k);
-        let chain = Chain { slot, steps, written, embed, labelled, views, fit, k, sizes };
+        let chain = Chain { slot, steps, written, embed, labelled, views, patches, fit, k, sizes };
         let (mut reached, mut searched) = (Reached { embeddings: embed, lists: None }, Vec::new());
         for (i, step) in chain.steps.iter().enumerate() {
             if step.ranks() && reached.lists.is_none() {
@@ -239,6 +243,18 @@ impl Graph {
         keys
     }
 
+    /// Adds the local descriptors of a fold's or the host's `photos` photos, where a step goes by them; their key.
+    fn add_patches(&mut self, recipe: &Recipe, slot: Slot, whose: Whose, photos: usize) -> Option<Key> {
+        let task = if whose == Whose::Fold { Task::Embed { slot } } else { Task::EmbedHost { slot } };
+        let place = self.place(task)?;
+        let (plain, work) = (self.nodes[place].stage.clone(), self.nodes[place].work);
+        let stage = stages::embed::patches::stage(plain, recipe)?;
+        let key = self.add(Task::Patches { slot, whose }, stage, work);
+        let bytes = stages::embed::patches::bytes(recipe, photos);
+        self.nodes.last_mut().into_iter().for_each(|node| node.bytes = bytes);
+        Some(key)
+    }
+
     /// What each post step is worth, as a stage, with its work; nothing for a recipe without steps.
     pub fn gain(&self, project: &Project, recipe: &Recipe) -> Option<(Stage, f64)> {
         let steps = stages::post::steps(recipe);
@@ -251,6 +267,8 @@ impl Graph {
                 read.into_iter().chain([("fit", logits.and_then(of)), ("ensemble", of(Task::Ensemble { slot }))]);
             let views = (0..View::of(recipe).len()).map(|number| Task::View { slot, whose: Whose::Fold, number });
             inputs.extend(views.filter_map(|view| Some((format!("view {slot}"), of(view)?))));
+            let patches = of(Task::Patches { slot, whose: Whose::Fold });
+            inputs.extend(patches.map(|key| (format!("patches {slot}"), key)));
             inputs.extend(read.filter_map(|(name, key)| Some((format!("{name} {slot}"), key?))));
             if steps.iter().any(Step::needs_labelled) {
                 inputs.push((format!("photos {slot}"), self.learnt(slot)));
@@ -259,6 +277,11 @@ impl Graph {
             let fold = self.fold(slot);
             // Each chain that is scored searches the gallery.
             pairs += (fold.query.len() * fold.gallery.len() * (3 * steps.len() + 1)) as f64;
+            // Two photos' places are compared each with each.
+            let compared = steps.iter().filter(|step| step.local().is_some());
+            let compared = compared
+                .map(|step| stages::post::chain::work(step, (fold.query.len() as f64, fold.gallery.len() as f64, 0.0)));
+            pairs += PLACES * 3.0 * steps.len() as f64 * compared.sum::<f64>();
         }
         (!inputs.is_empty()).then(|| (stages::post::gain::stage(recipe, project.metric(), inputs), pairs))
     }
@@ -302,6 +325,7 @@ impl Graph {
             Task::Fit { .. }
                 | Task::Embed { .. }
                 | Task::View { .. }
+                | Task::Patches { .. }
                 | Task::EmbedHost { .. }
                 | Task::EmbedTrain { .. }
                 | Task::EmbedLabelled { .. }

@@ -52,6 +52,7 @@ fn joined(bench: &Bench<'_>) -> Result<(Sides, Vec<Step>), SessionError> {
         if let Some(mean) = embed::views::mean(bench, slot, Whose::Host)? {
             sides.views = Some([mean.subset(&queries)?, mean.subset(&gallery)?]);
         }
+        sides.patches = embed::patches::load(bench, slot, Whose::Host)?;
         sides.labelled = stages::post::labelled(bench, Task::EmbedLabelled { slot })?;
         sides.non_targets = stages::post::non_targets(&bench.photos.manifest.labels, &steps, sides.labelled.as_ref())?;
         if steps.iter().any(Step::needs_logits) {
@@ -230,6 +231,7 @@ fn combined(combine: Combine, mut found: Vec<Sides>) -> Result<Sides, SessionErr
     };
     let of = |side: fn(&Sides) -> &Embeddings| join(found.iter().map(side).collect());
     let mut all = Sides::new(of(|sides| &sides.queries)?, of(|sides| &sides.gallery)?);
+    all.patches = found.iter().flat_map(|sides| sides.patches.clone()).collect();
     let non_targets: Vec<&Embeddings> = found.iter().filter_map(|sides| sides.non_targets.as_ref()).collect();
     if non_targets.len() == found.len() {
         all.non_targets = Some(join(non_targets)?);

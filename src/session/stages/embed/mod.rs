@@ -5,6 +5,7 @@
 //! running statistics of batch norm.
 
 mod kept;
+pub mod patches;
 mod regions;
 pub mod views;
 
@@ -182,18 +183,23 @@ pub(super) fn make_view<'a>(
     (slot, whose, number): (Slot, Whose, usize),
     step: &Step,
 ) -> Result<Made<'a>, SessionError> {
+    let places = places_of(bench, slot, whose);
+    let view = View::of(bench.recipe).get(number).copied();
+    let view =
+        view.ok_or_else(|| SessionError::Unfit(format!("there is no view {number}; this is a fault of Toji")))?;
+    seen(bench, slot, &places, Some(view), step)
+}
+
+/// Queries and gallery of a fold or of the host, as places in the manifest.
+fn places_of(bench: &Bench<'_>, slot: Slot, whose: Whose) -> Vec<u32> {
     let Fold { query, gallery, .. } = bench.graph.fold(slot);
-    let places = match whose {
+    match whose {
         Whose::Fold => [&query[..], gallery].concat(),
         Whose::Host => {
             let (queries, gallery) = host_places(bench.photos);
             [queries, gallery].concat()
         }
-    };
-    let view = View::of(bench.recipe).get(number).copied();
-    let view =
-        view.ok_or_else(|| SessionError::Unfit(format!("there is no view {number}; this is a fault of Toji")))?;
-    seen(bench, slot, &places, Some(view), step)
+    }
 }
 
 /// The artefact of a step in the plain view.
@@ -223,14 +229,18 @@ fn seen<'a>(
     boxes::check(&step.stage, now)?;
     let places = each_once(places);
     let clock = bench.project.around.clock.as_ref();
-    let (mut kept, mut found) = Kept::open(&work, clock, &places, model.network.embedding());
+    let dim = model.network.embedding();
+    let none = Embeddings { dim, ..Embeddings::default() };
+    let (mut kept, mut found) = Kept::open(&work, clock, &places, none);
     let begun = found.len();
     if begun > 0 {
         let text = format!("{} goes on after {begun} of {} photos", step.label(), places.len());
         (bench.tell)(Event::Note { text });
     }
     let eyes = Eyes { network: model.network.as_ref(), params: &model.params, sight: &model.sight };
-    let rest = photos(bench, places, begun, &eyes, (name, "embed"), &mut |photos, rows| kept.add(photos, rows));
+    let rest = photos(bench, places, begun, &eyes, (name, "embed"), &mut |photos, rows| {
+        kept.add(Embeddings { dim, photos: photos.to_vec(), data: rows.to_vec() })
+    });
     let rest = match rest {
         Err(error) if error.is_cancelled() => {
             kept.write()?;

@@ -163,6 +163,9 @@ fn check(recipe: &Recipe, own: &Ensemble) -> Result<(), SessionError> {
             )
         } else if matches!(step, Step::Tta { .. }) {
             "tta works on photos, which the members see: write it in the members".to_owned()
+        } else if step.local().is_some() {
+            "spatial-check compares places of photos, which the members see: write it in the members, with fusion = { name = \"rrf\" } or \"wsum\""
+                .to_owned()
         } else if step.needs_logits() {
             format!(
                 "{} goes by a head, and each member has its own: write it in the members, with fusion = {{ name = \"rrf\" }} or \"wsum\"",

@@ -13,7 +13,7 @@ use crate::dag::{Event, Stage};
 use crate::retrieve::post::{self, Step};
 use crate::retrieve::rerank::{self, Chained, Lists, Needs, NotInGallery};
 use crate::retrieve::{Embeddings, RetrieveError, Sides};
-use crate::session::stages::{Bench, Made, Task};
+use crate::session::stages::{Bench, Made, Task, Whose, embed};
 use crate::session::{Recipe, SessionError, Slot};
 
 /// What a chain's label-aware steps go by.
@@ -39,6 +39,8 @@ pub(in crate::session) struct Chain {
     pub labelled: Option<Labels>,
     /// Its test-time views but the plain one, for `tta`.
     pub views: Vec<Key>,
+    /// Its local descriptors, for steps that compare places.
+    pub patches: Option<Key>,
     /// Its training, for steps that go by the head.
     pub fit: Option<Key>,
     /// The least length of lists.
@@ -120,6 +122,9 @@ impl Chain {
         if let Some(fit) = self.fit.filter(|_| step.needs_logits()) {
             stage = stage.input("fit", fit).input("embed", self.embed);
         }
+        if let Some(patches) = self.patches.filter(|_| step.local().is_some()) {
+            stage = stage.input("patches", patches);
+        }
         stage.setting("depth", Value::Int(self.k.max(rerank::DEPTH) as i64))
     }
 
@@ -136,6 +141,7 @@ pub(in crate::session) fn work(step: &Step, (queries, gallery, labelled): (f64, 
             queries + gallery + labelled
         }
         Step::KReciprocal { .. } | Step::Diffusion { .. } => queries + gallery,
+        Step::SpatialCheck { depth, .. } => queries * gallery.min(*depth as f64),
         Step::Dba { .. } => gallery * gallery,
         Step::Inb { .. } => (queries + gallery) * (queries + gallery),
         Step::NegativeSubtraction { .. } | Step::NonTargetPenalty { .. } => (queries + gallery) * labelled,
@@ -217,6 +223,9 @@ pub(in crate::session::stages) fn make<'a>(
             super::non_targets(&bench.photos.manifest.labels, std::slice::from_ref(step), sides.labelled.as_ref())?;
         let needs = needs(step, lists.is_some(), bench.project.competition.k);
         sides.near = near::load(bench, slot, &sides, &needs)?;
+        if step.local().is_some() {
+            sides.patches = embed::patches::load(bench, slot, Whose::Fold)?;
+        }
         if step.needs_logits() {
             sides.logits = super::head(bench, slot, &super::plain_sides(bench, slot, false)?)?;
         }

@@ -135,12 +135,14 @@ impl<'a> Chains<'a> {
         let sides = || self.sides.iter().map(|(_, sides)| sides);
         let labelled = |sides: &Sides| sides.labelled.as_ref().is_some_and(|labelled| !labelled.labels.is_empty());
         let coarse = |sides: &Sides| sides.labelled.as_ref().is_some_and(|labelled| labelled.coarse.is_some());
+        let seen = sides().all(|sides| !sides.patches.is_empty());
         Means {
             dim: sides().map(|sides| sides.gallery.dim).min().unwrap_or(0),
             gallery: sides().map(|sides| sides.gallery.len()).min().unwrap_or(0),
             labelled: sides().all(labelled),
             coarse: sides().all(coarse),
             logits: sides().all(|sides| sides.logits.is_some()),
+            local: super::steps(self.bench.recipe).iter().find_map(Step::local).filter(|_| seen),
         }
     }
 

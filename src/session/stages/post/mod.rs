@@ -69,6 +69,7 @@ pub(crate) fn sides(bench: &Bench<'_>, slot: Slot, any: bool) -> Result<Sides, S
         sides.logits = head(bench, slot, &sides)?;
     }
     sides.views = views(bench, slot)?;
+    sides.patches = embed::patches::load(bench, slot, Whose::Fold)?;
     Ok(sides)
 }
 
