@@ -181,6 +181,7 @@ mod tests {
         [recipe]: extends
         [augment]: eval
         [train]: clip_grad_norm, ema, freeze, unfreeze_at, stages
+        [final]: epochs
         augment.RandomCropNearBBox: min_score
         augment.LongestMaxSize: max_size, max_size_hw
         augment.SmallestMaxSize: max_size, max_size_hw
