@@ -31,6 +31,15 @@ impl Embeddings {
         Ok(embeddings)
     }
 
+    /// Photos whose numbers are not needed, since a step goes by who they are alone: one zero each.
+    ///
+    /// # Errors
+    /// Names a photo that is there twice.
+    pub fn named(photos: Vec<u32>) -> Result<Self, RetrieveError> {
+        let data = vec![0.0; photos.len()];
+        Embeddings::new(1, photos, data)
+    }
+
     /// How many photos.
     pub fn len(&self) -> usize {
         self.photos.len()
@@ -85,6 +94,11 @@ impl Embeddings {
             return Err(RetrieveError::Duplicate { photo });
         }
         for (row, &photo) in self.rows().zip(&self.photos) {
+            // First without a branch on each, which takes a fraction of the time.
+            let finite = row.iter().fold(true, |all, x| all & x.is_finite());
+            if finite {
+                continue;
+            }
             if let Some(dimension) = row.iter().position(|x| !x.is_finite()) {
                 return Err(RetrieveError::NotFinite { photo, dimension, value: row[dimension] });
             }
@@ -130,6 +144,14 @@ impl Embeddings {
             (shape, data) if shape.len() == 2 && shape[1] > 0 => Ok((shape[1], data)),
             (shape, _) => Err(bad(format!("tensor {name} has shape {shape:?}, not [photos, numbers]"))),
         }
+    }
+
+    /// The photos of a file that [`Embeddings::save`] wrote, without its rows.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is cut short, or names no photos.
+    pub fn photos_in(path: &Path) -> Result<Vec<u32>, RetrieveError> {
+        Ok(tensor_file::open(path, "embeddings")?.u32s("photos")?.1)
     }
 
     /// Reads what [`Embeddings::save`] wrote, or another program in the same form.
@@ -181,6 +203,8 @@ mod tests {
         let embeddings = Embeddings::new(3, vec![u32::MAX - 1, 0], vec![0.1, -0.0, 3e-39, 1e38, 2.0, -5.5]).unwrap();
         embeddings.save(&path).unwrap();
         assert_eq!(Embeddings::load(&path).unwrap(), embeddings);
+        assert_eq!(Embeddings::photos_in(&path).unwrap(), embeddings.photos);
+        assert_eq!(Embeddings::named(embeddings.photos.clone()).unwrap().photos, embeddings.photos);
         let none = Embeddings::new(3, vec![], vec![]).unwrap();
         none.save(&path).unwrap();
         assert_eq!(Embeddings::load(&path).unwrap(), none);

@@ -8,6 +8,7 @@
 //! true ties.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -20,13 +21,9 @@ use crate::retrieve::{Embeddings, NONE, Ranking, RetrieveError};
 pub const VERSION: u32 = 1;
 
 /// Gallery rows in a tile: 2048 × 512 floats are 4 MB, which the last cache holds for all threads.
-const GALLERY_TILE: usize = 2048;
-/// Panels whose products with a block of queries are looked at together.
-const PANELS: usize = 8;
+pub(super) const GALLERY_TILE: usize = 2048;
 /// Most queries in a block: 96 × 512 floats are 192 kB of the second cache.
 const MOST_QUERIES: usize = 96;
-/// Most cosines that are looked at together: [`PANELS`] panels of the widest vectors.
-const MOST_SEEN: usize = PANELS * 32;
 /// Blocks that few queries are cut into.
 const BLOCKS: usize = 16;
 
@@ -81,7 +78,7 @@ pub(in crate::retrieve) fn by(
     let own = own_places(queries, gallery);
     let mut states: Vec<((Top, Option<u32>), usize)> = own.into_iter().map(|own| (top.clone(), own)).zip(0..).collect();
     let look = |((top, own), query): &mut ((Top, Option<u32>), usize), cosines: &[f32], from: u32| {
-        let mut scores = [0.0f32; MOST_SEEN];
+        let mut scores = [0.0f32; kernel::MOST_SEEN];
         let scores = &mut scores[..cosines.len()];
         for ((out, &cosine), place) in scores.iter_mut().zip(cosines).zip(from..) {
             *out = score(*query, place, cosine);
@@ -123,42 +120,12 @@ pub(in crate::retrieve) fn log_sums(
     Ok(states.into_iter().map(|(_, greatest, sum)| greatest + sum.ln()).collect())
 }
 
-/// The nearest `k` of each row among the other rows of the same set, with each row's least cosine.
-///
-/// # Errors
-/// As [`search`].
-pub fn graph(
-    all: &Embeddings,
-    k: usize,
-    progress: &dyn Progress,
-    cancel: &Cancel,
-) -> Result<Neighbours, RetrieveError> {
-    let top = Top::new(at_least_one(k)?);
-    let mut states: Vec<(Top, u32, f32)> = (0..all.len() as u32).map(|own| (top.clone(), own, f32::INFINITY)).collect();
-    let look = |(top, own, least): &mut (Top, u32, f32), cosines: &[f32], from| {
-        top.offer(cosines, from, Some(*own));
-        // Eight at a time: the least of all does not depend on the order.
-        let (eights, rest) = cosines.split_at(cosines.len() / 8 * 8);
-        let mut lows = [*least; 8];
-        for eight in eights.chunks_exact(8) {
-            for (low, &x) in lows.iter_mut().zip(eight) {
-                *low = if x < *low { x } else { *low };
-            }
-        }
-        *least = lows.iter().chain(rest).fold(*least, |low, &x| low.min(x));
-    };
-    tiles(all, all, &mut states, look, progress, cancel)?;
-    let least = states.iter().map(|(_, _, least)| *least).collect();
-    let states = states.into_iter().map(|(top, own, _)| (top, Some(own))).collect();
-    Ok(Neighbours { least, ..finished(k, states) })
-}
-
-fn at_least_one(k: usize) -> Result<usize, RetrieveError> {
+pub(super) fn at_least_one(k: usize) -> Result<usize, RetrieveError> {
     let none = RetrieveError::Shape { what: "length of a ranked list, at least", expected: 1, found: 0 };
     if k == 0 { Err(none) } else { Ok(k) }
 }
 
-fn finished(k: usize, states: Vec<(Top, Option<u32>)>) -> Neighbours {
+pub(super) fn finished(k: usize, states: Vec<(Top, Option<u32>)>) -> Neighbours {
     let lists: Vec<Vec<(f32, u32)>> = states.into_par_iter().map(|(top, _)| top.finish()).collect();
     Neighbours::of(k, lists.into_iter())
 }
@@ -182,6 +149,24 @@ pub(super) fn tiles<S: Send>(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<(), RetrieveError> {
+    let look = |state: &mut S, (): &mut (), cosines: &[f32], from: u32| look(state, cosines, from);
+    tiles_beside(queries, gallery, states, |_, _| (), look, progress, cancel)
+}
+
+/// As [`tiles`], with something beside the cosines: before a query sees a tile, `beside` makes it for the tile's places, and it lasts as
+/// long as the tile.
+///
+/// # Errors
+/// As [`tiles`].
+pub(in crate::retrieve) fn tiles_beside<S: Send, B>(
+    queries: &Embeddings,
+    gallery: &Embeddings,
+    states: &mut [S],
+    beside: impl Fn(&mut S, Range<u32>) -> B + Sync,
+    look: impl Fn(&mut S, &mut B, &[f32], u32) + Sync,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<(), RetrieveError> {
     queries.check()?;
     gallery.check()?;
     if queries.dim != gallery.dim {
@@ -192,35 +177,33 @@ pub(super) fn tiles<S: Send>(
             found,
         });
     }
-    let (q, n, dim, width) = (queries.len(), gallery.len(), gallery.dim, kernel::width());
-    // Blocks of queries are the work of one thread at a time; few queries are cut finer, so that all threads have some.
-    let height = q.div_ceil(BLOCKS).next_multiple_of(kernel::GROUP).clamp(kernel::GROUP, MOST_QUERIES);
+    let (q, n, dim, height) = (queries.len(), gallery.len(), gallery.dim, height(queries.len()));
     let (mut groups, mut panels) = (Vec::new(), Vec::new());
     kernel::pack(queries, 0, q, kernel::GROUP, &mut groups);
     for from in (0..n).step_by(GALLERY_TILE) {
         progress.at("search", from as u64, n as u64, "photos");
         cancel.check()?;
         let real = GALLERY_TILE.min(n - from);
-        kernel::pack(gallery, from, real, width, &mut panels);
+        kernel::pack(gallery, from, real, kernel::width(), &mut panels);
+        let places = from as u32..(from + real) as u32;
         let blocks = states.par_chunks_mut(height).zip(groups.par_chunks(height * dim));
-        blocks.for_each_init(
-            || (Vec::new(), Vec::new()),
-            |(tile, spare), (states, groups)| {
-                for (i, panels) in panels.chunks(PANELS * width * dim).enumerate() {
-                    let step = panels.len() / dim;
-                    let first = i * PANELS * width;
-                    tile.resize(groups.len() / dim * step, 0.0);
-                    kernel::products(groups, panels, dim, tile, spare);
-                    let there = step.min(real - first);
-                    for (state, row) in states.iter_mut().zip(tile.chunks_exact(step)) {
-                        look(state, &row[..there], (from + first) as u32);
-                    }
+        blocks.for_each_init(Vec::new, |spare, (states, groups)| {
+            let mut besides: Vec<B> = states.iter_mut().map(|state| beside(state, places.clone())).collect();
+            kernel::walk(groups, &panels, dim, spare, |first, step, lines| {
+                let there = step.min(real - first);
+                for ((state, beside), line) in states.iter_mut().zip(&mut besides).zip(lines.chunks_exact(step)) {
+                    look(state, beside, &line[..there], (from + first) as u32);
                 }
-            },
-        );
+            });
+        });
     }
     progress.at("search", n as u64, n as u64, "photos");
     Ok(())
+}
+
+/// Queries in a block, which is the work of one thread at a time; few queries are cut finer, so that all threads have some.
+pub(super) fn height(queries: usize) -> usize {
+    queries.div_ceil(BLOCKS).next_multiple_of(kernel::GROUP).clamp(kernel::GROUP, MOST_QUERIES)
 }
 
 /// 1 / ‖row‖₂, summed in f64 so that no finite row overflows; 0 for a zero row.

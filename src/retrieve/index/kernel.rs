@@ -17,6 +17,10 @@ pub(super) const GROUP: usize = 6;
 const PART: usize = 256;
 /// The longest running sum.
 const RUN: usize = 512;
+/// Panels whose products with a block of queries are looked at together.
+const PANELS: usize = 8;
+/// Most products of a query that are looked at together: [`PANELS`] panels of the widest vectors.
+pub(super) const MOST_SEEN: usize = PANELS * 32;
 
 /// Gallery rows in a panel on this CPU: two vectors.
 pub(super) fn width() -> usize {
@@ -29,6 +33,11 @@ pub(super) fn width() -> usize {
         }
     }
     pulp::Arch::new().dispatch(Ask)
+}
+
+/// Gallery rows whose products are looked at together on this CPU.
+pub(super) fn seen() -> usize {
+    PANELS * width()
 }
 
 /// Rows `from..from + count` divided by their lengths, as panels `[d, width]` one after the other; zeros fill the last.
@@ -49,8 +58,26 @@ pub(super) fn pack(embeddings: &Embeddings, from: usize, count: usize, width: us
     });
 }
 
+/// Shows the products of all groups with some panels at a time, while they are in the nearest cache: `look` takes the place of the first
+/// panel's first row, how many numbers a line has, and the lines `[6 · groups, step]`. `spare` is memory to work in.
+pub(super) fn walk(
+    groups: &[f32],
+    panels: &[f32],
+    dim: usize,
+    spare: &mut Vec<f32>,
+    mut look: impl FnMut(usize, usize, &[f32]),
+) {
+    let (mut tile, seen) = (Vec::new(), seen());
+    for (i, panels) in panels.chunks(seen * dim).enumerate() {
+        let step = panels.len() / dim;
+        tile.resize(groups.len() / dim * step, 0.0);
+        products(groups, panels, dim, &mut tile, spare);
+        look(i * seen, step, &tile);
+    }
+}
+
 /// The tile `out` `[6 · groups, width · panels]` of products of all groups with all panels. `spare` is memory to work in.
-pub(super) fn products(groups: &[f32], panels: &[f32], dim: usize, out: &mut [f32], spare: &mut Vec<f32>) {
+fn products(groups: &[f32], panels: &[f32], dim: usize, out: &mut [f32], spare: &mut Vec<f32>) {
     pulp::Arch::new().dispatch(Tile { groups, panels, dim, out, spare });
 }
 

@@ -9,15 +9,20 @@
 //! differently from run to run.) A query that is itself in the gallery is left out of its own list by
 //! its number, never by dropping the first column, which would drop a duplicate that tied with it.
 //!
+//! [`graph()`] searches a set within itself; `symmetric` makes each product once for both of its photos.
+//!
 //! [`places()`] goes through the same tiles and says, without a cut at k, how many photos stand before a query's first right
 //! answer.
 
 pub mod exact;
+mod graph;
 mod kernel;
 mod neighbours;
 mod places;
+pub(in crate::retrieve) mod symmetric;
 mod top;
 
-pub use exact::{VERSION, graph, neighbours, search};
+pub use exact::{VERSION, neighbours, search};
+pub use graph::graph;
 pub use neighbours::Neighbours;
 pub use places::{Place, places};

@@ -47,6 +47,22 @@ impl Top {
         }
     }
 
+    /// The k-th best score so far: a lower one is not among the best. Negative infinity before `k` were kept.
+    pub(super) fn threshold(&self) -> f32 {
+        self.threshold
+    }
+
+    /// Takes the score of a place in any order of places.
+    pub(super) fn push(&mut self, score: f32, place: u32) {
+        // An equal score may have the earlier place.
+        if score >= self.threshold {
+            self.kept.push((score, place));
+            if self.kept.len() >= 2 * self.k {
+                self.prune();
+            }
+        }
+    }
+
     fn prune(&mut self) {
         if self.kept.len() >= self.k {
             let (_, &mut (score, _), _) = self.kept.select_nth_unstable_by(self.k - 1, order);
@@ -81,7 +97,13 @@ mod tests {
             let mut all: Vec<(f32, u32)> = scores.iter().copied().zip(0..).filter(|&(_, place)| place != skip).collect();
             all.sort_by(|a, b| b.0.total_cmp(&a.0));
             all.truncate(k);
-            prop_assert_eq!(top.finish(), all);
+            prop_assert_eq!(top.finish(), all.clone());
+            let mut top = Top::new(k);
+            let shuffled = (0..scores.len()).map(|i| (i * 7 + cut) % scores.len()).filter(|i| *i != skip as usize);
+            if scores.len() % 7 != 0 {
+                shuffled.for_each(|i| top.push(scores[i], i as u32));
+                prop_assert_eq!(top.finish(), all);
+            }
         }
     }
 }

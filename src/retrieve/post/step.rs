@@ -304,6 +304,15 @@ impl Step {
             )
     }
 
+    /// Whether it changes lists by what is known of photos beside their embeddings, once there are lists and its neighbours among
+    /// labelled photos were searched before.
+    pub fn goes_by_lists(&self) -> bool {
+        matches!(
+            self,
+            Step::Bridge { .. } | Step::SortInsert { .. } | Step::CoarseAgreement { .. } | Step::NotInGallery { .. }
+        )
+    }
+
     /// Whether it ranks the whole gallery anew, so that nothing can have ranked before it.
     pub fn ranks_gallery(&self) -> bool {
         matches!(

@@ -34,7 +34,7 @@ use crate::base::{Cancel, Progress};
 use union::Union;
 
 /// Version of the algorithms, for keys.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The least length of lists inside a chain: what the first place of Landmark 2019 reordered.
 pub const DEPTH: usize = 100;

@@ -5,7 +5,10 @@
 //! of greatest magnitude positive, whitening by the square root of the variance. Everything is
 //! computed in f64; the covariance comes from matrix products over fixed chunks of rows.
 
+use std::ops::Range;
+
 use candle_core::{DType, Device, Tensor};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::eigen;
@@ -14,6 +17,8 @@ use crate::retrieve::{Embeddings, RetrieveError};
 
 /// Rows in one product; a function of nothing, so sums have one order.
 const CHUNK: usize = 2048;
+/// Columns in a block of the covariance: four blocks of 512 need ten products of sixteen.
+const BLOCK: usize = 128;
 
 /// A direction whose variance is below this share of the greatest is noise of the arithmetic
 /// (embeddings are f32: their squares carry about 1e-14).
@@ -87,13 +92,7 @@ impl Pca {
         }
         mean.iter_mut().for_each(|mean| *mean /= n as f64);
 
-        let mut covariance = Tensor::zeros((input, input), DType::F64, &Device::Cpu)?;
-        for chunk in rows.chunks(CHUNK) {
-            cancel.check()?;
-            let centred = centred(chunk.iter().copied(), &mean, chunk.len())?; // [c, d]
-            covariance = (covariance + centred.t()?.matmul(&centred)?)?; // [d, d]
-        }
-        let covariance = (covariance / (n - 1) as f64)?.flatten_all()?.to_vec1::<f64>()?;
+        let covariance = covariance(&rows, &mean, cancel)?;
         let eigen = eigen::symmetric(covariance, input, cancel)?;
         // Rounding can leave a variance of nothing slightly below zero.
         let all: Vec<f64> = eigen.values.iter().map(|&v| v.max(0.0)).collect();
@@ -133,9 +132,9 @@ impl Pca {
             .collect();
         let matrix = Tensor::from_vec(matrix, (self.dim, self.input), &Device::Cpu)?.t()?; // [d, dim]
         let mut data = Vec::with_capacity(embeddings.len() * self.dim);
-        for from in (0..embeddings.len()).step_by(CHUNK) {
-            let count = CHUNK.min(embeddings.len() - from);
-            let centred = centred((from..from + count).map(|i| embeddings.row(i)), &self.mean, count)?;
+        for rows in embeddings.rows().collect::<Vec<_>>().chunks(CHUNK) {
+            let centred =
+                Tensor::from_vec(centred(rows, &self.mean, 0..self.input), (rows.len(), self.input), &Device::Cpu)?;
             let projected = centred.matmul(&matrix)?; // [c, dim]
             data.extend(projected.flatten_all()?.to_vec1::<f64>()?.iter().map(|&x| x as f32));
         }
@@ -150,10 +149,45 @@ impl Pca {
     }
 }
 
-/// Rows minus the mean, `[count, d]` in f64.
-fn centred<'a>(rows: impl Iterator<Item = &'a [f32]>, mean: &[f64], count: usize) -> candle_core::Result<Tensor> {
-    let data: Vec<f64> = rows.flat_map(|row| row.iter().zip(mean).map(|(&x, mean)| f64::from(x) - mean)).collect();
-    Tensor::from_vec(data, (count, mean.len()), &Device::Cpu)
+/// The covariance `[d, d]` with n - 1. It is symmetric, so of its blocks only those on the diagonal and right of it are products.
+fn covariance(rows: &[&[f32]], mean: &[f64], cancel: &Cancel) -> Result<Vec<f64>, RetrieveError> {
+    let input = mean.len();
+    let columns: Vec<Range<usize>> = (0..input).step_by(BLOCK).map(|from| from..input.min(from + BLOCK)).collect();
+    let pairs: Vec<(usize, usize)> = (0..columns.len()).flat_map(|i| (i..columns.len()).map(move |j| (i, j))).collect();
+    let zeros =
+        |&(i, j): &(usize, usize)| Tensor::zeros((columns[i].len(), columns[j].len()), DType::F64, &Device::Cpu);
+    let mut sums: Vec<Tensor> = pairs.iter().map(zeros).collect::<Result<_, _>>()?;
+    for chunk in rows.chunks(CHUNK) {
+        cancel.check()?;
+        let part = |columns: &Range<usize>| {
+            Tensor::from_vec(centred(chunk, mean, columns.clone()), (chunk.len(), columns.len()), &Device::Cpu) // [c, block]
+        };
+        let parts: Vec<Tensor> = columns.iter().map(part).collect::<Result<_, _>>()?;
+        for (sum, &(i, j)) in sums.iter_mut().zip(&pairs) {
+            *sum = (&*sum + parts[i].t()?.matmul(&parts[j])?)?;
+        }
+    }
+    let mut whole = vec![0.0; input * input];
+    for (sum, (i, j)) in sums.iter().zip(pairs) {
+        let values = (sum / (rows.len() - 1) as f64)?.flatten_all()?.to_vec1::<f64>()?;
+        for (line, a) in values.chunks_exact(columns[j].len()).zip(columns[i].clone()) {
+            for (&value, b) in line.iter().zip(columns[j].clone()) {
+                (whole[a * input + b], whole[b * input + a]) = (value, value);
+            }
+        }
+    }
+    Ok(whole)
+}
+
+/// Some columns of rows minus the mean, `[rows, columns]` in f64.
+fn centred(rows: &[&[f32]], mean: &[f64], columns: Range<usize>) -> Vec<f64> {
+    let (mut data, mean) = (vec![0.0; rows.len() * columns.len()], &mean[columns.clone()]);
+    data.par_chunks_exact_mut(columns.len()).zip(rows).with_min_len(64).for_each(|(out, row)| {
+        for ((out, &x), mean) in out.iter_mut().zip(&row[columns.clone()]).zip(mean) {
+            *out = f64::from(x) - mean;
+        }
+    });
+    data
 }
 
 #[cfg(test)]

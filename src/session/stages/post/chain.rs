@@ -172,6 +172,31 @@ fn before(bench: &Bench<'_>, slot: Slot, until: usize, labelled: bool) -> Result
     Ok(sides)
 }
 
+/// What step `number` needs of queries and gallery where it only changes lists and its neighbours were searched before: who they are.
+/// `None` where it reads embeddings.
+fn names(bench: &Bench<'_>, slot: Slot, number: usize, steps: &[Step]) -> Result<Option<Sides>, SessionError> {
+    let step = &steps[number];
+    let searched = |among| bench.graph.place(Task::Near { slot, among }).is_some();
+    let reorders = matches!(step, Step::NotInGallery { .. } | Step::SortInsert { .. });
+    let has_lists = number.checked_sub(1).is_some_and(|last| steps[last].ranks());
+    let lists = has_lists || reorders && searched(near::Among::Gallery);
+    let witnesses = !step.needs_labelled() || searched(near::Among::Labelled);
+    // An ensemble's labelled photos come from its members.
+    if !(step.goes_by_lists() && lists && witnesses) || bench.graph.place(Task::Ensemble { slot }).is_some() {
+        return Ok(None);
+    }
+    let fold = &bench.graph.folds[slot.fold];
+    let mut sides = Sides::new(Embeddings::named(fold.query.clone())?, Embeddings::named(fold.gallery.clone())?);
+    if step.needs_labelled() {
+        let file = match changed(steps, number) {
+            Some(step) => bench.folder(Task::Post { slot, step })?.join(LABELLED),
+            None => bench.folder(Task::EmbedTrain { slot })?.join(embed::FILE),
+        };
+        sides.labelled = super::with_labels(bench, Embeddings::named(Embeddings::photos_in(&file)?)?)?;
+    }
+    Ok(Some(sides))
+}
+
 /// What a training's ranking steps, or the search behind a chain without any, rank.
 pub(in crate::session::stages) fn ranked_sides(bench: &Bench<'_>, slot: Slot) -> Result<Sides, SessionError> {
     let steps = super::read_steps(bench.recipe)?;
@@ -209,7 +234,10 @@ pub(in crate::session::stages) fn make<'a>(
     let (name, steps) = (slot.to_string(), super::read_steps(bench.recipe)?);
     let step = steps.get(number).ok_or_else(|| SessionError::Unfit(format!("there is no post step {number}")))?;
     let carries = steps[number + 1..].iter().any(Step::needs_labelled);
-    let mut sides = before(bench, slot, number, step.needs_labelled() || carries)?;
+    let mut sides = match names(bench, slot, number, &steps)? {
+        Some(sides) => sides,
+        None => before(bench, slot, number, step.needs_labelled() || carries)?,
+    };
     if matches!(step, Step::Tta { .. }) {
         sides.views = super::views(bench, slot)?;
     }
