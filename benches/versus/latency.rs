@@ -4,6 +4,8 @@
 //! competition's size, unless other numbers are given; it is kept), embeds them once by an untrained network, opens the workbench in
 //! a terminal of tmux's, saves one change of the recipe after the other, and reads the screen until the number has changed and the
 //! recipe is fresh again. A change that is dear waits to be asked there; `toji run` is timed for it instead.
+//! `latency sample FOLDER` does so with the photos and the first recipe of this repository, copied to the new FOLDER: many changes of
+//! each kind, from the save to the number.
 
 use std::fmt::Write;
 use std::fs;
@@ -101,16 +103,17 @@ fn toji(folder: &Path, args: &[&str]) -> anyhow::Result<f64> {
 /// The workbench in a terminal of its own, ended when dropped.
 struct Workbench {
     session: String,
+    recipe: &'static str,
 }
 
 impl Workbench {
-    fn open(folder: &Path) -> anyhow::Result<Workbench> {
+    fn open(folder: &Path, recipe: &'static str) -> anyhow::Result<Workbench> {
         let session = format!("toji-latency-{}", std::process::id());
         let program = env!("CARGO_BIN_EXE_toji");
         let mut tmux = Command::new("tmux");
         tmux.args(["new-session", "-d", "-s", &session, "-x", "160", "-y", "50", program]).current_dir(folder);
         ensure!(tmux.status().context("tmux is needed")?.success(), "tmux opened no session");
-        Ok(Workbench { session })
+        Ok(Workbench { session, recipe })
     }
 
     fn screen(&self) -> anyhow::Result<String> {
@@ -121,7 +124,7 @@ impl Workbench {
     /// The recipe's line on the board.
     fn line(&self) -> anyhow::Result<String> {
         let screen = self.screen()?;
-        Ok(screen.lines().find(|line| line.contains("drawn")).unwrap_or_default().to_owned())
+        Ok(screen.lines().find(|line| line.contains(self.recipe)).unwrap_or_default().to_owned())
     }
 
     /// Waits for a line with these words; `None` when the patience ends or it waits to be asked.
@@ -153,6 +156,89 @@ impl Drop for Workbench {
     }
 }
 
+/// The sample's recipe.
+const SAMPLE: &str = "00-first-pour";
+/// How often the screen is read at the sample's size; tmux takes some milliseconds for it besides.
+const GLIMPSE: Duration = Duration::from_millis(2);
+/// What a chain's step takes, one value after the other.
+const SAMPLE_CHANGES: [(&str, &[&str]); 3] = [
+    ("pca, dim", &["6", "12", "24", "48", "10", "20", "40", "5", "14", "30", "8", "16", "4"]),
+    ("alpha-qe, k", &["2", "5", "3", "8", "4", "12", "6"]),
+    ("k-reciprocal, k1", &["5", "8", "11", "6", "14", "9", "4", "12", "7", "16"]),
+];
+
+/// Copies a folder.
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &to)?;
+        } else {
+            fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Measures at the sample's size, and prints a line a kind of change.
+pub fn sample(folder: &Path) -> anyhow::Result<()> {
+    ensure!(!folder.exists(), "{} is there; give a folder that is not", folder.display());
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    copy(&own.join("data/sample"), &folder.join("data/sample"))?;
+    fs::copy(own.join("toji.toml"), folder.join("toji.toml"))?;
+    let file = folder.join("recipes").join(SAMPLE).with_extension("md");
+    fs::create_dir_all(folder.join("recipes"))?;
+    let text = fs::read_to_string(own.join("recipes").join(SAMPLE).with_extension("md"))?;
+    let steps = text.lines().find(|line| line.starts_with("steps = ")).context("the recipe has no [post] steps")?;
+    let save = |step: &str, value: &str| -> anyhow::Result<()> {
+        let (op, key) = step.split_once(", ").context("a step and its key")?;
+        let new = format!("steps = [{{ op = \"l2\" }}, {{ op = \"{op}\", {key} = {value} }}]");
+        let beside = folder.join("recipes/.new");
+        fs::write(&beside, text.replace(steps, &new))?;
+        Ok(fs::rename(&beside, &file)?)
+    };
+    // What has never run here would wait to be asked.
+    for (step, _) in SAMPLE_CHANGES {
+        save(step, "15")?;
+        toji(folder, &["run", SAMPLE])?;
+    }
+    let workbench = Workbench::open(folder, SAMPLE)?;
+    let mut last = workbench.until(|line| line.contains("fresh"), |_| false)?.context("the recipe never was fresh")?;
+    for (step, values) in SAMPLE_CHANGES {
+        let (mut times, mut same) = (Vec::new(), 0);
+        for value in values {
+            // Quiet before each, as between two thoughts.
+            std::thread::sleep(Duration::from_secs(1));
+            save(step, value)?;
+            let began = Instant::now();
+            let changed = loop {
+                let line = workbench.line()?;
+                if number(&line).is_some() && number(&line) != number(&last) {
+                    break Some(line);
+                }
+                if began.elapsed() > Duration::from_secs(5) {
+                    break None;
+                }
+                std::thread::sleep(GLIMPSE);
+            };
+            match changed {
+                Some(line) => {
+                    times.push(began.elapsed().as_millis());
+                    last = line;
+                }
+                // Another value, the same number: nothing to see.
+                None => same += 1,
+            }
+        }
+        times.sort_unstable();
+        let [least, median, most] = [0, times.len() / 2, times.len().saturating_sub(1)].map(|at| times.get(at));
+        println!("{step}: {} changes, {same} without another number; ms {least:?} {median:?} {most:?}", times.len());
+    }
+    Ok(())
+}
+
 /// The first number with four decimals of a line.
 fn number(line: &str) -> Option<&str> {
     line.split_whitespace().find(|word| word.starts_with("0.") && word.len() >= 5)
@@ -171,7 +257,7 @@ pub fn latency(folder: &Path, queries: usize, gallery: usize) -> anyhow::Result<
     };
     save("")?;
     println!("embedding and the plain search: {:.1} s", toji(folder, &["run", "drawn"])?);
-    let workbench = Workbench::open(folder)?;
+    let workbench = Workbench::open(folder, "drawn")?;
     let fresh = |line: &str| line.contains("fresh");
     let mut last = workbench.until(fresh, |_| false)?.context("the workbench never showed the recipe as fresh")?;
     for (name, steps) in CHANGES {

@@ -27,7 +27,7 @@ use serde_json::Value;
 /// How often each side is measured, in turn, unless `--rounds` says otherwise.
 const ROUNDS: usize = 7;
 
-const USAGE: &str = "usage: benches/versus/run [NAME...] [--rounds N] [--json | --markdown] | parity [NAME...]\n       | ladder FOLDER SET [PHOTOS] | seeds FOLDER SET [PHOTOS] | decider [RUNS]\n       | latency FOLDER [QUERIES GALLERY]";
+const USAGE: &str = "usage: benches/versus/run [NAME...] [--rounds N] [--json | --markdown] | parity [NAME...]\n       | ladder FOLDER SET [PHOTOS] | seeds FOLDER SET [PHOTOS] | decider [RUNS]\n       | latency FOLDER [QUERIES GALLERY] | latency sample FOLDER";
 
 fn main() -> ExitCode {
     // `cargo bench` adds `--bench` for its own harness.
@@ -39,6 +39,9 @@ fn main() -> ExitCode {
             let photos = photos.first().map(Path::new);
             let go = if first == "ladder" { ladder::ladder } else { ladder::seeds };
             go(Path::new(folder), set, photos).map_err(Fault::from)
+        }
+        [first, sample, folder] if first == "latency" && sample == "sample" => {
+            latency::sample(Path::new(folder)).map_err(Fault::from)
         }
         [first, folder, sizes @ ..] if first == "latency" => {
             let sizes: Result<Vec<usize>, _> = sizes.iter().map(|size| size.parse()).collect();

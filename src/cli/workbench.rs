@@ -22,6 +22,8 @@ use crate::tui::{self, Feed};
 
 /// How often running work is looked at.
 const BUSY: Duration = Duration::from_millis(300);
+/// How often what a save waits for is looked at.
+const AWAITED: Duration = Duration::from_millis(15);
 /// How often files are looked at though the watcher said nothing: it may miss things (network file systems).
 const IDLE: Duration = Duration::from_millis(1000);
 
@@ -79,6 +81,7 @@ fn watch(mut survey: Survey, feed: &Sender<Feed>, wake: Sender<Wake>, woken: &Re
     let mut files = Vec::new();
     let mut was_busy = false;
     loop {
+        let before = survey.awaited();
         let snapshot = survey.look(&partly, &cancel);
         if differs(last.as_ref(), &snapshot) {
             last = Some(snapshot.clone());
@@ -98,12 +101,21 @@ fn watch(mut survey: Survey, feed: &Sender<Feed>, wake: Sender<Wake>, woken: &Re
             continue;
         }
         // Waits until there is a reason to look again.
+        let (awaited, looked) = (survey.awaited(), Instant::now());
+        if before.is_some() && awaited != before {
+            // It went on while it was looked at, and may have ended.
+            continue;
+        }
         loop {
             if quit.is_cancelled() {
                 let _ = feed.send(Feed::Quit);
                 return;
             }
-            let pause = if survey.is_busy() { BUSY } else { IDLE };
+            let pause = match &awaited {
+                Some(_) => AWAITED,
+                None if survey.is_busy() => BUSY,
+                None => IDLE,
+            };
             match woken.recv_timeout(pause) {
                 Ok(Wake::Command(command)) => {
                     survey.obey(&command);
@@ -112,6 +124,12 @@ fn watch(mut survey: Survey, feed: &Sender<Feed>, wake: Sender<Wake>, woken: &Re
                 Ok(Wake::Changed) => break,
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
+                    if awaited.is_some() && survey.awaited() != awaited {
+                        break;
+                    }
+                    if awaited.is_some() && looked.elapsed() < BUSY {
+                        continue;
+                    }
                     if survey.glance() {
                         break;
                     }

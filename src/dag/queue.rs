@@ -297,8 +297,12 @@ impl Worker {
     /// # Errors
     /// When a job cannot be moved or removed.
     pub fn take(&self, lanes: &[Lane]) -> Result<Option<Taken>, DagError> {
-        let under_way: Vec<Job> = self.queue.workers().into_iter().flat_map(|w| w.jobs).collect();
         let waiting = self.queue.newest();
+        // As a rule nothing waits: looking often then costs one look at a folder.
+        if !waiting.iter().any(|(_, job)| lanes.contains(&job.lane)) {
+            return Ok(None);
+        }
+        let under_way: Vec<Job> = self.queue.workers().into_iter().flat_map(|w| w.jobs).collect();
         for lane in lanes {
             for (from, job) in waiting.iter().filter(|(_, job)| job.lane == *lane) {
                 if under_way.iter().any(|w| w.recipe == job.recipe && w.lane == job.lane) {

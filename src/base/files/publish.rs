@@ -78,7 +78,8 @@ fn around(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Publishes a file: `write` fills a temporary neighbour, which is synced and renamed over `path`.
+/// Publishes a file: `write` fills a temporary neighbour, which is synced and renamed over `path`. In a folder that is not published itself
+/// nothing is synced, since [`publish_folder`] syncs all of it.
 ///
 /// # Errors
 /// When any step fails; `path` then holds what it held before.
@@ -88,6 +89,10 @@ pub fn publish_with(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>
     let tried = || -> io::Result<()> {
         let (mut temporary, mut file) = Temporary::file(folder)?;
         write(&mut file)?;
+        let is_hidden = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNPUBLISHED));
+        if is_hidden {
+            return temporary.publish(path);
+        }
         file.sync()?;
         temporary.publish(path)?;
         disk::sync_folder(folder)

@@ -18,8 +18,8 @@ use crate::session::{Photos, Project, SessionError, Surroundings};
 
 /// A job over which so many workers died is not tried again by itself.
 const DEATHS: u32 = 2;
-/// How often a lane looks for a job.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often a lane looks for a job: a number is waited for within a tenth of a second, and a look costs some microseconds.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Works until there is nothing to do for `idle_seconds`, or until cancelled. Gives how many jobs were done;
 /// `None` when another worker of this project lives on this device already.

@@ -12,8 +12,10 @@ use std::time::{Duration, SystemTime};
 use notify_debouncer_full::notify::{RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 
-/// A burst of events (a save is three to five of them) becomes one message.
-const QUIET: Duration = Duration::from_millis(60);
+/// A burst of events (a save is three to five of them, within a few milliseconds) becomes one message.
+const QUIET: Duration = Duration::from_millis(20);
+/// How often the debouncer looks whether a burst is over.
+const TICK: Duration = Duration::from_millis(10);
 
 /// Watches until dropped.
 pub struct Watch {
@@ -35,7 +37,7 @@ impl Watch {
                 let _ = changed.send(message.clone());
             }
         };
-        let mut watcher = match new_debouncer(QUIET, None, tell) {
+        let mut watcher = match new_debouncer(QUIET, Some(TICK), tell) {
             Ok(watcher) => watcher,
             Err(error) => return Watch { _watcher: None, trouble: Some(error.to_string()) },
         };

@@ -124,6 +124,18 @@ impl Survey {
         folders
     }
 
+    /// The stamp of what a save waits for: the queue and the runs of cheap jobs, whose end is worth a look at once. `None` where nobody
+    /// waits for any.
+    pub fn awaited(&self) -> Option<Stamp> {
+        let workers = self.queue.workers().into_iter().flat_map(|worker| worker.jobs);
+        let mut jobs = self.queue.waiting().into_iter().chain(workers).filter(|job| job.lane == Lane::Cheap).peekable();
+        jobs.peek()?;
+        let toji = self.root.join(TOJI);
+        let mut files = vec![toji.join("runs"), toji.join("queue/waiting")];
+        files.extend(jobs.filter_map(|job| Some(self.board.latest(&job.recipe)?.folder().join("events.jsonl"))));
+        Some(stamp(files.iter().map(PathBuf::as_path)))
+    }
+
     /// Whether something runs or waits, so that looking again soon is worth it.
     pub fn is_busy(&self) -> bool {
         let waits = || !self.queue.waiting().is_empty();
