@@ -23,7 +23,7 @@ use crate::tui::{self, Feed};
 /// How often running work is looked at.
 const BUSY: Duration = Duration::from_millis(300);
 /// How often what a save waits for is looked at.
-const AWAITED: Duration = Duration::from_millis(15);
+const AWAITED: Duration = Duration::from_millis(5);
 /// How often files are looked at though the watcher said nothing: it may miss things (network file systems).
 const IDLE: Duration = Duration::from_millis(1000);
 

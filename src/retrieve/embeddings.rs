@@ -6,8 +6,13 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use super::RetrieveError;
 use super::tensor_file::{self, Column, Numbers};
+
+/// Rows that a thread takes at a time.
+const AT_ONCE: usize = 256;
 
 /// Embeddings of `n` different photos.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -68,11 +73,11 @@ impl Embeddings {
     pub fn subset(&self, photos: &[u32]) -> Result<Embeddings, RetrieveError> {
         let place: std::collections::HashMap<u32, usize> =
             self.photos.iter().enumerate().map(|(i, &photo)| (photo, i)).collect();
-        let mut data = Vec::with_capacity(photos.len() * self.dim);
-        for photo in photos {
-            let &i = place.get(photo).ok_or(RetrieveError::Missing { photo: *photo })?;
-            data.extend_from_slice(self.row(i));
-        }
+        let at = |photo: &u32| place.get(photo).copied().ok_or(RetrieveError::Missing { photo: *photo });
+        let places: Vec<usize> = photos.iter().map(at).collect::<Result<_, _>>()?;
+        let mut data = vec![0.0; photos.len() * self.dim];
+        let rows = data.par_chunks_exact_mut(self.dim.max(1)).zip(places).with_min_len(AT_ONCE);
+        rows.for_each(|(row, i)| row.copy_from_slice(self.row(i)));
         Embeddings::new(self.dim, photos.to_vec(), data)
     }
 
@@ -93,12 +98,12 @@ impl Embeddings {
         if let Some(&photo) = self.photos.iter().find(|&&photo| !seen.insert(photo)) {
             return Err(RetrieveError::Duplicate { photo });
         }
+        // First all without a branch on each, which takes a fraction of the time.
+        let whole = |part: &[f32]| part.iter().fold(true, |all, x| all & x.is_finite());
+        if self.data.par_chunks(AT_ONCE * self.dim).all(whole) {
+            return Ok(());
+        }
         for (row, &photo) in self.rows().zip(&self.photos) {
-            // First without a branch on each, which takes a fraction of the time.
-            let finite = row.iter().fold(true, |all, x| all & x.is_finite());
-            if finite {
-                continue;
-            }
             if let Some(dimension) = row.iter().position(|x| !x.is_finite()) {
                 return Err(RetrieveError::NotFinite { photo, dimension, value: row[dimension] });
             }

@@ -40,7 +40,7 @@ pub enum Event {
 
 /// The shortest time between two frames.
 pub fn pause(options: &Options) -> Duration {
-    Duration::from_millis(if options.remote { 250 } else { 30 })
+    Duration::from_millis(if options.remote { 250 } else { 16 })
 }
 
 /// What a loop needs from the terminal beside writing; a test stands in for it.

@@ -15,8 +15,8 @@ use super::eigen;
 use crate::base::Cancel;
 use crate::retrieve::{Embeddings, RetrieveError};
 
-/// Rows in one product; a function of nothing, so sums have one order.
-const CHUNK: usize = 2048;
+/// Rows in one product; a function of nothing, so sums have one order. Many, since candle asks the system for its cores at each product.
+const CHUNK: usize = 8192;
 /// Columns in a block of the covariance: four blocks of 512 need ten products of sixteen.
 const BLOCK: usize = 128;
 
