@@ -205,36 +205,36 @@ pub fn sample(folder: &Path) -> anyhow::Result<()> {
         toji(folder, &["run", SAMPLE])?;
     }
     let workbench = Workbench::open(folder, SAMPLE)?;
-    let mut last = workbench.until(|line| line.contains("fresh"), |_| false)?.context("the recipe never was fresh")?;
+    workbench.until(|line| line.contains("fresh"), |_| false)?.context("the recipe never was fresh")?;
     for (step, values) in SAMPLE_CHANGES {
         let (mut times, mut same) = (Vec::new(), 0);
         for value in values {
             // Quiet before each, as between two thoughts.
             std::thread::sleep(Duration::from_secs(1));
+            let last = workbench.line()?;
             save(step, value)?;
             let began = Instant::now();
             let changed = loop {
                 let line = workbench.line()?;
-                if number(&line).is_some() && number(&line) != number(&last) {
-                    break Some(line);
+                if line.contains("fresh") && number(&line).is_some() && number(&line) != number(&last) {
+                    break true;
                 }
                 if began.elapsed() > Duration::from_secs(5) {
-                    break None;
+                    break false;
                 }
                 std::thread::sleep(GLIMPSE);
             };
-            match changed {
-                Some(line) => {
-                    times.push(began.elapsed().as_millis());
-                    last = line;
-                }
+            if changed {
+                times.push(began.elapsed().as_millis());
+            } else {
                 // Another value, the same number: nothing to see.
-                None => same += 1,
+                same += 1;
             }
         }
         times.sort_unstable();
-        let [least, median, most] = [0, times.len() / 2, times.len().saturating_sub(1)].map(|at| times.get(at));
-        println!("{step}: {} changes, {same} without another number; ms {least:?} {median:?} {most:?}", times.len());
+        let at = |at: usize| times.get(at).map_or("-".to_owned(), u128::to_string);
+        let (least, median, most) = (at(0), at(times.len() / 2), at(times.len().saturating_sub(1)));
+        println!("{step}: {} changes, ms {least}, {median}, {most}; {same} without another number", times.len());
     }
     Ok(())
 }
