@@ -185,7 +185,7 @@ fn names(bench: &Bench<'_>, slot: Slot, number: usize, steps: &[Step]) -> Result
     if !(step.goes_by_lists() && lists && witnesses) || bench.graph.place(Task::Ensemble { slot }).is_some() {
         return Ok(None);
     }
-    let fold = &bench.graph.folds[slot.fold];
+    let fold = bench.graph.fold(slot);
     let mut sides = Sides::new(Embeddings::named(fold.query.clone())?, Embeddings::named(fold.gallery.clone())?);
     if step.needs_labelled() {
         let file = match changed(steps, number) {
