@@ -100,7 +100,7 @@ mod tests {
             prop_assert_eq!(top.finish(), all.clone());
             let mut top = Top::new(k);
             let shuffled = (0..scores.len()).map(|i| (i * 7 + cut) % scores.len()).filter(|i| *i != skip as usize);
-            if scores.len() % 7 != 0 {
+            if !scores.len().is_multiple_of(7) {
                 shuffled.for_each(|i| top.push(scores[i], i as u32));
                 prop_assert_eq!(top.finish(), all);
             }
