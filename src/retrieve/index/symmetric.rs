@@ -34,6 +34,9 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// Takes what a block's rows have besides, its lines `[rows, step]`, how long a line is, and the first column's place in the tile.
+type Back<'a, B> = dyn Fn(&[B], &[f32], usize, usize) + 'a;
+
 /// Shows every row the cosines of all, its own among them. `beside` makes what a row needs beside the cosines of a tile of places, before it
 /// sees them. `look` shows a row its cosines from a place on; `back` shows some columns their cosines with the rows of a block, which have
 /// these besides.
@@ -63,7 +66,7 @@ pub(in crate::retrieve) fn symmetric<S: Send, B>(
         kernel::pack(all, from, real, kernel::width(), &mut panels);
         let places = from as u32..(from + real) as u32;
         let (before, here) = rows[..from + real].split_at_mut(from);
-        let show = |spare: &mut Vec<f32>, rows: &mut [S], groups: &[f32], back: &dyn Fn(&[B], &[f32], usize, usize)| {
+        let show = |spare: &mut Vec<f32>, rows: &mut [S], groups: &[f32], back: &Back<'_, B>| {
             let mut besides: Vec<B> = rows.iter_mut().map(|row| beside(row, places.clone())).collect();
             kernel::walk(groups, &panels, dim, spare, |first, step, lines| {
                 let there = step.min(real - first);
