@@ -1,4 +1,5 @@
-//! The last day through the real program: who answers the host by `[final]`, for how long it trains, how several answers become one.
+//! The last day through the real program: who answers the host by `[final]`, for how long it trains, how several answers become one;
+//! packed weights that answer elsewhere; trainings in rounds by pseudo-labels, and that nothing leaks in them.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -267,6 +268,19 @@ fn packed_weights_answer_without_the_project() {
 }
 
 #[test]
+fn places_of_photos_are_compared_elsewhere_too() {
+    let project = Project::new();
+    let steps = "steps = [{ op = \"spatial-check\", out_index = -3, depth = 10 }]";
+    project.write("recipes/f.md", &recipe("").replace("steps = []", steps));
+    handed_in(&project, "holdout");
+    let elsewhere = Elsewhere::new(&project);
+    let packed = elsewhere.path("w.safetensors");
+    project.json(&["export", "weights", "f", "--out", packed.to_str().unwrap()]);
+    // The projection is fitted on some of the photos, by their order: here the same, gallery first.
+    assert_eq!(elsewhere.predicted(&[]), sorted(&project.path("f.csv")));
+}
+
+#[test]
 fn an_ensemble_is_packed_with_its_members() {
     let project = Project::new();
     let member =
@@ -375,4 +389,124 @@ fn what_is_no_packed_weights_is_named() {
         let (id, list) = line.split_once(',').unwrap();
         assert!(!list.split(' ').any(|other| other == id), "{line}");
     }
+}
+
+/// A recipe whose folds are trained in two rounds.
+fn in_rounds(threshold: f64) -> String {
+    let text = recipe(&format!("[pseudo_labels]\nthresholds = [{threshold}]")).replace("k = 4", "k = 2");
+    text.replace("epochs = 2", "epochs = 3")
+}
+
+/// The lines of each file of pseudo-labels.
+fn pseudo_labels(project: &Project) -> Vec<Vec<Json>> {
+    let files = artefacts(project, "pseudo-labels", "pseudo-labels.json");
+    files.iter().map(|file| serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()).collect()
+}
+
+fn warnings(lines: &[Json]) -> Vec<String> {
+    let warned = lines.iter().filter(|line| line["event"]["event"] == "warning");
+    warned.filter_map(|line| line["event"]["text"].as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn a_fold_learns_what_its_own_network_was_sure_of() {
+    let project = Project::new();
+    project.write("recipes/f.md", &in_rounds(0.5).replace("[pseudo_labels]\nthresholds = [0.5]", ""));
+    let plain = project.json(&["run", "f", "--rung", "full"]).pop().unwrap();
+    // A photo of the host that is also one of the training photos, which examines one of the two folds.
+    let manifest = Manifest::load(&artefacts(&project, "data", "manifest.parquet")[0]).unwrap();
+    let of = |role: Role| {
+        manifest.photos.iter().find(|photo| photo.role == role && (role != Role::Train || photo.label.is_some()))
+    };
+    let (twin, known) = (of(Role::Query).unwrap().clone(), of(Role::Train).unwrap().clone());
+    std::fs::copy(project.path("").join(&known.path), project.path("").join(&twin.path)).unwrap();
+
+    project.write("recipes/f.md", &in_rounds(0.5));
+    let mut stages: Vec<String> = project
+        .json(&["plan", "f", "--rung", "full"])
+        .into_iter()
+        .filter(|step| step["action"] == "run")
+        .map(|step| step["stage"].as_str().unwrap().to_owned())
+        .filter(|stage| stage.contains("fold 1"))
+        .collect();
+    stages.sort();
+    // The first training is the one that the plain recipe has.
+    let wanted = [
+        "embed fold 1",
+        "embed host fold 1 round -1",
+        "embed training photos fold 1 round -1",
+        "fit fold 1",
+        "pseudo-labels fold 1",
+        "rank fold 1",
+    ];
+    assert_eq!(stages, wanted);
+    let done = project.json(&["run", "f", "--rung", "full"]);
+    assert_ne!(done.last().unwrap()["score"], plain["score"]);
+    let told = warnings(&done);
+    let left_out: Vec<&String> = told.iter().filter(|text| text.contains("1 photos of the host examine")).collect();
+    assert_eq!(left_out.len(), 1, "{told:?}");
+
+    let files = pseudo_labels(&project);
+    assert_eq!(files.len(), 2);
+    let host = |line: &Json| manifest.photos[line["photo"].as_u64().unwrap() as usize].role != Role::Train;
+    assert!(files.iter().flatten().all(|line| host(line) && line["similarity"].as_f64().unwrap() >= 0.5));
+    assert!(files.iter().all(|lines| lines.len() > 20), "{:?}", files.iter().map(Vec::len).collect::<Vec<_>>());
+    // Where it does not examine, the twin is learnt under its own label, which is the surest there is.
+    let twins: Vec<&Json> = files.iter().flatten().filter(|line| line["id"] == twin.id.as_str()).collect();
+    assert_eq!(twins.len(), 1);
+    assert_eq!(twins[0]["label"].as_u64(), known.label.map(u64::from));
+    // What was learnt is counted.
+    let fits: Vec<u64> = artefacts(&project, "fit", "meta.json")
+        .iter()
+        .map(|file| serde_json::from_str::<Json>(&std::fs::read_to_string(file).unwrap()).unwrap())
+        .filter_map(|meta| meta["facts"]["photos"].as_u64())
+        .collect();
+    assert_eq!(fits.len(), 4);
+    assert!(fits.iter().max().unwrap() - fits.iter().min().unwrap() >= 20, "{fits:?}");
+    assert!(project.json(&["plan", "f", "--rung", "full"]).iter().all(|step| step["action"] == "reuse"));
+    // A rung that ends early is the beginning of the first training alone.
+    let smoke: Vec<Json> = project.json(&["plan", "f", "--rung", "smoke"]);
+    assert!(!smoke.iter().any(|step| step["stage"].as_str().unwrap().contains("round")), "{smoke:?}");
+
+    // What is handed in has the same networks, and all data has rounds of its own.
+    project.write("recipes/f.md", &in_rounds(0.5).replace("[folds]", "[final]\nfit = \"both\"\n\n[folds]"));
+    let told = handed_in(&project, "full");
+    assert_eq!(names(&told), ["fold 0", "fold 1", "all data"]);
+    assert_eq!(pseudo_labels(&project).len(), 3);
+    assert!(planned(&project, "full").is_empty());
+}
+
+#[test]
+fn pseudo_labels_that_would_leak_are_refused() {
+    let project = Project::new();
+    project.write("recipes/f.md", &in_rounds(0.5));
+    project.json(&["run", "f"]);
+    let manifest = Manifest::load(&artefacts(&project, "data", "manifest.parquet")[0]).unwrap();
+    let folds: Json =
+        serde_json::from_str(&std::fs::read_to_string(&artefacts(&project, "fold", "folds.json")[0]).unwrap()).unwrap();
+    let query = folds[0]["query"][0].as_str().unwrap();
+    let place = manifest.photos.iter().position(|photo| photo.id == query).unwrap();
+    let file = artefacts(&project, "pseudo-labels", "pseudo-labels.json")[0].clone();
+    let mut lines = pseudo_labels(&project).remove(0);
+    lines[0]["photo"] = place.into();
+    lines[0]["id"] = query.into();
+    let write = |lines: &[Json]| {
+        let text = serde_json::to_vec(lines).unwrap();
+        std::fs::File::create(&file).and_then(|mut file| std::io::Write::write_all(&mut file, &text)).unwrap();
+    };
+    write(&lines);
+    // Trained again, it reads what was tampered with.
+    for stage in ["fit", "embed", "rank", "score"] {
+        for meta in artefacts(&project, stage, "meta.json") {
+            std::fs::remove_dir_all(meta.parent().unwrap()).unwrap();
+        }
+    }
+    let out = project.toji(&["run", "f"]);
+    let text = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(!out.status.success() && text.contains("and must not be learnt by it"), "{text}");
+
+    // Thresholds that label nobody are told; a host without photos is told where it is written.
+    project.write("recipes/f.md", &in_rounds(1.0));
+    let told = warnings(&project.json(&["run", "f"]));
+    assert!(told.iter().any(|text| text.contains("a lower threshold labels more")), "{told:?}");
 }

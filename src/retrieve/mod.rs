@@ -9,6 +9,7 @@
 //! - [`post`] changes embeddings before they are ranked: L2, PCA and whitening, expansion by neighbours.
 //!   The steps of `[post]` run in the order in which they are written; each says what it is fitted on.
 //! - [`rerank`] runs chains whose last steps rank: by neighbours that are mutual, by the labels of training photos.
+//! - [`pseudo`] guesses labels for photos without any.
 //! - [`index`] finds the exact best k of a gallery for each query. Ranking is by cosine always: rows
 //!   are L2-normalised on the way in, so an empty `[post]` means cosine and a last `l2` changes nothing.
 //!
@@ -24,6 +25,7 @@ pub mod embed;
 mod embeddings;
 pub mod index;
 pub mod post;
+pub mod pseudo;
 mod ranking;
 pub mod rerank;
 mod sides;

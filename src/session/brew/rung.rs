@@ -57,6 +57,8 @@ pub struct Slot {
     pub fold: usize,
     /// What is added to the recipe's seed: 0 for its own.
     pub seed: u64,
+    /// How many trainings with pseudo-labels come after it: 0 for the one that counts.
+    pub ahead: usize,
 }
 
 impl Slot {
@@ -71,16 +73,21 @@ impl Slot {
             (_, "data") => Slot::ALL_DATA,
             _ => return None,
         };
-        let seed = match words.next() {
-            Some("seed") => words.next()?.strip_prefix('+')?.parse().ok()?,
-            _ => 0,
+        let mut words = words.peekable();
+        let seed = match words.next_if_eq(&"seed") {
+            Some(_) => words.next()?.strip_prefix('+')?.parse().ok()?,
+            None => 0,
         };
-        Some(Slot { fold, seed })
+        let ahead = match words.next_if_eq(&"round") {
+            Some(_) => words.next()?.strip_prefix('-')?.parse().ok()?,
+            None => 0,
+        };
+        Some(Slot { fold, seed, ahead })
     }
 
     /// A fold by the recipe's own seed.
     pub fn of_fold(fold: usize) -> Slot {
-        Slot { fold, seed: 0 }
+        Slot { fold, seed: 0, ahead: 0 }
     }
 
     /// All labelled photos by the recipe's own seed.
@@ -95,14 +102,17 @@ impl Slot {
 }
 
 impl fmt::Display for Slot {
-    /// `fold 0`, `fold 0 seed +1`, `all data`: as stages and events name it.
+    /// `fold 0`, `fold 0 seed +1`, `all data`, `fold 0 round -1` (the training before the one that counts): as stages and events name it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_all_data() {
             f.write_str("all data")?
         } else {
             write!(f, "fold {}", self.fold)?
         }
-        if self.seed > 0 { write!(f, " seed +{}", self.seed) } else { Ok(()) }
+        if self.seed > 0 {
+            write!(f, " seed +{}", self.seed)?;
+        }
+        if self.ahead > 0 { write!(f, " round -{}", self.ahead) } else { Ok(()) }
     }
 }
 
@@ -124,7 +134,7 @@ impl Rung {
     /// What is trained of `folds` folds: all of the first seed, then all of the next.
     pub fn slots(&self, folds: usize) -> Vec<Slot> {
         let seeds = self.seeds.unwrap_or(1).max(1) as u64;
-        (0..seeds).flat_map(|seed| (0..self.folds(folds)).map(move |fold| Slot { fold, seed })).collect()
+        (0..seeds).flat_map(|seed| (0..self.folds(folds)).map(move |fold| Slot { fold, seed, ahead: 0 })).collect()
     }
 }
 
@@ -251,7 +261,7 @@ mod tests {
         assert_eq!(ladder.ends(12, None), [2, 12]);
         assert_eq!(ladder.above("smoke").map(|rung| rung.name.as_str()), Some("holdout"));
         assert_eq!((ladder.above("seeds"), ladder.first_choice().name.as_str()), (None, "holdout"));
-        assert_eq!(rung(NOISE).slots(5), [0, 1, 2].map(|seed| Slot { fold: 0, seed }));
+        assert_eq!(rung(NOISE).slots(5), [0, 1, 2].map(|seed| Slot { fold: 0, seed, ahead: 0 }));
         assert_eq!(ladder.above(NOISE), None);
         let error = ladder.rung("half").unwrap_err().to_string();
         assert!(error.contains("smoke, holdout, full, seeds"), "{error}");
@@ -274,7 +284,12 @@ mod tests {
         let slots = Ladder::usual().rung("seeds").unwrap().slots(2);
         let names: Vec<String> = slots.iter().map(Slot::to_string).collect();
         assert_eq!(names, ["fold 0", "fold 1", "fold 0 seed +1", "fold 1 seed +1", "fold 0 seed +2", "fold 1 seed +2"]);
-        assert_eq!(Slot::of_part("host fold 1 seed +2 stage 1 of 2"), Some(Slot { fold: 1, seed: 2 }));
+        assert_eq!(Slot::of_part("host fold 1 seed +2 stage 1 of 2"), Some(Slot { fold: 1, seed: 2, ahead: 0 }));
+        let earlier = Slot { fold: 1, seed: 2, ahead: 1 };
+        assert_eq!(earlier.to_string(), "fold 1 seed +2 round -1");
+        for part in ["fold 1 seed +2 round -1", "host fold 1 seed +2 round -1 stage 1 of 2"] {
+            assert_eq!(Slot::of_part(part), Some(earlier), "{part}");
+        }
         // Every lower rung's trainings are among a higher one's, in the same order.
         assert!(slots.starts_with(&Ladder::usual().rung("full").unwrap().slots(2)));
     }

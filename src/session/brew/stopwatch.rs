@@ -71,7 +71,7 @@ pub fn time(
             | Task::EmbedLabelled { slot }
             | Task::View { slot, .. }
             | Task::Patches { slot, .. } => stages::embed::tried(&bench, slot)?,
-            Task::Near { .. } => ranked(&bench, clock)?,
+            Task::Near { .. } | Task::PseudoLabels { .. } => ranked(&bench, clock)?,
             Task::Post { step, .. } => posted(&bench, step, clock)?,
             Task::Rank { .. } => ranked(&bench, clock)?,
             Task::Weights | Task::Ensemble { .. } => {
@@ -79,7 +79,9 @@ pub fn time(
                 let (seconds, work) = ranked(&bench, clock)?;
                 (seconds, work * graph.members.len() as f64)
             }
-            Task::Data | Task::Fold | Task::Score | Task::Gain | Task::Member { .. } => continue,
+            Task::Data | Task::Fold | Task::Score | Task::Gain | Task::Member { .. } => {
+                continue;
+            }
         };
         // Other sizes are not known by trying: 0 says so until the first artefact.
         let sample = Sample { date: clock.now(), seconds, work, bytes };

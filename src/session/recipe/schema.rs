@@ -17,6 +17,7 @@ pub fn recipes() -> Schema {
         learn::train::SECTIONS,
         data::SECTIONS,
         retrieve::post::SECTIONS,
+        retrieve::pseudo::SECTIONS,
         score::ensemble::SECTIONS,
         score::submission::SECTIONS,
         score::decide::SECTIONS,

@@ -8,7 +8,8 @@
 //!
 //! An ensemble has its members' stages in the place of `fit` and `embed`, then `weights` over all folds and `ensemble` for each.
 //!
-//! A training in parts has one `fit` for each, in a row; `embed` reads the last one.
+//! A training in parts has one `fit` for each, in a row; `embed` reads the last one. With [`pseudo`]-labels a fold has several trainings in a
+//! row, each with the labels that the one before it gave the host's photos.
 //!
 //! A stage reads artefacts by the keys in the graph and gives a [`Made`]: the facts that go beside
 //! its artefact and a closure that writes its files into the folder it is given. Publishing, timing
@@ -20,6 +21,7 @@ pub mod ensemble;
 pub mod fit;
 pub mod fold;
 pub mod post;
+pub mod pseudo;
 pub mod rank;
 pub mod reduce;
 pub mod score;
@@ -106,6 +108,11 @@ pub enum Task {
     /// Embeddings of one fold's training photos by the network that was trained on them.
     EmbedTrain {
         /// Of which training.
+        slot: Slot,
+    },
+    /// Labels for the host's photos, from the training before this one.
+    PseudoLabels {
+        /// The training that learns them.
         slot: Slot,
     },
     /// What an ensemble's members are worth, and their weights.
@@ -202,6 +209,7 @@ pub fn make<'a>(bench: &'a Bench<'a>, task: Task, step: &Step) -> Result<Made<'a
         Task::EmbedHost { slot } => embed::make_host(bench, slot, step),
         Task::EmbedTrain { slot } => embed::make_train(bench, slot, step),
         Task::EmbedLabelled { slot } => embed::make_labelled(bench, slot, step),
+        Task::PseudoLabels { slot } => pseudo::make(bench, slot),
         Task::Weights => ensemble::make_weights(bench),
         Task::Ensemble { slot } => ensemble::make(bench, slot),
         Task::Member { member, place } => {
@@ -243,6 +251,7 @@ pub fn recall(bench: &Bench<'_>, task: Task) -> Result<(), SessionError> {
         | Task::Near { .. }
         | Task::Rank { .. }
         | Task::Gain
+        | Task::PseudoLabels { .. }
         | Task::EmbedHost { .. }
         | Task::EmbedTrain { .. }
         | Task::EmbedLabelled { .. } => Ok(()),

@@ -248,7 +248,9 @@ fn curves(run: &RunView) -> Vec<Curve> {
         seed: Slot::of_part(part).map_or(0, |slot| slot.seed),
         points: points.clone(),
     };
-    run.told.curves.iter().map(curve).collect()
+    // Trainings that come before the one that counts, and what nobody examines, would be drawn over it.
+    let counts = |part: &str| Slot::of_part(part).is_none_or(|slot| slot.ahead == 0 && !slot.is_all_data());
+    run.told.curves.iter().filter(|((_, part), _)| counts(part)).map(curve).collect()
 }
 
 /// The steps as they are shown; what a running run has before it needs no reason any more.

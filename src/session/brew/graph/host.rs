@@ -13,7 +13,7 @@ use crate::score::submission::Final;
 use crate::session::recipe::fitting;
 use crate::session::stages::ensemble::members::Kind;
 use crate::session::stages::fit::best;
-use crate::session::stages::{self, Task, Whose};
+use crate::session::stages::{self, Task, Whose, pseudo};
 use crate::session::{Graph, Photos, Project, Recipe, SessionError, Slot};
 
 /// `[final]` of a recipe.
@@ -91,18 +91,45 @@ impl Graph {
         if own.has_all_data() {
             fitting::check_labels(project, recipe, photos, std::slice::from_ref(self.fold(Slot::of_all_data())))?;
             let until = self.epochs_of_all_data(project, recipe)?;
-            self.add_fits(
-                project,
-                recipe,
-                photos,
-                Slot::of_all_data(),
-                until.unwrap_or(self.rung.epochs(self.epochs)),
-            )?;
+            let until = until.unwrap_or(self.rung.epochs(self.epochs));
+            self.add_rounds(project, recipe, photos, Slot::of_all_data(), until)?;
         }
         let folds = if own.has_folds() { self.slots.clone() } else { Vec::new() };
         let all_data = own.has_all_data().then(Slot::of_all_data);
         self.answering = folds.into_iter().chain(all_data).collect();
         self.add_labelled_of(project, recipe, photos, goes_by_labels(recipe))
+    }
+
+    /// Adds a fold's trainings, those with pseudo-labels each behind the one that gives them; the key of the last.
+    ///
+    /// # Errors
+    /// When the tables name no photo of the host that could be labelled.
+    pub(super) fn add_rounds(
+        &mut self,
+        project: &Project,
+        recipe: &Recipe,
+        photos: &Photos,
+        slot: Slot,
+        until: usize,
+    ) -> Result<Option<Key>, SessionError> {
+        let own = pseudo::settings(recipe)?;
+        for ahead in (1..=pseudo::rounds(recipe, &self.rung, self.epochs)?).rev() {
+            let (earlier, now) = (Slot { ahead, ..slot }, Slot { ahead: ahead - 1, ..slot });
+            let Some(own) = &own else { continue };
+            if pseudo::candidates(photos, own.from).is_empty() {
+                let text = "the tables name no photo of the host without a label, so there is nothing to label; see [data] in toji.toml";
+                return Err(fitting::at(recipe, "pseudo_labels.from", text));
+            }
+            let fit = self.add_fits(project, recipe, photos, earlier, until)?;
+            let labelled = self.add_training_photos(project, recipe, photos, earlier)?;
+            let stage = self.chosen_as(earlier, stages::embed::host_stage(project, recipe, photos, earlier, fit)?)?;
+            let (queries, gallery) = stages::embed::host_places(photos);
+            let size = (queries.len() + gallery.len(), giga(project, recipe));
+            let host = self.add_rows(recipe, Task::EmbedHost { slot: earlier }, stage, size)?;
+            let pairs = (self.fold(slot).train.len() * size.0) as f64;
+            self.add(Task::PseudoLabels { slot: now }, pseudo::stage(own, now, labelled, host), pairs);
+        }
+        self.add_fits(project, recipe, photos, slot, until)
     }
 
     /// Adds the labelled photos as each network that answers sees them, if they are `wanted`.
@@ -207,14 +234,8 @@ impl Graph {
     }
 
     /// The stage of other photos by the network of a slot, whose epoch is chosen as for the slot's own.
-    fn chosen_as(&self, slot: Slot, stage: Stage) -> Result<Stage, SessionError> {
-        if slot.is_all_data() {
-            return Ok(stage);
-        }
-        let own = self.stage(Task::Embed { slot })?;
-        Ok(match own.inputs.iter().find(|input| input.name == best::CHOSEN) {
-            Some(input) => stage.input(best::CHOSEN, input.key),
-            None => stage,
-        })
+    pub(super) fn chosen_as(&self, slot: Slot, stage: Stage) -> Result<Stage, SessionError> {
+        let key = self.chosen.get(&Slot { ahead: 0, ..slot });
+        Ok(key.map_or(stage.clone(), |key| stage.input(best::CHOSEN, *key)))
     }
 }

@@ -6,6 +6,7 @@
 
 pub(in crate::session) mod host;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::{Key, Seed, Value};
@@ -21,7 +22,7 @@ use crate::session::stages::embed::views::View;
 use crate::session::stages::ensemble::members::Member;
 use crate::session::stages::fit::best;
 use crate::session::stages::post::chain::{Chain, Labels, Reached};
-use crate::session::stages::{self, Task, Whose};
+use crate::session::stages::{self, Task, Whose, pseudo};
 use crate::session::{Photos, Project, Recipe, Rung, SessionError, Slot};
 
 /// The folds as the rung learns from them, and for each the key of its training photos.
@@ -62,6 +63,8 @@ pub struct Graph {
     pub answering: Vec<Slot>,
     /// For each fold the key of the photos that the rung learns from.
     learnt: Vec<Key>,
+    /// What the best epoch of each fold's trainings is chosen by, where it is asked for.
+    chosen: BTreeMap<Slot, Key>,
     /// All labelled photos as a fold that examines nobody, with its key.
     whole: (Fold, Key),
     /// How long the full training is.
@@ -107,11 +110,15 @@ impl Graph {
             let (queries, gallery) = (fold_here.query.len() as f64, fold_here.gallery.len() as f64);
             let seen = photos.boxes_key(project, &seeing, &[&fold_here.query[..], &fold_here.gallery].concat())?;
             let first = graph.nodes.len();
-            let fit = graph.add_fits(project, recipe, photos, slot, until)?;
-            let mut stage = stages::embed::stage(project, recipe, slot, fit, fold, seen)?;
-            if fit.is_some() && best::is_asked_for(recipe) {
+            if best::is_asked_for(recipe) {
+                let stage = stages::embed::stage(project, recipe, slot, Some(fold), fold, seen)?;
                 let key = best::chosen_by(project, &graph, &stage);
-                stage = stage.input(best::CHOSEN, key);
+                graph.chosen.insert(slot, key);
+            }
+            let fit = graph.add_rounds(project, recipe, photos, slot, until)?;
+            let mut stage = stages::embed::stage(project, recipe, slot, fit, fold, seen)?;
+            if fit.is_some() {
+                stage = graph.chosen_as(slot, stage)?;
             }
             let embed = graph.add_rows(recipe, Task::Embed { slot }, stage, (embedded, giga))?;
             if let (Some(name), true) = (&unfetched, project.around.hub.offline) {
@@ -143,7 +150,8 @@ impl Graph {
         let train = stages::embed::labelled_places(photos);
         let key = photos.manifest.key_of(&train);
         let (whole, rung, answering) = ((Fold { train, ..Fold::default() }, key), rung.clone(), Vec::new());
-        Graph { nodes, tasks, folds, divided, rung, slots, members, answering, learnt, whole, epochs: 0, parts }
+        let chosen = BTreeMap::new();
+        Graph { nodes, tasks, folds, divided, rung, slots, members, answering, learnt, chosen, whole, epochs: 0, parts }
     }
 
     /// What a training learns from, and whom it is examined on: a fold, or all labelled photos and nobody.
@@ -184,6 +192,15 @@ impl Graph {
                     stage.part(name)
                 }
                 None => stage,
+            };
+            let pseudo = self.place(Task::PseudoLabels { slot }).map(|place| self.nodes[place].stage.artefact());
+            let (stage, images) = match pseudo {
+                // How many are labelled nobody knows beforehand: half of them, say.
+                Some(key) => {
+                    let (queries, gallery) = stages::embed::host_places(photos);
+                    (stage.input(pseudo::INPUT, key), images + (queries.len() + gallery.len()) / 2)
+                }
+                None => (stage, images),
             };
             let work = (images * (part.end - part.first)) as f64 * giga;
             fit = Some(self.add(Task::Fit { slot, part: number, until: stop }, stage, work));

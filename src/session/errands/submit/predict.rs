@@ -17,6 +17,7 @@ use crate::base::{Cancel, Key, Progress, text};
 use crate::data::batch::Pictures;
 use crate::data::content::{self, Content};
 use crate::retrieve::post::Step;
+use crate::retrieve::post::local::Patches;
 use crate::retrieve::post::views::Views;
 use crate::retrieve::{Embeddings, Logits, Ranking, Sides};
 use crate::score::ensemble::Ensemble;
@@ -94,14 +95,12 @@ pub fn predict(
     let mut read = |files: Vec<PathBuf>, of: &Path| usable(packed, files, of, &mut unusable, progress, cancel);
     let images = read(images, asked.images)?;
     let gallery = if alone { Vec::new() } else { read(gallery, asked.gallery)? };
-    let queries: Vec<u32> = (0..images.len() as u32).collect();
-    let found: Vec<u32> = if alone { queries.clone() } else { (images.len() as u32..).take(gallery.len()).collect() };
-    let mut ids = named(&images, asked.images, asked.ids)?;
-    let others = if alone { ids.clone() } else { named(&gallery, asked.gallery, asked.ids)? };
-    if !alone {
-        ids.extend(others.iter().cloned());
-    }
-    let files: Vec<PathBuf> = images.into_iter().chain(gallery).collect();
+    let queries: Vec<u32> = (gallery.len() as u32..).take(images.len()).collect();
+    let found: Vec<u32> = if alone { queries.clone() } else { (0..gallery.len() as u32).collect() };
+    let asked_ids = named(&images, asked.images, asked.ids)?;
+    let others = if alone { asked_ids.clone() } else { named(&gallery, asked.gallery, asked.ids)? };
+    let ids: Vec<&String> = others.iter().filter(|_| !alone).chain(&asked_ids).collect();
+    let files: Vec<PathBuf> = gallery.into_iter().chain(images).collect();
     let ranking = ranking(around, packed, &files, (&queries, &found), layout.k, progress, cancel)?;
     let absent = packed.not_in_gallery().unwrap_or_default();
     let answers: Vec<Answer> = answers::in_ids(&ranking, |photo| ids[photo as usize].clone(), absent);
@@ -244,6 +243,7 @@ fn joined(
             let mean = mean.mean().map(|mean| Ok::<_, SessionError>([mean.subset(queries)?, mean.subset(gallery)?]));
             sides.views = mean.transpose()?;
         }
+        sides.patches = patches(around, packed, (member, number), &pictures, &what(" places"), progress, cancel)?;
         sides.labelled = packed.labelled(member, number, files.len() as u32)?;
         sides.non_targets = stages::post::non_targets(packed.labels(), &steps, sides.labelled.as_ref())?;
         sides.logits = by_head(packed, recipe, (member, number), &sides)?;
@@ -275,6 +275,26 @@ fn seen(
     let progress = |_: &str, done: u64, total: u64, unit: &str| progress.at(&name, done, total, unit);
     let places: Vec<u32> = (0..pictures.len() as u32).collect();
     embed::rows(around, pictures.clone(), (places, 0), &eyes, &mut |_, _| Ok(()), &progress, cancel)
+}
+
+/// What a step of local descriptors compares, where there is one.
+fn patches(
+    around: &Surroundings,
+    packed: &Packed,
+    (member, number): (usize, usize),
+    pictures: &Arc<Pictures>,
+    name: &str,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Vec<Arc<Patches>>, SessionError> {
+    let recipe = &packed.members()[member];
+    if stages::post::steps(recipe).iter().all(|step| step.local().is_none()) {
+        return Ok(Vec::new());
+    }
+    let ((network, params), sight) = (packed.network(member, number)?, packed.sight(member)?);
+    let eyes = Eyes { network: network.as_ref(), params: &params, sight: &sight };
+    let progress = |_: &str, done: u64, total: u64, unit: &str| progress.at(name, done, total, unit);
+    embed::patches::seen(recipe, around, pictures.clone(), &eyes, &progress, cancel)
 }
 
 /// What a network's head says of both sides.

@@ -8,19 +8,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::kept::Kept;
-use super::{BATCH, Whose, each_once, places_of, trained};
-use crate::base::{Progress, Value};
+use super::{BATCH, Eyes, Whose, each_once, places_of, trained};
+use crate::base::{Cancel, Progress, Value};
 use crate::dag::{Event, Stage, Step};
 use crate::data::augment::settings::Size;
-use crate::data::batch::{Ahead, Epoch, Loader};
+use crate::data::batch::{Ahead, Epoch, Loader, Pictures};
 use crate::learn::ops::{OpsError, Tape};
 use crate::learn::{Device, backbone};
 use crate::retrieve::post::local::{self, Local, Pack, Patches};
 use crate::session::brew::graph::decode;
 use crate::session::project::{boxes, weights};
-use crate::session::stages::fit::Model;
 use crate::session::stages::{Bench, Made, Task, post};
-use crate::session::{Recipe, SessionError, Slot};
+use crate::session::{Recipe, SessionError, Slot, Surroundings};
 
 /// The artefact's file.
 pub const FILE: &str = "patches.safetensors";
@@ -126,7 +125,10 @@ pub(in crate::session::stages) fn make<'a>(
     boxes::check(&step.stage, now)?;
     let places = each_once(&places);
     let from_last = local.out_index.unsigned_abs() as usize;
-    let pack = learnt(bench, &model, local, &places)?;
+    let (network, params) = (model.network.as_ref(), &model.params);
+    let show = Show { around: &bench.project.around, pictures: bench.pictures()?, cancel: bench.cancel };
+    let eyes = Eyes { network, params, sight: &model.sight };
+    let pack = learnt(&show, &eyes, local, &places)?;
     let (mut kept, mut found) = Kept::open(&work, bench.project.around.clock.as_ref(), &places, pack.empty());
     let (begun, total) = (found.len(), places.len());
     if begun > 0 {
@@ -135,7 +137,7 @@ pub(in crate::session::stages) fn make<'a>(
     }
     let progress = bench.progress("patches", &step.stage.part);
     progress.at("patches", begun as u64, total as u64, "photos");
-    let rest = walk(bench, &model, (places, begun), from_last, &mut |photos, _, maps| {
+    let rest = show.walk(&eyes, (places, begun), from_last, &mut |photos, _, maps| {
         let patches = pack.patches(photos, &maps)?;
         found.append(patches.clone())?;
         progress.at("patches", found.len() as u64, total as u64, "photos");
@@ -150,44 +152,79 @@ pub(in crate::session::stages) fn make<'a>(
 }
 
 /// The projection, from photos that are spread evenly. Learnt anew by an attempt that goes on: it is the same.
-fn learnt(bench: &Bench<'_>, model: &Model, local: Local, places: &[u32]) -> Result<Pack, SessionError> {
+fn learnt(show: &Show<'_>, eyes: &Eyes<'_>, local: Local, places: &[u32]) -> Result<Pack, SessionError> {
     let count = places.len().min(SAMPLE);
     let some: Vec<u32> = (0..count).map(|i| places[i * places.len() / count]).collect();
     let (mut sides, mut all) = ([0; 2], Vec::new());
-    walk(bench, model, (some.clone(), 0), local.out_index.unsigned_abs() as usize, &mut |_, map, maps| {
+    show.walk(eyes, (some.clone(), 0), local.out_index.unsigned_abs() as usize, &mut |_, map, maps| {
         sides = map;
         all.extend(maps);
         Ok(())
     })?;
-    Ok(Pack::fit(sides, local, &some, &all, bench.cancel)?)
+    Ok(Pack::fit(sides, local, &some, &all, show.cancel)?)
+}
+
+/// The patches of pictures that no stage keeps, as steps read them; none where no step asks for it. The projection is fitted on the same
+/// photos.
+///
+/// # Errors
+/// When a picture cannot be decoded, or on a stop.
+pub(in crate::session) fn seen(
+    recipe: &Recipe,
+    around: &Surroundings,
+    pictures: Arc<Pictures>,
+    eyes: &Eyes<'_>,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Vec<Arc<Patches>>, SessionError> {
+    let Some((_, local)) = asked(recipe) else { return Ok(Vec::new()) };
+    let places: Vec<u32> = (0..pictures.len() as u32).collect();
+    let (show, total) = (Show { around, pictures, cancel }, places.len());
+    let pack = learnt(&show, eyes, local, &places)?;
+    let mut found = pack.empty();
+    show.walk(eyes, (places, 0), local.out_index.unsigned_abs() as usize, &mut |photos, _, maps| {
+        found.append(pack.patches(photos, &maps)?)?;
+        progress.at("patches", found.len() as u64, total as u64, "photos");
+        Ok(())
+    })?;
+    Ok(vec![Arc::new(found)])
 }
 
 /// Gets each batch's photos, rows and columns of their maps, and the maps, `[photos, rows · columns, channels]`.
 type Hear<'a> = &'a mut dyn FnMut(&[u32], [usize; 2], Vec<f32>) -> Result<(), SessionError>;
 
-/// Shows photos to a network, from the place `from` on, which begins a batch or is the end.
-fn walk(
-    bench: &Bench<'_>,
-    model: &Model,
-    (places, from): (Vec<u32>, usize),
-    from_last: usize,
-    hear: Hear<'_>,
-) -> Result<(), SessionError> {
-    let pipeline = Arc::new(model.sight.evaluation.clone());
-    let ahead = Ahead { threads: bench.project.around.threads, ..Ahead::default() };
-    let (pictures, first) = (bench.pictures()?, from.div_ceil(BATCH));
-    let walk = Epoch::given(places, BATCH);
-    let loader = Loader::start(walk, first, pictures, pipeline, model.sight.normalization, ahead, bench.cancel)?;
-    let mut tape = Tape::eval().at(&bench.project.around.processor);
-    for batch in loader {
-        bench.cancel.check()?;
-        let batch = batch?;
-        let photos = batch.photos.clone();
-        let images = batch.tensor(&Device::Cpu).map_err(OpsError::from)?;
-        let map = model.network.map(&model.params, &mut tape, &images, from_last)?; // [b, rows, columns, c]
-        let (_, rows, columns, _) = map.dims4().map_err(OpsError::from)?;
-        let maps: Vec<f32> = map.flatten_all().and_then(|flat| flat.to_vec1()).map_err(OpsError::from)?;
-        hear(&photos, [rows, columns], maps)?;
+/// What photos are shown with.
+struct Show<'a> {
+    around: &'a Surroundings,
+    pictures: Arc<Pictures>,
+    cancel: &'a Cancel,
+}
+
+impl Show<'_> {
+    /// Shows photos to a network, from the place `from` on, which begins a batch or is the end.
+    fn walk(
+        &self,
+        eyes: &Eyes<'_>,
+        (places, from): (Vec<u32>, usize),
+        from_last: usize,
+        hear: Hear<'_>,
+    ) -> Result<(), SessionError> {
+        let pipeline = Arc::new(eyes.sight.evaluation.clone());
+        let ahead = Ahead { threads: self.around.threads, ..Ahead::default() };
+        let (pictures, first) = (self.pictures.clone(), from.div_ceil(BATCH));
+        let walk = Epoch::given(places, BATCH);
+        let loader = Loader::start(walk, first, pictures, pipeline, eyes.sight.normalization, ahead, self.cancel)?;
+        let mut tape = Tape::eval().at(&self.around.processor);
+        for batch in loader {
+            self.cancel.check()?;
+            let batch = batch?;
+            let photos = batch.photos.clone();
+            let images = batch.tensor(&Device::Cpu).map_err(OpsError::from)?;
+            let map = eyes.network.map(eyes.params, &mut tape, &images, from_last)?; // [b, rows, columns, c]
+            let (_, rows, columns, _) = map.dims4().map_err(OpsError::from)?;
+            let maps: Vec<f32> = map.flatten_all().and_then(|flat| flat.to_vec1()).map_err(OpsError::from)?;
+            hear(&photos, [rows, columns], maps)?;
+        }
+        Ok(())
     }
-    Ok(())
 }

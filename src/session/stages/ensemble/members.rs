@@ -380,7 +380,7 @@ fn by_labels(recipe: &Recipe) -> bool {
 
 /// The tables about training that an ensemble's own file has, though it trains nothing.
 pub fn idle_tables(recipe: &crate::book::Book) -> Vec<&'static str> {
-    const IDLE: [&str; 5] = ["augment", "backbone", "final", "loss", "train"];
+    const IDLE: [&str; 6] = ["augment", "backbone", "final", "loss", "pseudo_labels", "train"];
     let written = |table: &&str| {
         let of_table =
             |name: &String| name.strip_prefix(*table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));

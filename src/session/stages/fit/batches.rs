@@ -16,7 +16,7 @@ use crate::learn::Device;
 use crate::learn::loss::Counts;
 use crate::learn::train::{self, Batches, Classes, Part};
 use crate::session::project::weights;
-use crate::session::stages::Bench;
+use crate::session::stages::{Bench, pseudo};
 use crate::session::{SessionError, Slot};
 
 /// One level of labels over the training photos.
@@ -68,12 +68,15 @@ impl<'a> FoldBatches<'a> {
         normalization: Normalization,
     ) -> Result<FoldBatches<'a>, SessionError> {
         let all = &bench.photos.manifest.photos;
-        let level = |label: fn(&crate::data::Photo) -> Option<u32>| -> Option<Level> {
-            Level::of(&fold.train.iter().map(|&i| label(&all[i as usize])).collect::<Vec<_>>())
+        let own = fold.train.iter().map(|&i| (i, all[i as usize].label, all[i as usize].coarse));
+        let added = pseudo::added(bench, slot)?;
+        let learnt: Vec<_> = own.chain(added.iter().map(|&(i, label, coarse)| (i, Some(label), coarse))).collect();
+        let level = |label: fn(&(u32, Option<u32>, Option<u32>)) -> Option<u32>| -> Option<Level> {
+            Level::of(&learnt.iter().map(label).collect::<Vec<_>>())
         };
         let unlabelled =
             || SessionError::Unfit(format!("{slot} trains on a photo without a label; this is a fault of Toji"));
-        let fine = level(|photo| photo.label).ok_or_else(unlabelled)?;
+        let fine = level(|photo| photo.1).ok_or_else(unlabelled)?;
         if fine.counts.len() < 2 {
             let text = format!("{slot} trains on {} label(s); a loss needs at least two", fine.counts.len());
             return Err(SessionError::Unfit(text));
@@ -81,11 +84,11 @@ impl<'a> FoldBatches<'a> {
         let flip = now.settings.flip_as_new_class;
         let batches = FoldBatches {
             bench,
-            photos: fold.train.clone(),
+            photos: learnt.iter().map(|photo| photo.0).collect(),
             counts: fine.counts.repeat(if flip { 2 } else { 1 }),
             flip,
             fine,
-            coarse: level(|photo| photo.coarse),
+            coarse: level(|photo| photo.2),
             sampler: now.settings.sampler,
             batch: now.settings.batch,
             seed: seed(bench.recipe, slot).named("batches"),
@@ -113,6 +116,11 @@ impl<'a> FoldBatches<'a> {
     /// Photos of each class, as the loss is built for them.
     pub(super) fn counts(&self) -> Counts<'_> {
         Counts { classes: &self.counts, coarse: self.coarse.as_ref().map_or(&[], |level| &level.counts) }
+    }
+
+    /// How many photos there are, those with pseudo-labels among them.
+    pub(super) fn count_photos(&self) -> usize {
+        self.photos.len()
     }
 
     /// How many labels there are.

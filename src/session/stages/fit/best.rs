@@ -72,6 +72,7 @@ pub(in crate::session) fn chosen_by(project: &Project, graph: &Graph, stage: &St
 
 /// What a training's best epoch is chosen by.
 pub(super) fn chosen(project: &Project, graph: &Graph, slot: Slot) -> Result<Key, SessionError> {
+    let slot = Slot { ahead: 0, ..slot };
     Ok(chosen_by(project, graph, graph.stage(Task::Embed { slot })?))
 }
 

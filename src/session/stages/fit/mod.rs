@@ -249,7 +249,7 @@ pub(super) fn make<'a>(
     let facts = Value::of(&serde_json::json!({
         "epochs": fitted.epochs,
         "parameters": params.count(),
-        "photos": this.train.len(),
+        "photos": batches.count_photos(),
         "labels": batches.count_labels(),
         "untrained": untrained,
         SYMPTOMS: symptoms.borrow().told(),
