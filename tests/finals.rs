@@ -179,6 +179,26 @@ fn the_folds_say_how_long_it_trains() {
     assert_eq!(whole, Some(chosen[0]), "{chosen:?}");
     assert!(planned(&project, "full").is_empty());
 
+    // Also where the trainings are gone, and all that follows from them is there.
+    let fits = artefacts(&project, "fit", "checkpoint.safetensors").len();
+    for stage in ["fit", "embed"] {
+        for meta in artefacts(&project, stage, "meta.json") {
+            let text = std::fs::read_to_string(&meta).unwrap();
+            if stage == "fit" || text.contains("all data") {
+                std::fs::remove_dir_all(meta.parent().unwrap()).unwrap();
+            }
+        }
+    }
+    handed_in(&project, "full");
+    let again = artefacts(&project, "fit", "checkpoint.safetensors");
+    let epochs: Vec<usize> = again.iter().map(|file| Checkpoint::open(file).unwrap().place().epoch).collect();
+    assert_eq!((again.len(), epochs.contains(&chosen[0])), (fits, true), "{epochs:?}");
+    let packed = project.path("w.safetensors");
+    for meta in artefacts(&project, "fit", "meta.json") {
+        std::fs::remove_dir_all(meta.parent().unwrap()).unwrap();
+    }
+    project.json(&["export", "weights", "f", "--rung", "full", "--out", packed.to_str().unwrap()]);
+
     project.write("recipes/f.md", &best("[final]\nfit = \"all-data\"\nepochs = 9"));
     let out = project.toji(&["plan", "f", "--host"]);
     let text = String::from_utf8_lossy(&out.stderr).into_owned();
@@ -268,6 +288,27 @@ fn packed_weights_answer_without_the_project() {
 }
 
 #[test]
+fn one_head_answers_alone() {
+    let project = Project::new();
+    project.write(
+        "recipes/f.md",
+        &recipe("[final]\nfit = \"both\"").replace("steps = []", "steps = [{ op = \"class-logits\" }]"),
+    );
+    project.write("recipes/a.md", &recipe(""));
+    let joint = "# E\n\n```toml\n[ensemble]\nof = [\"a.md\", \"f.md\"]\nfusion = { name = \"rrf\" }\n```\n";
+    project.write("recipes/e.md", joint);
+    for args in [&["submit", "f"][..], &["submit", "e"], &["export", "weights", "f"], &["export", "weights", "e"]] {
+        let out = project.toji(args);
+        let text = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(
+            text.contains("f: class-logits goes by the head of one network, and here 2 answer"),
+            "{args:?}: {text}"
+        );
+    }
+    assert!(!project.path(".toji/store/fit").exists(), "told before anything is trained");
+}
+
+#[test]
 fn places_of_photos_are_compared_elsewhere_too() {
     let project = Project::new();
     let steps = "steps = [{ op = \"spatial-check\", out_index = -3, depth = 10 }]";
@@ -335,6 +376,7 @@ fn what_is_no_packed_weights_is_named() {
     };
     write("format.safetensors", &damaged("\\\"format\\\":1", "\\\"format\\\":7"));
     write("name.safetensors", &damaged("\"0.0.", "\"0.9."));
+    write("count.safetensors", &damaged("\\\"count\\\":20", "\\\"count\\\":0 "));
     let mut not_finite = whole.clone();
     let end = not_finite.len();
     not_finite[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
@@ -347,6 +389,7 @@ fn what_is_no_packed_weights_is_named() {
         ("pickle.pt", "a pickle"),
         ("format.safetensors", "packed by a newer Toji"),
         ("name.safetensors", "it lacks 0.0."),
+        ("count.safetensors", "it wants 0 answers"),
         ("nan.safetensors", "not finite"),
         (checkpoint, "toji export weights RECIPE packs them"),
         ("absent.safetensors", "absent.safetensors"),
@@ -381,6 +424,16 @@ fn what_is_no_packed_weights_is_named() {
     let lines = sorted(&elsewhere.path("predictions.csv"));
     let lists: Vec<&str> = lines[1..].iter().map(|line| line.split_once(',').unwrap().1).collect();
     assert!(lines[1].starts_with("a/x.jpg,shelf/") && lists[0] == lists[1], "{lines:?}");
+    // Nothing that is no answer gives way.
+    for out in ["w.safetensors", "queries/notes.txt"] {
+        write("queries/notes.txt", b"mine");
+        let before = std::fs::read(elsewhere.path(out)).unwrap();
+        let (done, _, failed) = ask("queries", &["--out", out]);
+        assert!(!done && failed.contains("holds no answers; nothing was written"), "{failed}");
+        assert_eq!(std::fs::read(elsewhere.path(out)).unwrap(), before);
+    }
+    let over = project.toji(&["export", "weights", "f", "--out", "toji.toml"]);
+    assert!(String::from_utf8_lossy(&over.stderr).contains("is no packed weights; nothing was written"), "{over:?}");
     // One folder twice: each among the others, so nobody is his own answer.
     let args = ["predict", "--weights", "w.safetensors", "--images", "queries", "--gallery", "queries"];
     let (done, _, failed) = elsewhere.run(&args);
@@ -491,7 +544,11 @@ fn pseudo_labels_that_would_leak_are_refused() {
     lines[0]["photo"] = place.into();
     lines[0]["id"] = query.into();
     let write = |lines: &[Json]| {
-        let text = serde_json::to_vec(lines).unwrap();
+        let mut text = serde_json::to_vec(lines).unwrap();
+        // As long as before, so that the store takes it for whole.
+        let length = std::fs::metadata(&file).unwrap().len() as usize;
+        assert!(text.len() <= length, "{} and {length}", text.len());
+        text.resize(length, b' ');
         std::fs::File::create(&file).and_then(|mut file| std::io::Write::write_all(&mut file, &text)).unwrap();
     };
     write(&lines);

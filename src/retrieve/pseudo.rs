@@ -130,19 +130,22 @@ pub fn guesses(
                 None => labels.push((label, vec![cosine])),
             }
         }
-        let mean = |cosines: &[f32]| cosines.iter().map(|&x| f64::from(x)).sum::<f64>() / k as f64;
+        let sum = |cosines: &[f32]| cosines.iter().map(|&x| f64::from(x)).sum::<f64>();
+        let mean = |cosines: &[f32]| sum(cosines) / k as f64;
+        // No photo beyond the list is nearer than its last one, so no label can be more alike than this.
+        let last = found.pairs(i).last().filter(|_| depth < known.labels.len()).map(|(_, cosine)| f64::from(cosine));
+        let most = |cosines: &[f32]| match last {
+            Some(last) => (sum(cosines) + (k - cosines.len()) as f64 * last.max(0.0)) / k as f64,
+            None => mean(cosines),
+        };
         let mut best: Option<(u32, f64)> = None;
-        let mut second = f64::NEG_INFINITY;
         for (label, cosines) in &labels {
-            let similarity = mean(cosines);
-            match best {
-                Some((_, most)) if similarity <= most => second = second.max(similarity),
-                _ => {
-                    second = best.map_or(second, |(_, most)| second.max(most));
-                    best = Some((*label, similarity));
-                }
+            if best.is_none_or(|(_, similarity)| mean(cosines) > similarity) {
+                best = Some((*label, mean(cosines)));
             }
         }
+        let others = labels.iter().filter(|(label, _)| best.is_some_and(|(own, _)| own != *label));
+        let second = others.map(|(_, cosines)| most(cosines)).chain(last).fold(f64::NEG_INFINITY, f64::max);
         if let Some((label, similarity)) = best
             && similarity >= threshold
             && similarity - second >= margin
@@ -189,6 +192,18 @@ mod tests {
         assert_eq!(ask((1, 0.8, 0.23)), [(10, 7, 985.0)]);
         // Of two photos the mean: (cos 20° + cos 10°) / 2; 9 has one of them only, and half of cos 30° is little.
         assert_eq!(ask((2, 0.8, 0.0)), [(10, 7, 962.0)]);
+    }
+
+    #[test]
+    fn a_label_that_fills_the_list_is_not_ahead_of_what_is_behind_it() {
+        // 60 photos of one label at 10°, one of another at 10.1°: looked at are the first 50.
+        let at = |degrees: f64| [degrees.to_radians().cos() as f32, degrees.to_radians().sin() as f32];
+        let data: Vec<f32> = (0..60).flat_map(|_| at(10.0)).chain(at(10.1)).collect();
+        let embeddings = Embeddings::new(2, (0..61).collect(), data).unwrap();
+        let known = Labelled { embeddings, labels: (0..61).map(|i| u32::from(i == 60)).collect(), coarse: None };
+        let photo = Embeddings::new(2, vec![100], at(0.0).to_vec()).unwrap();
+        let ask = |margin| guesses(&photo, &known, (1, 0.5, margin), &Silent, &Cancel::new()).unwrap().len();
+        assert_eq!((ask(0.0), ask(0.1)), (1, 0));
     }
 
     #[test]

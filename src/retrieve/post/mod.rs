@@ -31,7 +31,7 @@ use expand::{blend, negative};
 use linear::Whiten;
 
 /// Version of the algorithms, for keys.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Queries and gallery after the steps.
 #[derive(Clone, Debug, PartialEq)]

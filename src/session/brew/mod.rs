@@ -57,6 +57,8 @@ pub struct Manner {
     pub only_cheap: bool,
     /// Have every network that answers the host, by `[final]`.
     pub networks: bool,
+    /// Have the trainings themselves, also where all that follows from them is there.
+    pub fits: bool,
     /// Embed the host's queries and gallery by these as well, for a submission.
     pub host: bool,
     /// Embed the training photos as well, to judge their labels.
@@ -202,13 +204,21 @@ pub fn brew(
     } else if manner.networks {
         planned.graph.add_answering(project, recipe, photos)?;
     }
+    if manner.networks || manner.fits || (manner.host && planned.graph.goes_by_heads(recipe)) {
+        planned.graph.want_fits();
+    }
     if manner.train {
         planned.graph.add_train(project, recipe, photos)?;
     }
     if manner.gain != Weigh::Never {
         planned.graph.add_gain(project, recipe);
     }
-    if manner.host || manner.networks || manner.train || planned.graph.place(stages::Task::Gain).is_some() {
+    if manner.host
+        || manner.networks
+        || manner.fits
+        || manner.train
+        || planned.graph.place(stages::Task::Gain).is_some()
+    {
         planned = planned.again(project, recipe, &board, &history);
     }
     if let (Weigh::IfCheap, Some(place)) = (manner.gain, planned.graph.place(stages::Task::Gain))
@@ -342,6 +352,7 @@ fn members_first(
             planned = planned.with_host(project, &member, photos, &board, &history)?;
         } else if manner.networks {
             planned.graph.add_answering(project, &member, photos)?;
+            planned.graph.want_fits();
             planned = planned.again(project, &member, &board, &history);
         }
         if planned.plan.is_fresh() {
@@ -370,10 +381,16 @@ fn folds_first(
     if !graph::host::settings(recipe)?.has_all_data() {
         return Ok(());
     }
-    if Graph::of(project, recipe, photos, rung)?.epochs_of_all_data(project, recipe)?.is_none() {
+    let known = || Graph::of(project, recipe, photos, rung)?.epochs_of_all_data(project, recipe);
+    if known()?.is_none() {
         let text = "the folds come first: their best epochs say how long the training on every labelled photo is";
         listen(&Event::Note { text: text.to_owned() });
-        brew(project, recipe, photos, rung, Manner { host: false, networks: false, ..manner }, listen, cancel)?;
+        let folds = Manner { host: false, networks: false, fits: true, ..manner };
+        brew(project, recipe, photos, rung, folds, listen, cancel)?;
+        if known()?.is_none() {
+            let text = "which epochs were best on the folds is not known: their trainings kept none by how they are evaluated now; write [final] epochs";
+            return Err(SessionError::Unfit(text.to_owned()));
+        }
     }
     Ok(())
 }

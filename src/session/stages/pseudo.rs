@@ -15,7 +15,7 @@ use crate::dag::{Event, Stage};
 use crate::data::Role;
 use crate::retrieve::pseudo::{self, From, Guess, PseudoLabels};
 use crate::retrieve::{Embeddings, index};
-use crate::session::{Photos, Recipe, Rung, SessionError, Slot};
+use crate::session::{Graph, Photos, Recipe, Rung, SessionError, Slot};
 
 /// The input of a training that learns from them.
 pub const INPUT: &str = "pseudo-labels";
@@ -78,6 +78,23 @@ pub(in crate::session) fn candidates(photos: &Photos, from: From) -> Vec<u32> {
     };
     let all = photos.manifest.photos.iter().zip(0..);
     all.filter(|(photo, _)| wanted(photo.role) && photo.label.is_none()).map(|(_, place)| place).collect()
+}
+
+/// All photos that a training may learn from: its fold's, and behind a round of pseudo-labels those that may have got one.
+///
+/// # Errors
+/// As [`settings`].
+pub(in crate::session) fn seen(
+    graph: &Graph,
+    recipe: &Recipe,
+    photos: &Photos,
+    slot: Slot,
+) -> Result<Vec<u32>, SessionError> {
+    let mut all = graph.fold(slot).train.clone();
+    if let (Some(own), Some(_)) = (settings(recipe)?, graph.place(Task::PseudoLabels { slot })) {
+        all.extend(candidates(photos, own.from));
+    }
+    Ok(all)
 }
 
 /// A labelled photo as it is written, for people too.

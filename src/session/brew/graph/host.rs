@@ -11,7 +11,7 @@ use crate::dag::Stage;
 use crate::retrieve::post::Step;
 use crate::score::submission::Final;
 use crate::session::recipe::fitting;
-use crate::session::stages::ensemble::members::Kind;
+use crate::session::stages::ensemble::members::{Kind, Member};
 use crate::session::stages::fit::best;
 use crate::session::stages::{self, Task, Whose, pseudo};
 use crate::session::{Graph, Photos, Project, Recipe, SessionError, Slot};
@@ -98,6 +98,33 @@ impl Graph {
         let all_data = own.has_all_data().then(Slot::of_all_data);
         self.answering = folds.into_iter().chain(all_data).collect();
         self.add_labelled_of(project, recipe, photos, goes_by_labels(recipe))
+    }
+
+    /// Wants the trainings that answer, or those of the folds where nobody does yet: also where all that follows from them is there.
+    pub(in crate::session) fn want_fits(&mut self) {
+        let slots = if self.answering.is_empty() { self.slots.clone() } else { self.answering.clone() };
+        let last: Vec<Task> = slots.iter().filter_map(|slot| self.fit(*slot)).collect();
+        let members = &self.members;
+        let wanted = |task: &Task| match *task {
+            Task::Member { member, place } => match members.get(member).map(|member| &member.kind) {
+                Some(Kind::Recipe(own)) => {
+                    let theirs = own.1.answering.iter().filter_map(|slot| own.1.fit(*slot));
+                    own.1.tasks.get(place).is_some_and(|task| theirs.into_iter().any(|fit| fit == *task))
+                }
+                _ => false,
+            },
+            task => last.contains(&task),
+        };
+        for (node, _) in self.nodes.iter_mut().zip(&self.tasks).filter(|(_, task)| wanted(task)) {
+            node.wanted = true;
+        }
+    }
+
+    /// Whether a step of the recipe or of a member goes by a network's head.
+    pub(in crate::session) fn goes_by_heads(&self, recipe: &Recipe) -> bool {
+        let by_head = |recipe: &Recipe| stages::post::steps(recipe).iter().any(Step::needs_logits);
+        let of_member = |member: &Member| matches!(&member.kind, Kind::Recipe(own) if by_head(&own.0));
+        by_head(recipe) || self.members.iter().any(of_member)
     }
 
     /// Adds a fold's trainings, those with pseudo-labels each behind the one that gives them; the key of the last.

@@ -110,7 +110,7 @@ impl Graph {
             let (queries, gallery) = (fold_here.query.len() as f64, fold_here.gallery.len() as f64);
             let seen = photos.boxes_key(project, &seeing, &[&fold_here.query[..], &fold_here.gallery].concat())?;
             let first = graph.nodes.len();
-            if best::is_asked_for(recipe) {
+            if epochs > 0 && best::is_asked_for(recipe) {
                 let stage = stages::embed::stage(project, recipe, slot, Some(fold), fold, seen)?;
                 let key = best::chosen_by(project, &graph, &stage);
                 graph.chosen.insert(slot, key);
@@ -174,9 +174,9 @@ impl Graph {
         until: usize,
     ) -> Result<Option<Key>, SessionError> {
         let training = weights::training(recipe, None, At::FIRST)?;
-        let train = &self.fold(slot).train;
-        let boxes = photos.boxes_key(project, &training, train)?;
-        let (images, whole) = (train.len(), self.divided.folds.get(slot.fold).map_or(0, |fold| fold.train.len()));
+        let boxes = photos.boxes_key(project, &training, &pseudo::seen(self, recipe, photos, slot)?)?;
+        let images = self.fold(slot).train.len();
+        let whole = self.divided.folds.get(slot.fold).map_or(0, |fold| fold.train.len());
         let mut fit = None;
         for (number, part) in self.parts.clone().iter().enumerate().filter(|(_, part)| part.first < until) {
             let giga = match part.size.and_then(|[height, width]| project.cost_at(recipe, height.max(width))) {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::Dtype;
 use serde::Serialize;
 
-use super::packed::{COARSE, ENTRY, FORMAT, Form, Head, Joined, LABELS, Member};
+use super::packed::{COARSE, ENTRY, FORMAT, Form, Head, Joined, LABELS, Member, Packed};
 use crate::base::files::{self, tensors};
 use crate::base::{Cancel, Key};
 use crate::dag::Event;
@@ -73,6 +73,12 @@ pub fn export(
     listen: &(dyn Fn(&Event) + Sync),
     cancel: &Cancel,
 ) -> Result<Exported, SessionError> {
+    if file.exists() && Packed::open(file).is_err() {
+        let text =
+            format!("{} is there and is no packed weights; nothing was written, name another file", file.display());
+        return Err(SessionError::Unfit(text));
+    }
+    super::one_head(project, recipe, photos, rung)?;
     let graph = Graph::of(project, recipe, photos, rung)?;
     for member in members(&graph, recipe)? {
         let seeing = weights::evaluation(member)?;

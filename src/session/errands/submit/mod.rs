@@ -22,9 +22,8 @@ use crate::data::layout::Listing;
 use crate::retrieve::post::Step;
 use crate::score::ledger::{self, Entry};
 use crate::score::submission::{self, Answer, Layout};
-use crate::session::brew::graph::host;
 use crate::session::brew::{self, Brewed, Manner};
-use crate::session::stages::ensemble::members::{Kind, Member};
+use crate::session::stages::ensemble::members::Kind;
 use crate::session::stages::{self, Bench, Task, embed};
 use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};
 
@@ -94,17 +93,7 @@ pub fn submit(
     if let Ok(Some(spelling)) = Listing::read(&project.competition)?.spelling(&project.competition) {
         return Err(spelling.into());
     }
-    let graph = Graph::of(project, recipe, photos, rung)?;
-    let by_head = |recipe: &Recipe| stages::post::steps(recipe).iter().any(Step::needs_logits);
-    let member = |member: &Member| matches!(&member.kind, Kind::Recipe(own) if by_head(&own.0));
-    let own = host::settings(recipe)?;
-    let networks = if own.has_folds() { graph.slots.len() } else { 0 } + usize::from(own.has_all_data());
-    if networks.max(graph.slots.len() * usize::from(!graph.members.is_empty())) > 1
-        && (by_head(recipe) || graph.members.iter().any(member))
-    {
-        let text = "class-logits goes by the head of one network, and here several answer together: take --rung holdout, or [final] fit = \"all-data\"";
-        return Err(SessionError::Unfit(text.to_owned()));
-    }
+    one_head(project, recipe, photos, rung)?;
     let manner = Manner { host: true, ..Manner::default() };
     let Brewed { metric, score, interval, .. } = brew::brew(project, recipe, photos, rung, manner, listen, cancel)?;
     let mut graph = Graph::of(project, recipe, photos, rung)?;
@@ -143,6 +132,27 @@ pub fn submit(
     let (rows, file_hash, rung) = (written.rows, written.hash, rung.to_string());
     let (recipe, file) = (recipe.name.clone(), file.to_owned());
     Ok(Submitted { recipe, file, file_hash, rows, metric, cv: score, interval, rung, folds, post, networks, filled })
+}
+
+/// Refuses a step that goes by the head of one network where several answer together.
+fn one_head(project: &Project, recipe: &Recipe, photos: &Photos, rung: &Rung) -> Result<(), SessionError> {
+    let mut graph = Graph::of(project, recipe, photos, rung)?;
+    graph.add_answering(project, recipe, photos)?;
+    let members = graph.members.iter().filter_map(|member| match &member.kind {
+        Kind::Recipe(own) => Some((&own.0, &own.1)),
+        Kind::Outside(_) => None,
+    });
+    let all = members.chain([(recipe, &graph)]);
+    let by_head = |recipe: &Recipe| stages::post::steps(recipe).iter().any(Step::needs_logits);
+    for (recipe, graph) in all.filter(|(recipe, graph)| by_head(recipe) && graph.answering.len() > 1) {
+        let text = format!(
+            "{}: class-logits goes by the head of one network, and here {} answer together: take --rung holdout, or [final] fit = \"all-data\"",
+            recipe.name,
+            graph.answering.len()
+        );
+        return Err(SessionError::Unfit(text));
+    }
+    Ok(())
 }
 
 /// How the host wants its answers, and its sample of them where there is one.

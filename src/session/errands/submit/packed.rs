@@ -31,6 +31,9 @@ pub(super) const ENTRY: &str = "toji";
 pub(super) const LABELS: &str = "labels";
 pub(super) const COARSE: &str = "coarse";
 
+/// Most answers to a picture.
+const MOST: usize = 100_000;
+
 /// What the metadata entry says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -149,7 +152,22 @@ impl Packed {
         if recipes.is_empty() || head.members.iter().any(|member| member.networks.is_empty()) || !weighed {
             return Err(refuse("it holds no network, or a member without a weight; pack it again".to_owned()));
         }
+        let counts = [head.answer.count, head.answer.k];
+        if counts.iter().any(|count| !(1..=MOST).contains(count)) {
+            return Err(refuse(format!("it wants {} answers of which {} count", head.answer.count, head.answer.k)));
+        }
+        let sound = |said: &Expected| {
+            said.mean.iter().all(|x| x.is_finite()) && said.std.iter().all(|x| x.is_finite() && *x > 0.0)
+        };
+        if !head.members.iter().all(|member| sound(&member.expected)) {
+            return Err(refuse("a mean or deviation of its pictures is no number above 0; pack it again".to_owned()));
+        }
         Ok(Packed { file: file.to_owned(), hash: Key::of_bytes(&bytes), bytes, head, recipes, joint })
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.file
     }
 
     /// The recipe's name.
@@ -226,6 +244,11 @@ impl Packed {
     pub(super) fn head(&self, member: usize, number: usize) -> Result<Option<(Tensor, usize)>, SessionError> {
         let Some(&classes) = self.head.members[member].classes.get(number) else { return Ok(None) };
         let (numbers, shape) = self.floats(&format!("{member}.{number}.{}", logits::HEAD))?;
+        if shape.len() != 2 || classes == 0 || classes > shape[0] {
+            return Err(
+                self.refuse(format!("a head of shape {shape:?} has no direction for each of {classes} classes"))
+            );
+        }
         Ok(Some((Tensor::from_vec(numbers, shape, &Device::Cpu).map_err(OpsError::from)?, classes)))
     }
 
@@ -235,10 +258,18 @@ impl Packed {
             return Ok(None);
         }
         let (data, shape) = self.floats(&format!("{member}.{number}.{LABELS}"))?;
-        let &[rows, dim] = &shape[..] else { return Err(self.refuse(format!("labelled photos of shape {shape:?}"))) };
+        let labels = self.whole(LABELS)?;
+        let (rows, dim) = match shape[..] {
+            [rows, dim]
+                if dim > 0 && rows == labels.len() && u32::try_from(rows).is_ok_and(|n| n < u32::MAX - first) =>
+            {
+                (rows, dim)
+            }
+            _ => return Err(self.refuse(format!("{} labels for labelled photos of shape {shape:?}", labels.len()))),
+        };
         let embeddings = Embeddings::new(dim, (first..).take(rows).collect(), data)?;
         let coarse = if self.tensors()?.names().contains(&COARSE) { Some(self.whole(COARSE)?) } else { None };
-        let found = Labelled { embeddings, labels: self.whole(LABELS)?, coarse };
+        let found = Labelled { embeddings, labels, coarse };
         found.check()?;
         Ok(Some(found))
     }

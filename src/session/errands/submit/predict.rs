@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::answers::{self, Joint, Said};
 use super::packed::{Packed, mirrors};
 use crate::base::progress::Silent;
-use crate::base::{Cancel, Key, Progress, text};
+use crate::base::{Cancel, Key, Progress, files, text};
 use crate::data::batch::Pictures;
 use crate::data::content::{self, Content};
 use crate::retrieve::post::Step;
@@ -88,6 +88,7 @@ pub fn predict(
     cancel: &Cancel,
 ) -> Result<Predicted, SessionError> {
     let layout = packed.layout(asked.count);
+    refuse_to_overwrite(packed, file, &format!("{},{}", layout.id_column, layout.list_column))?;
     let mut unusable = Vec::new();
     let (images, gallery) = (listed(asked.images)?, listed(asked.gallery)?);
     // One folder twice is one set of photos, of which none is its own answer.
@@ -100,8 +101,13 @@ pub fn predict(
     let asked_ids = named(&images, asked.images, asked.ids)?;
     let others = if alone { asked_ids.clone() } else { named(&gallery, asked.gallery, asked.ids)? };
     let ids: Vec<&String> = others.iter().filter(|_| !alone).chain(&asked_ids).collect();
+    if let Some(id) = others.iter().find(|id| id.contains(&layout.separator)) {
+        let (text, between) = (format!("a picture of the gallery is called {id:?}"), &layout.separator);
+        return Err(SessionError::Unfit(format!("{text}, and answers are parted by {between:?}: rename it")));
+    }
     let files: Vec<PathBuf> = gallery.into_iter().chain(images).collect();
-    let ranking = ranking(around, packed, &files, (&queries, &found), layout.k, progress, cancel)?;
+    let ranking =
+        ranking(around, packed, &files, (&queries, &found), layout.k.min(others.len().max(1)), progress, cancel)?;
     let absent = packed.not_in_gallery().unwrap_or_default();
     let answers: Vec<Answer> = answers::in_ids(&ranking, |photo| ids[photo as usize].clone(), absent);
     let mut known: HashSet<&str> = others.iter().map(String::as_str).collect();
@@ -116,6 +122,20 @@ pub fn predict(
         gallery: others.len(),
         unusable,
     })
+}
+
+/// What is there already gives way only when it begins like answers of the same form.
+fn refuse_to_overwrite(packed: &Packed, file: &Path, header: &str) -> Result<(), SessionError> {
+    let is_weights = file.canonicalize().is_ok_and(|file| packed.path().canonicalize().is_ok_and(|own| own == file));
+    let answers = || files::read(file).is_ok_and(|bytes| bytes.starts_with(header.as_bytes()));
+    if file.exists() && (is_weights || !answers()) {
+        let text = format!(
+            "{} is there and holds no answers; nothing was written, name another file with --out",
+            file.display()
+        );
+        return Err(SessionError::Unfit(text));
+    }
+    Ok(())
 }
 
 /// The pictures of a folder and the folders in it, by their paths in it, sorted.

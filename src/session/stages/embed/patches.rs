@@ -84,7 +84,8 @@ pub(in crate::session) fn shape(recipe: &Recipe) -> Result<Option<Shape>, (Strin
 /// The stage of a training's patches, from that of its embeddings; nothing where no step asks for it.
 pub(in crate::session) fn stage(plain: Stage, recipe: &Recipe) -> Option<Stage> {
     let (_, Local { out_index, dim, patches }) = asked(recipe)?;
-    let version = plain.version * 100 + local::VERSION;
+    // The projection is PCA's.
+    let version = plain.version * 100 + local::VERSION * 10 + crate::retrieve::post::VERSION;
     let mut stage = Stage { name: "patches", version, ..plain }
         .setting("post.spatial-check.out_index", Value::Int(out_index))
         .setting("post.spatial-check.dim", Value::Int(dim as i64))

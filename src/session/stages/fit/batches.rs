@@ -123,6 +123,13 @@ impl<'a> FoldBatches<'a> {
         self.photos.len()
     }
 
+    /// Which they are, ascending.
+    pub(super) fn sorted_photos(&self) -> Vec<u32> {
+        let mut photos = self.photos.clone();
+        photos.sort_unstable();
+        photos
+    }
+
     /// How many labels there are.
     pub(super) fn count_labels(&self) -> usize {
         self.fine.counts.len()

@@ -23,7 +23,7 @@ pub mod symptoms;
 use std::cell::RefCell;
 use std::path::Path;
 
-use super::{Bench, Made, SYMPTOMS, damaged, embed, reduce};
+use super::{Bench, Made, SYMPTOMS, damaged, embed, pseudo, reduce};
 use crate::base::{Key, KeyWriter, Seed, Value, files};
 use crate::dag::{Event, Stage, Step};
 use crate::data;
@@ -151,7 +151,8 @@ pub(super) fn make<'a>(
     let Model { network, mut params, sight, notes } = model(bench, slot, Purpose::Artefact)?;
     tell_notes(bench, notes);
     let mut batches = FoldBatches::new(bench, this, slot, now, sight.normalization)?;
-    boxes::check(&step.stage, bench.photos.boxes_key(bench.project, &batches.pipeline(At::FIRST)?, &this.train)?)?;
+    let seen = pseudo::seen(bench.graph, bench.recipe, bench.photos, slot)?;
+    boxes::check(&step.stage, bench.photos.boxes_key(bench.project, &batches.pipeline(At::FIRST)?, &seen)?)?;
     for text in batches.boxes.iter().flat_map(|boxes| &boxes.notes) {
         (bench.tell)(Event::Note { text: text.clone() });
     }
@@ -208,7 +209,7 @@ pub(super) fn make<'a>(
     *symptoms.borrow_mut() = Symptoms::new(settings, grows_until, untrained);
     tell_curve(bench, &name, untrained, &so_far.unwrap_or_default(), now.first);
     let (per_epoch, _) = train::updates_per_epoch(batches.steps(), settings.accumulate);
-    let pictures = bench.pictures()?;
+    let (pictures, learnt) = (bench.pictures()?, batches.sorted_photos());
     let mut teller = Teller::new(bench, &name, &label, per_epoch);
     let mut observe = |event: &FitEvent| {
         teller.tell(event);
@@ -217,7 +218,7 @@ pub(super) fn make<'a>(
             hear(slot, *epoch);
         }
         if let FitEvent::Epoch { .. } = event {
-            warn(symptoms.borrow_mut().see(&damaged(bench.photos, &pictures, &this.train), this.train.len()));
+            warn(symptoms.borrow_mut().see(&damaged(bench.photos, &pictures, &learnt), learnt.len()));
         }
         if let FitEvent::Saved { epoch, batch: 0 } = event {
             // Only a hint for plans; the checkpoint itself is what counts.
