@@ -142,9 +142,9 @@ fn one_head(project: &Project, recipe: &Recipe, photos: &Photos, rung: &Rung) ->
         Kind::Recipe(own) => Some((&own.0, &own.1)),
         Kind::Outside(_) => None,
     });
-    let all = members.chain([(recipe, &graph)]);
+    let mut all = members.chain([(recipe, &graph)]);
     let by_head = |recipe: &Recipe| stages::post::steps(recipe).iter().any(Step::needs_logits);
-    for (recipe, graph) in all.filter(|(recipe, graph)| by_head(recipe) && graph.answering.len() > 1) {
+    if let Some((recipe, graph)) = all.find(|(recipe, graph)| by_head(recipe) && graph.answering.len() > 1) {
         let text = format!(
             "{}: class-logits goes by the head of one network, and here {} answer together: take --rung holdout, or [final] fit = \"all-data\"",
             recipe.name,

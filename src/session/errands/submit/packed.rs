@@ -109,7 +109,7 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Reads a file that [`export`] wrote.
+    /// Reads a file that [`super::export()`] wrote.
     ///
     /// # Errors
     /// When it is damaged, is another file, or was written by a Toji whose recipes this one does not read.

@@ -19,6 +19,9 @@ use crate::session::project::weights;
 use crate::session::stages::{Bench, pseudo};
 use crate::session::{SessionError, Slot};
 
+/// A photo with its label and its coarse label.
+type Learnt = (u32, Option<u32>, Option<u32>);
+
 /// One level of labels over the training photos.
 struct Level {
     /// The class of each photo, by its place in the list.
@@ -70,8 +73,8 @@ impl<'a> FoldBatches<'a> {
         let all = &bench.photos.manifest.photos;
         let own = fold.train.iter().map(|&i| (i, all[i as usize].label, all[i as usize].coarse));
         let added = pseudo::added(bench, slot)?;
-        let learnt: Vec<_> = own.chain(added.iter().map(|&(i, label, coarse)| (i, Some(label), coarse))).collect();
-        let level = |label: fn(&(u32, Option<u32>, Option<u32>)) -> Option<u32>| -> Option<Level> {
+        let learnt: Vec<Learnt> = own.chain(added.iter().map(|&(i, label, coarse)| (i, Some(label), coarse))).collect();
+        let level = |label: fn(&Learnt) -> Option<u32>| -> Option<Level> {
             Level::of(&learnt.iter().map(label).collect::<Vec<_>>())
         };
         let unlabelled =
