@@ -48,10 +48,15 @@ pub(in crate::session) fn before(slot: Slot) -> Slot {
     Slot { ahead: slot.ahead + 1, ..slot }
 }
 
+/// The least similarity of the labels that the training `slot` learns. Counted from the last: the first labels are judged by the first.
+fn threshold(own: &PseudoLabels, slot: Slot) -> f64 {
+    let at = own.thresholds.len().checked_sub(slot.ahead + 1);
+    // There are as many rounds as thresholds.
+    at.and_then(|at| own.thresholds.get(at)).copied().unwrap_or(1.0)
+}
+
 /// The stage of the labels that the training `slot` learns, from what the one before it sees of labelled and host's photos.
 pub(in crate::session) fn stage(own: &PseudoLabels, slot: Slot, labelled: Key, host: Key) -> Stage {
-    // Counted from the last: the first training's labels are judged by the first threshold.
-    let threshold = own.thresholds.len().checked_sub(slot.ahead + 1).and_then(|at| own.thresholds.get(at));
     let from = match own.from {
         From::Both => "both",
         From::Query => "query",
@@ -59,7 +64,7 @@ pub(in crate::session) fn stage(own: &PseudoLabels, slot: Slot, labelled: Key, h
     };
     let mut stage = Stage::new("pseudo-labels", pseudo::VERSION * 100 + index::VERSION)
         .part(slot.to_string())
-        .setting("pseudo_labels.threshold", Value::Float(threshold.copied().unwrap_or(1.0)))
+        .setting("pseudo_labels.threshold", Value::Float(threshold(own, slot)))
         .setting("pseudo_labels.from", Value::Text(from.to_owned()))
         .setting("pseudo_labels.k", Value::Int(own.k as i64))
         .setting("pseudo_labels.margin", Value::Float(own.margin))
@@ -109,8 +114,7 @@ struct Line {
 pub(super) fn make<'a>(bench: &'a Bench<'a>, slot: Slot) -> Result<Made<'a>, SessionError> {
     let fault = || SessionError::Unfit("a recipe without [pseudo_labels]; this is a fault of Toji".to_owned());
     let own = settings(bench.recipe)?.ok_or_else(fault)?;
-    let threshold = own.thresholds.len().checked_sub(slot.ahead + 1).and_then(|at| own.thresholds.get(at)).copied();
-    let threshold = threshold.ok_or_else(fault)?;
+    let threshold = threshold(&own, slot);
     let earlier = before(slot);
     let known = super::post::labelled(bench, Task::EmbedTrain { slot: earlier })?.ok_or_else(fault)?;
     let host = Embeddings::load(&bench.folder(Task::EmbedHost { slot: earlier })?.join(embed::FILE))?;

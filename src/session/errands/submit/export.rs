@@ -3,7 +3,6 @@
 //! Takes a recipe, or an ensemble; trains what is missing, and writes every network that answers by `[final]` with what its post steps go
 //! by. What the file is made of stands in [`super::packed`].
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::Dtype;
@@ -26,7 +25,7 @@ use crate::session::project::weights;
 use crate::session::stages::ensemble::members::Kind;
 use crate::session::stages::fit::best;
 use crate::session::stages::{self, Bench, Task, ensemble};
-use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError, Slot};
+use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};
 
 /// A file of weights that was written.
 #[derive(Clone, Debug, Serialize)]
@@ -190,7 +189,7 @@ fn pack(bench: &Bench<'_>, number: usize, columns: &mut Vec<Column>) -> Result<M
                 let mut checkpoint = Checkpoint::open(&file)?;
                 checkpoint.load(&mut params)?;
                 if by_head {
-                    classes.push(classes_of(bench, slot));
+                    classes.push(stages::post::classes(bench, slot));
                     columns.push(column(format!("{start}{}", logits::HEAD), &checkpoint.tensor(logits::HEAD)?)?);
                 }
                 (network, params)
@@ -224,12 +223,6 @@ fn pack(bench: &Bench<'_>, number: usize, columns: &mut Vec<Column>) -> Result<M
 fn folder(project: &Project, graph: &Graph, task: Task) -> Result<PathBuf, SessionError> {
     let stage = graph.stage(task)?;
     Ok(project.store.folder(stage.name, &stage.artefact())?)
-}
-
-/// How many labels a training has learnt.
-fn classes_of(bench: &Bench<'_>, slot: Slot) -> usize {
-    let label = |photo: &u32| bench.photos.manifest.photos.get(*photo as usize).and_then(|photo| photo.label);
-    bench.graph.fold(slot).train.iter().filter_map(label).collect::<BTreeSet<u32>>().len()
 }
 
 fn column(name: String, tensor: &Tensor) -> Result<Column, SessionError> {

@@ -11,7 +11,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Key, Value, files};
+use crate::base::{Key, files};
 use crate::data::decode::Limits;
 use crate::learn::backbone::{self, Settings, hub::Expected};
 use crate::learn::loss::proxy::logits;
@@ -303,9 +303,4 @@ impl Packed {
     fn refuse(&self, why: String) -> SessionError {
         SessionError::Unfit(format!("{}: {why}; pack it again", self.file.display()))
     }
-}
-
-/// Whether the recipe keeps mirrored photos as classes of their own.
-pub(super) fn mirrors(recipe: &Recipe) -> bool {
-    recipe.settings().get("train.flip_as_new_class") == Some(&Value::Bool(true))
 }

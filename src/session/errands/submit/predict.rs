@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::answers::{self, Joint, Said};
-use super::packed::{Packed, mirrors};
+use super::packed::Packed;
 use crate::base::progress::Silent;
 use crate::base::{Cancel, Key, Progress, files, text};
 use crate::data::batch::Pictures;
@@ -325,5 +325,5 @@ fn by_head(
     sides: &Sides,
 ) -> Result<Option<Logits>, SessionError> {
     let Some((weight, classes)) = packed.head(member, number)? else { return Ok(None) };
-    stages::post::logits_of(&weight, classes, mirrors(recipe), sides)
+    stages::post::logits_of(&weight, classes, stages::post::mirrors(recipe), sides)
 }

@@ -137,14 +137,21 @@ pub(crate) fn with_labels(bench: &Bench<'_>, all: Embeddings) -> Result<Option<L
 /// The cosines of both sides with the head's classes; nothing for a loss without a direction for each label, or where nothing was trained.
 pub(crate) fn head(bench: &Bench<'_>, slot: Slot, sides: &Sides) -> Result<Option<Logits>, SessionError> {
     let Some(fit) = bench.graph.fit(slot) else { return Ok(None) };
-    let train = &bench.graph.fold(slot).train;
-    let label = |photo: &u32| bench.photos.manifest.photos.get(*photo as usize).and_then(|photo| photo.label);
-    let labels: BTreeSet<u32> = train.iter().filter_map(label).collect();
     let mut checkpoint =
         Checkpoint::open(&best::weights(bench.project, bench.recipe, bench.graph, slot, &bench.folder(fit)?)?)?;
     let Ok(weight) = checkpoint.tensor(logits::HEAD) else { return Ok(None) };
-    let flips = bench.recipe.settings().get("train.flip_as_new_class") == Some(&Value::Bool(true));
-    logits_of(&weight, labels.len(), flips, sides)
+    logits_of(&weight, classes(bench, slot), mirrors(bench.recipe), sides)
+}
+
+/// How many labels a training learns.
+pub(crate) fn classes(bench: &Bench<'_>, slot: Slot) -> usize {
+    let label = |photo: &u32| bench.photos.manifest.photos.get(*photo as usize).and_then(|photo| photo.label);
+    bench.graph.fold(slot).train.iter().filter_map(label).collect::<BTreeSet<u32>>().len()
+}
+
+/// Whether mirrored photos are classes of their own.
+pub(crate) fn mirrors(recipe: &Recipe) -> bool {
+    recipe.settings().get("train.flip_as_new_class") == Some(&Value::Bool(true))
 }
 
 /// The cosines of both sides with a head's directions, of `classes` labels; nothing where it has not a direction for each. With `flips`
