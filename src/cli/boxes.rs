@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use toji::base::text::plain;
-use toji::data::decode::{Picture, decode};
+use toji::data::decode::Picture;
 use toji::data::manifest::boxes::Region;
+use toji::data::part::part_of_file;
+use toji::data::view::View;
 use toji::session::errands::gaze;
 use toji::session::errands::samples::shrunk;
 use toji::session::{Photos, Project};
@@ -97,9 +99,9 @@ fn draw(
     for slot in 0..count {
         let (photo, region) = boxes[slot * boxes.len() / count];
         let file = photos.manifest.file(&project.root, photo);
-        let whole =
-            decode(&file, &project.competition.data.limits).map_err(|error| Failure::failed(error.to_string()))?;
-        let mut small = shrunk(whole, LARGEST);
+        let (part, limits) = (photos.manifest.photos[photo as usize].part(), &project.competition.data.limits);
+        let seen = part_of_file(&file, part, limits, |_| View::WHOLE);
+        let mut small = shrunk(seen.map_err(|error| Failure::failed(error.to_string()))?.picture, LARGEST);
         frame(&mut small, region);
         shown.push(small);
     }

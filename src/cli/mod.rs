@@ -11,6 +11,7 @@ mod backbone;
 mod boxes;
 mod brew;
 mod doctor;
+mod edit;
 mod ensemble;
 mod explain;
 mod export;
@@ -111,6 +112,11 @@ enum Command {
     Final(lb::FinalArgs),
     /// List training photos that are mostly wrongly labelled: far from their label's dominant sub-center.
     Outliers(outliers::Args),
+    /// Decide about photos: keep, drop, relabel, crop, group; written to edits.csv.
+    ///
+    /// The tables are never touched: edits.csv lies beside toji.toml, is text for git, and is applied whenever the tables are read. A decision
+    /// is part of the keys, so the plan says what runs again for it.
+    Edit(edit::Args),
     /// Make a project around your own tables.
     New(new::Args),
     /// Draw a set of bottles with known truth, or score a submission for it as a host would.
@@ -211,6 +217,7 @@ pub fn run() -> ExitCode {
             Some(Command::Lb(args)) => lb::lb(&context, &args),
             Some(Command::Final(args)) => lb::finals(&context, &args),
             Some(Command::Outliers(args)) => outliers::outliers(&context, &args),
+            Some(Command::Edit(args)) => edit::edit(&context, &args),
             Some(Command::Gc(args)) => gc::run(&context, &args),
             Some(Command::New(args)) => new::new(&context, &args),
             Some(Command::Synth(args)) => synth::synth(&context, &args),

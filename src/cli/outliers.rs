@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use toji::base::text::{pad, plain, width};
 use toji::dag::Event;
 use toji::learn::loss::proxy::angular::sub_center_arcface::THRESHOLD;
-use toji::session::errands::outliers as finding;
+use toji::session::errands::review::outliers as finding;
 
 use super::failure::Failure;
 use super::run::Teller;

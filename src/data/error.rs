@@ -137,6 +137,14 @@ pub enum DataError {
         /// Number of the second.
         second: usize,
     },
+    /// A row of `edits.csv` that cannot be meant.
+    #[error("{place}: {what}")]
+    Edit {
+        /// The row.
+        place: Place,
+        /// What is wrong, and what to do.
+        what: String,
+    },
     /// A column is not there.
     #[error("{}: no column {column} ({key}); {nearest}there is {there}", file.display(), column = quoted(.column), nearest = meant(.nearest))]
     NoColumn {

@@ -25,4 +25,4 @@ pub use competition::{Competition, FACTS, guess};
 pub use error::DataError;
 pub use folds::{Fold, SECTIONS, TECHNIQUES};
 pub use manifest::{Manifest, Photo, Role, layout};
-pub use picture::{alike, content, decode, view};
+pub use picture::{alike, content, decode, part, view};

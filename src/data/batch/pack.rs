@@ -21,10 +21,11 @@ use crate::base::{Cancel, Key, Progress, Seed};
 use crate::book::technique::{Default, Kind, Literal, Param, Status, Technique};
 use crate::data::augment::Pipeline;
 use crate::data::augment::settings::Size;
-use crate::data::decode::{DecodeError, Fault, Limits, inspect, read_limited, view_bytes};
+use crate::data::decode::{DecodeError, Fault, Limits, inspect, read_limited};
 use crate::data::error::DataError;
+use crate::data::part::part_of_bytes;
 use crate::data::synth::jpeg::{Colour, encode_with};
-use crate::data::view::View;
+use crate::data::view::{Area, View};
 
 /// The pictures' file.
 pub const PICTURES: &str = "pictures.pack";
@@ -90,37 +91,50 @@ fn ninety() -> u32 {
 }
 
 impl Reduction {
-    /// The bytes that are kept of a picture's bytes, and whether it was seen to be damaged: what it lacks is a picture's grey afterwards.
+    /// The bytes that are kept of a picture's bytes, or of a part of it, and whether it was seen to be damaged: what it lacks is a picture's
+    /// grey afterwards. A part is always written anew.
     ///
     /// # Errors
     /// When they are no picture.
-    pub fn apply<'a>(&self, bytes: &'a [u8], limits: &Limits) -> Result<(Cow<'a, [u8]>, bool), Fault> {
+    pub fn apply<'a>(
+        &self,
+        bytes: &'a [u8],
+        part: Option<Area>,
+        limits: &Limits,
+    ) -> Result<(Cow<'a, [u8]>, bool), Fault> {
         let header = inspect(bytes)?;
-        let longest = header.width.max(header.height);
-        if longest <= self.max_resolution {
+        let (width, height) = part.map_or((header.width, header.height), |a| (a.width as u32, a.height as u32));
+        let longest = width.max(height);
+        if longest <= self.max_resolution && part.is_none() {
             // Kept as it is, it is seen when it is decoded.
             return Ok((Cow::Borrowed(bytes), false));
         }
-        let share = f64::from(self.max_resolution) / f64::from(longest);
+        let share = (f64::from(self.max_resolution) / f64::from(longest.max(1))).min(1.0);
         let side = |n: u32| ((f64::from(n) * share).round() as usize).max(1);
-        let resize = Pipeline::to_size(Size { height: side(header.height), width: side(header.width) });
-        let view = |_| View { denominator: resize.denominator(header.width, header.height), window: None };
-        let seen = view_bytes(bytes, limits, view)?;
-        let picture = resize.picture(&seen.picture, Seed::new(0));
+        let resize = Pipeline::to_size(Size { height: side(height), width: side(width) });
+        let view = |_| View { denominator: resize.denominator(width, height), window: None };
+        let seen = part_of_bytes(bytes, part, limits, view)?;
+        let picture = match share < 1.0 {
+            true => resize.picture(&seen.picture, Seed::new(0)),
+            false => seen.picture,
+        };
         let (width, height) = (picture.width as usize, picture.height as usize);
         let bytes = encode_with(&picture.rgb, width, height, self.jpeg_quality, Colour::Libjpeg);
         Ok((Cow::Owned(bytes), seen.damaged))
     }
 }
 
-/// Writes the pack of photos, given by their contents (sorted, each once) and files, into a folder, or goes on with what lies there.
+/// A photo of a pack: its content, its file, and the part of it that counts.
+pub type Source = (Key, PathBuf, Option<Area>);
+
+/// Writes the pack of photos (sorted by content, each once) into a folder, or goes on with what lies there.
 /// Gives the contents, among those that were reduced now, whose pictures were damaged.
 ///
 /// # Errors
 /// When a file is no picture, the folder cannot be written, or on a stop; what is whole by then stays.
 pub fn write(
     folder: &Path,
-    photos: &[(Key, PathBuf)],
+    photos: &[Source],
     reduction: &Reduction,
     limits: &Limits,
     progress: &dyn Progress,
@@ -136,7 +150,7 @@ pub fn write(
     let entries: Vec<Entry> = known.as_chunks::<ENTRY>().0.iter().map(Entry::read).collect();
     let length = data.length().map_err(FileError::at("cannot read", &pictures))?;
     // Whole entries of these photos, in their order, whose bytes are there.
-    let whole = entries.iter().zip(photos).take_while(|(entry, (key, _))| entry.key == *key && entry.end() <= length);
+    let whole = entries.iter().zip(photos).take_while(|(entry, (key, ..))| entry.key == *key && entry.end() <= length);
     let (done, mut end) = whole.fold((0, 0), |(done, _), (entry, _)| (done + 1, entry.end()));
     let cut = |file: &mut disk::File, length: u64, path: &Path| {
         file.set_length(length).and_then(|()| file.seek(SeekFrom::End(0))).map_err(FileError::at("cannot write", path))
@@ -147,16 +161,16 @@ pub fn write(
     for (number, chunk) in photos[done..].chunks(CHUNK).enumerate() {
         progress.at("reducing", (done + number * CHUNK) as u64, photos.len() as u64, "images");
         cancel.check()?;
-        let reduce = |(_, path): &(Key, PathBuf)| -> Result<(Vec<u8>, bool), DecodeError> {
+        let reduce = |(_, path, part): &Source| -> Result<(Vec<u8>, bool), DecodeError> {
             let reduced = read_limited(path, limits).and_then(|bytes| {
-                let (kept, damaged) = reduction.apply(&bytes, limits)?;
+                let (kept, damaged) = reduction.apply(&bytes, *part, limits)?;
                 Ok((kept.into_owned(), damaged))
             });
             reduced.map_err(|fault| DecodeError { path: path.clone(), fault })
         };
         let reduced: Vec<Result<(Vec<u8>, bool), DecodeError>> = chunk.par_iter().map(reduce).collect();
         let (mut bytes, mut lines) = (Vec::new(), Vec::new());
-        for ((key, _), one) in chunk.iter().zip(reduced) {
+        for ((key, ..), one) in chunk.iter().zip(reduced) {
             let (one, is_damaged) = one?;
             damaged.extend(is_damaged.then_some(*key));
             Entry { key: *key, start: end, length: one.len() as u32 }.write(&mut lines);
@@ -270,7 +284,8 @@ mod tests {
     }
 
     fn pack(folder: &Path, photos: &[(Key, PathBuf)], cancel: &Cancel) -> Result<Vec<Key>, DataError> {
-        write(folder, photos, &REDUCTION, &Limits::default(), &Silent, cancel)
+        let photos: Vec<Source> = photos.iter().map(|(key, path)| (*key, path.clone(), None)).collect();
+        write(folder, &photos, &REDUCTION, &Limits::default(), &Silent, cancel)
     }
 
     #[test]
@@ -332,5 +347,17 @@ mod tests {
         assert!(pack(folder.path(), &photos, &stopped).is_ok(), "nothing is left to be stopped");
         std::fs::remove_file(folder.path().join(INDEX)).unwrap();
         assert!(pack(folder.path(), &photos, &stopped).is_err());
+    }
+
+    #[test]
+    fn of_a_part_only_the_part_is_kept() {
+        let (rgb, limits) = ((0..90 * 70 * 3).map(|p| (p * 7 % 251) as u8).collect::<Vec<u8>>(), Limits::default());
+        let bytes = encode(&rgb, 90, 70, 95);
+        for (width, height, kept) in [(30, 20, (30, 20)), (80, 60, (40, 30))] {
+            let part = Some(Area { x: 5, y: 6, width, height });
+            let (own, _) = REDUCTION.apply(&bytes, part, &limits).unwrap();
+            let picture = decode_bytes(&own, &limits).unwrap();
+            assert_eq!((picture.width, picture.height), kept);
+        }
     }
 }

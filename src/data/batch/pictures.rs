@@ -14,13 +14,16 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::pack::{Pack, Reduction};
 use crate::base::{Key, Seed};
 use crate::data::augment::Pipeline;
-use crate::data::decode::{DecodeError, Header, Limits, Picture, decode_view, read_limited, view_bytes};
+use crate::data::decode::{DecodeError, Header, Limits, Picture, read_limited, view_bytes};
+use crate::data::part::part_of_file;
 use crate::data::view::{Area, Seen, View, reduced};
 
 /// Photos that can be asked for by index.
 #[derive(Debug)]
 pub struct Pictures {
     paths: Vec<PathBuf>,
+    /// The part of each photo that counts; empty where all count whole.
+    parts: Vec<Option<Area>>,
     /// Reduced pictures, and each photo's content.
     pack: Option<(Pack, Vec<Key>)>,
     limits: Limits,
@@ -48,7 +51,14 @@ impl Pictures {
     pub fn new(paths: Vec<PathBuf>, limits: Limits, room: u64) -> Pictures {
         let kept = paths.iter().map(|_| Kept::default()).collect();
         let (used, decoded, damaged) = (AtomicU64::new(0), AtomicU64::new(0), Mutex::default());
-        Pictures { paths, pack: None, limits, reduction: None, kept, room, used, decoded, damaged }
+        let parts = Vec::new();
+        Pictures { paths, parts, pack: None, limits, reduction: None, kept, room, used, decoded, damaged }
+    }
+
+    /// The same photos, of which these parts count, in pixels, as if each had been cut out and saved.
+    pub fn parts(mut self, parts: Vec<Option<Area>>) -> Pictures {
+        self.parts = parts;
+        self
     }
 
     /// The same photos, read from a pack by their contents; paths only name them then.
@@ -87,12 +97,13 @@ impl Pictures {
     fn seen_reduced(
         &self,
         path: &Path,
+        part: Option<Area>,
         reduction: &Reduction,
         view: impl FnOnce(Header) -> View,
     ) -> Result<Seen<Picture>, DecodeError> {
         let read = || {
             let bytes = read_limited(path, &self.limits)?;
-            let (bytes, damaged) = reduction.apply(&bytes, &self.limits)?;
+            let (bytes, damaged) = reduction.apply(&bytes, part, &self.limits)?;
             let seen = view_bytes(&bytes, &self.limits, view)?;
             Ok(Seen { damaged: damaged || seen.damaged, ..seen })
         };
@@ -134,14 +145,15 @@ impl Pictures {
             View { denominator, window: if mirror { window.map(turned) } else { window } }
         };
         let path = &self.paths[index as usize];
+        let part = self.parts.get(index as usize).copied().flatten();
         let seen = match self.pack.as_ref().and_then(|(pack, keys)| Some((pack, keys.get(index as usize)?))) {
             Some((pack, key)) => pack
                 .read(key)
                 .and_then(|bytes| view_bytes(&bytes, &self.limits, view))
                 .map_err(|fault| DecodeError { path: path.clone(), fault }),
             None => match &self.reduction {
-                Some(reduction) => self.seen_reduced(path, reduction, view),
-                None => decode_view(path, &self.limits, view),
+                Some(reduction) => self.seen_reduced(path, part, reduction, view),
+                None => part_of_file(path, part, &self.limits, view),
             },
         };
         let give_back = |bytes| {

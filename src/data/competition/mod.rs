@@ -16,6 +16,7 @@ use serde::Deserialize;
 use crate::base::{Time, Value};
 
 use super::error::DataError;
+use super::manifest::edits;
 use super::picture::decode::Limits;
 use super::table::Encoding;
 
@@ -256,13 +257,14 @@ pub struct Workbench {
 }
 
 impl Competition {
-    /// The tables, as paths that can be opened.
+    /// The tables and `edits.csv`, as paths that can be opened: what the manifest is read from besides the pictures.
     pub fn tables(&self) -> Vec<PathBuf> {
         let tables = match &self.data.tables {
             Tables::One(table) => vec![table],
             Tables::ByRole { train, gallery, query } => vec![train, gallery, query],
         };
-        tables.into_iter().map(|table| self.data.folder.join(table)).collect()
+        let edits = self.root.join(edits::FILE);
+        tables.into_iter().map(|table| self.data.folder.join(table)).chain([edits]).collect()
     }
 
     /// The facts from the checked settings of the `toji.toml` in `root`.

@@ -180,15 +180,16 @@ impl Division {
 impl Joined {
     /// What stays together, and why; `None` when nothing does.
     fn line(&self) -> Option<String> {
-        let Joined { copies, near, columns, sets, photos, across } = self;
+        let Joined { copies, near, grouped, columns, sets, photos, across } = self;
         if *sets == 0 {
             return None;
         }
         let copies = (*copies > 0).then(|| format!("{copies} with the bytes of another"));
         let near = (*near > 0).then(|| format!("{near} that look like another"));
+        let grouped = (*grouped > 0).then(|| format!("{grouped} in groups of edits.csv"));
         let columns = columns.iter().filter(|(_, count)| *count > 0);
         let columns = columns.map(|(name, count)| format!("{count} by {}", quoted(name)));
-        let why: Vec<String> = copies.into_iter().chain(near).chain(columns).collect();
+        let why: Vec<String> = copies.into_iter().chain(near).chain(grouped).chain(columns).collect();
         let across = match across {
             0 => String::new(),
             some => format!("; {} with more than one label", counted(*some, "set")),

@@ -7,6 +7,7 @@
 //!
 //! - [`declared`]: the schemes as recipes write them; [`scheme`]: what they come to, and which of them
 //!   imitates a competition.
+//! - [`mod@edited`]: what `edits.csv` does to folds: no more than it must;
 //! - [`together`]: copies of one photo, and groups that a column names, stay in one part.
 //! - [`protocol`]: who is looked up among whom.
 //! - [`part`]: a part of a fold, drawn by seed, for whoever must be quick.
@@ -19,6 +20,7 @@
 
 mod composition;
 mod declared;
+mod edited;
 mod error;
 mod part;
 mod protocol;
@@ -70,7 +72,8 @@ pub fn asks_for_looks(settings: &Value) -> bool {
 }
 
 /// The folds of a recipe: `settings` is its canonical `[folds]` table, `looks` has for each photo of the manifest its
-/// perceptual hash ([`alike`](super::picture::alike)), where the recipe asks for that.
+/// perceptual hash ([`alike`](super::picture::alike)), where the recipe asks for that. Photos that were edited lie where they would as the tables
+/// have them ([`edited`]), and `looks` are by the tables' places.
 ///
 /// # Errors
 /// When the settings do not fit the data, or a fold would have nothing to learn from or no query.
@@ -80,7 +83,9 @@ pub fn divide(
     protocol: &Protocol,
     looks: Option<&[Option<u64>]>,
 ) -> Result<Division, FoldError> {
-    let (divisions, joined) = scheme::divisions(manifest, settings, protocol, looks)?;
+    let (tables, groups) = (manifest.tables(), manifest.edited.as_ref().map(|edited| edited.group.as_slice()));
+    let (divisions, joined) = scheme::divisions(tables, settings, protocol, (looks, groups))?;
+    let divisions = edited::carried(manifest, divisions, scheme::parts_labels(settings));
     let fold = |(fold, (mut train, mut held)): (usize, scheme::Division)| {
         train.sort_unstable();
         held.sort_unstable();

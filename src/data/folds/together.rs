@@ -27,6 +27,8 @@ pub struct Joined {
     pub copies: usize,
     /// Photos that look like another.
     pub near: usize,
+    /// Photos that a person put into a group with another.
+    pub grouped: usize,
     /// For each column of `together` the photos that share a value with another.
     pub columns: Vec<(String, usize)>,
     /// Sets of two photos or more.
@@ -97,6 +99,8 @@ pub(super) struct Wanted<'a> {
     pub columns: &'a [String],
     /// Photos whose hashes (one for each of the manifest) differ in at most so many bits.
     pub near: Option<(u32, &'a [Option<u64>])>,
+    /// The groups that a person put photos into, one for each of the manifest.
+    pub groups: Option<&'a [Option<u32>]>,
 }
 
 /// The sets of the photos that are dealt out.
@@ -119,6 +123,9 @@ pub(super) fn together(manifest: &Manifest, photos: &[u32], wanted: &Wanted<'_>)
         });
         sets.settle();
         joined.near = met.len();
+    }
+    if let Some(groups) = wanted.groups {
+        joined.grouped = sets.join_equal(photos, |photo| groups.get(photo as usize).copied().flatten());
     }
     for name in wanted.columns {
         let column = column(manifest, "together", name)?;

@@ -1,7 +1,7 @@
 //! The manifest as a file: Parquet, one row a photo, which pandas and polars open too.
 //!
 //! Columns `id`, `path`, `content` (hexadecimal), `label`, `coarse`, `role`, `width`, `height`, `skipped` (why the
-//! photo was left out; such a row has no content), and `column NAME` for every other column of the tables.
+//! photo was left out; such a row has no content), `crop` where a part of any photo counts (four edges, the size and BLAKE3 of the whole), and `column NAME` for every other column of the tables.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -11,6 +11,7 @@ use polars::prelude::*;
 
 use crate::base::files;
 
+use super::edits::Crop;
 use super::{Column as Other, Key, Manifest, Numbered, Photo, Role, Skipped};
 use crate::data::error::DataError;
 
@@ -56,6 +57,10 @@ impl Manifest {
             Column::new("height".into(), photos.iter().map(|p| p.height).chain(zeros()).collect::<Vec<_>>()),
             texts("skipped", photos.iter().map(|_| None).chain(skipped.iter().map(|s| Some(s.why.clone()))).collect()),
         ];
+        if photos.iter().any(|photo| photo.crop.is_some()) {
+            let crop = |photo: &Photo| photo.crop.map(|crop| crop.to_string());
+            columns.push(texts("crop", photos.iter().map(crop).chain(gaps()).collect()));
+        }
         for (name, other) in &self.columns {
             let values = other.of_photo.iter().map(|value| label(&other.values, *value)).chain(gaps()).collect();
             columns.push(texts(&format!("{OTHER}{name}"), values));
@@ -98,6 +103,8 @@ fn read(bytes: Vec<u8>) -> Result<Manifest, String> {
         Ok(Numbered::of(values.iter().take(photos_count).map(Option::as_deref)))
     };
     let (labels, coarse) = (level("label")?, level("coarse")?);
+    // Only where there is one, so that the form of a manifest without stays what it was.
+    let crops = if frame.column("crop").is_ok() { texts("crop")? } else { vec![None; frame.height()] };
     let (mut photos, mut skipped) = (Vec::with_capacity(photos_count), Vec::new());
     for row in 0..frame.height() {
         let id = ids[row].clone().ok_or("a photo without an id")?;
@@ -110,7 +117,11 @@ fn read(bytes: Vec<u8>) -> Result<Manifest, String> {
         }
         let content: Key = contents[row].as_deref().unwrap_or_default().parse().map_err(|e| format!("{e}"))?;
         let (label, coarse) = (labels.numbers[row], coarse.numbers[row]);
-        photos.push(Photo { id, path, content, label, coarse, role, width: widths[row], height: heights[row] });
+        let crop = match crops[row].as_deref().map(Crop::of) {
+            Some(None) => return Err("a crop that is none".to_owned()),
+            crop => crop.flatten(),
+        };
+        photos.push(Photo { id, path, content, label, coarse, role, width: widths[row], height: heights[row], crop });
     }
     let mut columns = BTreeMap::new();
     for name in frame.get_column_names() {
@@ -119,7 +130,7 @@ fn read(bytes: Vec<u8>) -> Result<Manifest, String> {
             columns.insert(other.to_owned(), Other { values: numbered.names, of_photo: numbered.numbers });
         }
     }
-    Ok(Manifest { photos, labels: labels.names, coarse: coarse.names, columns, skipped })
+    Ok(Manifest { photos, labels: labels.names, coarse: coarse.names, columns, skipped, edited: None })
 }
 
 impl Role {

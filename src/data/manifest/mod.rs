@@ -6,6 +6,8 @@
 //! the images' folder changes nothing, relabelling one photo does.
 
 pub mod boxes;
+mod changes;
+pub mod edits;
 mod file;
 pub mod layout;
 
@@ -17,7 +19,10 @@ use crate::base::{Cancel, Key, KeyWriter, Progress};
 use super::competition::Competition;
 use super::error::{DataError, PICTURES, counted};
 use super::picture::content::{self, Content, Stamp};
+use super::picture::view::Area;
 use super::table::Texts;
+pub use changes::Changes;
+use edits::{Crop, Edited};
 use layout::{Listing, Row};
 
 /// All photos of a competition, in the order of the tables (training, gallery, queries).
@@ -33,6 +38,8 @@ pub struct Manifest {
     pub columns: BTreeMap<String, Column>,
     /// Photos that were left out because their file is missing or unreadable.
     pub skipped: Vec<Skipped>,
+    /// What `edits.csv` made of the tables, where it does anything.
+    pub edited: Option<Box<Edited>>,
 }
 
 /// One photo.
@@ -42,7 +49,7 @@ pub struct Photo {
     pub id: String,
     /// Its file: relative to the folder of `toji.toml`, or absolute.
     pub path: PathBuf,
-    /// BLAKE3 of the file's bytes.
+    /// BLAKE3 of the file's bytes (and of the part that counts, where that is not all).
     pub content: Key,
     /// The scored label, an index into [`Manifest::labels`]; `None` where the host keeps it secret.
     pub label: Option<u32>,
@@ -55,6 +62,20 @@ pub struct Photo {
     pub width: u32,
     /// Rows, after the EXIF rotation.
     pub height: u32,
+    /// The part that counts, where that is not all of it; `content`, `width` and `height` are then the part's.
+    pub crop: Option<Crop>,
+}
+
+impl Photo {
+    /// The part that counts, in pixels; `None` for all of it.
+    pub fn part(&self) -> Option<Area> {
+        self.crop.map(|crop| crop.area)
+    }
+
+    /// BLAKE3 of the file's bytes, whichever part counts.
+    pub fn whole(&self) -> Key {
+        self.crop.map_or(self.content, |crop| crop.whole)
+    }
 }
 
 /// What the host gives a photo for.
@@ -185,6 +206,7 @@ impl Manifest {
                 role: row.role,
                 width,
                 height,
+                crop: None,
             })
             .collect();
         let names: std::collections::BTreeSet<&String> =
@@ -198,7 +220,7 @@ impl Manifest {
                 columns.insert(name.clone(), Column { values: numbered.names, of_photo: numbered.numbers });
             }
         }
-        Ok(Manifest { photos, labels: labels.names, coarse: coarse.names, columns, skipped })
+        Ok(Manifest { photos, labels: labels.names, coarse: coarse.names, columns, skipped, edited: None })
     }
 
     /// The key of what all photos are: ids, contents, labels, roles. Paths and other columns do not enter.
@@ -237,6 +259,11 @@ impl Manifest {
         out.finish()
     }
 
+    /// The manifest as the tables say, by which folds are dealt out.
+    pub fn tables(&self) -> &Manifest {
+        self.edited.as_deref().map_or(self, |edited| &edited.tables)
+    }
+
     /// The file of a photo as a path that can be opened.
     pub fn file(&self, root: &Path, photo: u32) -> PathBuf {
         root.join(&self.photos[photo as usize].path)
@@ -245,60 +272,6 @@ impl Manifest {
     /// Indices of the photos with one of some roles, ascending.
     pub fn with_role<'a>(&'a self, roles: &'a [Role]) -> impl Iterator<Item = u32> + 'a {
         (0u32..).zip(&self.photos).filter(move |(_, photo)| roles.contains(&photo.role)).map(|(i, _)| i)
-    }
-
-    /// How many labels changed from an earlier manifest, and how many photos came and went; for a plan's reason.
-    pub fn changes_from(&self, earlier: &Manifest) -> Changes {
-        let by_id = |manifest: &'_ Manifest| -> HashMap<(Role, String), usize> {
-            manifest.photos.iter().enumerate().map(|(i, photo)| ((photo.role, photo.id.clone()), i)).collect()
-        };
-        let old = by_id(earlier);
-        let mut changes = Changes::default();
-        let mut met = 0;
-        for photo in &self.photos {
-            let Some(&at) = old.get(&(photo.role, photo.id.clone())) else {
-                changes.new += 1;
-                continue;
-            };
-            met += 1;
-            let was = &earlier.photos[at];
-            let name = |manifest: &'_ Manifest, photo: &Photo| photo.label.map(|l| manifest.labels[l as usize].clone());
-            changes.relabelled += usize::from(name(self, photo) != name(earlier, was));
-            changes.redrawn += usize::from(photo.content != was.content);
-        }
-        changes.gone = earlier.photos.len().saturating_sub(met);
-        changes
-    }
-}
-
-/// What differs between two manifests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// Photos with another label.
-    pub relabelled: usize,
-    /// Photos whose file has other bytes.
-    pub redrawn: usize,
-    /// Photos that were not there.
-    pub new: usize,
-    /// Photos that are no longer there.
-    pub gone: usize,
-}
-
-impl std::fmt::Display for Changes {
-    /// `12 images relabelled, 3 new`; `nothing` when nothing did.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let parts = [
-            (self.relabelled, "relabelled"),
-            (self.redrawn, "with other bytes"),
-            (self.new, "new"),
-            (self.gone, "gone"),
-        ];
-        let mut told = parts.iter().filter(|(count, _)| *count > 0);
-        match told.next() {
-            None => return write!(f, "nothing"),
-            Some((count, what)) => write!(f, "{} {what}", counted(*count, "image"))?,
-        }
-        told.try_for_each(|(count, what)| write!(f, ", {count} {what}"))
     }
 }
 
@@ -338,7 +311,7 @@ impl Numbered {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     #[test]
@@ -348,7 +321,7 @@ mod tests {
         assert_eq!(numbered.numbers, [Some(2), None, Some(1), Some(2), Some(0)]);
     }
 
-    fn manifest(photos: &[(&str, &str, &[u8])]) -> Manifest {
+    pub(super) fn manifest(photos: &[(&str, &str, &[u8])]) -> Manifest {
         let labels = Numbered::of(photos.iter().map(|(_, label, _)| Some(*label)));
         let photo = |(i, (id, _, bytes)): (usize, &(&str, &str, &[u8]))| Photo {
             id: (*id).to_owned(),
@@ -359,6 +332,7 @@ mod tests {
             role: Role::Train,
             width: 1,
             height: 1,
+            crop: None,
         };
         Manifest { photos: photos.iter().enumerate().map(photo).collect(), labels: labels.names, ..Manifest::default() }
     }
@@ -372,14 +346,5 @@ mod tests {
         assert_ne!(manifest(&[("1", "a", b"x"), ("2", "b", b"z")]).key(), base.key());
         assert_ne!(manifest(&[("1", "a", b"x"), ("2", "a", b"y")]).key(), base.key());
         assert_ne!(manifest(&[("1", "a", b"x"), ("2", "c", b"y")]).key(), base.key());
-    }
-
-    #[test]
-    fn changes_are_counted_by_id() {
-        let old = manifest(&[("1", "a", b"x"), ("2", "b", b"y"), ("3", "b", b"z")]);
-        let new = manifest(&[("2", "c", b"y"), ("1", "a", b"X"), ("4", "d", b"w")]);
-        assert_eq!(new.changes_from(&old), Changes { relabelled: 1, redrawn: 1, new: 1, gone: 1 });
-        insta::assert_snapshot!(new.changes_from(&old), @"1 image relabelled, 1 with other bytes, 1 new, 1 gone");
-        insta::assert_snapshot!(old.changes_from(&old), @"nothing");
     }
 }

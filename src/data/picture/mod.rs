@@ -6,6 +6,7 @@
 //!   content.rs   what the bytes of every picture are
 //!   decode.rs    bytes → pixels
 //!   view.rs      a reduced picture, a part of it
+//!   part.rs      a picture of which only a part counts
 //!   jpeg/        common JPEGs, read at a reduced size in the first place
 //! ```
 
@@ -13,6 +14,7 @@ pub mod alike;
 pub mod content;
 pub mod decode;
 mod jpeg;
+pub mod part;
 pub mod view;
 
 pub use view::{Area, Seen, View};

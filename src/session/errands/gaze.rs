@@ -107,8 +107,10 @@ fn table(photos: &[Photo], boxes: &[(u32, Region)]) -> Result<String, SessionErr
             false => photo.id.clone(),
         };
         let Region { x_min, y_min, x_max, y_max } = *region;
-        let [x_min, x_max] = [x_min, x_max].map(|x| x * width);
-        let [y_min, y_max] = [y_min, y_max].map(|y| y * height);
+        // In pixels of the whole photo, as such tables are read.
+        let (left, top) = photo.crop.map_or((0.0, 0.0), |crop| (crop.area.x as f64, crop.area.y as f64));
+        let [x_min, x_max] = [x_min, x_max].map(|x| left + x * width);
+        let [y_min, y_max] = [y_min, y_max].map(|y| top + y * height);
         let _ = writeln!(text, "{quoted},{x_min:.1},{y_min:.1},{x_max:.1},{y_max:.1}");
     }
     Ok(text)
@@ -144,6 +146,7 @@ mod tests {
             role: Role::Train,
             width: 200,
             height: 100,
+            crop: None,
         }
     }
 

@@ -7,7 +7,7 @@
 //! - [`gaze`]: where its networks look, as a table of boxes;
 //! - [`lab`]: what post steps, ensembles and metrics give on held-out lists;
 //! - [`ledger`]: submissions beside the leaderboard: what it said, what is final, what is to come;
-//! - [`outliers`]: training photos that are mostly wrongly labelled;
+//! - [`review`]: photos worth a look, and what a person decided about them;
 //! - [`samples`]: photos before and after augmentation;
 //! - [`replay`]: trainings as they went, for other deciders;
 //! - [`tidy`]: what of the store nobody needs any more.
@@ -15,8 +15,8 @@
 pub mod gaze;
 pub mod lab;
 pub mod ledger;
-pub mod outliers;
 pub mod replay;
+pub mod review;
 pub mod samples;
 pub mod submit;
 pub mod tidy;

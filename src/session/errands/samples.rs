@@ -3,14 +3,13 @@
 //! Takes a recipe and the photos of its first fold; decodes some of them, spread evenly, and augments each as
 //! often as asked, and mixes the photos of one draw where the recipe mixes batches. For people to look at: the draws are the recipe's own, though not those of any epoch.
 
-use std::borrow::Cow;
-
 use crate::base::{Cancel, Value, files};
 use crate::data::augment::geometry::flip::mirrored;
 use crate::data::augment::settings::Size;
 use crate::data::augment::{Pipeline, Shown, Source};
 use crate::data::decode::{Header, Picture, view_bytes};
 use crate::data::folds::Fold;
+use crate::data::part::part_of_bytes;
 use crate::data::view::{Seen, View};
 use crate::session::stages::reduce;
 use crate::session::{Photos, Project, Recipe, SessionError};
@@ -53,12 +52,15 @@ pub fn samples(
         // Reduced as training reduces it.
         let view = |size: Header| View { denominator: pipeline.denominator(size.width, size.height), window: None };
         let limits = &project.competition.data.limits;
+        let part = photos.manifest.photos[photo as usize].part();
         let Ok(bytes) = files::read(&file) else { continue };
-        let kept = match &reduction {
-            Some(reduction) => reduction.apply(&bytes, limits).map(|(kept, _)| kept),
-            None => Ok(Cow::Borrowed(&bytes[..])),
+        let seen = match &reduction {
+            Some(reduction) => {
+                reduction.apply(&bytes, part, limits).and_then(|(kept, _)| view_bytes(&kept, limits, view))
+            }
+            None => part_of_bytes(&bytes, part, limits, view),
         };
-        let Ok(Seen { picture: whole, .. }) = kept.and_then(|kept| view_bytes(&kept, limits, view)) else { continue };
+        let Ok(Seen { picture: whole, .. }) = seen else { continue };
         let seed = recipe.seed().named("samples").at(slot as u64);
         let turned = if flips { Some(mirrored(&whole)) } else { None };
         let drawn = |draw: usize| {

@@ -24,6 +24,7 @@ use crate::book::{self, Diagnostic, Schema};
 use crate::dag::Store;
 use crate::data::Competition;
 use crate::data::folds::{self, Fold};
+use crate::data::manifest::edits::{self, Edits};
 use crate::learn::backbone::hub::Hub;
 use crate::learn::backbone::{self, Cost};
 use crate::learn::ops::Processor;
@@ -140,6 +141,14 @@ impl Project {
         here.or_else(written).filter(|name| !name.is_empty())
     }
 
+    /// What was decided about photos, as `edits.csv` says.
+    ///
+    /// # Errors
+    /// The file's mistakes, with their lines.
+    pub fn edits(&self) -> Result<Edits, SessionError> {
+        Ok(Edits::read(&self.root.join(edits::FILE), self.competition.data.encoding)?)
+    }
+
     /// All recipes, read, sorted by name.
     pub fn recipes(&self) -> Vec<Recipe> {
         recipe::files_in(&self.competition.workbench.recipes)
@@ -190,7 +199,7 @@ impl Project {
         let settings = recipe.settings().get("folds").cloned().unwrap_or_else(Value::table);
         let mut key = KeyWriter::new("folds of");
         settings.write_key(&mut key);
-        let key = key.key(&photos.key).key(&photos.columns).finish();
+        let key = key.key(&photos.key).key(&photos.columns).key(&photos.dealt).finish();
         if let Some(known) = self.folds.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(known.clone());
         }

@@ -10,8 +10,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use crate::base::{Cancel, Key, KeyWriter, Progress, files};
 use crate::data::batch::{Pack, Pictures};
 use crate::data::content::Stamp;
+use crate::data::decode::{Header, Picture};
+use crate::data::manifest::edits::Edits;
 use crate::data::manifest::{Report, Skipped};
-use crate::data::{DataError, Manifest, Role, alike, folds};
+use crate::data::part::part_of_file;
+use crate::data::view::{Area, View};
+use crate::data::{DataError, Manifest, Photo, Role, alike, folds};
 use crate::session::project::TOJI;
 use crate::session::project::boxes::Known;
 use crate::session::{Project, Recipe, SessionError};
@@ -24,6 +28,8 @@ pub struct Photos {
     pub key: Key,
     /// The key of what the tables' other columns say, by which folds may be cut.
     pub columns: Key,
+    /// The key of what folds are dealt out from besides: the tables' own photos and the groups, where they were edited.
+    pub dealt: Key,
     /// What the reader has to say: an encoding that was guessed, pictures that were skipped.
     pub notes: Vec<String>,
     /// What the files of the manifest's photos were when they were looked at, then those that were left out.
@@ -57,6 +63,19 @@ impl Photos {
     /// # Errors
     /// The mistakes in the data, each with file and row.
     pub fn read(project: &Project, progress: &dyn Progress, cancel: &Cancel) -> Result<Photos, SessionError> {
+        Photos::read_edited(project, None, progress, cancel)
+    }
+
+    /// Reads them as they would be with these decisions instead of those in `edits.csv`.
+    ///
+    /// # Errors
+    /// As [`Photos::read`].
+    pub fn read_edited(
+        project: &Project,
+        edits: Option<&Edits>,
+        progress: &dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<Photos, SessionError> {
         let cache = project.toji.join(CACHE);
         let list = |all: &[Skipped]| {
             let lines: Vec<String> =
@@ -76,7 +95,22 @@ impl Photos {
             }
             Err(error) => return Err(error.into()),
         };
-        let Report { mut notes, stamps, .. } = report;
+        let Report { mut notes, mut stamps, .. } = report;
+        let own = match edits {
+            Some(_) => None,
+            None => Some(project.edits()?),
+        };
+        let edits = edits.or(own.as_ref());
+        let (manifest, told) = match edits {
+            Some(edits) => edits.apply(manifest)?,
+            None => (manifest, Vec::new()),
+        };
+        notes.extend(told);
+        if let Some(edited) = &manifest.edited {
+            // Of photos that were dropped nobody asks; those that were left out follow.
+            let mut places = edited.place.iter();
+            stamps.retain(|_| places.next().is_none_or(Option::is_some));
+        }
         if !manifest.skipped.is_empty() {
             let all = list(&manifest.skipped)?;
             notes.extend(all.iter().take(TOLD).map(|line| format!("left out {line}")));
@@ -94,10 +128,17 @@ impl Photos {
                 columns.number(value.map_or(0, |value| u64::from(value) + 1));
             }
         }
-        let (key, columns) = (manifest.key(), columns.finish());
+        let mut dealt = KeyWriter::new("dealt 1");
+        if let Some(edited) = &manifest.edited {
+            dealt.key(&edited.tables.key());
+            for group in &edited.group {
+                dealt.number(group.map_or(0, |group| u64::from(group) + 1));
+            }
+        }
+        let (key, columns, dealt) = (manifest.key(), columns.finish(), dealt.finish());
         let (pictures, packed, tables) = (OnceLock::new(), Mutex::default(), Known::default());
         let looks = Mutex::default();
-        let photos = Photos { key, columns, manifest, notes, stamps, pictures, looks, packed, tables };
+        let photos = Photos { key, columns, dealt, manifest, notes, stamps, pictures, looks, packed, tables };
         // Here somebody watches the bar; a recipe that asks for it later waits without one.
         let asks = |recipe: &Recipe| recipe.settings().get("folds").is_some_and(folds::asks_for_looks);
         if project.recipes().iter().any(|recipe| !recipe.is_broken() && asks(recipe)) {
@@ -106,7 +147,7 @@ impl Photos {
         Ok(photos)
     }
 
-    /// The perceptual hash of each training photo, by its place in the manifest; `None` for others, and for what cannot be
+    /// The perceptual hash of each training photo, by its place among those of the tables; `None` for others, and for what cannot be
     /// decoded. Looked at once; the file `looks.cache` remembers it by content.
     ///
     /// # Errors
@@ -121,8 +162,9 @@ impl Photos {
         if let Some(looks) = known.as_ref() {
             return Ok(looks.clone());
         }
-        let photos = &self.manifest.photos;
-        let places: Vec<u32> = self.manifest.with_role(&[Role::Train]).collect();
+        let tables = self.manifest.tables();
+        let photos = &tables.photos;
+        let places: Vec<u32> = tables.with_role(&[Role::Train]).collect();
         let pictures: Vec<_> =
             places.iter().map(|&i| (photos[i as usize].content, photos[i as usize].path.as_path())).collect();
         let (limits, cache) = (&project.competition.data.limits, project.toji.join(LOOKS));
@@ -136,9 +178,31 @@ impl Photos {
     pub fn pictures(&self, project: &Project) -> Arc<Pictures> {
         let open = || {
             let paths = self.manifest.photos.iter().map(|photo| project.root.join(&photo.path)).collect();
-            Arc::new(Pictures::new(paths, project.competition.data.limits, ROOM))
+            Arc::new(Pictures::new(paths, project.competition.data.limits, ROOM).parts(self.parts()))
         };
         self.pictures.get_or_init(open).clone()
+    }
+
+    /// The part of each photo that counts; empty where all count whole.
+    fn parts(&self) -> Vec<Option<Area>> {
+        let parts = || self.manifest.photos.iter().map(Photo::part);
+        if parts().any(|part| part.is_some()) { parts().collect() } else { Vec::new() }
+    }
+
+    /// What a view shows of a photo, which nobody keeps: for people to look at.
+    ///
+    /// # Errors
+    /// When the file cannot be decoded; the error names it.
+    pub fn look(
+        &self,
+        project: &Project,
+        photo: u32,
+        view: impl FnOnce(Header) -> View,
+    ) -> Result<Picture, SessionError> {
+        let found = self.manifest.photos.get(photo as usize);
+        let found = found.ok_or_else(|| SessionError::Unfit(format!("there is no photo {photo}")))?;
+        let (file, limits) = (project.root.join(&found.path), &project.competition.data.limits);
+        Ok(part_of_file(&file, found.part(), limits, view).map_err(DataError::from)?.picture)
     }
 
     /// The reduced pictures of the pack `key` in a folder, by their place in the manifest.
@@ -153,7 +217,9 @@ impl Photos {
         let photos = &self.manifest.photos;
         let paths = photos.iter().map(|photo| project.root.join(&photo.path)).collect();
         let contents = photos.iter().map(|photo| photo.content).collect();
-        let all = Pictures::new(paths, project.competition.data.limits, ROOM).packed(Pack::open(folder)?, contents);
+        let all = Pictures::new(paths, project.competition.data.limits, ROOM)
+            .parts(self.parts())
+            .packed(Pack::open(folder)?, contents);
         Ok(known.insert((key, Arc::new(all))).1.clone())
     }
 

@@ -3,7 +3,7 @@
 //! Training and embedding have the two numbers in their keys instead of the pack's key, since a reduced picture depends
 //! on its own photo and on them alone: a photo that comes or goes makes a new pack and trains nothing again.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::fit::symptoms;
 use super::{Bench, Made, SYMPTOMS};
@@ -63,11 +63,12 @@ pub fn stage(recipe: &Recipe, photos: &Photos) -> Result<Option<Stage>, SessionE
     Ok(Some(read_by(stage, recipe)?))
 }
 
-/// Contents and files, sorted, each content once.
-fn sources(bench: &Bench<'_>) -> Vec<(Key, PathBuf)> {
+/// Contents, files and parts that count, sorted, each content once.
+fn sources(bench: &Bench<'_>) -> Vec<pack::Source> {
     let photos = bench.photos.manifest.photos.iter();
-    let mut all: Vec<_> = photos.map(|photo| (photo.content, bench.project.root.join(&photo.path))).collect();
-    all.sort();
+    let mut all: Vec<_> =
+        photos.map(|photo| (photo.content, bench.project.root.join(&photo.path), photo.part())).collect();
+    all.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
     all.dedup_by_key(|photo| photo.0);
     all
 }

@@ -75,7 +75,7 @@ pub(super) fn divisions(
     manifest: &Manifest,
     settings: &Value,
     protocol: &Protocol,
-    looks: Option<&[Option<u64>]>,
+    (looks, groups): (Option<&[Option<u64>]>, Option<&[Option<u32>]>),
 ) -> Result<(Vec<Division>, Joined), FoldError> {
     let told = |error: crate::base::value::DecodeError| FoldError::Settings(error.to_string());
     let scheme: Scheme = settings.decode().map_err(told)?;
@@ -107,7 +107,7 @@ pub(super) fn divisions(
             return Err(FoldError::Settings("near needs the photos' hashes, and none were made".to_owned()));
         }
     };
-    let wanted = Wanted { copies: draws.copies != Some(Copies::Apart), columns, near };
+    let wanted = Wanted { copies: draws.copies != Some(Copies::Apart), columns, near, groups };
     let (sets, joined) = together::together(manifest, &photos, &wanted)?;
     let first = Seed::new(draws.seed).named("folds");
     let mut all = Vec::new();
@@ -117,6 +117,14 @@ pub(super) fn divisions(
         all.extend(Pool { manifest, photos: &photos, sets: &sets, seed }.divide(&scheme)?);
     }
     Ok((all, joined))
+}
+
+/// Whether a scheme keeps labels apart, so that a photo with another label may have to lie elsewhere.
+pub(super) fn parts_labels(settings: &Value) -> bool {
+    matches!(
+        settings.decode(),
+        Ok(Scheme::Group { column: None, .. } | Scheme::StratifiedGroup { column: None, .. } | Scheme::Mixed { .. })
+    )
 }
 
 /// What is dealt out, and by which draws.

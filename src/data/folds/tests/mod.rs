@@ -1,5 +1,6 @@
 //! Folds: worked by hand, and what must hold for any labels.
 
+mod edited;
 mod groups;
 mod protocol;
 mod together;
@@ -25,6 +26,7 @@ fn manifest(labels: &[&str]) -> Manifest {
         role: Role::Train,
         width: 8,
         height: 8,
+        crop: None,
     };
     Manifest { photos: labels.iter().enumerate().map(photo).collect(), labels: names.clone(), ..Manifest::default() }
 }

@@ -96,6 +96,8 @@ impl Boxes {
                         for &place in places {
                             let photo = &manifest.photos[place as usize];
                             match found.corners.map(|corners| region(corners, photo)) {
+                                // A box beside the part that counts says nothing of it.
+                                Some(None) if photo.crop.is_some() => of[place as usize] = None,
                                 Some(None) => note(&mut faults, Fault::Empty, row),
                                 region => of[place as usize] = region.flatten(),
                             }
@@ -170,6 +172,7 @@ mod tests {
             role: Role::Train,
             width: 200,
             height: 100,
+            crop: None,
         };
         let photos = [("1", "a"), ("2", "b"), ("3", "c"), ("3", "c"), ("4", "d"), ("4", "e")].map(photo).to_vec();
         Manifest { photos, ..Manifest::default() }

@@ -88,12 +88,14 @@ pub(super) fn note(faults: &mut Vec<(Fault, Vec<usize>)>, fault: Fault, row: usi
 
 /// The part of a box that lies in its photo, as shares; `None` when that is nothing.
 pub(super) fn region([x_min, y_min, x_max, y_max]: [f64; 4], photo: &Photo) -> Option<Region> {
+    // A table is about whole photos, also where only a part of one counts.
+    let (left, top) = photo.crop.map_or((0.0, 0.0), |crop| (crop.area.x as f64, crop.area.y as f64));
     let share = |edge: f64, side: u32| (edge / f64::from(side.max(1))).clamp(0.0, 1.0);
     let region = Region {
-        x_min: share(x_min, photo.width),
-        y_min: share(y_min, photo.height),
-        x_max: share(x_max, photo.width),
-        y_max: share(y_max, photo.height),
+        x_min: share(x_min - left, photo.width),
+        y_min: share(y_min - top, photo.height),
+        x_max: share(x_max - left, photo.width),
+        y_max: share(y_max - top, photo.height),
     };
     (region.x_min < region.x_max && region.y_min < region.y_max).then_some(region)
 }
