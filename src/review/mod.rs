@@ -6,8 +6,20 @@
 //!   where the network looks, crops ┴─ objects ─────────┘
 //! ```
 //!
+//! - [`measures`]: one look at each picture, in cleanvision's numbers, kept by content; [`quality`]: what these numbers say.
+//! - [`copies`]: photos that are there twice, contradict each other, or lie on both sides of a fence. Needs no training.
+//! - [`labels`]: neighbours and confident learning out of fold, against the given labels.
+//! - [`objects`]: several objects in a photo, small ones; [`classes`]: labels that are worth a look.
+//!
 //! Each list is ranked, each suspect says why it is one, and nothing is decided here: a person keeps, drops, relabels, crops
 //! or groups, and that is written down in `edits.csv` ([`crate::data::manifest::edits`]).
+
+pub mod classes;
+pub mod copies;
+pub mod labels;
+pub mod measures;
+pub mod objects;
+pub mod quality;
 
 use serde::{Deserialize, Serialize};
 

@@ -30,7 +30,7 @@ const MAGIC: &[u8; 16] = b"toji looks 0001\n";
 
 /// The hash of a picture. Bit 63 is the lowest frequency, as the first digit of imagehash's text.
 pub fn hash(picture: &Picture) -> u64 {
-    let small = grey(picture);
+    let small: [[f64; SIDE]; SIDE] = grey(picture);
     let waves = waves();
     // Along the rows, then down the columns; frequencies beyond the eighth are never computed.
     let mut across = [[0.0; KEPT]; SIDE];
@@ -60,28 +60,32 @@ fn waves() -> &'static [[f64; SIDE]; KEPT] {
     })
 }
 
-/// The picture as grey areas, by Rec. 601 as Pillow's mode L.
-fn grey(picture: &Picture) -> [[f64; SIDE]; SIDE] {
+/// The light of a colour, 0 to 255, by Rec. 601 as Pillow's mode L rounds it.
+pub fn light([r, g, b]: [u8; 3]) -> u8 {
+    ((u32::from(r) * 19_595 + u32::from(g) * 38_470 + u32::from(b) * 7_471 + 0x8000) >> 16) as u8
+}
+
+/// The picture as N × N grey areas, row by row, each the mean of what lies in there (0 to 255); black for a picture without pixels.
+pub fn grey<const N: usize>(picture: &Picture) -> [[f64; N]; N] {
     let (width, height) = (picture.width as usize, picture.height as usize);
-    let mut sums = [[0.0; SIDE]; SIDE];
+    let mut sums = [[0.0; N]; N];
     if width == 0 || height == 0 {
         return sums;
     }
     // Each pixel's share of each area: what of its length lies in there.
     let shares = |length: usize| -> Vec<Vec<(usize, f64)>> {
-        let scale = length as f64 / SIDE as f64;
+        let scale = length as f64 / N as f64;
         let area = |i: usize| {
             let (from, to) = (i as f64 * scale, (i + 1) as f64 * scale);
             let covered = |p: usize| ((p + 1) as f64).min(to) - (p as f64).max(from);
             (from as usize..(to.ceil() as usize).min(length)).map(|p| (p, covered(p) / scale)).collect()
         };
-        (0..SIDE).map(area).collect()
+        (0..N).map(area).collect()
     };
     let (columns, rows) = (shares(width), shares(height));
     let light = |x: usize, y: usize| {
         let at = 3 * (y * width + x);
-        let [r, g, b] = [picture.rgb[at], picture.rgb[at + 1], picture.rgb[at + 2]].map(u32::from);
-        f64::from((r * 19_595 + g * 38_470 + b * 7_471 + 0x8000) >> 16)
+        f64::from(light([picture.rgb[at], picture.rgb[at + 1], picture.rgb[at + 2]]))
     };
     for (row, ys) in sums.iter_mut().zip(&rows) {
         for &(y, tall) in ys {

@@ -236,6 +236,13 @@ pub fn inspect(bytes: &[u8]) -> Result<Header, Fault> {
     Ok(upright(width, height, decoder.orientation().unwrap_or(Orientation::NoTransforms)))
 }
 
+/// How the camera was held, as the file's EXIF says: 1 for upright, 2 to 8 for what has to be turned or mirrored before it is shown; 1
+/// where nothing is said, or the bytes are no picture.
+pub fn orientation(bytes: &[u8]) -> u8 {
+    let of = |format| open(bytes, format).ok().and_then(|mut decoder| decoder.orientation().ok());
+    format_of(bytes).ok().and_then(of).unwrap_or(Orientation::NoTransforms).to_exif()
+}
+
 /// The size after the EXIF rotation.
 fn upright(width: u32, height: u32, orientation: Orientation) -> Header {
     let turned = matches!(

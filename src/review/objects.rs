@@ -1,0 +1,240 @@
+//! Photos with several objects, and photos whose object is small.
+//!
+//! Takes what a network shows of each photo: its activation map (shares of places, [`crate::learn::backbone`]) and the labels of crops; gives
+//! ranked suspects. A map speaks of several objects where it has a second summit with a deep valley before it (persistence of the upper level
+//! sets, Edelsbrunner, Letscher and Zomorodian 2002), crops where two that share nothing are each sure of another label. An object is small
+//! where the box around the map's largest part (SCDA, arXiv 1604.04994) covers little, and the box with a margin is proposed as the crop.
+
+use super::{Kind, Proposal, Suspect};
+use crate::base::text::{fit, plain};
+use crate::data::manifest::boxes::Region;
+use crate::learn::backbone;
+
+/// The crops whose labels are asked for: halves, which come in pairs that share nothing, and the middle.
+pub const CROPS: [(&str, Region); 5] = [
+    ("left half", Region { x_min: 0.0, y_min: 0.0, x_max: 0.5, y_max: 1.0 }),
+    ("right half", Region { x_min: 0.5, y_min: 0.0, x_max: 1.0, y_max: 1.0 }),
+    ("upper half", Region { x_min: 0.0, y_min: 0.0, x_max: 1.0, y_max: 0.5 }),
+    ("lower half", Region { x_min: 0.0, y_min: 0.5, x_max: 1.0, y_max: 1.0 }),
+    ("middle", Region { x_min: 0.25, y_min: 0.25, x_max: 0.75, y_max: 0.75 }),
+];
+
+/// When a photo is over.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Depth of the valley before the second summit, as a share of the map's range, from which there are several objects: 0 to 1.
+    pub valley: f64,
+    /// The share of its neighbours' vote from which a crop is sure of its label: 0 to 1.
+    pub sure: f64,
+    /// The share of the photo below which the box of an object is small.
+    pub small: f64,
+    /// What a proposed crop adds to each side of the box, as a share of the box's own sides.
+    pub margin: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { valley: 0.5, sure: 0.6, small: 0.2, margin: 0.15 }
+    }
+}
+
+/// The label that the neighbours of a crop vote for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CropVote {
+    /// Which of [`CROPS`].
+    pub crop: usize,
+    /// The label with most votes.
+    pub label: u32,
+    /// Its share of the votes, 0 to 1.
+    pub share: f64,
+}
+
+/// What a network shows of one photo.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seen<'a> {
+    /// Its place in the manifest.
+    pub photo: u32,
+    /// Shares of the places of its last map, by rows; empty where there is none.
+    pub shares: &'a [f32],
+    /// Places a row of the map.
+    pub columns: usize,
+    /// What its crops look like; empty where they were not asked.
+    pub crops: &'a [CropVote],
+}
+
+/// The suspects of both kinds, each ranked by itself. Photos with a score of 0 are not listed; maps with numbers that are not finite, or
+/// whose rows do not fit, say nothing. `labels` are the manifest's, for the reasons.
+pub fn objects(seen: &[Seen<'_>], labels: &[String], settings: &Settings) -> Vec<Suspect> {
+    let mut several: Vec<Suspect> = seen.iter().filter_map(|seen| several(seen, labels, settings)).collect();
+    let mut small: Vec<Suspect> = seen.iter().filter_map(|seen| small(seen, settings)).collect();
+    for list in [&mut several, &mut small] {
+        list.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.photo.cmp(&b.photo)));
+    }
+    several.append(&mut small);
+    several
+}
+
+fn several(seen: &Seen<'_>, labels: &[String], settings: &Settings) -> Option<Suspect> {
+    let valley = valley(seen.shares, seen.columns);
+    let crops = disagreement(seen.crops);
+    let (mut why, mut is_over, mut score) = (Vec::new(), false, 0.0f64);
+    if let Some((one, other)) = crops {
+        let sure = one.share.min(other.share);
+        let told = |vote: &CropVote| {
+            let crop = CROPS.get(vote.crop).map_or("crop", |(name, _)| name);
+            let label = labels.get(vote.label as usize).map_or("?".to_owned(), |name| fit(&plain(name), 40));
+            format!("its {crop} looks like {label} ({:.0} % of the vote)", 100.0 * vote.share)
+        };
+        why.push(format!("{}, {}", told(one), told(other)));
+        (score, is_over) = (sure, sure >= settings.sure);
+    }
+    if valley > 0.0 {
+        why.push(format!("the network looks at two places, with a valley of {:.0} % between them", 100.0 * valley));
+        // Crops that agree are no proof against a second summit; together they are surer than each.
+        score = 1.0 - (1.0 - score) * (1.0 - valley);
+        is_over |= valley >= settings.valley;
+    }
+    (score > 0.0).then(|| Suspect {
+        kind: Kind::SeveralObjects,
+        photo: seen.photo,
+        with: Vec::new(),
+        score: score.clamp(0.0, 1.0),
+        is_over,
+        reason: why.join("; "),
+        proposal: Proposal::Look,
+    })
+}
+
+/// Of all pairs of crops that share nothing and differ in their label the one whose less sure side is surest.
+fn disagreement(votes: &[CropVote]) -> Option<(&CropVote, &CropVote)> {
+    let region = |vote: &CropVote| CROPS.get(vote.crop).map(|(_, region)| *region);
+    let apart =
+        |a: Region, b: Region| a.x_max <= b.x_min || b.x_max <= a.x_min || a.y_max <= b.y_min || b.y_max <= a.y_min;
+    let mut best: Option<(&CropVote, &CropVote)> = None;
+    for (n, a) in votes.iter().enumerate() {
+        for b in &votes[n + 1..] {
+            let (Some(one), Some(other)) = (region(a), region(b)) else { continue };
+            let sure = a.share.min(b.share);
+            let better = best.is_none_or(|(a, b)| sure > a.share.min(b.share));
+            if a.label != b.label && sure.is_finite() && apart(one, other) && better {
+                best = Some((a, b));
+            }
+        }
+    }
+    best
+}
+
+/// How deep one must go down from the second summit of a map before the first is reached, as a share of the map's range; 0 where there is
+/// one summit, or no map. Places are neighbours across corners too.
+pub fn valley(shares: &[f32], columns: usize) -> f64 {
+    let rows = shares.len().checked_div(columns).unwrap_or(0);
+    if rows == 0 || rows * columns != shares.len() || shares.iter().any(|share| !share.is_finite()) {
+        return 0.0;
+    }
+    let mut order: Vec<usize> = (0..shares.len()).collect();
+    order.sort_by(|&a, &b| shares[b].total_cmp(&shares[a]).then(a.cmp(&b)));
+    let value = |at: usize| f64::from(shares[at]);
+    let range = value(order[0]) - value(order[order.len() - 1]);
+    // From the highest place down: a place joins the hills beside it, and of two that meet the lower ends here.
+    let mut hill: Vec<Option<usize>> = vec![None; shares.len()]; // the summit of each place's hill
+    let mut deepest: f64 = 0.0;
+    for &at in &order {
+        let (x, y) = (at % columns, at / columns);
+        let near = (y.saturating_sub(1)..(y + 2).min(rows))
+            .flat_map(|y| (x.saturating_sub(1)..(x + 2).min(columns)).map(move |x| y * columns + x));
+        let mut summits: Vec<usize> = near.filter_map(|other| hill[other]).collect();
+        // By height: `order` has the higher first, and equal ones by place.
+        summits.sort_by(|&a, &b| shares[b].total_cmp(&shares[a]).then(a.cmp(&b)));
+        summits.dedup();
+        let summit = summits.first().copied().unwrap_or(at);
+        hill[at] = Some(summit);
+        for &lower in summits.iter().skip(1) {
+            deepest = deepest.max(value(lower) - value(at));
+            hill.iter_mut().filter(|hill| **hill == Some(lower)).for_each(|hill| *hill = Some(summit));
+        }
+    }
+    if range > 0.0 { deepest / range } else { 0.0 }
+}
+
+fn small(seen: &Seen<'_>, settings: &Settings) -> Option<Suspect> {
+    if seen.shares.is_empty() || seen.columns == 0 {
+        return None;
+    }
+    let region = backbone::region(seen.shares, seen.columns);
+    let (width, height) = (region.x_max - region.x_min, region.y_max - region.y_min);
+    let area = width * height;
+    let (across, down) = (settings.margin * width, settings.margin * height);
+    let crop = Region {
+        x_min: (region.x_min - across).max(0.0),
+        y_min: (region.y_min - down).max(0.0),
+        x_max: (region.x_max + across).min(1.0),
+        y_max: (region.y_max + down).min(1.0),
+    };
+    (area < 1.0).then(|| Suspect {
+        kind: Kind::SmallObject,
+        photo: seen.photo,
+        with: Vec::new(),
+        score: (1.0 - area).clamp(0.0, 1.0),
+        is_over: area < settings.small,
+        reason: format!("the network looks at {:.0} % of the photo", 100.0 * area),
+        proposal: Proposal::Crop(crop),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_summit_counts_by_the_valley_before_it() {
+        // 9 and 7 with a way over 3 of a range of 0 to 9: (7 - 3) / 9.
+        let map = [9.0, 3.0, 7.0, 1.0, 0.0, 2.0];
+        assert!((valley(&map, 3) - 4.0 / 9.0).abs() < 1e-12);
+        // Down a slope there is one summit only; nor has a plain map two.
+        assert_eq!(valley(&[9.0, 7.0, 5.0, 3.0], 2), 0.0);
+        assert_eq!(valley(&[1.0; 9], 3), 0.0);
+        for (map, columns) in [(&[][..], 3), (&[1.0, 2.0][..], 0), (&[1.0; 5][..], 2), (&[1.0, f32::NAN][..], 2)] {
+            assert_eq!(valley(map, columns), 0.0);
+        }
+        // Three summits: the second by depth, not by height. Range 10; from 8 down to 7, from 6 down to 0.
+        assert!((valley(&[10.0, 7.0, 8.0, 0.0, 6.0], 5) - 0.6).abs() < 1e-12);
+    }
+
+    #[test]
+    fn crops_that_disagree_are_sure_only_both() {
+        let vote = |crop, label, share| CropVote { crop, label, share };
+        let labels = ["a".to_owned(), "b\n".to_owned()];
+        let crops = [vote(0, 0, 0.9), vote(1, 1, 0.7), vote(2, 0, 1.0), vote(4, 1, 1.0)];
+        let seen = [
+            Seen { photo: 5, shares: &[], columns: 0, crops: &crops },
+            Seen { photo: 6, shares: &[], columns: 0, crops: &[vote(0, 0, 0.9), vote(1, 0, 0.9)] },
+            Seen { photo: 7, shares: &[], columns: 0, crops: &[vote(2, 0, 0.9), vote(3, 1, 0.3), vote(99, 1, 1.0)] },
+        ];
+        let found = objects(&seen, &labels, &Settings::default());
+        let told: Vec<(u32, f64, bool)> = found.iter().map(|s| (s.photo, s.score, s.is_over)).collect();
+        assert_eq!(told, [(5, 0.7, true), (7, 0.3, false)]);
+        assert_eq!(
+            found[0].reason,
+            "its left half looks like a (90 % of the vote), its right half looks like b  (70 % of the vote)"
+        );
+        assert!(objects(&[], &labels, &Settings::default()).is_empty());
+    }
+
+    #[test]
+    fn a_small_object_proposes_its_box_with_a_margin() {
+        // One place of 4 × 4 above the mean.
+        let mut map = [0.0; 16];
+        map[5] = 1.0;
+        let seen = [Seen { photo: 3, shares: &map, columns: 4, crops: &[] }];
+        let found = objects(&seen, &[], &Settings::default());
+        let [one] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(
+            (one.kind, one.is_over, one.reason.as_str()),
+            (Kind::SmallObject, true, "the network looks at 6 % of the photo")
+        );
+        let Proposal::Crop(crop) = one.proposal else { panic!("{one:?}") };
+        let wanted = [0.25 - 0.0375, 0.25 - 0.0375, 0.5 + 0.0375, 0.5 + 0.0375];
+        let sides = [crop.x_min, crop.y_min, crop.x_max, crop.y_max];
+        assert!(sides.iter().zip(wanted).all(|(x, y)| (x - y).abs() < 1e-12), "{crop:?}");
+    }
+}
