@@ -26,6 +26,7 @@ mod plot;
 mod post;
 mod predict;
 mod replay;
+mod review;
 mod run;
 mod say;
 mod submit;
@@ -112,6 +113,11 @@ enum Command {
     Final(lb::FinalArgs),
     /// List training photos that are mostly wrongly labelled: far from their label's dominant sub-center.
     Outliers(outliers::Args),
+    /// List photos that are worth a look: wrong labels, copies, leaks, several or small objects, poor pictures, odd labels.
+    ///
+    /// Works before any training, on pictures alone or with the network as it begins, and gets better with each rung that is trained. The newest
+    /// review of each recipe is kept, and shown by the workbench.
+    Review(review::Args),
     /// Decide about photos: keep, drop, relabel, crop, group; written to edits.csv.
     ///
     /// The tables are never touched: edits.csv lies beside toji.toml, is text for git, and is applied whenever the tables are read. A decision
@@ -217,6 +223,7 @@ pub fn run() -> ExitCode {
             Some(Command::Lb(args)) => lb::lb(&context, &args),
             Some(Command::Final(args)) => lb::finals(&context, &args),
             Some(Command::Outliers(args)) => outliers::outliers(&context, &args),
+            Some(Command::Review(args)) => review::review(&context, &args),
             Some(Command::Edit(args)) => edit::edit(&context, &args),
             Some(Command::Gc(args)) => gc::run(&context, &args),
             Some(Command::New(args)) => new::new(&context, &args),

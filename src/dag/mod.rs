@@ -39,7 +39,7 @@ pub use error::DagError;
 pub use event::{Event, Line};
 pub use history::{Estimate, History, Sample};
 pub use plan::{Action, Node, Plan, Previous, Reached, Resume, Step, View, plan};
-pub use queue::{Job, Lane, Queue, Taken, Worker, WorkerInfo};
+pub use queue::{Job, Lane, Order, Queue, Taken, Worker, WorkerInfo};
 pub use run::{
     Board, Counted, Decided, Measured, Outcome, Run, RunState, RunView, Runs, StageState, StageView, Start, Told,
 };

@@ -33,12 +33,26 @@ pub enum Lane {
     Dear,
 }
 
+/// What a job is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// To run the recipe.
+    #[default]
+    Run,
+    /// To look for suspects among the photos, by the networks that the recipe has.
+    Review,
+}
+
 /// A wish to run a recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// Name of the recipe.
     pub recipe: String,
-    /// "smoke", "holdout", "full".
+    /// What is asked for.
+    #[serde(default)]
+    pub order: Order,
+    /// "smoke", "holdout", "full"; empty where no rung is meant.
     pub rung: String,
     /// What kind of work it is.
     pub lane: Lane,
@@ -110,8 +124,21 @@ impl Queue {
     /// # Errors
     /// When the file cannot be written.
     pub fn add(&self, recipe: &str, rung: &str, lane: Lane, now: Time) -> Result<(), DagError> {
+        self.ask(recipe, (Order::Run, rung), lane, now)
+    }
+
+    /// Asks for a review by a recipe's networks.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn add_review(&self, recipe: &str, now: Time) -> Result<(), DagError> {
+        self.ask(recipe, (Order::Review, ""), Lane::Dear, now)
+    }
+
+    fn ask(&self, recipe: &str, (order, rung): (Order, &str), lane: Lane, now: Time) -> Result<(), DagError> {
         let job = Job {
             recipe: recipe.to_owned(),
+            order,
             rung: rung.to_owned(),
             lane,
             requested: now,
@@ -122,7 +149,8 @@ impl Queue {
         let older = self.files(&self.waiting_folder());
         let new = put(&self.waiting_folder(), &job)?;
         for (file, other) in older {
-            if file != new && other.recipe == recipe && other.lane == lane && other.machine == self.machine {
+            let is_same = other.recipe == recipe && other.order == order && other.lane == lane;
+            if file != new && is_same && other.machine == self.machine {
                 remove(&file)?;
             }
         }
@@ -261,7 +289,8 @@ impl Queue {
         jobs.retain(|(_, job)| job.machine == self.machine);
         let mut kept: Vec<(PathBuf, Job)> = Vec::new();
         for (file, job) in jobs.into_iter().rev() {
-            if !kept.iter().any(|(_, k)| k.recipe == job.recipe && k.lane == job.lane) {
+            let same = |k: &Job| (&k.recipe, k.order, k.lane) == (&job.recipe, job.order, job.lane);
+            if !kept.iter().any(|(_, k)| same(k)) {
                 kept.push((file, job));
             }
         }

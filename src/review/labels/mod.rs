@@ -23,7 +23,7 @@ use crate::data::manifest::Manifest;
 
 pub use confident::{Confident, Probabilities};
 pub use neighbours::{OutOfFold, Vote, Voting, votes};
-pub use probabilities::{Rows, probabilities};
+pub use probabilities::{Rows, of_cosines, probabilities};
 
 /// The share of the votes from which another label is clear.
 const CLEAR: f64 = 0.5;

@@ -102,6 +102,14 @@ pub fn probabilities(
     Ok(Rows { photos: places, labels, columns: columns.into_keys().collect(), rows, temperature })
 }
 
+/// Probabilities from cosines, `[n, columns]` row-major, with the label of each column: a softmax under the likeliest temperature, as for
+/// neighbours. `labels` are places of columns.
+pub fn of_cosines(photos: Vec<u32>, labels: Vec<u32>, columns: Vec<u32>, mut rows: Vec<f32>) -> Rows {
+    let temperature = likeliest(&rows, &labels, columns.len());
+    rows.par_chunks_mut(columns.len().max(1)).for_each(|row| softmax(row, temperature));
+    Rows { photos, labels, columns, rows, temperature }
+}
+
 /// The temperature under which the given labels are likeliest.
 fn likeliest(rows: &[f32], labels: &[u32], classes: usize) -> f64 {
     if labels.is_empty() || classes == 0 {

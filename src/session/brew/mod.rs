@@ -63,10 +63,24 @@ pub struct Manner {
     pub host: bool,
     /// Embed the training photos as well, to judge their labels.
     pub train: bool,
+    /// Have all that a review of the labelled photos reads.
+    pub review: Review,
     /// Find out what each post step is worth.
     pub gain: Weigh,
     /// Whether what the recipe's decider says is done; where nothing is said here, as `[decide] auto` has it.
     pub decide: Option<bool>,
+}
+
+/// What is made for a review of the labelled photos.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Review {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Their embeddings.
+    Photos,
+    /// Those, embeddings of their parts, and where networks look.
+    Parts,
 }
 
 /// Whether it is found out what each post step is worth.
@@ -210,6 +224,9 @@ pub fn brew(
     if manner.train {
         planned.graph.add_train(project, recipe, photos)?;
     }
+    if manner.review != Review::Nothing {
+        planned.graph.add_review(project, recipe, photos, manner.review == Review::Parts)?;
+    }
     if manner.gain != Weigh::Never {
         planned.graph.add_gain(project, recipe);
     }
@@ -217,6 +234,7 @@ pub fn brew(
         || manner.networks
         || manner.fits
         || manner.train
+        || manner.review != Review::Nothing
         || planned.graph.place(stages::Task::Gain).is_some()
     {
         planned = planned.again(project, recipe, &board, &history);

@@ -69,6 +69,7 @@ pub fn time(
             | Task::EmbedHost { slot }
             | Task::EmbedTrain { slot }
             | Task::EmbedLabelled { slot }
+            | Task::Crops { slot }
             | Task::View { slot, .. }
             | Task::Patches { slot, .. } => stages::embed::tried(&bench, slot)?,
             Task::Near { .. } | Task::PseudoLabels { .. } => ranked(&bench, clock)?,

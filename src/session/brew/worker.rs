@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use crate::base::{Cancel, Key, Time, files};
 use crate::book;
-use crate::dag::{Event, Job, Lane, Queue, Taken, Worker};
+use crate::dag::{Event, Job, Lane, Order, Queue, Taken, Worker};
 use crate::session::brew::{self, Manner, Weigh};
+use crate::session::errands::review::find;
 use crate::session::project::TOJI;
 use crate::session::stages::ensemble;
 use crate::session::{Photos, Project, SessionError, Surroundings};
@@ -111,7 +112,10 @@ impl Serving<'_> {
     }
 
     fn work_on(&self, taken: Taken) -> Result<(), SessionError> {
-        let name = format!("{} up to {}", taken.job.recipe, taken.job.rung);
+        let name = match taken.job.order {
+            Order::Run => format!("{} up to {}", taken.job.recipe, taken.job.rung),
+            Order::Review => format!("a review by {}", taken.job.recipe),
+        };
         (self.report)(&format!("{name}: begins"));
         // A panic in a job is a fault of Toji, but must not take the other lane's training with it.
         let work = || match taken.job.deaths {
@@ -171,7 +175,6 @@ fn job(root: &Path, around: &Surroundings, job: &Job, cancel: &Cancel) -> Result
     let project =
         Project::open(root, around).map_err(|found| SessionError::Mistakes(book::report(&found, book::Look::LINES)))?;
     let recipe = project.recipe(&job.recipe)?;
-    let rung = recipe.rung(Some(&job.rung))?;
     // A run is stopped by its own request; the worker goes on with the next job.
     let own = cancel.child();
     let heard = |_: &str, _: u64, _: u64, _: &str| {
@@ -182,6 +185,12 @@ fn job(root: &Path, around: &Surroundings, job: &Job, cancel: &Cancel) -> Result
     let photos = Photos::read(&project, &heard, &own)?;
     heard("", 0, 0, "");
     own.check()?;
+    if job.order == Order::Review {
+        let asked = find::Asked { recipe: Some(&recipe), parts: true, ..find::Asked::default() };
+        find::find(&project, &photos, &asked, &|_: &Event| heard("", 0, 0, ""), &own)?;
+        return Ok(());
+    }
+    let rung = recipe.rung(Some(&job.rung))?;
     let manner = Manner { only_cheap: job.lane == Lane::Cheap, gain: Weigh::IfCheap, ..Manner::default() };
     // While a member of an ensemble is trained first, the ensemble has no run that could be asked to stop.
     let joint = ensemble::is_one(&recipe);

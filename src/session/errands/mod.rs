@@ -15,6 +15,7 @@
 pub mod gaze;
 pub mod lab;
 pub mod ledger;
+pub mod looking;
 pub mod replay;
 pub mod review;
 pub mod samples;

@@ -110,6 +110,11 @@ pub enum Task {
         /// Of which training.
         slot: Slot,
     },
+    /// Parts of labelled photos as one fold's network sees them, and where it looks.
+    Crops {
+        /// Of which training.
+        slot: Slot,
+    },
     /// Labels for the host's photos, from the training before this one.
     PseudoLabels {
         /// The training that learns them.
@@ -209,6 +214,7 @@ pub fn make<'a>(bench: &'a Bench<'a>, task: Task, step: &Step) -> Result<Made<'a
         Task::EmbedHost { slot } => embed::make_host(bench, slot, step),
         Task::EmbedTrain { slot } => embed::make_train(bench, slot, step),
         Task::EmbedLabelled { slot } => embed::make_labelled(bench, slot, step),
+        Task::Crops { slot } => embed::crops::make(bench, slot, step),
         Task::PseudoLabels { slot } => pseudo::make(bench, slot),
         Task::Weights => ensemble::make_weights(bench),
         Task::Ensemble { slot } => ensemble::make(bench, slot),
@@ -251,6 +257,7 @@ pub fn recall(bench: &Bench<'_>, task: Task) -> Result<(), SessionError> {
         | Task::Near { .. }
         | Task::Rank { .. }
         | Task::Gain
+        | Task::Crops { .. }
         | Task::PseudoLabels { .. }
         | Task::EmbedHost { .. }
         | Task::EmbedTrain { .. }

@@ -29,7 +29,7 @@ use super::stages::{Task, ensemble, score};
 use super::{Photos, Project, Recipe, SessionError, Surroundings, recipe};
 use crate::base::{Cancel, Key, Progress, Value};
 use crate::book::Diagnostic;
-use crate::dag::{Board, History, Lane, Queue, RunState, RunView, Runs, Stage};
+use crate::dag::{Board, History, Job, Lane, Order, Queue, RunState, RunView, Runs, Stage};
 use crate::score::metric::Score;
 
 /// A process beside the viewer, which itself computes nothing that takes memory or time.
@@ -366,7 +366,8 @@ impl Survey {
 
     /// The rung that a recipe last had.
     fn rung_of(&self, name: &str) -> Option<String> {
-        let waiting = self.queue.waiting().into_iter().find(|job| job.recipe == name).map(|job| job.rung);
+        let runs = |job: &Job| job.recipe == name && job.order == Order::Run;
+        let waiting = self.queue.waiting().into_iter().find(runs).map(|job| job.rung);
         let last = || self.board.latest(name).map(|run| run.told.rung.clone());
         waiting.or_else(last)
     }

@@ -223,6 +223,40 @@ impl Graph {
         Ok(())
     }
 
+    /// Adds what a review of the labelled photos reads: all of them as each fold's network sees them, and parts of those that it answers for.
+    ///
+    /// # Errors
+    /// When the recipe is an ensemble, or the file of weights cannot be read.
+    pub fn add_review(
+        &mut self,
+        project: &Project,
+        recipe: &Recipe,
+        photos: &Photos,
+        crops: bool,
+    ) -> Result<(), SessionError> {
+        if !self.members.is_empty() {
+            let text = format!("{} is an ensemble, and photos are reviewed by one recipe's networks", recipe.name);
+            return Err(SessionError::Unfit(text));
+        }
+        for slot in self.slots.clone() {
+            let answered = stages::embed::crops::answered(self, photos, slot).len();
+            if answered == 0 {
+                continue;
+            }
+            self.add_labelled(project, recipe, photos, slot)?;
+            if crops {
+                let fit = self.fit(slot).map(|fit| self.stage(fit).map(Stage::artefact)).transpose()?;
+                let folds = self.stage(Task::Fold)?.artefact();
+                let stage = stages::embed::crops::stage(project, recipe, photos, slot, fit, folds)?;
+                let stage = self.chosen_as(slot, stage)?;
+                // The last map is seen at twice the size.
+                let passes = (crate::review::objects::CROPS.len() + 4) as f64;
+                self.add(Task::Crops { slot }, stage, answered as f64 * passes * giga(project, recipe));
+            }
+        }
+        Ok(())
+    }
+
     /// Adds the embeddings of each fold's training photos by the network that was trained on them; nothing for a recipe that
     /// trains nothing.
     ///

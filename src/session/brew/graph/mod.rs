@@ -345,6 +345,7 @@ impl Graph {
                 | Task::Patches { .. }
                 | Task::EmbedHost { .. }
                 | Task::EmbedTrain { .. }
+                | Task::Crops { .. }
                 | Task::EmbedLabelled { .. }
         );
         let reads = self.place(Task::Reduce).filter(|_| pictures).map(|place| self.nodes[place].stage.artefact());

@@ -4,6 +4,7 @@
 //! Evaluation draws nothing: `[augment] eval`, or what [`Sight`] makes of the weights, and the
 //! running statistics of batch norm.
 
+pub(in crate::session) mod crops;
 mod kept;
 pub mod patches;
 mod regions;

@@ -12,6 +12,7 @@ use crate::data::batch::{Ahead, Epoch, Loader};
 use crate::data::manifest::boxes::Region;
 use crate::learn::ops::{OpsError, Tape};
 use crate::learn::{Device, backbone};
+use crate::retrieve::Embeddings;
 use crate::session::brew::graph::decode;
 use crate::session::project::weights;
 use crate::session::stages::Bench;
@@ -46,6 +47,17 @@ pub(crate) fn regions(
     places: Vec<u32>,
     size: Size,
 ) -> Result<Vec<(u32, Region)>, SessionError> {
+    let (found, columns) = shares(bench, slot, places, size)?;
+    Ok(found.photos.iter().copied().zip(found.rows().map(|shares| backbone::region(shares, columns))).collect())
+}
+
+/// How much each place of the last map has to do with what these photos are: a row a photo, and the map's number of columns.
+pub(super) fn shares(
+    bench: &Bench<'_>,
+    slot: Slot,
+    places: Vec<u32>,
+    size: Size,
+) -> Result<(Embeddings, usize), SessionError> {
     let model = trained(bench, slot)?;
     let pipeline = Arc::new(Pipeline::to_size(size));
     let (total, name) = (places.len() as u64, slot.to_string());
@@ -55,17 +67,19 @@ pub(crate) fn regions(
     let walk = Epoch::given(places, BATCH);
     let loader = Loader::start(walk, 0, pictures, pipeline, model.sight.normalization, ahead, bench.cancel)?;
     let mut tape = Tape::eval().at(&bench.project.around.processor);
-    let mut found = Vec::with_capacity(total as usize);
+    let (mut found, mut columns) = (Embeddings::default(), 0);
     for batch in loader {
         bench.cancel.check()?;
         let batch = batch?;
         let photos = batch.photos.clone();
         let images = batch.tensor(&Device::Cpu).map_err(OpsError::from)?;
         let shares = model.network.activation(&model.params, &mut tape, &images)?; // [b, rows, columns]
-        let columns = shares.dim(2).map_err(OpsError::from)?;
-        let shares: Vec<Vec<f32>> = shares.flatten_from(1).and_then(|rows| rows.to_vec2()).map_err(OpsError::from)?;
-        found.extend(photos.into_iter().zip(shares.iter().map(|shares| backbone::region(shares, columns))));
+        columns = shares.dim(2).map_err(OpsError::from)?;
+        let rows: Vec<f32> = shares.flatten_all().and_then(|flat| flat.to_vec1()).map_err(OpsError::from)?;
+        found.dim = rows.len() / photos.len().max(1);
+        found.photos.extend(photos);
+        found.data.extend(rows);
         progress.at("boxes", found.len() as u64, total, "photos");
     }
-    Ok(found)
+    Ok((found, columns))
 }

@@ -1,0 +1,29 @@
+//! Photos for people to look at, on a screen, on a sheet, in a list.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::data::Manifest;
+
+/// A photo, as people know it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// Its place in the manifest.
+    pub photo: u32,
+    /// Its id.
+    pub id: String,
+    /// Its file: relative to the project's folder, or absolute.
+    pub file: PathBuf,
+    /// Its scored label, where it is known.
+    pub label: Option<String>,
+}
+
+impl Seen {
+    /// The photo at a place of the manifest; `None` where there is none.
+    pub fn of(manifest: &Manifest, photo: u32) -> Option<Seen> {
+        let known = manifest.photos.get(photo as usize)?;
+        let label = known.label.and_then(|label| manifest.labels.get(label as usize)).cloned();
+        Some(Seen { photo, id: known.id.clone(), file: known.path.clone(), label })
+    }
+}
