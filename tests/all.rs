@@ -33,6 +33,7 @@ mod parts;
 mod pictures;
 mod post;
 mod project;
+mod queries;
 mod retrieve;
 mod session;
 mod show;

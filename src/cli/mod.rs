@@ -25,10 +25,12 @@ mod plan;
 mod plot;
 mod post;
 mod predict;
+mod queries;
 mod replay;
 mod review;
 mod run;
 mod say;
+mod sheet;
 mod submit;
 mod surroundings;
 mod synth;
@@ -87,6 +89,10 @@ enum Command {
     Augment(augment::Args),
     /// Write a table of boxes: where a trained recipe's networks look in each photo.
     Boxes(boxes::Args),
+    /// Show each held-out query of a recipe with its answers: worst first, or what another recipe lost and won.
+    Queries(queries::Args),
+    /// Show photos of a label, a fold, a role, by id, or a query with its answers, as a PNG or an HTML page.
+    Sheet(sheet::Args),
     /// Draw the curves of recipes as SVG or PNG.
     Plot(plot::Args),
     /// Weigh the steps of [post]: each alone, in its place, and left out.
@@ -212,6 +218,8 @@ pub fn run() -> ExitCode {
             Some(Command::Backbone(args)) => backbone::backbone(&context, &args),
             Some(Command::Augment(args)) => augment::augment(&context, &args),
             Some(Command::Boxes(args)) => boxes::boxes(&context, &args),
+            Some(Command::Queries(args)) => queries::queries(&context, &args),
+            Some(Command::Sheet(args)) => sheet::sheet(&context, &args),
             Some(Command::Plot(args)) => plot::plot(&context, &args),
             Some(Command::Post(args)) => post::run(&context, &args),
             Some(Command::Ensemble(args)) => ensemble::run(&context, &args),

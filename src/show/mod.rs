@@ -2,15 +2,16 @@
 //!
 //! - [`curves`] draws learning curves as SVG or PNG (plotters), from the series that the terminal shows.
 //! - [`ledger`] sets submissions beside the leaderboard, and what follows, as plain text.
-//! - [`sheet`] sets pictures with their names on one page.
+//! - [`sheet`] sets pictures with their names on one page: a PNG, or an HTML page in one file.
 //! - [`table`] sets the board and the plan as plain text for a pipe, a log or a narrow terminal.
 //! - [`palette`] gives each recipe its colour, the same on every picture.
-//! - [`raster`] turns pixels into the bytes of a PNG or a JPEG.
+//! - [`raster`] turns pixels into the bytes of a PNG or a JPEG, [`base64`] bytes into text.
 //!
 //! Nothing here looks behind the snapshot, so a picture can say only what the terminal says too.
 //! Text in SVG stays text: names in any script are drawn by whoever opens the file. A PNG has only
 //! the glyphs of its font; what the built-in Latin one lacks is replaced visibly and reported.
 
+pub mod base64;
 pub mod curves;
 mod font;
 pub mod ledger;
@@ -43,6 +44,20 @@ pub enum ShowError {
     NotPng {
         /// The file that was asked for.
         path: PathBuf,
+    },
+    /// A page of photos is asked for in another form.
+    #[error("{}: a page of photos is written as .png or .html; name the file so", path.display())]
+    NotAPage {
+        /// The file that was asked for.
+        path: PathBuf,
+    },
+    /// A picture would be larger than anybody opens.
+    #[error("a picture of {width} × {height} pixels is too large: show fewer photos, smaller ones, or write an .html")]
+    TooLarge {
+        /// Pixels from left to right.
+        width: u64,
+        /// Pixels from top to bottom.
+        height: u64,
     },
     /// There is no picture for a contact sheet.
     #[error("none of the photos can be read: there is nothing to show")]

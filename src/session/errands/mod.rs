@@ -7,8 +7,8 @@
 //! - [`gaze`]: where its networks look, as a table of boxes;
 //! - [`lab`]: what post steps, ensembles and metrics give on held-out lists;
 //! - [`ledger`]: submissions beside the leaderboard: what it said, what is final, what is to come;
+//! - [`looking`]: photos for people: each query with its answers, a chosen set, suspects, samples of augmentation;
 //! - [`review`]: photos worth a look, and what a person decided about them;
-//! - [`samples`]: photos before and after augmentation;
 //! - [`replay`]: trainings as they went, for other deciders;
 //! - [`tidy`]: what of the store nobody needs any more.
 
@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod looking;
 pub mod replay;
 pub mod review;
-pub mod samples;
 pub mod submit;
 pub mod tidy;
+
+pub use looking::samples;

@@ -23,7 +23,7 @@ use crate::session::{Project, Recipe, SessionError};
 /// All photos of the project.
 pub struct Photos {
     /// What they are.
-    pub manifest: Manifest,
+    pub manifest: Arc<Manifest>,
     /// The key of the manifest's content.
     pub key: Key,
     /// The key of what the tables' other columns say, by which folds may be cut.
@@ -136,6 +136,7 @@ impl Photos {
             }
         }
         let (key, columns, dealt) = (manifest.key(), columns.finish(), dealt.finish());
+        let manifest = Arc::new(manifest);
         let (pictures, packed, tables) = (OnceLock::new(), Mutex::default(), Known::default());
         let looks = Mutex::default();
         let photos = Photos { key, columns, dealt, manifest, notes, stamps, pictures, looks, packed, tables };
@@ -230,7 +231,7 @@ impl Photos {
 
     /// Whether a file is another one than when the photos were read: it changed, came or went.
     pub fn is_changed(&self, project: &Project, file: usize) -> bool {
-        let Manifest { photos, skipped, .. } = &self.manifest;
+        let Manifest { photos, skipped, .. } = self.manifest.as_ref();
         let path = match photos.get(file) {
             Some(photo) => &photo.path,
             None => &skipped[file - photos.len()].path,

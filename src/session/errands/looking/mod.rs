@@ -1,4 +1,18 @@
 //! Photos for people to look at, on a screen, on a sheet, in a list.
+//!
+//! - [`queries`]: each query of a recipe with its answers, alone or beside another recipe's;
+//! - [`choice`]: the photos of a label, a fold, a role, by id;
+//! - [`review`]: suspects with what was decided about them;
+//! - [`samples`]: photos before and after augmentation;
+//! - [`loader`]: the thread that decodes what a screen shows, while it shows it.
+//!
+//! Nothing here trains: what is not in the store is told with the command that makes it.
+
+pub mod choice;
+pub mod loader;
+pub mod queries;
+pub mod review;
+pub mod samples;
 
 use std::path::PathBuf;
 

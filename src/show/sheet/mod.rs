@@ -2,6 +2,12 @@
 //!
 //! Takes rows, each a name and pictures of 8 bits a channel; gives a page with a title and a word over each
 //! column. Pictures are shown pixel by pixel, large ones shrunk beforehand by whoever brings them.
+//!
+//! Photos that each have something to say (a label, a rank, hit or miss) are set by [`page`], as a PNG or, by [`html`], as a page
+//! for a browser.
+
+pub mod html;
+pub mod page;
 
 use std::path::Path;
 
