@@ -5,12 +5,13 @@
 //! nothing for a run, which belongs to the worker.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use toji::base::Cancel;
 use toji::session::command::Command;
+use toji::session::errands::looking::loader::{self, Allowed, Wish};
 use toji::session::project::watch::{Watch, stamp};
 use toji::session::recipe;
 use toji::session::snapshot::Snapshot;
@@ -18,7 +19,7 @@ use toji::session::survey::Survey;
 
 use super::failure::Failure;
 use super::{Context, surroundings, worker};
-use crate::tui::{self, Feed};
+use crate::tui::{self, Feed, Out};
 
 /// How often running work is looked at.
 const BUSY: Duration = Duration::from_millis(300);
@@ -59,13 +60,27 @@ pub fn open(context: &Context) -> Result<(), Failure> {
             }
         }
     });
+    // Photos that screens show are decoded beside everything else.
+    let (wishes, wished) = channel::<Vec<Wish>>();
+    let allowed = Allowed::default();
+    let (photos, limits) = (feed.clone(), allowed.clone());
+    std::thread::spawn(move || {
+        loader::serve(&root, &limits, &wished, |wish, loaded| photos.send(Feed::Photo(wish, loaded)).is_ok());
+    });
     let quit = surroundings::stop_on_signals();
-    std::thread::spawn(move || watch(survey, &feed, wake, &woken, &quit));
-    Ok(tui::run(incoming, commands, options)?)
+    std::thread::spawn(move || watch(survey, &feed, wake, &woken, &allowed, &quit));
+    Ok(tui::run(incoming, Out { commands, wishes }, options)?)
 }
 
 /// Looks when something changed, and now and then besides; sends what differs.
-fn watch(mut survey: Survey, feed: &Sender<Feed>, wake: Sender<Wake>, woken: &Receiver<Wake>, quit: &Cancel) {
+fn watch(
+    mut survey: Survey,
+    feed: &Sender<Feed>,
+    wake: Sender<Wake>,
+    woken: &Receiver<Wake>,
+    allowed: &Allowed,
+    quit: &Cancel,
+) {
     let cancel = Cancel::new();
     let mut last: Option<Snapshot> = None;
     let partly_feed = std::sync::Mutex::new((feed.clone(), None::<Instant>));
@@ -83,6 +98,7 @@ fn watch(mut survey: Survey, feed: &Sender<Feed>, wake: Sender<Wake>, woken: &Re
     loop {
         let before = survey.awaited();
         let snapshot = survey.look(&partly, &cancel);
+        *allowed.lock().unwrap_or_else(PoisonError::into_inner) = survey.limits();
         if differs(last.as_ref(), &snapshot) {
             last = Some(snapshot.clone());
             if feed.send(Feed::Snapshot(Arc::new(snapshot))).is_err() {

@@ -45,6 +45,29 @@ pub enum Command {
         /// Hash of its file.
         hash: Key,
     },
+    /// Show a recipe's queries with their answers from now on.
+    Queries {
+        /// Name of the recipe.
+        recipe: String,
+        /// Beside which other recipe.
+        against: Option<String>,
+    },
+    /// Write decisions about photos into `edits.csv`.
+    Edit {
+        /// Of each photo its id, "keep", "drop", "relabel", "crop" or "group", and the label, the box or the group.
+        edits: Vec<(String, String, String)>,
+        /// Who or what suggested it.
+        by: String,
+        /// A note.
+        note: String,
+    },
+    /// Take the last decision back.
+    Undo,
+    /// Have suspects looked for, by the networks of a recipe.
+    Review {
+        /// Name of the recipe.
+        recipe: String,
+    },
     /// Look at the files again.
     Refresh,
 }

@@ -11,6 +11,8 @@ use serde::{Serialize, Serializer};
 
 use super::errands::lab::metric::Report;
 use super::errands::ledger::Standing;
+use super::errands::looking::queries::Queries;
+use super::errands::looking::review::Review;
 use crate::base::Time;
 use crate::score::decide::projection::Projection;
 
@@ -35,6 +37,12 @@ pub struct Snapshot {
     /// What the metric laboratory last said.
     #[serde(skip)]
     pub lab: Option<Arc<Report>>,
+    /// The queries that a viewer asked for last.
+    #[serde(skip)]
+    pub queries: Arc<Queries>,
+    /// Suspects and what was decided about them.
+    #[serde(skip)]
+    pub review: Arc<Review>,
     /// What the detached worker does.
     pub worker: Worker,
     /// Planning that takes long (hashing pictures for the first time).

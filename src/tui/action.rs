@@ -67,6 +67,76 @@ pub enum Action {
     PreviousName,
     /// Explain the name under the cursor.
     Explain,
+    /// Show the selected photo large.
+    Zoom,
+    /// The photo after this one, or before it.
+    Turn(Motion),
+    /// Queries in the next order.
+    NextOrder,
+    /// Queries beside the next recipe: the pin, marked ones, none.
+    Against,
+    /// The kind of suspects after this one.
+    NextKind,
+    /// The kind before.
+    PreviousKind,
+    /// Also suspects below their list's threshold, or no longer.
+    Below,
+    /// Decide about the suspect.
+    Decide(Decision),
+    /// Ask whether to decide so about all suspects that show.
+    AskAll(Decision),
+    /// Decide so.
+    DecideAll,
+    /// Take the last decision back.
+    Undo,
+    /// Have the review of the selected recipe made.
+    Review,
+    /// Type a filter.
+    AskFilter,
+    /// One more character.
+    Type(char),
+    /// One character less.
+    Erase,
+    /// No filter.
+    ClearFilter,
+}
+
+/// What can be decided about a suspect; named as in `edits.csv`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Decision {
+    /// It is right as it is.
+    Keep,
+    /// Leave the photo out.
+    Drop,
+    /// Give it the proposed label.
+    Relabel,
+    /// Only the proposed part of it.
+    Crop,
+    /// Keep it and those with it in one fold.
+    Group,
+}
+
+impl Decision {
+    /// Its name in `edits.csv`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Decision::Keep => "keep",
+            Decision::Drop => "drop",
+            Decision::Relabel => "relabel",
+            Decision::Crop => "crop",
+            Decision::Group => "group",
+        }
+    }
+
+    /// What it needs beside the photo.
+    pub fn value(self) -> &'static str {
+        match self {
+            Decision::Keep | Decision::Drop => "nothing",
+            Decision::Relabel => "other label",
+            Decision::Crop => "crop",
+            Decision::Group => "group",
+        }
+    }
 }
 
 /// A movement: a selection on the board, a scroll elsewhere.

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::{Event as Input, KeyEventKind};
 use ratatui::layout::Size;
-use toji::session::command::Command;
 
 use super::model::{Model, Wish};
 use super::terminal::ask::{self, Answer, Answers};
@@ -21,7 +20,7 @@ use super::terminal::reader;
 use super::terminal::screen::Screen;
 use super::terminal::taken::{self, Taken, Tidy};
 use super::update::update;
-use super::{Feed, Options, keys, view};
+use super::{Feed, Options, Out, keys, view};
 
 /// Whatever wakes the loop.
 #[derive(Debug)]
@@ -71,7 +70,7 @@ impl Terminal for Own {
 }
 
 /// Runs on this process's terminal; see [`super::run`].
-pub fn on_this_terminal(feed: Receiver<Feed>, commands: Sender<Command>, options: Options) -> io::Result<()> {
+pub fn on_this_terminal(feed: Receiver<Feed>, out: Out, options: Options) -> io::Result<()> {
     let (events, waiting) = mpsc::channel();
     let tidy = Tidy::default();
     let left = tidy.clone();
@@ -83,7 +82,7 @@ pub fn on_this_terminal(feed: Receiver<Feed>, commands: Sender<Command>, options
         move || taken::leave(&left),
         move |text| drop(reports.send(Event::Feed(Feed::Say(text)))),
     ));
-    let outcome = take_and_run(feed, commands, options, events, &waiting, tidy);
+    let outcome = take_and_run(feed, out, options, events, &waiting, tidy);
     std::panic::set_hook(Box::new(move |info| previous(info)));
     let model = outcome?;
     let mut out = io::stdout();
@@ -95,7 +94,7 @@ pub fn on_this_terminal(feed: Receiver<Feed>, commands: Sender<Command>, options
 
 fn take_and_run(
     feed: Receiver<Feed>,
-    commands: Sender<Command>,
+    out: Out,
     options: Options,
     events: Sender<Event>,
     waiting: &Receiver<Event>,
@@ -115,7 +114,7 @@ fn take_and_run(
     reader::start(events)?;
     let mut model = Model::new(size, options);
     let mut screen = Screen::new(io::stdout(), size, options.seat, tidy.clone());
-    let outcome = run(&mut model, &mut screen, &mut Own(tidy), waiting, &commands);
+    let outcome = run(&mut model, &mut screen, &mut Own(tidy), waiting, &out);
     hear_out(&mut model, screen.asked(), waiting);
     drop(taken);
     outcome.map(|()| model)
@@ -144,7 +143,7 @@ pub fn run<W: Write>(
     screen: &mut Screen<W>,
     own: &mut impl Terminal,
     events: &Receiver<Event>,
-    commands: &Sender<Command>,
+    out: &Out,
 ) -> io::Result<()> {
     let pause = pause(&model.options);
     let mut dirty = true;
@@ -173,7 +172,7 @@ pub fn run<W: Write>(
             },
         };
         for event in first.into_iter().chain(newest(events)) {
-            dirty |= take(model, screen, own, event, commands)?;
+            dirty |= take(model, screen, own, event, out)?;
             match std::mem::take(&mut model.wish) {
                 Wish::None => {}
                 Wish::Quit => return Ok(()),
@@ -193,6 +192,11 @@ pub fn run<W: Write>(
             }
         }
         if dirty && last_frame.is_none_or(|last| last.elapsed() >= pause) {
+            let wanted = view::wanted(model);
+            if let Some(missing) = model.album.want(wanted) {
+                // Without a loader, photos stay blank.
+                let _ = out.wishes.send(missing);
+            }
             // Pictures that are left go out with frames of their own, between which keys are taken.
             dirty = screen.show(|buffer| view::draw(model, buffer))?;
             last_frame = (!dirty).then(Instant::now);
@@ -235,14 +239,14 @@ fn take<W: Write>(
     screen: &mut Screen<W>,
     own: &impl Terminal,
     event: Event,
-    commands: &Sender<Command>,
+    out: &Out,
 ) -> io::Result<bool> {
     Ok(match event {
         Event::Input(Input::Key(key)) if key.kind != KeyEventKind::Release => {
             let action = keys::name(&key).and_then(|name| keys::action(&name, model.place()));
             let Some(action) = action else { return Ok(false) };
             if let Some(command) = update(model, action)
-                && commands.send(command).is_err()
+                && out.commands.send(command).is_err()
             {
                 model.reply = Some("nobody takes commands any more: leave with q and start toji again".to_owned());
             }

@@ -6,7 +6,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::action::{Action, Motion, Rung};
+use super::action::{Action, Decision, Motion, Rung};
 use super::model::View;
 
 /// Where a key is pressed: a view, or the popup above it.
@@ -24,6 +24,12 @@ pub enum Place {
     ChooseRung,
     /// What the metric laboratory says.
     Lab,
+    /// One photo large.
+    Zoom,
+    /// "Decide so about all of these?"
+    DecideAll,
+    /// A filter is typed: other keys are its characters.
+    Filter,
 }
 
 /// One row of the table.
@@ -48,9 +54,14 @@ const PLAN: Place = Place::View(View::Plan);
 
 const LEDGER: Place = Place::View(View::Ledger);
 
-const EVERY_VIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER];
-const RECIPES: &[Place] = &[BOARD, PAGE, CURVES, PLAN];
-const ONE_RECIPE: &[Place] = &[PAGE, CURVES, PLAN];
+const QUERIES: Place = Place::View(View::Queries);
+const REVIEW: Place = Place::View(View::Review);
+
+const EVERY_VIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES, REVIEW];
+/// There `g` decides.
+const BUT_REVIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES];
+const RECIPES: &[Place] = &[BOARD, PAGE, CURVES, PLAN, QUERIES];
+const ONE_RECIPE: &[Place] = &[PAGE, CURVES, PLAN, QUERIES];
 const LISTS: &[Place] = &[BOARD, CURVES];
 const TEXTS: &[Place] = &[PAGE, PLAN];
 const BOXED_TEXTS: &[Place] = &[Place::Help, Place::Explain, Place::Lab];
@@ -91,12 +102,54 @@ pub const BINDINGS: &[Binding] = &[
     row(&["esc", "q", "b", "?"], Action::Back, &[Place::Help], "close", "close the help"),
     row(&["esc", "q", "b", "enter", "e"], Action::Back, &[Place::Explain], "close", "close the explanation"),
     row(&["esc", "q", "b", "enter"], Action::Back, &[Place::Lab], "close", "close the metric lab"),
+    row(&["n", "j", "l", "down", "right", "space"], Action::Turn(Motion::Down), &[Place::Zoom], "next", "next photo"),
+    row(&["p", "k", "h", "up", "left"], Action::Turn(Motion::Up), &[Place::Zoom], "before", "photo before"),
+    row(&["g", "home"], Action::Turn(Motion::Top), &[Place::Zoom], "", "the query, or the suspect"),
+    row(&["G", "end"], Action::Turn(Motion::Bottom), &[Place::Zoom], "", "the last"),
+    row(&["]"], Action::Move(Motion::Down), &[Place::Zoom], "", "next query or suspect"),
+    row(&["["], Action::Move(Motion::Up), &[Place::Zoom], "", "query or suspect before"),
+    row(&["esc", "q", "b", "enter"], Action::Back, &[Place::Zoom], "close", "back to the list"),
+    row(&["enter", "y"], Action::DecideAll, &[Place::DecideAll], "write", "write it into edits.csv; u takes it back"),
+    row(&["n", "esc", "q", "b"], Action::Back, &[Place::DecideAll], "leave it", "close"),
+    row(&["enter"], Action::Back, &[Place::Filter], "done", "keep the filter"),
+    row(&["backspace"], Action::Erase, &[Place::Filter], "erase", "one character less"),
+    row(&["esc"], Action::ClearFilter, &[Place::Filter], "all", "no filter"),
     row(&["j", "down"], Action::Move(Motion::Down), BOXED_TEXTS, "down", "a line down"),
     row(&["k", "up"], Action::Move(Motion::Up), BOXED_TEXTS, "up", "a line up"),
     row(&["ctrl+d", "pgdn"], Action::Move(Motion::HalfDown), BOXED_TEXTS, "", "half a screen down"),
     row(&["ctrl+u", "pgup"], Action::Move(Motion::HalfUp), BOXED_TEXTS, "", "half a screen up"),
     row(&["g", "home"], Action::Move(Motion::Top), BOXED_TEXTS, "", "to the top"),
     row(&["G", "end"], Action::Move(Motion::Bottom), BOXED_TEXTS, "", "to the end"),
+    // Queries and suspects.
+    row(&["enter"], Action::Zoom, &[QUERIES, REVIEW], "photo", "one photo large; n and p turn"),
+    row(
+        &["o"],
+        Action::NextOrder,
+        &[QUERIES],
+        "order",
+        "worst first, most changed, lost most, by label, as in the tables",
+    ),
+    row(&["v"], Action::Against, &[QUERIES], "against", "beside the pin, beside each marked recipe, alone"),
+    row(&["k"], Action::Decide(Decision::Keep), &[REVIEW], "keep", "it is right as it is"),
+    row(&["d"], Action::Decide(Decision::Drop), &[REVIEW], "drop", "leave the photo out"),
+    row(&["r"], Action::Decide(Decision::Relabel), &[REVIEW], "relabel", "give it the proposed label"),
+    row(&["c"], Action::Decide(Decision::Crop), &[REVIEW], "crop", "use only the proposed part"),
+    row(&["g"], Action::Decide(Decision::Group), &[REVIEW], "group", "keep it and those with it in one fold"),
+    row(&["u"], Action::Undo, &[REVIEW], "undo", "take the last decision back"),
+    row(&["/", "f"], Action::AskFilter, &[REVIEW], "filter", "only suspects whose label or id has a text"),
+    row(&["K"], Action::AskAll(Decision::Keep), &[REVIEW], "", "keep all that show (asks first)"),
+    row(&["D"], Action::AskAll(Decision::Drop), &[REVIEW], "all", "drop all that show (asks first)"),
+    row(&["R"], Action::AskAll(Decision::Relabel), &[REVIEW], "", "relabel all that show (asks first)"),
+    row(&["C"], Action::AskAll(Decision::Crop), &[REVIEW], "", "crop all that show (asks first)"),
+    row(&["G"], Action::AskAll(Decision::Group), &[REVIEW], "", "group all that show (asks first)"),
+    row(&["]", "l", "right"], Action::NextKind, &[REVIEW], "kind", "next kind of suspects"),
+    row(&["[", "h", "left"], Action::PreviousKind, &[REVIEW], "", "kind before"),
+    row(&["n", "j", "down"], Action::Move(Motion::Down), &[REVIEW], "", "next suspect"),
+    row(&["p", "up"], Action::Move(Motion::Up), &[REVIEW], "", "suspect before"),
+    row(&["a"], Action::Below, &[REVIEW], "", "also those below the threshold, or no longer"),
+    row(&["m"], Action::Review, &[REVIEW], "make", "have the review made by the selected recipe's networks"),
+    row(&["j", "down"], Action::Move(Motion::Down), &[QUERIES], "", "next query"),
+    row(&["k", "up"], Action::Move(Motion::Up), &[QUERIES], "", "query before"),
     // What a recipe can do.
     row(&["enter"], Action::Show(View::Page), &[BOARD, CURVES, PLAN], "page", "read the recipe with its results"),
     row(&["r"], Action::Run, RECIPES, "run", "run it, or go on with it"),
@@ -138,10 +191,12 @@ pub const BINDINGS: &[Binding] = &[
     row(&["ctrl+u"], Action::Move(Motion::HalfUp), EVERY_VIEW, "", "half a screen up"),
     row(&["pgdn", "ctrl+f"], Action::Move(Motion::PageDown), EVERY_VIEW, "", "a screen down"),
     row(&["pgup", "ctrl+b"], Action::Move(Motion::PageUp), EVERY_VIEW, "", "a screen up"),
-    row(&["g", "home"], Action::Move(Motion::Top), EVERY_VIEW, "", "to the first"),
-    row(&["G", "end"], Action::Move(Motion::Bottom), EVERY_VIEW, "", "to the last"),
+    row(&["g", "home"], Action::Move(Motion::Top), BUT_REVIEW, "", "to the first"),
+    row(&["G", "end"], Action::Move(Motion::Bottom), BUT_REVIEW, "", "to the last"),
+    row(&["home"], Action::Move(Motion::Top), &[REVIEW], "", "to the first"),
+    row(&["end"], Action::Move(Motion::Bottom), &[REVIEW], "", "to the last"),
     // Views.
-    row(&["b", "esc"], Action::Back, &[PAGE, CURVES, PLAN, LEDGER], "board", "back to the board"),
+    row(&["b", "esc"], Action::Back, &[PAGE, CURVES, PLAN, LEDGER, QUERIES, REVIEW], "board", "back to the board"),
     row(&["tab"], Action::NextView, EVERY_VIEW, "", "next view"),
     row(&["shift+tab"], Action::PreviousView, EVERY_VIEW, "", "view before"),
     row(&["1"], Action::Show(View::Board), EVERY_VIEW, "", "board"),
@@ -149,6 +204,14 @@ pub const BINDINGS: &[Binding] = &[
     row(&["3"], Action::Show(View::Curves), EVERY_VIEW, "", "curves"),
     row(&["4"], Action::Show(View::Plan), EVERY_VIEW, "", "plan"),
     row(&["5", "L"], Action::Show(View::Ledger), EVERY_VIEW, "", "ledger: submissions beside the leaderboard"),
+    row(&["6", "Q"], Action::Show(View::Queries), EVERY_VIEW, "", "queries of the selected recipe with their answers"),
+    row(
+        &["7", "V"],
+        Action::Show(View::Review),
+        EVERY_VIEW,
+        "",
+        "review: suspects, to keep, drop, relabel, crop or group",
+    ),
     // The workbench.
     row(&["?", "f1"], Action::Help, EVERY_VIEW, "help", "these keys"),
     row(&["ctrl+r", "f5"], Action::Refresh, EVERY_VIEW, "", "look at the files again"),
@@ -169,6 +232,11 @@ pub const BINDINGS: &[Binding] = &[
             Place::AskStop,
             Place::ChooseRung,
             Place::Lab,
+            QUERIES,
+            REVIEW,
+            Place::Zoom,
+            Place::DecideAll,
+            Place::Filter,
         ],
         "",
         "leave at once; training goes on",
@@ -177,7 +245,12 @@ pub const BINDINGS: &[Binding] = &[
 
 /// What the key means there.
 pub fn action(key: &str, place: Place) -> Option<Action> {
-    BINDINGS.iter().find(|b| b.places.contains(&place) && b.keys.contains(&key)).map(|b| b.action)
+    let row = BINDINGS.iter().find(|b| b.places.contains(&place) && b.keys.contains(&key));
+    row.map(|b| b.action).or_else(|| {
+        let mut signs = if key == "space" { " ".chars() } else { key.chars() };
+        let sign = signs.next().filter(|_| place == Place::Filter && signs.as_str().is_empty())?;
+        Some(Action::Type(sign))
+    })
 }
 
 /// The rows that apply there, in the table's order.
@@ -198,6 +271,7 @@ pub fn name(key: &KeyEvent) -> Option<String> {
         KeyCode::Char(c) => c.to_string(),
         KeyCode::Enter => "enter".to_owned(),
         KeyCode::Esc => "esc".to_owned(),
+        KeyCode::Backspace => "backspace".to_owned(),
         KeyCode::Tab => "tab".to_owned(),
         KeyCode::BackTab => return Some("shift+tab".to_owned()),
         KeyCode::Up => "up".to_owned(),
@@ -238,6 +312,11 @@ mod tests {
         Place::AskStop,
         Place::ChooseRung,
         Place::Lab,
+        QUERIES,
+        REVIEW,
+        Place::Zoom,
+        Place::DecideAll,
+        Place::Filter,
     ];
 
     #[test]
@@ -263,6 +342,9 @@ mod tests {
         for &place in EVERYWHERE {
             assert!(key_of(Action::Quit, place).is_some());
         }
+        assert_eq!(action("q", Place::Filter), Some(Action::Type('q')), "a filter may have every letter");
+        assert_eq!(action("space", Place::Filter), Some(Action::Type(' ')));
+        assert_eq!(action("ctrl+x", Place::Filter), None);
         for &place in EVERY_VIEW {
             assert_eq!(key_of(Action::Help, place), Some("?"));
             assert_ne!(action("h", place), Some(Action::Help), "h moves");

@@ -1,9 +1,10 @@
 //! The terminal workbench: a snapshot in, keys in, a screen and commands out.
 //!
 //! ```text
-//!   watcher ──Feed──▶ ┐
-//!                     ├─▶ drive ──▶ update(&mut Model, Action) ──▶ Command ──▶ session
-//!   terminal ──key──▶ ┘      └────▶ view::draw(&Model) ──▶ Screen ──▶ terminal
+//!   watcher, loader ──Feed──▶ ┐
+//!                             ├─▶ drive ──▶ update(&mut Model, Action) ──▶ Command ──▶ session
+//!          terminal ──key──▶ ┘      ├────▶ view::draw(&Model) ──▶ Screen ──▶ terminal
+//!                                    └────▶ view::wanted(&Model) ──▶ photos to load ──▶ loader
 //! ```
 //!
 //! One thread owns the [`model::Model`]; keys and snapshots reach it through one channel. Every key
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 use ratatui::layout::Size;
 use toji::session::command::Command;
+use toji::session::errands::looking::loader::{Loaded, Wish};
 use toji::session::snapshot::Snapshot;
 
 use terminal::ask::choose;
@@ -48,8 +50,19 @@ pub enum Feed {
     Snapshot(Arc<Snapshot>),
     /// Something to say in the status row ("cannot reach the worker").
     Say(String),
+    /// A photo that was wished for, or a word why there is none.
+    Photo(Wish, Loaded),
     /// Leave, as if `q` were pressed (the process was told to end).
     Quit,
+}
+
+/// What leaves the workbench.
+#[derive(Debug)]
+pub struct Out {
+    /// What the user asks for.
+    pub commands: Sender<Command>,
+    /// The photos that the screen shows now and that have not come yet; a newer list replaces an older one.
+    pub wishes: Sender<Vec<Wish>>,
 }
 
 /// How many colours the terminal has.
@@ -142,11 +155,11 @@ pub fn inspect(options: &Options) -> io::Result<Inspected> {
 /// Runs the workbench on this process's terminal until it is left.
 ///
 /// `feed` brings snapshots, as often as the caller likes; when its sender is gone, the last snapshot
-/// stays on the screen and the status row says so. `commands` takes the user's wishes.
+/// stays on the screen and the status row says so. `out` takes what the user asks for, and the photos that the screen shows.
 /// The terminal is put back as it was, also when the workbench panics.
 ///
 /// # Errors
 /// Where the terminal cannot be read or written.
-pub fn run(feed: Receiver<Feed>, commands: Sender<Command>, options: Options) -> io::Result<()> {
-    drive::on_this_terminal(feed, commands, options)
+pub fn run(feed: Receiver<Feed>, out: Out, options: Options) -> io::Result<()> {
+    drive::on_this_terminal(feed, out, options)
 }

@@ -7,6 +7,8 @@
 //! - [`glance`]: whether pictures changed behind the tables;
 //! - [`ledger`]: how submissions stand beside the leaderboard;
 //! - [`pin`]: the recipe that the others are compared with;
+//! - [`queries`]: the queries that a viewer looks at;
+//! - [`review`]: suspects, and what is decided about them;
 //! - [`state`]: how one recipe stands: state, epoch, time left, plan;
 //! - [`page`]: its prose and cells with what their stages last gave.
 
@@ -14,6 +16,8 @@ mod glance;
 mod ledger;
 mod page;
 mod pin;
+mod queries;
+mod review;
 mod state;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -22,6 +26,7 @@ use std::sync::Arc;
 
 use super::brew::{self, Planned, stopwatch, worker};
 use super::command::Command;
+use super::errands::looking::review::Review;
 use super::project::watch::{Stamp, stamp};
 use super::project::{FACTS, TOJI, boxes};
 use super::snapshot::{Counting, Delta, Problem, Snapshot, Worker};
@@ -30,6 +35,7 @@ use super::{Photos, Project, Recipe, SessionError, Surroundings, recipe};
 use crate::base::{Cancel, Key, Progress, Value};
 use crate::book::Diagnostic;
 use crate::dag::{Board, History, Job, Lane, Order, Queue, RunState, RunView, Runs, Stage};
+use crate::data::decode::Limits;
 use crate::score::metric::Score;
 
 /// A process beside the viewer, which itself computes nothing that takes memory or time.
@@ -68,6 +74,8 @@ pub struct Survey {
     tried: HashSet<Key>,
     glance: glance::Glance,
     submissions: ledger::Submissions,
+    queries: queries::Asked,
+    review: Arc<Review>,
     notice: Option<String>,
     began: bool,
 }
@@ -105,6 +113,8 @@ impl Survey {
             tried: HashSet::new(),
             glance: glance::Glance::default(),
             submissions: ledger::Submissions::default(),
+            queries: queries::Asked::default(),
+            review: Arc::default(),
             notice: None,
             began: false,
         }
@@ -136,6 +146,11 @@ impl Survey {
         Some(stamp(files.iter().map(PathBuf::as_path)))
     }
 
+    /// What a photo may cost that a screen shows.
+    pub fn limits(&self) -> Limits {
+        self.project.as_ref().map(|project| project.competition.data.limits).unwrap_or_default()
+    }
+
     /// Whether something runs or waits, so that looking again soon is worth it.
     pub fn is_busy(&self) -> bool {
         let waits = || !self.queue.waiting().is_empty();
@@ -159,6 +174,7 @@ impl Survey {
         }
         self.plan();
         self.read_ledger();
+        self.read_queries();
         if self.began {
             self.pending.extend(changed_texts);
             self.start_cheap();
@@ -231,6 +247,11 @@ impl Survey {
             Command::Final { hash, marked } => self.mark_final(hash, *marked),
             Command::Lab { hash } => self.ask_lab(hash),
             Command::Run { recipe, rung } => self.ask_for(recipe, rung.as_deref()),
+            Command::Edit { edits, by, note } => self.decide(edits, by, note),
+            Command::Undo => self.undo_decision(),
+            Command::Review { recipe } => self.ask_review(recipe),
+            // Looking says nothing of what happened.
+            Command::Queries { recipe, against } => return self.queries.ask(recipe, against.as_deref()),
         };
         self.notice = Some(done.unwrap_or_else(|error| brew::chain(&error)));
     }
@@ -518,6 +539,8 @@ impl Survey {
             pin,
             ledger: self.submissions.standing.clone(),
             lab: self.submissions.lab.clone(),
+            queries: self.queries.found.clone(),
+            review: self.review.clone(),
             notes: pin_note.into_iter().chain(unscored).chain(of_data).collect(),
             worker,
             planning: None,

@@ -351,6 +351,7 @@ mod tests {
             "tab" => b"\t",
             "shift+tab" => b"\x1b[Z",
             "space" => b" ",
+            "backspace" => b"\x7f",
             "up" => b"\x1b[A",
             "down" => b"\x1bOB",
             "right" => b"\x1b[C",

@@ -18,7 +18,7 @@ use crate::tui::drive::{self, Event, Terminal};
 use crate::tui::model::Model;
 use crate::tui::terminal::screen::Screen;
 use crate::tui::terminal::taken::Tidy;
-use crate::tui::{Charset, Colour, Feed, Options, keys, update, view};
+use crate::tui::{Charset, Colour, Feed, Options, Out, keys, update, view};
 
 /// A terminal that remembers.
 #[derive(Clone, Default)]
@@ -53,6 +53,8 @@ impl Terminal for NoTerminal {
 fn driven(events: Vec<Event>) -> (Tape, Model, Vec<toji::session::command::Command>) {
     let (sender, receiver) = mpsc::channel();
     let (commands, asked) = mpsc::channel();
+    let (wishes, _wished) = mpsc::channel();
+    let out = Out { commands, wishes };
     for event in events {
         sender.send(event).unwrap();
     }
@@ -60,8 +62,8 @@ fn driven(events: Vec<Event>) -> (Tape, Model, Vec<toji::session::command::Comma
     let tape = Tape::default();
     let mut model = Model::new(Size::new(80, 24), Options::default());
     let mut screen = Screen::new(tape.clone(), Size::new(80, 24), 0, Tidy::default());
-    drive::run(&mut model, &mut screen, &mut NoTerminal, &receiver, &commands).unwrap();
-    drop(commands);
+    drive::run(&mut model, &mut screen, &mut NoTerminal, &receiver, &out).unwrap();
+    drop(out);
     (tape, model, asked.iter().collect())
 }
 

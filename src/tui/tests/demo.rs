@@ -7,13 +7,14 @@ use std::thread;
 use std::time::Duration;
 
 use super::sample;
-use crate::tui::{Charset, Colour, Feed, Options};
+use crate::tui::{Charset, Colour, Feed, Options, Out};
 
 #[test]
 #[ignore = "takes the terminal over"]
 fn demo() {
     let (feed, snapshots) = mpsc::channel();
     let (commands, asked) = mpsc::channel();
+    let (wishes, wished) = mpsc::channel();
     thread::spawn(move || {
         for i in 0.. {
             let mut snapshot = sample::snapshot();
@@ -23,6 +24,10 @@ fn demo() {
             if feed.send(Feed::Snapshot(Arc::new(snapshot))).is_err() {
                 return;
             }
+            for wish in wished.try_iter().last().into_iter().flatten() {
+                let photo = sample::photo(&wish);
+                let _ = feed.send(Feed::Photo(wish, photo));
+            }
             while let Ok(command) = asked.try_recv() {
                 let _ = feed.send(Feed::Say(format!("the session was asked: {command:?}")));
             }
@@ -30,5 +35,5 @@ fn demo() {
         }
     });
     let options = Options { colour: Colour::True, charset: Charset::Unicode, ..Options::default() };
-    crate::tui::run(snapshots, commands, options).unwrap();
+    crate::tui::run(snapshots, Out { commands, wishes }, options).unwrap();
 }

@@ -23,6 +23,7 @@ pub fn press(name: &str) -> KeyEvent {
     let code = match base {
         "enter" => KeyCode::Enter,
         "esc" => KeyCode::Esc,
+        "backspace" => KeyCode::Backspace,
         "tab" => KeyCode::Tab,
         "space" => KeyCode::Char(' '),
         "up" => KeyCode::Up,

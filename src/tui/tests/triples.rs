@@ -18,6 +18,11 @@ fn said(model: &Model) -> String {
         Some(Popup::AskStop { recipe }) => format!(" stop {recipe}?"),
         Some(Popup::ChooseRung { recipe }) => format!(" rung of {recipe}?"),
         Some(Popup::Lab { hash, scroll }) => format!(" lab {}@{scroll}", hash.short()),
+        Some(Popup::Zoom { at }) => format!(" photo {at}"),
+        Some(Popup::DecideAll { decision, suspects, left_out, .. }) => {
+            format!(" {} {suspects} and not {left_out}?", decision.name())
+        }
+        Some(Popup::Filter) => " filter".to_owned(),
     };
     let marked: String = model.marked.iter().map(|m| format!(" *{m}")).collect();
     let scrolled =
@@ -66,8 +71,8 @@ fn the_board_moves_and_stops_at_its_ends() {
 fn views_open_turn_and_lead_back() {
     assert_eq!(at("j enter"), "Page@0 01-baseline");
     assert_eq!(at("j enter esc"), "Board 01-baseline");
-    assert_eq!(at("tab tab tab tab tab"), "Board 00-first-pour");
-    assert_eq!(at("shift+tab shift+tab"), "Plan@0 00-first-pour");
+    assert_eq!(at("tab tab tab tab tab tab tab"), "Board 00-first-pour");
+    assert_eq!(at("shift+tab shift+tab shift+tab shift+tab"), "Plan@0 00-first-pour");
     assert_eq!(at("c"), "Curves 00-first-pour");
     assert_eq!(at("c b"), "Board 00-first-pour");
     assert_eq!(at("P 3 2"), "Page@0 00-first-pour");
@@ -266,4 +271,120 @@ fn the_laboratory_is_asked_about_public_scores() {
     assert_eq!(at("5 j enter esc"), "Ledger 00-first-pour");
     let refused = refused("5 enter");
     assert!(refused.starts_with("07-dba has no public score yet: toji lb add "), "{refused}");
+}
+
+#[test]
+fn queries_are_asked_for_once_and_again_for_another_recipe() {
+    let wish = |recipe: &str, against: Option<&str>| Command::Queries {
+        recipe: recipe.to_owned(),
+        against: against.map(str::to_owned),
+    };
+    assert_eq!(asked("j j 6 j k o"), [wish("02-arcface", None)]);
+    assert_eq!(asked("j j 6 1 6"), [wish("02-arcface", None)]);
+    assert_eq!(asked("6 ] ["), [wish("00-first-pour", None), wish("01-baseline", None), wish("00-first-pour", None)]);
+    assert_eq!(asked("j j P tab tab"), [wish("02-arcface", None)], "however one comes there");
+    // The pin, then what is marked, then alone again.
+    let all = ["01-baseline", "00-first-pour"].map(|other| wish("02-arcface", Some(other)));
+    assert_eq!(
+        asked("space j j 6 v v v"),
+        [[wish("02-arcface", None)].to_vec(), all.to_vec(), vec![wish("02-arcface", None)]].concat()
+    );
+    assert_eq!(asked("j 6 v"), [wish("01-baseline", None)], "nobody stands beside itself");
+    // Another recipe stays beside the pin; the pin itself stands alone.
+    let pin = || Some("01-baseline");
+    assert_eq!(asked("j j 6 v ["), [wish("02-arcface", None), wish("02-arcface", pin()), wish("01-baseline", None)]);
+}
+
+#[test]
+fn the_chosen_query_stays_when_its_order_or_its_lists_change() {
+    let chosen = |model: &Model| model.query_at(model.query_index()).unwrap().photo;
+    let (_, _, model) = typed(sample::snapshot(), "j j 6");
+    let worst: Vec<u32> = (0..6).map(|i| model.query_at(i).unwrap().photo).collect();
+    assert_eq!(worst, [3, 2, 5, 1, 0, 4], "misses, the surer first; then late hits");
+    let (_, _, mut model) = typed(sample::snapshot(), "j j 6 j j j v");
+    assert!(model.queries().is_none(), "those beside the pin are still to come");
+    model.take(crate::tui::Feed::Snapshot(std::sync::Arc::new(sample::compared())));
+    assert_eq!(chosen(&model), 1);
+    let lost: Vec<Option<f32>> = (0..6).map(|i| model.query_at(i).unwrap().change()).collect();
+    let size = |change: &Option<f32>| change.unwrap().abs();
+    assert!(
+        lost.windows(2).all(|pair| size(&pair[0]) >= size(&pair[1])),
+        "beside another, the most changed first: {lost:?}"
+    );
+    let (_, _, model) = typed(sample::snapshot(), "j j 6 G enter n n n n n n n n");
+    assert_eq!(said(&model), "Queries 02-arcface photo 5", "the query and five answers");
+    assert_eq!(at("j j 6 enter n p p"), "Queries 02-arcface photo 0");
+    let (_, _, model) = typed(sample::snapshot(), "j j 6 enter n n ]");
+    assert_eq!(
+        (said(&model).as_str(), chosen(&model)),
+        ("Queries 02-arcface photo 0", 2),
+        "the next query, from its own photo"
+    );
+    let (_, _, model) = typed(sample::snapshot(), "6 o");
+    assert_eq!(model.reply.as_deref(), Some("no queries to show yet"));
+}
+
+#[test]
+fn suspects_are_decided_one_by_one() {
+    let edit = |edits: &[(&str, &str, &str)], by: &str, note: &str| Command::Edit {
+        edits: edits
+            .iter()
+            .map(|(id, action, value)| (id.to_string(), action.to_string(), value.to_string()))
+            .collect(),
+        by: by.to_owned(),
+        note: note.to_owned(),
+    };
+    let label = "獺祭 純米大吟醸 磨き三割九分";
+    let why = format!("3 of 5 neighbours say {label}");
+    assert_eq!(asked("7 k"), [edit(&[("000000", "keep", "")], "wrong-label", &why)]);
+    assert_eq!(asked("7 d"), [edit(&[("000000", "drop", "")], "wrong-label", &why)]);
+    assert_eq!(asked("7 r"), [edit(&[("000000", "relabel", label)], "wrong-label", &why)]);
+    assert_eq!(refused("7 c"), "no crop is proposed for 000000");
+    assert_eq!(refused("7 g"), "no group is proposed for 000000");
+    let small = "the object takes 9 % of the photo";
+    assert_eq!(asked("7 ] ] c"), [edit(&[("000800", "crop", "0.31 0.2 0.66 0.8")], "small-object", small)]);
+    let group = ["000100", "", "000800"];
+    let Command::Edit { edits, by, .. } = &asked("7 ] n g")[0] else { panic!() };
+    let ids: Vec<&str> = edits.iter().map(|(id, ..)| id.as_str()).collect();
+    assert_eq!((ids[0], ids[2], ids.len(), by.as_str()), (group[0], group[2], 3, "duplicate"));
+    assert!(edits.iter().all(|(_, action, value)| action == "group" && value == "copies-1"));
+    // The next one is chosen then.
+    let photo = |keys: &str| typed(sample::snapshot(), keys).2.suspect().map(|one| one.photo);
+    assert_eq!(
+        [photo("7"), photo("7 k"), photo("7 k k p"), photo("7 end"), photo("7 a end")],
+        [0, 3, 3, 4, 11].map(Some)
+    );
+    assert_eq!(asked("7 u"), [Command::Undo]);
+    assert_eq!(asked("j 7 m"), [Command::Review { recipe: "01-baseline".to_owned() }]);
+    assert_eq!(refused("j j j j 7 m"), "04-broken has mistakes: its page shows them");
+    assert_eq!(refused("7 ] ] ] d"), "no suspect is chosen");
+}
+
+#[test]
+fn many_suspects_are_decided_with_a_look_at_what_is_written() {
+    assert_eq!(at("7 D"), "Review 00-first-pour drop 2 and not 1?", "one is decided");
+    assert_eq!(asked("7 D esc"), []);
+    let Command::Edit { edits, note, .. } = &asked("7 D enter")[0] else { panic!() };
+    assert_eq!((edits.len(), edits[0].0.as_str(), note.as_str()), (2, "000000", "2 at once"));
+    assert_eq!(at("7 a D"), "Review 00-first-pour drop 3 and not 1?");
+    assert_eq!(refused("7 C"), "no crop is proposed for anything that shows and is undecided");
+    // What is written is what was shown, whatever the next review finds.
+    let (_, _, mut model) = typed(sample::snapshot(), "7 D");
+    model.take(crate::tui::Feed::Snapshot(std::sync::Arc::new(sample::empty())));
+    let Some(Command::Edit { edits, .. }) = update(&mut model, crate::tui::action::Action::DecideAll) else { panic!() };
+    assert_eq!(edits.len(), 2);
+}
+
+#[test]
+fn a_filter_takes_every_letter_and_shows_what_has_it() {
+    let shown = |keys: &str| {
+        let (_, _, model) = typed(sample::snapshot(), keys);
+        model.suspects().iter().map(|one| one.photo).collect::<Vec<_>>()
+    };
+    assert_eq!(shown("7 / 獺"), [0]);
+    assert_eq!(shown("7 f E V I L"), [3], "small and capital letters are one");
+    assert_eq!(shown("7 / q q"), [] as [u32; 0]);
+    assert_eq!(shown("7 / q backspace enter"), [0, 3, 4]);
+    assert_eq!(shown("7 / 獺 esc"), [0, 3, 4]);
+    assert_eq!(at("7 / 獺 enter D"), "Review 00-first-pour drop 1 and not 0?");
 }

@@ -13,7 +13,7 @@ use super::Frame;
 use super::ink::{Ink, Tone, line, put, put_at, styled, width};
 use super::words;
 use crate::tui::keys;
-use crate::tui::model::{Model, View};
+use crate::tui::model::{Model, Popup, View};
 use crate::tui::update::refusal;
 
 /// Tabs, the project's name, the worker.
@@ -21,23 +21,30 @@ pub fn title(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
     if area.height == 0 {
         return;
     }
-    let roomy = area.width >= 60;
+    // Padded where there is room; on narrow terminals only the number, with the name of the current one.
+    let (roomy, narrow) = (area.width >= 100, area.width < 60);
     let mut tabs: Vec<Span<'static>> = Vec::new();
-    for view in View::ALL {
-        let title = if roomy { format!(" {} ", view.title()) } else { view.title().to_owned() };
+    for (number, view) in (1..).zip(View::ALL) {
         let here = view == model.view;
+        let title = match (roomy, narrow, here) {
+            (true, ..) => format!(" {} ", view.title()),
+            (_, true, true) => format!("{number} {}", view.title()),
+            (_, true, false) => number.to_string(),
+            _ => view.title().to_owned(),
+        };
         let style = ink.style(if here { Tone::Strong } else { Tone::Plain });
         if !tabs.is_empty() {
             tabs.push(ink.span(" ", Tone::Plain));
         }
         tabs.push(styled(&title, if here { style.add_modifier(Modifier::REVERSED) } else { style }));
     }
-    if roomy && model.loaded {
-        tabs.push(ink.span(&format!(" {}", model.snapshot.project), Tone::Faint));
+    let taken: usize = tabs.iter().map(|span| toji::base::text::width(&span.content)).sum();
+    let room = usize::from(area.width).saturating_sub(taken + 2);
+    let worker = if model.loaded { words::worker(&model.snapshot.worker, room) } else { String::new() };
+    if !narrow && model.loaded {
+        tabs.push(ink.span(&format!("  {}", model.snapshot.project), Tone::Faint));
     }
     let left = line(tabs);
-    let room = usize::from(area.width).saturating_sub(if roomy { 40 } else { 30 });
-    let worker = if model.loaded { words::worker(&model.snapshot.worker, room) } else { String::new() };
     let right = line(vec![ink.span(&toji::base::text::fit(&worker, room), Tone::Plain)]);
     let taken = u16::try_from(width(&right)).unwrap_or(0);
     let at = area.width.saturating_sub(taken);
@@ -63,6 +70,9 @@ pub fn bottom(model: &Model, ink: Ink, frame: &Frame, buffer: &mut Buffer) {
 /// The most pressing thing to say: the answer to the last key, planning, what happened, what is wrong.
 fn status(model: &Model, ink: Ink, columns: u16) -> Option<Line<'static>> {
     let snapshot = &model.snapshot;
+    if matches!(model.popup, Some(Popup::Filter)) {
+        return Some(line(vec![ink.span(&format!("filter: {}_", model.looking.filter), Tone::Strong)]));
+    }
     if let Some(reply) = &model.reply {
         return Some(line(vec![ink.span(reply, Tone::Care)]));
     }

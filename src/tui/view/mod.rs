@@ -10,12 +10,14 @@ mod curves;
 pub mod ink;
 mod ledger;
 mod page;
+mod photos;
 mod plan;
 mod popup;
 mod words;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
+use toji::session::errands::looking::loader::Wish;
 use toji::session::snapshot::{Block, Name, Problem, Recipe, Worker};
 
 use super::model::{Model, Popup, View};
@@ -29,6 +31,11 @@ pub fn draw(model: &Model, buffer: &mut Buffer) -> Vec<Framed> {
     bars::title(model, ink, frame.title, buffer);
     let mut framed = Vec::new();
     match model.view {
+        _ if matches!(model.popup, Some(Popup::Zoom { .. })) => {
+            framed = photos::zoom::draw(model, ink, frame.body, buffer)
+        }
+        View::Queries => framed = photos::queries::draw(model, ink, frame.body, buffer),
+        View::Review => framed = photos::review::draw(model, ink, frame.body, buffer),
         View::Board => board::draw(model, ink, frame.body, buffer),
         View::Page => framed = page::draw(model, ink, frame.body, buffer),
         View::Curves => curves::draw(model, ink, frame.body, buffer),
@@ -75,8 +82,20 @@ pub fn rows_shown(model: &Model) -> usize {
         View::Board => board::shown(model, body),
         View::Curves => 5,
         View::Ledger => ledger::shown(model, body),
+        View::Queries => photos::queries::shown(model, body),
+        View::Review => photos::review::shown(model, body),
         View::Page | View::Plan => usize::from(text_area(body).height),
     }
+}
+
+/// The photos that the screen shows, the most wanted first, and those that it shows after the next key.
+pub fn wanted(model: &Model) -> Vec<Wish> {
+    photos::wanted(model, Frame::of(model.size).body)
+}
+
+/// How many photos can be shown large, one after the other.
+pub fn photos(model: &Model) -> usize {
+    photos::items(model).len()
 }
 
 /// How many rows page or plan of the selected recipe have in all.

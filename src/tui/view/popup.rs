@@ -16,7 +16,22 @@ use crate::tui::model::{Model, Popup, View};
 /// Draws the popup, if there is one.
 pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
     match &model.popup {
-        None => {}
+        // A photo fills the body, a filter stands in the status row.
+        None | Some(Popup::Zoom { .. } | Popup::Filter) => {}
+        Some(Popup::DecideAll { decision, edits, suspects, left_out, .. }) => {
+            let mut text = vec![format!("{} {}:", decision.name(), counted(*suspects))];
+            let of = |(id, _, value): &(String, String, String)| match value.as_str() {
+                "" => text::fit(id, 24),
+                value => format!("{} {} {}", text::fit(id, 24), ink.either("→", ">"), text::fit(value, 24)),
+            };
+            let named: Vec<String> = edits.iter().take(NAMED).map(of).collect();
+            let more = if edits.len() > NAMED { format!(", and {} more", edits.len() - NAMED) } else { String::new() };
+            text.push(format!("{}{more}", named.join(", ")));
+            if *left_out > 0 {
+                text.push(format!("{left_out} more show and stay: decided, or nothing like it is proposed for them."));
+            }
+            question("Decide", &text, Place::DecideAll, ink, body, buffer);
+        }
         Some(Popup::Help { scroll }) => scrolled("Keys", *scroll, model, ink, body, buffer),
         Some(Popup::Explain { topic, scroll, .. }) => scrolled(topic, *scroll, model, ink, body, buffer),
         Some(Popup::Lab { scroll, .. }) => scrolled("Metric lab", *scroll, model, ink, body, buffer),
@@ -37,6 +52,13 @@ pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
             question("Run", &rows, Place::ChooseRung, ink, body, buffer);
         }
     }
+}
+
+/// So many photos are named in a question about many.
+const NAMED: usize = 8;
+
+fn counted(photos: usize) -> String {
+    if photos == 1 { "1 photo".to_owned() } else { format!("{} photos", words::count(photos as u64)) }
 }
 
 /// A box of text that may be longer than the screen.
@@ -112,6 +134,13 @@ fn help_rows(model: &Model, ink: Ink, body: Rect) -> Vec<Line<'static>> {
         View::Ledger => &[
             "* is final; ! before a gap (public minus CV): off the line through all submissions.",
             "forecast: the private score, with the interval that has it with 95 %. docs/ledger.md says how.",
+        ],
+        View::Queries => &[
+            "rank: of the first right answer; miss: it is not among the best; -: the gallery has none. was: in the other recipe.",
+            "toji queries RECIPE --against OTHER --out page.html writes the same for a browser.",
+        ],
+        View::Review => &[
+            "Decisions are lines of edits.csv beside toji.toml; recipes see them, and the plan says what they run again.",
         ],
         _ => &[
             "A ~ behind a score: it belongs to an older text of the recipe.",

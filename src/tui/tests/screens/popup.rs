@@ -6,7 +6,7 @@ use crate::tui::tests::sample;
 #[test]
 fn plan_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j P")), @r#"
-    Board Page Curves Plan Ledger  1 busy +1
+    1 2 3 4 Plan 5 6 7      1 busy, 1 queued
     02-arcface  3/7  ▸ running  holdout epo…
     4 steps would run, time not known yet, 1
     in the store.
@@ -32,7 +32,7 @@ fn plan_narrow() {
 #[test]
 fn plan_usual() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j P")), @r#"
-     Board   Page   Curves   Plan   Ledger  sake-labels worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
      4 steps would run, time not known yet, 1 in the store.
 
@@ -62,7 +62,7 @@ fn plan_usual() {
 #[test]
 fn help_usual() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "?")), @r#"
-     Board   Page   Curves   Plan   Ledger  sake-labels worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
     ┌ Keys (j and k move) ─────────────────────────────────────────────────────────┐
     │ enter           read the recipe with its results                             │
     │ r               run it, or go on with it                                     │
@@ -92,7 +92,7 @@ fn help_usual() {
 #[test]
 fn help_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "?")), @r#"
-    Board Page Curves Plan Ledger  1 busy +1
+    1 Board 2 3 4 5 6 7     1 busy, 1 queued
     ┌ Keys (j and k move) ─────────────────┐
     │ enter       read the recipe with its │
     │             results                  │
@@ -118,7 +118,7 @@ fn help_narrow() {
 #[test]
 fn stop_usual() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j s")), @r#"
-     Board   Page   Curves   Plan   Ledger  sake-labels worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
       00-first-pour     ✓ fresh   smoke       3/3 0.412  -.279 [-.310,-.246]
       01-baseline       ✓ fresh   holdout   12/12 0.691  pin
@@ -148,7 +148,7 @@ fn stop_usual() {
 #[test]
 fn rung_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "G R")), @r#"
-    Board Page Curves Plan Ledger  1 busy +1
+    1 Board 2 3 4 5 6 7     1 busy, 1 queued
     ❯ 06-swin                          - new
       run fit fold 1: never run
 
@@ -174,7 +174,7 @@ fn rung_narrow() {
 #[test]
 fn explained_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j enter n n n n n n n n n e")), @r#"
-    Board Page Curves Plan Ledger  1 busy +1
+    1 2 Page 3 4 5 6 7      1 busy, 1 queued
     ┌ ArcFaceLoss.margin (j and k move) ───┐
     │ ArcFaceLoss.margin  Angle by which   │
     │ the right label must win; 17.2 is a  │
@@ -200,7 +200,7 @@ fn explained_narrow() {
 #[test]
 fn explained_usual() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j enter n n n n n n n n n e j j")), @r#"
-     Board   Page   Curves   Plan   Ledger  sake-labels worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
     ┌ ArcFaceLoss.margin (j and k move) ───────────────────────────────────────────┐
     │   a real number, 0.0 to 180.0 degrees; or a table that names a technique     │
     │     (margin) by `kind`; or a table with `from`, `to` and `epochs`; default   │

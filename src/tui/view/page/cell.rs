@@ -11,10 +11,10 @@ use ratatui::text::{Line, Span};
 use toji::base::text;
 use toji::session::snapshot::{Curve, Name, Output, OutputState, Picture, Problem};
 
-use super::pictures;
 use super::{Piece, Placed};
 use crate::tui::terminal::way::Protocol;
 use crate::tui::view::ink::{Ink, Tone, line, styled, wrap};
+use crate::tui::view::photos::pictures;
 use crate::tui::view::words;
 
 /// The rows of the cell's text, and the row of each of its names; `first` is the file's line of its first one,

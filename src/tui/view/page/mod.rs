@@ -4,7 +4,6 @@
 //! so that the page scrolls by row. Nothing is cut off: long rows wrap.
 
 mod cell;
-mod pictures;
 mod prose;
 
 use ratatui::buffer::Buffer;
@@ -13,10 +12,10 @@ use ratatui::text::Line;
 use toji::session::snapshot::{Block, Picture, Recipe};
 
 use super::ink::{Ink, Tone, line, put, put_at, wrap};
+use super::photos::pictures::{HalfBlocks, Marked, Pictures};
 use super::{heading, nothing, text_area, words};
 use crate::tui::model::Model;
 use crate::tui::terminal::graphics::Framed;
-use pictures::{HalfBlocks, Marked, Pictures};
 
 /// Something of the page with a height.
 enum Piece {

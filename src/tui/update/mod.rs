@@ -2,10 +2,15 @@
 //!
 //! Pure: takes the model and an action, asks nothing of the surroundings. An action that cannot be
 //! done now says why in the status row instead of being hidden, so that keys keep their places.
+//!
+//! - [`review`]: decisions about suspects, one or all that show, and the filter.
+
+mod review;
 
 use toji::book;
 use toji::session::command::Command;
 use toji::session::errands::ledger::Submission;
+use toji::session::errands::looking::queries::Order;
 use toji::session::schema;
 use toji::session::snapshot::{Recipe, State};
 
@@ -16,6 +21,12 @@ use super::view;
 /// Does what the action means. A returned command is to be sent; the reply in the status row
 /// already says what was asked for.
 pub fn update(model: &mut Model, action: Action) -> Option<Command> {
+    let command = act(model, action);
+    // Wherever a key has led to the queries of another recipe, these are asked for.
+    command.or_else(|| model.ask_queries())
+}
+
+fn act(model: &mut Model, action: Action) -> Option<Command> {
     model.reply = refusal(model, action);
     if model.reply.is_some() {
         return None;
@@ -26,6 +37,7 @@ pub fn update(model: &mut Model, action: Action) -> Option<Command> {
         Action::Redraw => model.wish = Wish::Redraw,
         Action::Refresh => {
             model.reply = Some("looking at the files again".to_owned());
+            model.album.clear();
             return Some(Command::Refresh);
         }
         Action::Help => model.popup = Some(Popup::Help { scroll: 0 }),
@@ -124,6 +136,47 @@ pub fn update(model: &mut Model, action: Action) -> Option<Command> {
                 explain(model, place);
             }
         }
+        Action::Zoom => model.popup = Some(Popup::Zoom { at: 0 }),
+        Action::Turn(motion) => {
+            let last = view::photos(model).saturating_sub(1);
+            if let Some(Popup::Zoom { at }) = &mut model.popup {
+                *at = target(*at, last, 1, motion);
+            }
+        }
+        Action::NextOrder => {
+            let all = Order::ALL.map(|(order, _)| order);
+            let at = all.iter().position(|order| *order == model.asking.order).unwrap_or(0);
+            let compares = model.asking.against.is_some();
+            let next = all.iter().cycle().skip(at + 1).find(|order| compares || !order.compares());
+            model.asking.order = next.copied().unwrap_or_default();
+            model.sort_queries();
+            model.choose_query(0);
+            model.reply = Some(format!("in the order: {}", model.asking.order.name()));
+        }
+        Action::Against => {
+            let all: Vec<Option<String>> = std::iter::once(None).chain(model.others().into_iter().map(Some)).collect();
+            let at = all.iter().position(|other| *other == model.asking.against).unwrap_or(0);
+            model.asking.against = all[(at + 1) % all.len()].clone();
+            model.reply = Some(match &model.asking.against {
+                Some(other) => format!("beside {other}"),
+                None => "alone".to_owned(),
+            });
+            if model.asking.against.is_some() && at == 0 {
+                model.asking.order = Order::Changed;
+            }
+        }
+        Action::Decide(_)
+        | Action::AskAll(_)
+        | Action::DecideAll
+        | Action::Undo
+        | Action::Review
+        | Action::NextKind
+        | Action::PreviousKind
+        | Action::Below
+        | Action::AskFilter
+        | Action::Type(_)
+        | Action::Erase
+        | Action::ClearFilter => return review::act(model, action),
     }
     None
 }
@@ -220,7 +273,7 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
     match action {
         Action::Suspend if model.options.suspend.is_none() => Some("cannot suspend here".to_owned()),
         Action::ClearMarks if model.marked.is_empty() => Some("nothing is marked".to_owned()),
-        Action::Show(View::Page | View::Plan) | Action::Mark | Action::Pin => no_recipe(model),
+        Action::Show(View::Page | View::Plan | View::Queries) | Action::Mark | Action::Pin => no_recipe(model),
         Action::Run | Action::ChooseRung => no_recipe(model).or_else(|| cannot_run(model, action)),
         Action::AskStop => no_recipe(model).or_else(|| {
             let recipe = model.recipe()?;
@@ -250,6 +303,21 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
             }
             Some(_) => None,
         },
+        Action::Zoom if model.view == View::Review => {
+            model.suspect().is_none().then(|| "no suspect to show".to_owned())
+        }
+        Action::Zoom | Action::NextOrder => model.query_at(0).is_none().then(|| "no queries to show yet".to_owned()),
+        Action::Against => model
+            .others()
+            .is_empty()
+            .then(|| "no recipe to stand beside: p pins one, space on the board marks one".to_owned()),
+        Action::Decide(decision) => review::refusal(model, decision),
+        Action::AskAll(decision) => review::refusal_of_all(model, decision),
+        Action::Review => no_recipe(model).or_else(|| {
+            let broken = model.recipe()?.state == State::Broken;
+            broken.then(|| format!("{} has mistakes: its page shows them", model.selected))
+        }),
+        Action::AskFilter if model.listed().is_none() => Some("no suspects to filter".to_owned()),
         Action::NextRecipe if model.index() + 1 >= model.snapshot.recipes.len() => {
             Some("this is the last recipe".to_owned())
         }
@@ -315,6 +383,9 @@ fn turned(view: View, by: usize) -> View {
 /// Moves the selection on board, curves and ledger, the text elsewhere.
 fn moved(model: &mut Model, motion: Motion) {
     let screen = view::rows_shown(model).max(1);
+    if let Some(Popup::Zoom { at }) = &mut model.popup {
+        *at = 0;
+    }
     let last = view::popup_rows(model).saturating_sub(screen);
     if let Some(Popup::Help { scroll } | Popup::Explain { scroll, .. } | Popup::Lab { scroll, .. }) = &mut model.popup {
         *scroll = target(*scroll, last, screen, motion);
@@ -329,6 +400,14 @@ fn moved(model: &mut Model, motion: Motion) {
             let all = &model.snapshot.ledger.submissions;
             let to = target(model.submission_index(), all.len().saturating_sub(1), screen, motion);
             model.chosen = all.get(to).map(|one| one.hash);
+        }
+        View::Queries => {
+            let last = model.placed().len().saturating_sub(1);
+            model.choose_query(target(model.query_index(), last, screen, motion));
+        }
+        View::Review => {
+            let last = model.suspects().len().saturating_sub(1);
+            model.choose_suspect(target(model.suspect_index(), last, screen, motion));
         }
         View::Page | View::Plan => {
             let last = view::rows(model).saturating_sub(screen);

@@ -1,5 +1,7 @@
 //! A drawn project: every state, Japanese names, text that tries to steer the terminal.
 
+mod looks;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ use toji::session::snapshot::{
     Step, Worker,
 };
 
+pub use looks::{compared, photo};
+
 /// A project in the midst of work.
 pub fn snapshot() -> Snapshot {
     Snapshot {
@@ -26,6 +30,8 @@ pub fn snapshot() -> Snapshot {
         notes: Vec::new(),
         ledger: Arc::new(ledger()),
         lab: None,
+        queries: Arc::new(looks::queries("02-arcface")),
+        review: Arc::new(looks::review()),
         worker: Worker::Busy { recipes: vec!["02-arcface".to_owned()], queued: 1 },
         planning: None,
         notice: Some("02-arcface: saved, only [post] changed".to_owned()),

@@ -2,6 +2,12 @@
 //!
 //! Takes snapshots and, through `update`, actions; gives the views all they need. It holds names,
 //! not positions, so that a recipe that appears or goes does not move the selection.
+//!
+//! - [`album`]: photos that have come; [`queries`] and [`review`]: where the user looks among these.
+
+pub mod album;
+pub mod queries;
+pub mod review;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,11 +17,15 @@ use toji::base::Key;
 use toji::session::errands::ledger::Submission;
 use toji::session::snapshot::{Recipe, Snapshot, State};
 
+use super::action::Decision;
 use super::keys::Place;
 use super::terminal::ask::Answers;
 use super::{Feed, Options};
+use album::Album;
+use queries::Asking;
+use review::{Edit, Looking};
 
-/// One of the five screens.
+/// One of the seven screens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum View {
     /// All recipes.
@@ -29,11 +39,16 @@ pub enum View {
     Plan,
     /// Submissions beside the leaderboard.
     Ledger,
+    /// Queries of one recipe with their answers.
+    Queries,
+    /// Suspects, to decide about.
+    Review,
 }
 
 impl View {
     /// In the order of the tabs.
-    pub const ALL: [View; 5] = [View::Board, View::Page, View::Curves, View::Plan, View::Ledger];
+    pub const ALL: [View; 7] =
+        [View::Board, View::Page, View::Curves, View::Plan, View::Ledger, View::Queries, View::Review];
 
     /// The tab's text.
     pub fn title(self) -> &'static str {
@@ -43,6 +58,8 @@ impl View {
             View::Curves => "Curves",
             View::Plan => "Plan",
             View::Ledger => "Ledger",
+            View::Queries => "Queries",
+            View::Review => "Review",
         }
     }
 }
@@ -81,6 +98,26 @@ pub enum Popup {
         /// First row shown.
         scroll: usize,
     },
+    /// One photo large: of the query with its answers, or of the suspect and those with it.
+    Zoom {
+        /// Which, from 0.
+        at: usize,
+    },
+    /// "Decide so about all of these?"
+    DecideAll {
+        /// What is decided.
+        decision: Decision,
+        /// What is written, exactly.
+        edits: Vec<Edit>,
+        /// How many suspects are meant.
+        suspects: usize,
+        /// Suspects that show and for which it is not proposed.
+        left_out: usize,
+        /// Who suggests it, and a note.
+        said: (String, String),
+    },
+    /// A filter is typed.
+    Filter,
 }
 
 /// Which series the curves view shows.
@@ -136,6 +173,12 @@ pub struct Model {
     pub measure: Measure,
     /// Logarithmic loss axis.
     pub log_scale: bool,
+    /// Where the user looks among queries.
+    pub asking: Asking,
+    /// Where the user looks among suspects.
+    pub looking: Looking,
+    /// Photos that have come.
+    pub album: Album,
     /// The answer to the last key; gone with the next.
     pub reply: Option<String>,
     /// For the event loop.
@@ -163,6 +206,7 @@ impl Model {
                 self.reply = Some(text);
                 changed
             }
+            Feed::Photo(wish, loaded) => self.album.take(wish, loaded),
             Feed::Quit => {
                 self.wish = Wish::Quit;
                 false
@@ -177,8 +221,16 @@ impl Model {
         // Where the selected recipe is gone, its neighbour takes its place: for good, or for the moment in which an
         // editor has moved the old file away and not yet written the new one.
         let index = self.index();
+        if !self.snapshot.queries.shares_photos(&snapshot.queries) {
+            // The tables were read again: a file may show another photo.
+            self.album.clear();
+        }
+        let sorted = !Arc::ptr_eq(&self.snapshot.queries, &snapshot.queries);
         self.snapshot = snapshot;
         self.loaded = true;
+        if sorted {
+            self.sort_queries();
+        }
         if let Some(back) = self.lost.take_if(|name| self.snapshot.recipes.iter().any(|r| r.name == *name)) {
             self.selected = back;
         } else if self.recipe().is_none() {
@@ -195,7 +247,11 @@ impl Model {
             Some(Popup::AskStop { recipe }) => self.named(recipe).is_none_or(|r| !is_active(r.state)),
             Some(Popup::ChooseRung { recipe }) => self.named(recipe).is_none(),
             Some(Popup::Lab { hash, .. }) => self.snapshot.ledger.submissions.iter().all(|one| one.hash != *hash),
-            Some(Popup::Help { .. } | Popup::Explain { .. }) | None => false,
+            Some(Popup::Zoom { .. }) => match self.view {
+                View::Review => self.suspect().is_none(),
+                _ => self.query_at(self.query_index()).is_none(),
+            },
+            Some(Popup::Help { .. } | Popup::Explain { .. } | Popup::DecideAll { .. } | Popup::Filter) | None => false,
         };
         if gone {
             self.popup = None;
@@ -212,6 +268,9 @@ impl Model {
             Some(Popup::AskStop { .. }) => Place::AskStop,
             Some(Popup::ChooseRung { .. }) => Place::ChooseRung,
             Some(Popup::Lab { .. }) => Place::Lab,
+            Some(Popup::Zoom { .. }) => Place::Zoom,
+            Some(Popup::DecideAll { .. }) => Place::DecideAll,
+            Some(Popup::Filter) => Place::Filter,
         }
     }
 

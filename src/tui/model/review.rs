@@ -1,0 +1,100 @@
+//! Where the user looks among suspects.
+//!
+//! Holds the kind, a filter, and the chosen suspect by its place and photo, so that a review that is made anew does not move the selection. Gives
+//! the suspects that show, and the edits that a decision about them means.
+
+use toji::base::text::fit;
+use toji::review::Kind;
+use toji::session::errands::looking::review::{Entry, Listed};
+
+use super::Model;
+use crate::tui::action::Decision;
+
+/// See the file's head.
+#[derive(Clone, Debug, Default)]
+pub struct Looking {
+    /// The kind; the first that has suspects where none was chosen.
+    pub kind: Option<Kind>,
+    /// Text that a suspect's label or id has; all where empty.
+    pub filter: String,
+    /// Also those below the threshold.
+    pub all: bool,
+    /// The chosen suspect: its place among those that show, its photo.
+    chosen: (usize, u32),
+}
+
+/// One line of `edits.csv`: id, action, value.
+pub type Edit = (String, String, String);
+
+impl Model {
+    /// The list that shows, and its place among all.
+    pub fn listed(&self) -> Option<(usize, &Listed)> {
+        let lists = &self.snapshot.review.lists;
+        let chosen = self.looking.kind.and_then(|kind| lists.iter().position(|list| list.kind == kind));
+        let at = chosen.or_else(|| lists.iter().position(|list| list.suspects.iter().any(|one| one.is_over)));
+        let at = at.unwrap_or(0);
+        lists.get(at).map(|list| (at, list))
+    }
+
+    /// The suspects that show.
+    pub fn suspects(&self) -> Vec<&Entry> {
+        let Some((_, list)) = self.listed() else { return Vec::new() };
+        let wanted = self.looking.filter.to_lowercase();
+        let has = |text: &str| text.to_lowercase().contains(&wanted);
+        let shows = |one: &&Entry| {
+            let labels = one.label.iter().chain(one.with.iter().filter_map(|seen| seen.label.as_ref()));
+            (one.is_over || self.looking.all)
+                && (wanted.is_empty() || has(&one.id) || has(&one.value) || labels.into_iter().any(|label| has(label)))
+        };
+        list.suspects.iter().filter(shows).collect()
+    }
+
+    /// The chosen suspect's place among those that show.
+    pub fn suspect_index(&self) -> usize {
+        let shown = self.suspects();
+        let (at, photo) = self.looking.chosen;
+        if shown.get(at).is_some_and(|one| one.photo == photo) {
+            return at;
+        }
+        let found = shown.iter().position(|one| one.photo == photo);
+        found.unwrap_or_else(|| at.min(shown.len().saturating_sub(1)))
+    }
+
+    /// The chosen suspect.
+    pub fn suspect(&self) -> Option<&Entry> {
+        self.suspects().get(self.suspect_index()).copied()
+    }
+
+    /// Chooses by place among those that show, the last one where there are fewer.
+    pub fn choose_suspect(&mut self, index: usize) {
+        let shown = self.suspects();
+        let at = index.min(shown.len().saturating_sub(1));
+        let photo = shown.get(at).map_or(u32::MAX, |one| one.photo);
+        self.looking.chosen = (at, photo);
+    }
+
+    /// Another kind.
+    pub fn choose_kind(&mut self, by: isize) {
+        let lists = &self.snapshot.review.lists;
+        let Some((at, _)) = self.listed() else { return };
+        let to = at.saturating_add_signed(by).min(lists.len().saturating_sub(1));
+        self.looking.kind = lists.get(to).map(|list| list.kind);
+        self.choose_suspect(0);
+    }
+}
+
+/// What a decision about a suspect writes; why it cannot be decided so.
+pub fn edits(one: &Entry, decision: Decision) -> Result<Vec<Edit>, String> {
+    let edit = |id: &str, value: &str| (id.to_owned(), decision.name().to_owned(), value.to_owned());
+    match decision {
+        Decision::Keep | Decision::Drop => Ok(vec![edit(&one.id, "")]),
+        _ if one.proposal != decision.name() || one.value.is_empty() => {
+            Err(format!("no {} is proposed for {}", decision.value(), fit(&one.id, 30)))
+        }
+        Decision::Relabel | Decision::Crop => Ok(vec![edit(&one.id, &one.value)]),
+        Decision::Group => {
+            let ids = std::iter::once(&one.id).chain(one.with.iter().map(|seen| &seen.id));
+            Ok(ids.map(|id| edit(id, &one.value)).collect())
+        }
+    }
+}

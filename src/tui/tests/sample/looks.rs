@@ -1,0 +1,140 @@
+//! Queries and suspects of the drawn project: Japanese names, names of 300 characters, names that try to steer the terminal.
+
+use std::sync::Arc;
+
+use toji::base::Key;
+use toji::data::manifest::Photo;
+use toji::data::{Manifest, Role};
+use toji::retrieve::Ranking;
+use toji::review::Kind;
+use toji::session::errands::looking::Seen;
+use toji::session::errands::looking::loader::{Loaded, Wish};
+use toji::session::errands::looking::queries::Queries;
+use toji::session::errands::looking::review::{Entry, Listed, Review};
+use toji::session::snapshot::{Picture, Snapshot};
+
+/// A photo for a wish; of files whose names end in 7 none.
+pub fn photo(wish: &Wish) -> Loaded {
+    let name = wish.file.to_string_lossy();
+    if name.contains('7') {
+        return Err("is not there".to_owned());
+    }
+    let seed = name.bytes().map(u32::from).sum::<u32>();
+    let (width, height) = (wish.size.pixels() * 3 / 4, wish.size.pixels());
+    let pixel = |i: u32| [(i % width * 200 / width) as u8, (i / width * 200 / height) as u8, (seed * 7 % 256) as u8];
+    Ok(Picture { width, height, rgb: (0..width * height).flat_map(pixel).collect() })
+}
+
+fn labels() -> Vec<String> {
+    let evil = "evil\u{1b}]0;owned\u{7}\n\u{202e}<b>";
+    ["久保田 千寿", "獺祭 純米大吟醸 磨き三割九分", evil]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(["𠮷".repeat(300)])
+        .collect()
+}
+
+fn manifest() -> Arc<Manifest> {
+    let of = |(i, label): (usize, u32)| Photo {
+        id: match i {
+            3 => "x".repeat(300),
+            4 => "\u{1b}[31mred\r\n\u{9b}2J".to_owned(),
+            i => format!("{:06}", 100 * i),
+        },
+        path: match i {
+            4 => "images/\u{1b}]0;owned\u{7}.jpg".into(),
+            5 => format!("images/{}.jpg", "長".repeat(300)).into(),
+            i => format!("images/{i}.jpg").into(),
+        },
+        content: Key::of_bytes(&[i as u8]),
+        label: Some(label),
+        coarse: None,
+        role: Role::Train,
+        width: 750,
+        height: 1_000,
+    };
+    let photos = [0, 1, 2, 3, 0, 1, 0, 1, 1, 2, 3, 0].into_iter().enumerate().map(of).collect();
+    Arc::new(Manifest { photos, labels: labels(), ..Manifest::default() })
+}
+
+/// The queries of a recipe; the pin's are other ones.
+pub fn queries(recipe: &str) -> Queries {
+    let pin = recipe.starts_with("01");
+    let items = match pin {
+        false => {
+            [[6, 7, 8, 9, 10], [6, 8, 7, 9, 10], [6, 7, 8, 10, 9], [6, 7, 8, 9, 11], [11, 6, 7, 8, 9], [6, 9, 10, 7, 8]]
+        }
+        true => [
+            [7, 6, 8, 9, 10],
+            [8, 6, 7, 9, 10],
+            [6, 7, 8, 10, 11],
+            [10, 6, 7, 8, 9],
+            [7, 8, 9, 11, 6],
+            [6, 9, 10, 7, 8],
+        ],
+    };
+    let scores = (0..30).map(|i| 0.93 - 0.05 * (i % 5) as f32 - 0.01 * (i / 5) as f32).collect();
+    let ranking = Ranking { queries: (0..6).collect(), k: 5, items: items.concat(), scores };
+    let lists = vec![("fold 0".to_owned(), ranking, &[6, 7, 8, 9, 10, 11][..])];
+    let mut made = Queries::judged("MRR@5", manifest(), lists).unwrap();
+    (made.recipe, made.rung) = (recipe.to_owned(), "holdout".to_owned());
+    made
+}
+
+/// The same project with the queries beside the pin's.
+pub fn compared() -> Snapshot {
+    let mut own = queries("02-arcface");
+    own.set_beside(&queries("01-baseline"));
+    Snapshot { queries: Arc::new(own), ..super::snapshot() }
+}
+
+/// Suspects of four kinds: wrong labels, some with hostile names; copies; small objects; and none that is dark.
+pub fn review() -> Review {
+    let manifest = manifest();
+    let seen = |photo: u32| Seen::of(&manifest, photo).unwrap();
+    let labels = labels();
+    let entry = |photo: u32, score: f64, with: &[u32]| {
+        let Seen { id, file, label, .. } = seen(photo);
+        let with = with.iter().map(|photo| seen(*photo)).collect();
+        Entry { photo, id, file, label, score, is_over: score > 0.5, with, ..Entry::default() }
+    };
+    let wrong = |photo: u32, score: f64, label: usize, with: &[u32]| Entry {
+        reason: format!("{} of 5 neighbours say {}", with.len(), labels[label]),
+        proposal: "relabel".to_owned(),
+        value: labels[label].clone(),
+        ..entry(photo, score, with)
+    };
+    let copy = |photo: u32, with: &[u32], group: &str| Entry {
+        reason: "same pixels, another size".to_owned(),
+        proposal: if group.is_empty() { "drop" } else { "group" }.to_owned(),
+        value: group.to_owned(),
+        ..entry(photo, 0.99, with)
+    };
+    let small = Entry {
+        reason: "the object takes 9 % of the photo".to_owned(),
+        proposal: "crop".to_owned(),
+        value: "0.31 0.2 0.66 0.8".to_owned(),
+        ..entry(8, 0.8, &[])
+    };
+    let mut suspects = vec![
+        wrong(0, 0.97, 1, &[1, 5, 8]),
+        wrong(3, 0.81, 2, &[2, 9]),
+        wrong(4, 0.74, 3, &[10]),
+        wrong(11, 0.31, 1, &[7]),
+    ];
+    suspects[2].decided = Some("drop".to_owned());
+    let copies = vec![copy(6, &[11], ""), copy(1, &[5, 8], "copies-1")];
+    let list = |kind: Kind, suspects: Vec<Entry>| Listed { kind, suspects };
+    Review {
+        recipe: "02-arcface".to_owned(),
+        trained: true,
+        stale: None,
+        photos: 1_412,
+        lists: vec![
+            list(Kind::WrongLabel, suspects),
+            list(Kind::Duplicate, copies),
+            list(Kind::SmallObject, vec![small]),
+            list(Kind::Dark, Vec::new()),
+        ],
+    }
+}
