@@ -80,6 +80,7 @@ fn packed(pictures: Pictures, files: &[PathBuf], folder: &Path) -> anyhow::Resul
     let contents: Vec<Key> = contents.collect::<std::io::Result<_>>()?;
     let mut photos: Vec<(Key, PathBuf)> = contents.iter().copied().zip(files.iter().cloned()).collect();
     photos.sort();
+    let photos: Vec<pack::Source> = photos.into_iter().map(|(key, file)| (key, file, None)).collect();
     pack::write(folder, &photos, &REDUCTION, &Limits::default(), &Silent, &Cancel::new())?;
     Ok(pictures.packed(Pack::open(folder)?, contents))
 }

@@ -128,7 +128,7 @@ fn proposals(list: &Listed, args: &Args) -> Vec<Edit> {
         let words = format!("{} {}", entry.proposal, entry.value);
         let known = entry.decided.as_deref().unwrap_or_default();
         (!known.split(", ").any(|one| one == words.trim() || one == "keep")).then(|| Edit {
-            id: entry.seen.id.clone(),
+            id: entry.id.clone(),
             action,
             value: entry.value.clone(),
             by: list.kind.name().to_owned(),
@@ -157,10 +157,10 @@ fn print(context: &Context, args: &Args, found: &Review) {
         met = true;
         context.say.line(&format!("{}: {} over the threshold", list.kind.name(), list.over));
         let widest = |of: &dyn Fn(&Entry) -> usize| all.iter().take(few).map(|entry| of(entry)).max().unwrap_or(0);
-        let ids = widest(&|entry| width(&plain(&entry.seen.id))).min(24);
-        let labels = widest(&|entry| width(&plain(entry.seen.label.as_deref().unwrap_or("")))).min(24);
+        let ids = widest(&|entry| width(&plain(&entry.id))).min(24);
+        let labels = widest(&|entry| width(&plain(entry.label.as_deref().unwrap_or("")))).min(24);
         for entry in all.iter().take(few) {
-            let (id, label) = (pad(&entry.seen.id, ids), pad(entry.seen.label.as_deref().unwrap_or(""), labels));
+            let (id, label) = (pad(&entry.id, ids), pad(entry.label.as_deref().unwrap_or(""), labels));
             let mark = if entry.is_over { '*' } else { ' ' };
             let proposal = match entry.proposal.as_str() {
                 "" => String::new(),

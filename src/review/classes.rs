@@ -251,6 +251,7 @@ mod tests {
             role: Role::Train,
             width: 1,
             height: 1,
+            crop: None,
         };
         let labels = vec!["a".to_owned(), "b".to_owned(), "c".to_owned()];
         Manifest { photos: rows.iter().map(photo).collect(), labels, ..Manifest::default() }

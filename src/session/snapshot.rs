@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use super::errands::lab::metric::Report;
 use super::errands::ledger::Standing;
 use super::errands::looking::queries::Queries;
-use super::errands::looking::review::Review;
+use super::errands::review::Review;
 use crate::base::Time;
 use crate::score::decide::projection::Projection;
 
@@ -42,7 +42,7 @@ pub struct Snapshot {
     pub queries: Arc<Queries>,
     /// Suspects and what was decided about them.
     #[serde(skip)]
-    pub review: Arc<Review>,
+    pub reviews: Arc<Vec<Arc<Review>>>,
     /// What the detached worker does.
     pub worker: Worker,
     /// Planning that takes long (hashing pictures for the first time).

@@ -50,6 +50,7 @@ fn read(folder: &Path) -> Drawn {
         },
         width: 96,
         height: 96,
+        crop: None,
     };
     let photos: Vec<Photo> = rows.iter().map(photo).collect();
     let pictures: Vec<(Key, &Path)> = photos.iter().map(|photo| (photo.content, photo.path.as_path())).collect();
@@ -153,6 +154,7 @@ fn made(rows: &[(Role, Option<u32>, u8, u8)]) -> (Manifest, Vec<Option<Measures>
         role,
         width: 10,
         height: 10,
+        crop: None,
     };
     let measure = |&(_, _, _, picture): &(Role, Option<u32>, u8, u8)| {
         let mut small = [0; SMALL * SMALL];

@@ -20,6 +20,7 @@ fn photo(label: Option<u32>, content: u64) -> Photo {
         role: Role::Train,
         width: 1,
         height: 1,
+        crop: None,
     }
 }
 

@@ -10,7 +10,7 @@ use super::super::errands::ledger::{Standing, look, note};
 use super::super::errands::submit::LEDGER;
 use super::super::project::FACTS;
 use super::super::project::watch::{Stamp, stamp};
-use super::super::{Photos, Project, SessionError, brew};
+use super::super::{Project, SessionError, brew};
 use super::Survey;
 use crate::base::Key;
 
@@ -55,11 +55,7 @@ impl Survey {
     /// Asks the laboratory; what it cannot judge is its answer, too.
     pub(super) fn ask_lab(&mut self, hash: &Key) -> Result<String, SessionError> {
         let project = self.opened()?;
-        let photos: Arc<Photos> = match &self.photos {
-            Some(Ok(photos)) => photos.clone(),
-            Some(Err(why)) => return Err(SessionError::Unfit(why.clone())),
-            None => return Err(SessionError::Unfit("the photos are still being read".to_owned())),
-        };
+        let photos = self.read()?;
         let report = lab::report(&project, &photos, hash).unwrap_or_else(|error| {
             let known = self.submissions.standing.submissions.iter().find(|one| one.hash == *hash);
             let seen = known.and_then(|one| one.public.as_ref());
@@ -77,7 +73,7 @@ impl Survey {
         Ok(said)
     }
 
-    fn opened(&self) -> Result<Arc<Project>, SessionError> {
+    pub(super) fn opened(&self) -> Result<Arc<Project>, SessionError> {
         let mistakes = |_: &_| SessionError::Mistakes(format!("{FACTS} has mistakes; the board shows them"));
         self.project.as_ref().map(Arc::clone).map_err(mistakes)
     }

@@ -26,7 +26,6 @@ use std::sync::Arc;
 
 use super::brew::{self, Planned, stopwatch, worker};
 use super::command::Command;
-use super::errands::looking::review::Review;
 use super::project::watch::{Stamp, stamp};
 use super::project::{FACTS, TOJI, boxes};
 use super::snapshot::{Counting, Delta, Problem, Snapshot, Worker};
@@ -75,7 +74,7 @@ pub struct Survey {
     glance: glance::Glance,
     submissions: ledger::Submissions,
     queries: queries::Asked,
-    review: Arc<Review>,
+    reviews: review::Reviews,
     notice: Option<String>,
     began: bool,
 }
@@ -114,7 +113,7 @@ impl Survey {
             glance: glance::Glance::default(),
             submissions: ledger::Submissions::default(),
             queries: queries::Asked::default(),
-            review: Arc::default(),
+            reviews: review::Reviews::default(),
             notice: None,
             began: false,
         }
@@ -175,6 +174,7 @@ impl Survey {
         self.plan();
         self.read_ledger();
         self.read_queries();
+        self.read_reviews();
         if self.began {
             self.pending.extend(changed_texts);
             self.start_cheap();
@@ -217,6 +217,7 @@ impl Survey {
         }
         self.plan();
         self.read_ledger();
+        self.read_reviews();
         self.snapshot()
     }
 
@@ -540,7 +541,7 @@ impl Survey {
             ledger: self.submissions.standing.clone(),
             lab: self.submissions.lab.clone(),
             queries: self.queries.found.clone(),
-            review: self.review.clone(),
+            reviews: self.reviews.found.clone(),
             notes: pin_note.into_iter().chain(unscored).chain(of_data).collect(),
             worker,
             planning: None,

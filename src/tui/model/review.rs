@@ -5,7 +5,7 @@
 
 use toji::base::text::fit;
 use toji::review::Kind;
-use toji::session::errands::looking::review::{Entry, Listed};
+use toji::session::errands::review::{Entry, Listed, Review};
 
 use super::Model;
 use crate::tui::action::Decision;
@@ -27,9 +27,21 @@ pub struct Looking {
 pub type Edit = (String, String, String);
 
 impl Model {
+    /// The review that shows: of the selected recipe, else of pictures alone.
+    pub fn review(&self) -> Option<&Review> {
+        let all = &self.snapshot.reviews;
+        let of = |name: &str| all.iter().find(|review| review.recipe == name).map(AsRef::as_ref);
+        of(&self.selected).or_else(|| of(""))
+    }
+
+    /// Its lists.
+    pub fn lists(&self) -> &[Listed] {
+        self.review().map_or(&[], |review| &review.lists)
+    }
+
     /// The list that shows, and its place among all.
     pub fn listed(&self) -> Option<(usize, &Listed)> {
-        let lists = &self.snapshot.review.lists;
+        let lists = self.lists();
         let chosen = self.looking.kind.and_then(|kind| lists.iter().position(|list| list.kind == kind));
         let at = chosen.or_else(|| lists.iter().position(|list| list.suspects.iter().any(|one| one.is_over)));
         let at = at.unwrap_or(0);
@@ -75,7 +87,7 @@ impl Model {
 
     /// Another kind.
     pub fn choose_kind(&mut self, by: isize) {
-        let lists = &self.snapshot.review.lists;
+        let lists = self.lists();
         let Some((at, _)) = self.listed() else { return };
         let to = at.saturating_add_signed(by).min(lists.len().saturating_sub(1));
         self.looking.kind = lists.get(to).map(|list| list.kind);

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use toji::base::text::fit;
 use toji::session::command::Command;
-use toji::session::errands::looking::review::Entry;
+use toji::session::errands::review::Entry;
 
 use crate::tui::action::{Action, Decision};
 use crate::tui::model::review::{Edit, edits};

@@ -2,7 +2,6 @@
 //!
 //! - [`queries`]: each query of a recipe with its answers, alone or beside another recipe's;
 //! - [`choice`]: the photos of a label, a fold, a role, by id;
-//! - [`review`]: suspects with what was decided about them;
 //! - [`samples`]: photos before and after augmentation;
 //! - [`loader`]: the thread that decodes what a screen shows, while it shows it.
 //!
@@ -11,7 +10,6 @@
 pub mod choice;
 pub mod loader;
 pub mod queries;
-pub mod review;
 pub mod samples;
 
 use std::path::PathBuf;

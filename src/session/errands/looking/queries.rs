@@ -352,6 +352,7 @@ mod tests {
             role: Role::Train,
             width: 4,
             height: 4,
+            crop: None,
         };
         let photos = labels.iter().enumerate().map(photo).collect();
         Arc::new(Manifest { photos, labels: ["a", "b", "c"].map(str::to_owned).to_vec(), ..Manifest::default() })

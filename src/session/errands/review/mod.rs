@@ -18,6 +18,8 @@ pub mod find;
 pub mod outliers;
 mod suspects;
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::looking::Seen;
@@ -54,9 +56,14 @@ pub struct Listed {
 /// One suspect. Ids, labels and files come from the tables and are made plain by whoever shows them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Entry {
-    /// The photo.
-    #[serde(flatten)]
-    pub seen: Seen,
+    /// Its place in the manifest; no photo's where it was dropped since.
+    pub photo: u32,
+    /// Its id.
+    pub id: String,
+    /// Its file, as in [`Seen`].
+    pub file: PathBuf,
+    /// Its label, where it is known.
+    pub label: Option<String>,
     /// 0 to 1, comparable within one list only.
     pub score: f64,
     /// Whether it is over the list's threshold.

@@ -10,7 +10,7 @@ use toji::review::Kind;
 use toji::session::errands::looking::Seen;
 use toji::session::errands::looking::loader::{Loaded, Wish};
 use toji::session::errands::looking::queries::Queries;
-use toji::session::errands::looking::review::{Entry, Listed, Review};
+use toji::session::errands::review::{Entry, Listed, Review};
 use toji::session::snapshot::{Picture, Snapshot};
 
 /// A photo for a wish; of files whose names end in 7 none.
@@ -52,6 +52,7 @@ fn manifest() -> Arc<Manifest> {
         role: Role::Train,
         width: 750,
         height: 1_000,
+        crop: None,
     };
     let photos = [0, 1, 2, 3, 0, 1, 0, 1, 1, 2, 3, 0].into_iter().enumerate().map(of).collect();
     Arc::new(Manifest { photos, labels: labels(), ..Manifest::default() })
@@ -124,12 +125,16 @@ pub fn review() -> Review {
     ];
     suspects[2].decided = Some("drop".to_owned());
     let copies = vec![copy(6, &[11], ""), copy(1, &[5, 8], "copies-1")];
-    let list = |kind: Kind, suspects: Vec<Entry>| Listed { kind, suspects };
+    let list = |kind: Kind, suspects: Vec<Entry>| {
+        let over = suspects.iter().filter(|one| one.is_over).count();
+        Listed { kind, over, suspects }
+    };
     Review {
         recipe: "02-arcface".to_owned(),
         trained: true,
         stale: None,
         photos: 1_412,
+        notes: Vec::new(),
         lists: vec![
             list(Kind::WrongLabel, suspects),
             list(Kind::Duplicate, copies),

@@ -31,7 +31,7 @@ pub fn snapshot() -> Snapshot {
         ledger: Arc::new(ledger()),
         lab: None,
         queries: Arc::new(looks::queries("02-arcface")),
-        review: Arc::new(looks::review()),
+        reviews: Arc::new(vec![Arc::new(looks::review())]),
         worker: Worker::Busy { recipes: vec!["02-arcface".to_owned()], queued: 1 },
         planning: None,
         notice: Some("02-arcface: saved, only [post] changed".to_owned()),

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use toji::base::text;
 use toji::session::errands::looking::Seen;
-use toji::session::errands::looking::review::{Entry, Listed};
+use toji::session::errands::review::{Entry, Listed};
 
 use super::{Camera, Grid, Item, LONGEST, label, texts};
 use crate::tui::model::Model;
@@ -63,8 +63,7 @@ pub fn shown(_: &Model, body: Rect) -> usize {
 /// Draws the screen.
 pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) -> Vec<Framed> {
     let parts = parts(body);
-    let review = &model.snapshot.review;
-    let Some((at, list)) = model.listed().filter(|_| !review.recipe.is_empty()) else {
+    let Some((at, list)) = model.listed() else {
         let said = [
             ("No review yet.".to_owned(), Tone::Strong),
             (String::new(), Tone::Plain),
@@ -168,10 +167,14 @@ fn about(one: &Entry) -> Vec<(String, Tone)> {
 
 /// Whose review it is, how many suspects show.
 fn title(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
-    let review = &model.snapshot.review;
-    let trained = if review.trained { "" } else { " (untrained)" };
+    let Some(review) = model.review() else { return };
+    let pictures = review.recipe.is_empty();
+    let trained = if review.trained || pictures { "" } else { " (untrained)" };
     let mut spans = vec![
-        ink.span(&text::fit(&review.recipe, usize::from(area.width) / 3), Tone::Strong),
+        ink.span(
+            &text::fit(if pictures { "pictures alone" } else { &review.recipe }, usize::from(area.width) / 3),
+            Tone::Strong,
+        ),
         ink.span(trained, Tone::Care),
     ];
     let count = model.suspects().len();
@@ -190,9 +193,9 @@ fn title(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
 
 /// The kinds with how many suspects each has over its threshold, and how many are not decided.
 fn kinds(model: &Model, at: usize, ink: Ink, parts: &Parts, buffer: &mut Buffer) {
-    let lists = &model.snapshot.review.lists;
+    let lists = model.lists();
     let open = |list: &Listed| list.suspects.iter().filter(|one| one.is_over && one.decided.is_none()).count();
-    let over = |list: &Listed| list.suspects.iter().filter(|one| one.is_over).count();
+    let over = |list: &Listed| list.over.max(list.suspects.iter().filter(|one| one.is_over).count());
     let told = |list: &Listed| match (open(list), over(list)) {
         (open, over) if open == over => words::count(over as u64),
         (open, over) => format!("{}/{}", words::count(open as u64), words::count(over as u64)),
