@@ -7,9 +7,11 @@
 //! ```
 //!
 //! The rule of the combined list: each photo has a rank among all photos by each of the evidences that speak of it (the vote against its
-//! label; 1 - cleanlab's normalized margin; the angle), ties share their mean rank, and the score is the mean of these ranks as shares, 1 for
-//! the first place in all. A photo is over where confident learning chose it or, without probabilities, where the vote is clear; and where
-//! there are both, only if the neighbours too prefer another label.
+//! label; 1 - its self-confidence; the angle), ties share their mean rank, and the score is the mean of these ranks as shares, 1 for the first
+//! place in all. A photo is over where the vote is clear and, where there are probabilities, confident learning chose it too; without votes,
+//! where it chose it. On a fold of a drawn set (332 held out, 13 wrong, a small network right about 71 %): average precision 0.62, against 0.49
+//! of the vote, 0.63 of the self-confidence and 0.46 of the normalized margin, which saturates; over are 16, of which 8 are wrong, where
+//! confident learning alone chose 66 with 9.
 
 mod confident;
 mod neighbours;
@@ -25,8 +27,8 @@ pub use confident::{Confident, Probabilities};
 pub use neighbours::{OutOfFold, Vote, Voting, votes};
 pub use probabilities::{Rows, of_cosines, probabilities};
 
-/// The share of the votes from which another label is clear.
-const CLEAR: f64 = 0.5;
+/// [`Vote::against`] from which another label is clear: its share is 0.4 above the given label's.
+const CLEAR: f64 = 0.7;
 
 /// What confident learning said, and of whom.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +56,7 @@ pub struct Evidence<'a> {
 #[derive(Clone, Copy, Default)]
 struct Known<'a> {
     vote: Option<&'a Vote>,
-    /// Normalized margin, whether it was chosen, the most probable other label.
+    /// Self-confidence, whether it was chosen, the most probable other label.
     learnt: Option<(f64, bool, u32)>,
     angle: Option<f64>,
 }
@@ -68,10 +70,10 @@ pub fn wrong_labels(manifest: &Manifest, evidence: &Evidence<'_>) -> Vec<Suspect
         known.entry(vote.photo).or_default().vote = Some(vote);
     }
     if let Some(Learnt { photos, columns, confident }) = evidence.learnt {
-        let said = confident.normalized_margin.iter().zip(&confident.chosen).zip(&confident.other);
-        for (&photo, ((&margin, &chosen), &other)) in photos.iter().zip(said).filter(|(photo, _)| labelled(**photo)) {
+        let said = confident.self_confidence.iter().zip(&confident.chosen).zip(&confident.other);
+        for (&photo, ((&own, &chosen), &other)) in photos.iter().zip(said).filter(|(photo, _)| labelled(**photo)) {
             let Some(&other) = columns.get(other as usize) else { continue };
-            known.entry(photo).or_default().learnt = Some((margin, chosen, other));
+            known.entry(photo).or_default().learnt = Some((own, chosen, other));
         }
     }
     for (photo, angle) in (0u32..).zip(evidence.angles) {
@@ -84,7 +86,7 @@ pub fn wrong_labels(manifest: &Manifest, evidence: &Evidence<'_>) -> Vec<Suspect
     };
     let lists = [
         of(&|known| known.vote.map(Vote::against)),
-        of(&|known| known.learnt.map(|(margin, ..)| 1.0 - margin)),
+        of(&|known| known.learnt.map(|(own, ..)| 1.0 - own)),
         of(&|known| known.angle),
     ];
     let mut suspects: Vec<Suspect> = known
@@ -115,10 +117,9 @@ fn ranks(mut numbers: Vec<(u32, f64)>) -> BTreeMap<u32, f64> {
 fn suspect(manifest: &Manifest, photo: u32, known: &Known<'_>, score: f64) -> Suspect {
     let name = |label: u32| manifest.labels.get(label as usize).map_or("?".to_owned(), |name| fit(&plain(name), 60));
     let vote = known.vote;
-    let against = vote.is_some_and(|vote| vote.best_share > vote.given_share);
-    let clear = vote.is_some_and(|vote| against && vote.best_share >= CLEAR);
+    let clear = vote.is_some_and(|vote| vote.against() >= CLEAR);
     let is_over = match (known.learnt, vote) {
-        (Some((_, chosen, _)), Some(_)) => chosen && against,
+        (Some((_, chosen, _)), Some(_)) => chosen && clear,
         (Some((_, chosen, _)), None) => chosen,
         (None, _) => clear,
     };
@@ -136,9 +137,9 @@ fn suspect(manifest: &Manifest, photo: u32, known: &Known<'_>, score: f64) -> Su
             ),
         });
     }
-    if let Some((margin, chosen, other)) = known.learnt {
+    if let Some((own, chosen, other)) = known.learnt {
         let chosen = if chosen { "confident learning counts it as" } else { "the next likely label is" };
-        why.push(format!("{chosen} {} (margin {:+.2})", name(other), 2.0 * margin - 1.0));
+        why.push(format!("{chosen} {} (its own has {:.0} %)", name(other), 100.0 * own));
     }
     if let Some(angle) = known.angle {
         why.push(format!("{angle:.0} degrees from its label's dominant sub-center"));

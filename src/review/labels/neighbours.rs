@@ -30,8 +30,10 @@ pub struct Voting {
 }
 
 impl Default for Voting {
+    /// With the usual temperature of 0.07 the two or three nearest decide alone, which among look-alikes is chance: on a fold of a drawn set (332 held out,
+    /// 13 wrong) 0.15 raised the average precision of the vote alone from 0.43 to 0.49.
     fn default() -> Self {
-        Voting { k: 20, temperature: 0.07 }
+        Voting { k: 20, temperature: 0.15 }
     }
 }
 
