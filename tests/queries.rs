@@ -68,6 +68,9 @@ fn queries_are_those_that_the_score_counts_and_two_recipes_are_paired() {
     let text = String::from_utf8(out.stdout).unwrap();
     assert_eq!(text.lines().filter(|line| line.starts_with("first hit")).count(), 3, "{text}");
     assert_eq!(text.lines().filter(|line| line.trim_start().starts_with(['1', '2'])).count(), 6, "{text}");
+    let out = project.toji(&["queries", "other", "--against", "quick", "--limit", "1"]);
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert_eq!(text.lines().next().unwrap().matches("(was ").count(), 2, "{text}");
     project.json(&["queries", "quick", "--limit", "2", "--answers", "4", "--out", "worst.html"]);
     let page = fs::read_to_string(project.path("worst.html")).unwrap();
     assert_eq!(page.matches("<img ").count(), 2 * 5);

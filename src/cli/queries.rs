@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 use toji::base::Cancel;
 use toji::base::text::{fit, pad, plain};
+use toji::session::errands::looking::Seen;
 use toji::session::errands::looking::loader::load;
 use toji::session::errands::looking::queries::{Answer, Order, Queries, Query};
 use toji::session::{Graph, Photos, Project, Recipe};
@@ -124,10 +125,10 @@ pub(super) fn of(project: &Project, recipe: &Recipe, photos: &Photos, rung: Opti
 /// A query with its answers, for a page of photos.
 pub(super) fn group(project: &Project, found: &Queries, query: &Query, (answers, size): (Option<usize>, u32)) -> Group {
     let limits = &project.competition.data.limits;
-    let picture = |file: &std::path::Path| load(&project.root.join(file), size, limits);
+    let picture = |seen: &Seen| load(&project.root.join(&seen.file), seen.part, size, limits);
     let own = found.seen(query.photo);
     let mut cards = vec![Card {
-        picture: picture(&own.file),
+        picture: picture(&own),
         mark: Mark::Query,
         lines: vec![own.label.clone().unwrap_or_else(|| "no label".to_owned()), own.id.clone()],
     }];
@@ -137,7 +138,7 @@ pub(super) fn group(project: &Project, found: &Queries, query: &Query, (answers,
         let picture = match &answer.seen {
             Some(seen) => {
                 lines.extend([seen.label.clone().unwrap_or_else(|| "no label".to_owned()), seen.id.clone()]);
-                picture(&seen.file)
+                picture(seen)
             }
             None => Err("the answer is: not in the gallery".to_owned()),
         };
@@ -185,7 +186,8 @@ fn line(found: &Queries, query: &Query) -> String {
     let value = format!("{:.4}{}", query.value, was(&|_, value| format!("{value:.4}")));
     let unanswerable = if query.relevant == 0 { "  (no right answer in the gallery)" } else { "" };
     let label = own.label.unwrap_or_else(|| "no label".to_owned());
-    plain(&format!("{}  {value}  {}  {label}{unanswerable}", pad(&place, 14), own.id))
+    let wide = if found.beside.is_some() { 25 } else { 14 };
+    plain(&format!("{}  {value}  {}  {label}{unanswerable}", pad(&place, wide), own.id))
 }
 
 /// "p17  獺祭".

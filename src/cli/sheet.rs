@@ -119,7 +119,7 @@ fn chosen(
     let shown = all.len().min(args.limit as usize);
     let card = |slot: usize| {
         let seen = Seen::of(&photos.manifest, all[slot * all.len() / shown]).unwrap_or_default();
-        let picture = load(&project.root.join(&seen.file), args.size, &project.competition.data.limits);
+        let picture = load(&project.root.join(&seen.file), seen.part, args.size, &project.competition.data.limits);
         let label = seen.label.unwrap_or_else(|| "no label".to_owned());
         Card { picture, mark: Mark::Plain, lines: vec![label, seen.id, seen.file.display().to_string()] }
     };

@@ -7,7 +7,7 @@
 use super::decode::Picture;
 
 /// A rectangle in pixels, at least 1 × 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Area {
     /// Left edge.
     pub x: usize,

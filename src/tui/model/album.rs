@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     fn wish(i: usize) -> Wish {
-        Wish { file: format!("{i}.jpg").into(), size: Size::Small }
+        Wish { file: format!("{i}.jpg").into(), part: None, size: Size::Small }
     }
 
     fn picture(megabytes: usize) -> Loaded {

@@ -53,7 +53,7 @@ impl Choice {
         };
         if !self.labels.is_empty() {
             let number = |name: &String| {
-                manifest.labels.binary_search(name).map(|at| at as u32).map_err(|_| {
+                manifest.labels.iter().position(|label| label == name).map(|at| at as u32).ok_or_else(|| {
                     let like: Vec<&str> = manifest
                         .labels
                         .iter()

@@ -10,8 +10,9 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::samples::shrunk;
-use crate::data::decode::{Fault, Header, Limits, decode_view};
-use crate::data::view::View;
+use crate::data::decode::{Fault, Header, Limits};
+use crate::data::part::part_of_file;
+use crate::data::view::{Area, View};
 use crate::session::snapshot::Picture;
 
 /// How large a photo is wanted.
@@ -38,6 +39,8 @@ impl Size {
 pub struct Wish {
     /// Its file: relative to the project's folder, or absolute.
     pub file: PathBuf,
+    /// The part of it that counts, in pixels of the whole; `None` for all of it.
+    pub part: Option<Area>,
     /// How large.
     pub size: Size,
 }
@@ -64,21 +67,21 @@ pub fn serve(root: &Path, allowed: &Allowed, wishes: &Receiver<Vec<Wish>>, give:
         }
         let Some(wish) = left.pop_front() else { continue };
         let limits = *allowed.lock().unwrap_or_else(PoisonError::into_inner);
-        let loaded = load(&root.join(&wish.file), wish.size.pixels(), &limits);
+        let loaded = load(&root.join(&wish.file), wish.part, wish.size.pixels(), &limits);
         if !give(wish, loaded) {
             return;
         }
     }
 }
 
-/// A photo with its longer side at most so many pixels, or a word why there is none.
-pub fn load(file: &Path, longest: u32, limits: &Limits) -> Loaded {
+/// A photo, or the part of it that counts, with its longer side at most so many pixels, or a word why there is none.
+pub fn load(file: &Path, part: Option<Area>, longest: u32, limits: &Limits) -> Loaded {
     let view = |size: Header| {
         let longer = size.width.max(size.height);
         let denominator = [8, 4, 2].into_iter().find(|by| longer.div_ceil(*by) >= longest).unwrap_or(1);
         View { denominator, window: None }
     };
-    let seen = decode_view(file, limits, view).map_err(|error| match &error.fault {
+    let seen = part_of_file(file, part, limits, view).map_err(|error| match &error.fault {
         Fault::Read(error) if error.kind() == std::io::ErrorKind::NotFound => "is not there".to_owned(),
         fault => fault.to_string(),
     })?;
@@ -93,7 +96,7 @@ mod tests {
     use super::*;
 
     fn wish(file: &str) -> Wish {
-        Wish { file: file.into(), size: Size::Small }
+        Wish { file: file.into(), part: None, size: Size::Small }
     }
 
     #[test]
@@ -123,13 +126,16 @@ mod tests {
         let (width, height) = (300_u32, 200_u32);
         let rgb: Vec<u8> = (0..width * height).flat_map(|_| [200, 10, 30]).collect();
         image::RgbImage::from_raw(width, height, rgb).unwrap().save(&file).unwrap();
-        let loaded = load(&file, 100, &Limits::default()).unwrap();
+        let loaded = load(&file, None, 100, &Limits::default()).unwrap();
         assert_eq!((loaded.width, loaded.height, &loaded.rgb[..3]), (100, 67, &[200, 10, 30][..]));
-        assert_eq!(load(&file, 768, &Limits::default()).unwrap().width, 300, "nothing is enlarged");
+        assert_eq!(load(&file, None, 768, &Limits::default()).unwrap().width, 300, "nothing is enlarged");
+        let part = Some(Area { x: 10, y: 20, width: 60, height: 90 });
+        let part = load(&file, part, 45, &Limits::default()).unwrap();
+        assert_eq!((part.width, part.height), (30, 45), "of a cropped photo the part that counts");
         let few = Limits { pixels: 1_000, ..Limits::default() };
-        assert!(load(&file, 100, &few).unwrap_err().contains("the limit is 1000 pixels"));
+        assert!(load(&file, None, 100, &few).unwrap_err().contains("the limit is 1000 pixels"));
         std::fs::write(&file, b"no picture").unwrap();
-        assert!(load(&file, 100, &Limits::default()).unwrap_err().starts_with("not a picture"));
+        assert!(load(&file, None, 100, &Limits::default()).unwrap_err().starts_with("not a picture"));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::data::Manifest;
+use crate::data::view::Area;
 
 /// A photo, as people know it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -27,6 +28,9 @@ pub struct Seen {
     pub id: String,
     /// Its file: relative to the project's folder, or absolute.
     pub file: PathBuf,
+    /// The part of it that counts, in pixels of the whole; `None` for all of it.
+    #[serde(skip)]
+    pub part: Option<Area>,
     /// Its scored label, where it is known.
     pub label: Option<String>,
 }
@@ -36,6 +40,6 @@ impl Seen {
     pub fn of(manifest: &Manifest, photo: u32) -> Option<Seen> {
         let known = manifest.photos.get(photo as usize)?;
         let label = known.label.and_then(|label| manifest.labels.get(label as usize)).cloned();
-        Some(Seen { photo, id: known.id.clone(), file: known.path.clone(), label })
+        Some(Seen { photo, id: known.id.clone(), file: known.path.clone(), part: known.part(), label })
     }
 }

@@ -12,12 +12,13 @@ pub mod queries;
 pub mod review;
 pub mod zoom;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use toji::base::text;
+use toji::data::view::Area;
 use toji::session::errands::looking::loader::{Size, Wish};
 
 use super::ink::{Ink, Tone, line, put, wrap};
@@ -29,8 +30,8 @@ use pictures::{HalfBlocks, Marked, Pictures};
 /// A photo and what is said about it.
 #[derive(Clone, Debug)]
 pub struct Item {
-    /// Its file; `None` for an answer that is no photo.
-    pub file: Option<PathBuf>,
+    /// Its file, and the part of it that counts; `None` for an answer that is no photo.
+    pub photo: Option<(PathBuf, Option<Area>)>,
     /// Two lines under a small picture.
     pub short: [(String, Tone); 2],
     /// Lines under a large one.
@@ -52,7 +53,7 @@ pub fn wanted(model: &Model, body: Rect) -> Vec<Wish> {
     if ink.way.protocol == Protocol::Off {
         return Vec::new();
     }
-    let wish = |item: &Item, size| item.file.clone().map(|file| Wish { file, size });
+    let wish = |item: &Item, size| item.photo.clone().map(|(file, part)| Wish { file, part, size });
     if let Some(Popup::Zoom { at }) = &model.popup {
         let items = items(model);
         let at = (*at).min(items.len().saturating_sub(1));
@@ -126,7 +127,7 @@ impl Grid {
                 width: self.wide,
                 height: self.high,
             };
-            camera.draw(item.file.as_deref(), Size::Small, place, buffer);
+            camera.draw(item, Size::Small, place, buffer);
             let below = Rect { y: place.bottom(), height: CAPTION, ..place };
             for ((text, tone), y) in item.short.iter().zip(0..) {
                 put(buffer, below, y, &line(vec![camera.ink.span(text, *tone)]));
@@ -150,12 +151,15 @@ impl<'a> Camera<'a> {
     }
 
     /// The photo in as much of the area as its shape takes, at the top left; until the large one comes, the small one.
-    pub fn draw(&mut self, file: Option<&Path>, size: Size, area: Rect, buffer: &mut Buffer) {
+    pub fn draw(&mut self, item: &Item, size: Size, area: Rect, buffer: &mut Buffer) {
         let area = area.intersection(buffer.area);
         if area.is_empty() {
             return;
         }
-        let get = |size| self.model.album.get(&Wish { file: file?.to_owned(), size });
+        let get = |size| {
+            let (file, part) = item.photo.clone()?;
+            self.model.album.get(&Wish { file, part, size })
+        };
         let loaded = get(size).or_else(|| get(Size::Small));
         let words = match loaded {
             Some(Ok(picture)) => {
@@ -171,7 +175,7 @@ impl<'a> Camera<'a> {
                 return drawer.draw(picture, place, 0, rows, buffer);
             }
             Some(Err(why)) => format!("no picture: {why}"),
-            None if file.is_none() => "not in the gallery".to_owned(),
+            None if item.photo.is_none() => "not in the gallery".to_owned(),
             None => "…".to_owned(),
         };
         let rows = wrap(&line(vec![self.ink.span(&words, Tone::Faint)]), usize::from(area.width), &Line::default());

@@ -123,14 +123,14 @@ pub fn items(model: &Model, index: usize) -> Vec<Item> {
     let mut long = about(queries, query);
     long.push((own.file.display().to_string(), Tone::Faint));
     let short = [("query".to_owned(), Tone::Strong), (label(own.label.as_ref()), Tone::Plain)];
-    let mut items = vec![Item { file: Some(own.file), short, long }];
+    let mut items = vec![Item { photo: Some((own.file, own.part)), short, long }];
     for answer in queries.answers(query) {
         let (word, tone) = if answer.hit { ("hit", Tone::Good) } else { ("miss", Tone::Bad) };
         let first = format!("{} {word} {}", answer.rank, similarity(answer.similarity));
         let Some(seen) = answer.seen else {
             let said = ("not in the gallery".to_owned(), Tone::Plain);
             let long = vec![(format!("answer {first}"), tone), said.clone()];
-            items.push(Item { file: None, short: [(first, tone), said], long });
+            items.push(Item { photo: None, short: [(first, tone), said], long });
             continue;
         };
         let named = label(seen.label.as_ref());
@@ -140,7 +140,7 @@ pub fn items(model: &Model, index: usize) -> Vec<Item> {
             (format!("asked: {}", label(own.label.as_ref())), Tone::Plain),
             (seen.file.display().to_string(), Tone::Faint),
         ];
-        items.push(Item { file: Some(seen.file), short: [(first, tone), (named, Tone::Plain)], long });
+        items.push(Item { photo: Some((seen.file, seen.part)), short: [(first, tone), (named, Tone::Plain)], long });
     }
     items
 }

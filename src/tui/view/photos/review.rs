@@ -129,7 +129,7 @@ pub fn items(model: &Model, index: usize) -> Vec<Item> {
     let short = [("suspect".to_owned(), Tone::Strong), (label(one.label.as_ref()), Tone::Plain)];
     let mut long = about(one);
     long.push((one.file.display().to_string(), Tone::Faint));
-    let mut items = vec![Item { file: Some(one.file.clone()), short, long }];
+    let mut items = vec![Item { photo: Some((one.file.clone(), None)), short, long }];
     for (seen, number) in one.with.iter().zip(1..) {
         let Seen { id, file, .. } = seen;
         let named = label(seen.label.as_ref());
@@ -142,7 +142,7 @@ pub fn items(model: &Model, index: usize) -> Vec<Item> {
         let tone = if seen.label == one.label { Tone::Plain } else { Tone::Care };
         let word = if seen.label == one.label { "same" } else { "differs" };
         items.push(Item {
-            file: Some(file.clone()),
+            photo: Some((file.clone(), seen.part)),
             short: [(format!("{number} {word}"), tone), (named, Tone::Plain)],
             long,
         });

@@ -36,6 +36,6 @@ pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) -> Vec<Fra
     let high = body.height - rows.min(body.height);
     let below = Rect { y: body.y + high, height: body.height - high, ..body };
     texts(&said, ink, below, buffer);
-    camera.draw(item.file.as_deref(), Size::Large, Rect { height: high, ..body }, buffer);
+    camera.draw(item, Size::Large, Rect { height: high, ..body }, buffer);
     camera.framed()
 }
