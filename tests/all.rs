@@ -35,6 +35,7 @@ mod post;
 mod project;
 mod queries;
 mod retrieve;
+mod review;
 mod session;
 mod show;
 mod synth;
