@@ -224,11 +224,11 @@ fn shown(record: Record, photos: &Photos, decided: &HashMap<&str, String>, key: 
     let is_training = |Name(role, _): &Name| Role::from_name(role) == Some(Role::Train);
     let entry = |one: One| -> Option<Entry> {
         let own = seen(&one.photo)?;
-        let Seen { photo, id, file, label } = own;
+        let Seen { photo, id, file, part, label } = own;
         let decided = decided.get(id.as_str()).filter(|_| is_training(&one.photo)).cloned();
         let One { score, over, reason, proposal, value, with, .. } = one;
         let with = with.iter().filter_map(seen).collect();
-        Some(Entry { photo, id, file, label, score, is_over: over, reason, proposal, value, with, decided })
+        Some(Entry { photo, id, file, part, label, score, is_over: over, reason, proposal, value, with, decided })
     };
     let lists = record.lists.into_iter().map(|List { kind, over, suspects }| Listed {
         kind,

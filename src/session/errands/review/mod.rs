@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::looking::Seen;
+use crate::data::view::Area;
 use crate::review::Kind;
 
 /// What a review found, with what was decided since.
@@ -62,6 +63,9 @@ pub struct Entry {
     pub id: String,
     /// Its file, as in [`Seen`].
     pub file: PathBuf,
+    /// The part of it that counts, as in [`Seen`].
+    #[serde(skip)]
+    pub part: Option<Area>,
     /// Its label, where it is known.
     pub label: Option<String>,
     /// 0 to 1, comparable within one list only.

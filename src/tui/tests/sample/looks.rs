@@ -95,9 +95,9 @@ pub fn review() -> Review {
     let seen = |photo: u32| Seen::of(&manifest, photo).unwrap();
     let labels = labels();
     let entry = |photo: u32, score: f64, with: &[u32]| {
-        let Seen { id, file, label, .. } = seen(photo);
+        let Seen { id, file, part, label, .. } = seen(photo);
         let with = with.iter().map(|photo| seen(*photo)).collect();
-        Entry { photo, id, file, label, score, is_over: score > 0.5, with, ..Entry::default() }
+        Entry { photo, id, file, part, label, score, is_over: score > 0.5, with, ..Entry::default() }
     };
     let wrong = |photo: u32, score: f64, label: usize, with: &[u32]| Entry {
         reason: format!("{} of 5 neighbours say {}", with.len(), labels[label]),

@@ -129,7 +129,7 @@ pub fn items(model: &Model, index: usize) -> Vec<Item> {
     let short = [("suspect".to_owned(), Tone::Strong), (label(one.label.as_ref()), Tone::Plain)];
     let mut long = about(one);
     long.push((one.file.display().to_string(), Tone::Faint));
-    let mut items = vec![Item { photo: Some((one.file.clone(), None)), short, long }];
+    let mut items = vec![Item { photo: Some((one.file.clone(), one.part)), short, long }];
     for (seen, number) in one.with.iter().zip(1..) {
         let Seen { id, file, .. } = seen;
         let named = label(seen.label.as_ref());
