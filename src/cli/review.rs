@@ -3,6 +3,7 @@
 //! Looks at every picture, and asks a recipe's networks about the labelled ones; prints lists of suspects, each with its reason and what could be
 //! done. `--apply` writes the proposals of one list down as decisions, `--dry-run` says what that would run again.
 
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use toji::base::text::{fit, pad, plain, width};
@@ -40,6 +41,9 @@ pub struct Args {
     /// Do not look at parts of photos: several times as fast, without several-objects and small-object.
     #[arg(long, requires = "recipe")]
     whole: bool,
+    /// Write the probabilities of labels by which wrong ones were looked for as a CSV: id, the given label's column, then a column a label.
+    #[arg(long, value_name = "FILE", requires = "recipe")]
+    probabilities: Option<PathBuf>,
     /// Only this list.
     #[arg(long, value_name = "KIND", value_parser = kind)]
     list: Option<Kind>,
@@ -78,8 +82,14 @@ pub fn review(context: &Context, args: &Args) -> Result<(), Failure> {
             teller.tell(event);
         }
     };
-    let asked =
-        Asked { recipe: recipe.as_ref(), rung: args.rung.as_deref(), untrained: args.untrained, parts: !args.whole };
+    let probabilities = args.probabilities.as_ref().map(|file| context.here.join(file));
+    let asked = Asked {
+        recipe: recipe.as_ref(),
+        rung: args.rung.as_deref(),
+        untrained: args.untrained,
+        parts: !args.whole,
+        probabilities: probabilities.as_deref(),
+    };
     let found = find::find(&project, &photos, &asked, &listen, &cancel)?;
     context.say.wipe();
     if args.apply {

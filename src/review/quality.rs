@@ -40,6 +40,9 @@ impl Default for Thresholds {
     }
 }
 
+/// A photo whose side is within this factor of the median's is not odd in size, which cleanvision would call so in a set of one size.
+const WIDELY: f64 = 1.25;
+
 /// Scores of one kind for all photos, and below what they are over.
 struct Judged {
     kind: Kind,
@@ -52,13 +55,18 @@ struct Judged {
 pub fn quality(measures: &[Option<Measures>], thresholds: &Thresholds, listed: usize) -> Vec<Suspect> {
     let (photos, found): (Vec<u32>, Vec<&Measures>) =
         (0u32..).zip(measures).filter_map(|(photo, m)| Some((photo, m.as_ref()?))).unzip();
+    let mut sides: Vec<f64> = found.iter().map(|m| side(m)).collect();
+    sides.sort_by(f64::total_cmp);
+    let usual = quantile(&sides, 0.5);
     let mut suspects = Vec::new();
     for Judged { kind, scores, threshold } in judged(&found, thresholds) {
         let mut order: Vec<usize> = (0..found.len()).collect();
         order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
-        let over = |i: &usize| scores[*i] < threshold;
-        let count = order.iter().take_while(|i| over(i)).count();
-        suspects.extend(order.iter().take(count.max(listed)).map(|&i| Suspect {
+        // A set of which most have one size calls any other odd; a pixel more is nobody's trouble.
+        let slightly = |i: usize| kind == Kind::OddSize && (usual / WIDELY..=usual * WIDELY).contains(&side(found[i]));
+        let over = |i: &usize| scores[*i] < threshold && !slightly(*i);
+        let shown = order.iter().enumerate().filter(|(rank, i)| *rank < listed || over(i));
+        suspects.extend(shown.map(|(_, &i)| Suspect {
             kind,
             photo: photos[i],
             with: Vec::new(),

@@ -150,7 +150,7 @@ fn a_row_that_is_none_is_told_with_its_line() {
         let error = Edits::read(&file, Encoding::Auto).unwrap_err().to_string();
         error.replace(&format!("{}/", folder.path().display()), "")
     };
-    insta::assert_snapshot!(told("id,action,value\n1,keep,\n2,dorp,\n"), @r#"edits.csv line 3: there is no action "dorp" (did you mean drop?); there is "keep", "drop", "relabel", "crop", "group""#);
+    insta::assert_snapshot!(told("id,action,value\n1,keep,\n2,dropp,\n"), @r#"edits.csv line 3: there is no action "dropp" (did you mean drop?); there is "keep", "drop", "relabel", "crop", "group""#);
     insta::assert_snapshot!(told("id,action,value\n,keep,\n"), @"edits.csv line 2: a row without an id");
     insta::assert_snapshot!(told("id,action,value\n1,drop,now\n"), @r#"edits.csv line 2: drop takes no value, and here is "now""#);
     assert!(told("photo,action\n1,drop\n").contains("id"));

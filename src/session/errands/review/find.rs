@@ -35,6 +35,8 @@ pub struct Asked<'a> {
     pub untrained: bool,
     /// Whether parts of photos are looked at too, which costs several times as much.
     pub parts: bool,
+    /// A file for the probabilities of labels that wrong ones were looked for by: a row a photo, for other tools.
+    pub probabilities: Option<&'a Path>,
 }
 
 /// What one network says of the labelled photos.
@@ -82,7 +84,7 @@ pub fn find(
     // Of a recipe's folds what crosses them is a leak, too; without one only the host's fence is known.
     let divided = asked.recipe.map(|recipe| project.divided(recipe, photos)).transpose()?;
     let folds = divided.as_ref().map_or(&[][..], |divided| divided.folds.as_slice());
-    let suspects = super::suspects::all(photos, &measures, (folds, &told), &progress, cancel)?;
+    let suspects = super::suspects::all(photos, &measures, (folds, &told), asked.probabilities, &progress, cancel)?;
     let recipe = asked.recipe.map(|recipe| recipe.name.clone()).unwrap_or_default();
     file::save(project, photos, Made { recipe: recipe.clone(), trained, key: photos.key, notes }, suspects)?;
     let found = file::load(project, photos, &recipe, Some(photos.key))?;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::find::Told;
-use crate::base::{Cancel, Key, Progress};
+use crate::base::{Cancel, Key, Progress, files};
 use crate::data::folds::Fold;
 use crate::data::manifest::Photo;
 use crate::retrieve::{Embeddings, index};
@@ -25,6 +25,8 @@ pub(super) type Measured = Vec<Option<Measures>>;
 const CACHE: &str = "measures.cache";
 /// Suspects of a list of quality that are kept though they are not over.
 const LISTED: usize = 50;
+/// How fast a neighbour's vote about a part loses weight with its cosine: the usual one (Wu and others 2018), since a part that is sure is wanted.
+const TEMPERATURE: f64 = 0.07;
 /// Neighbours that vote about a part of a photo.
 const VOTERS: usize = 10;
 
@@ -47,6 +49,7 @@ pub(super) fn all(
     photos: &Photos,
     measured: &Measured,
     (folds, told): (&[Fold], &[Told]),
+    probabilities: Option<&Path>,
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Vec<Suspect>, SessionError> {
@@ -64,7 +67,11 @@ pub(super) fn all(
     let out: Vec<OutOfFold<'_>> =
         told.iter().map(|told| OutOfFold { embeddings: &told.all, held: &told.answered }).collect();
     let votes = labels::votes(&out, &manifest.photos, &Voting::default(), progress, cancel)?;
-    found.extend(wrong_labels(photos, told, &out, &votes, progress, cancel)?);
+    let rows = rows(photos, told, &out, progress, cancel)?;
+    if let Some(file) = probabilities {
+        files::publish(file, table(photos, &rows).as_bytes())?;
+    }
+    found.extend(wrong_labels(photos, told, &rows, &votes)?);
     found.extend(classes::look_alikes(manifest, &votes));
     if let Some(all) = embeddings {
         found.extend(classes::two_clusters(manifest, all)?);
@@ -77,19 +84,36 @@ pub(super) fn all(
     Ok(found)
 }
 
-fn wrong_labels(
+/// Probabilities of labels: by heads where they know them, else by neighbours.
+fn rows(
     photos: &Photos,
     told: &[Told],
     out: &[OutOfFold<'_>],
-    votes: &[Vote],
     progress: &dyn Progress,
     cancel: &Cancel,
-) -> Result<Vec<Suspect>, SessionError> {
+) -> Result<Rows, SessionError> {
+    match by_heads(photos, told) {
+        Some(rows) => Ok(rows),
+        None => Ok(labels::probabilities(out, &photos.manifest.photos, progress, cancel)?),
+    }
+}
+
+/// The probabilities as a table: id, the given label's column, then a column a label.
+fn table(photos: &Photos, rows: &Rows) -> String {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let name = |label: &u32| photos.manifest.labels.get(*label as usize).map_or(String::new(), |name| quoted(name));
+    let mut text = format!("id,label,{}\n", rows.columns.iter().map(name).collect::<Vec<_>>().join(","));
+    let each = rows.photos.iter().zip(&rows.labels).zip(rows.rows.chunks_exact(rows.columns.len().max(1)));
+    for ((photo, label), row) in each {
+        let id = photos.manifest.photos.get(*photo as usize).map_or(String::new(), |photo| quoted(&photo.id));
+        let numbers: Vec<String> = row.iter().map(|p| format!("{p:.7}")).collect();
+        text += &format!("{id},{label},{}\n", numbers.join(","));
+    }
+    text
+}
+
+fn wrong_labels(photos: &Photos, told: &[Told], rows: &Rows, votes: &[Vote]) -> Result<Vec<Suspect>, SessionError> {
     let manifest = &photos.manifest;
-    let rows = match by_heads(photos, told) {
-        Some(rows) => rows,
-        None => labels::probabilities(out, &manifest.photos, progress, cancel)?,
-    };
     let confident = Probabilities::new(rows.columns.len(), &rows.rows, &rows.labels)?.confident();
     let learnt = (!rows.photos.is_empty()).then_some(Learnt {
         photos: &rows.photos,
@@ -156,6 +180,7 @@ fn objects(
     let none = Embeddings::default();
     let (maps, columns) = parts.maps.as_ref().map_or((&none, 0), |(maps, columns)| (maps, *columns));
     let map: BTreeMap<u32, &[f32]> = maps.photos.iter().copied().zip(maps.rows()).collect();
+    let halves = halves(&parts.crops);
     let empty: Vec<CropVote> = Vec::new();
     let seen: Vec<objects::Seen<'_>> = told
         .answered
@@ -165,9 +190,23 @@ fn objects(
             shares: map.get(&photo).copied().unwrap_or(&[]),
             columns,
             crops: votes.get(&photo).unwrap_or(&empty),
+            halves: halves.get(&photo).copied(),
         })
         .collect();
     Ok(objects::objects(&seen, &manifest.labels, &objects::Settings::default()))
+}
+
+/// The cosine of the embeddings of each photo's two halves.
+fn halves(crops: &[Embeddings]) -> BTreeMap<u32, f64> {
+    let [left, right] = crops else { return BTreeMap::new() };
+    let right_of: BTreeMap<u32, &[f32]> = right.photos.iter().copied().zip(right.rows()).collect();
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
+    let cosine = |(photo, own): (u32, &[f32])| {
+        let other = right_of.get(&photo)?;
+        let norm = (dot(own, own) * dot(other, other)).sqrt();
+        (norm > 0.0).then(|| (photo, dot(own, other) / norm))
+    };
+    left.photos.iter().copied().zip(left.rows()).filter_map(cosine).collect()
 }
 
 /// The label that the nearest other photos give each part, and its share of the votes.
@@ -178,7 +217,6 @@ fn voted(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Vec<(u32, u32, f64)>, SessionError> {
-    let temperature = Voting::default().temperature;
     // One more, since a photo is near its own part.
     let near = index::neighbours(parts, all, VOTERS + 1, progress, cancel)?;
     let mut found = Vec::with_capacity(parts.len());
@@ -192,7 +230,7 @@ fn voted(
         let voters: Vec<(u32, f64)> = voters.take(VOTERS).collect();
         let Some(&(_, nearest)) = voters.first() else { continue };
         let mut shares: BTreeMap<u32, f64> = BTreeMap::new();
-        let weight = |cosine: f64| ((cosine - nearest) / temperature).exp();
+        let weight = |cosine: f64| ((cosine - nearest) / TEMPERATURE).exp();
         let sum: f64 = voters.iter().map(|(_, cosine)| weight(*cosine)).sum();
         voters.iter().for_each(|(label, cosine)| *shares.entry(*label).or_default() += weight(*cosine) / sum);
         // The first among equals.

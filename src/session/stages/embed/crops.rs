@@ -20,7 +20,7 @@ use crate::session::stages::{Bench, Made, Task};
 use crate::session::{Graph, Photos, Project, Recipe, SessionError, Slot};
 
 /// Raised when other parts are looked at.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The file of the last maps: one row a photo, its places by rows.
 const MAPS: &str = "maps.safetensors";
@@ -64,6 +64,7 @@ pub(in crate::session) fn stage(
     folds: Key,
 ) -> Result<Stage, SessionError> {
     Ok(labelled_stage(project, recipe, photos, slot, fit)?
+        .paced("crops")
         .part(format!("crops {slot}"))
         .input("division", folds)
         .setting("of", Value::Text(format!("crops {VERSION}"))))
