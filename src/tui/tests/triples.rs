@@ -336,40 +336,40 @@ fn suspects_are_decided_one_by_one() {
     };
     let label = "獺祭 純米大吟醸 磨き三割九分";
     let why = format!("3 of 5 neighbours say {label}");
-    assert_eq!(asked("7 k"), [edit(&[("000000", "keep", "")], "wrong-label", &why)]);
-    assert_eq!(asked("7 d"), [edit(&[("000000", "drop", "")], "wrong-label", &why)]);
-    assert_eq!(asked("7 r"), [edit(&[("000000", "relabel", label)], "wrong-label", &why)]);
-    assert_eq!(refused("7 c"), "no crop is proposed for 000000");
-    assert_eq!(refused("7 g"), "no group is proposed for 000000");
+    assert_eq!(asked("j j 7 k"), [edit(&[("000000", "keep", "")], "wrong-label", &why)]);
+    assert_eq!(asked("j j 7 d"), [edit(&[("000000", "drop", "")], "wrong-label", &why)]);
+    assert_eq!(asked("j j 7 r"), [edit(&[("000000", "relabel", label)], "wrong-label", &why)]);
+    assert_eq!(refused("j j 7 c"), "no crop is proposed for 000000");
+    assert_eq!(refused("j j 7 g"), "no group is proposed for 000000");
     let small = "the object takes 9 % of the photo";
-    assert_eq!(asked("7 ] ] c"), [edit(&[("000800", "crop", "0.31 0.2 0.66 0.8")], "small-object", small)]);
+    assert_eq!(asked("j j 7 ] ] c"), [edit(&[("000800", "crop", "0.31 0.2 0.66 0.8")], "small-object", small)]);
     let group = ["000100", "", "000800"];
-    let Command::Edit { edits, by, .. } = &asked("7 ] n g")[0] else { panic!() };
+    let Command::Edit { edits, by, .. } = &asked("j j 7 ] n g")[0] else { panic!() };
     let ids: Vec<&str> = edits.iter().map(|(id, ..)| id.as_str()).collect();
     assert_eq!((ids[0], ids[2], ids.len(), by.as_str()), (group[0], group[2], 3, "duplicate"));
     assert!(edits.iter().all(|(_, action, value)| action == "group" && value == "copies-1"));
     // The next one is chosen then.
     let photo = |keys: &str| typed(sample::snapshot(), keys).2.suspect().map(|one| one.photo);
     assert_eq!(
-        [photo("7"), photo("7 k"), photo("7 k k p"), photo("7 end"), photo("7 a end")],
+        [photo("j j 7"), photo("j j 7 k"), photo("j j 7 k k p"), photo("j j 7 end"), photo("j j 7 a end")],
         [0, 3, 3, 4, 11].map(Some)
     );
-    assert_eq!(asked("7 u"), [Command::Undo]);
+    assert_eq!(asked("j j 7 u"), [Command::Undo]);
     assert_eq!(asked("j 7 m"), [Command::Review { recipe: "01-baseline".to_owned() }]);
     assert_eq!(refused("j j j j 7 m"), "04-broken has mistakes: its page shows them");
-    assert_eq!(refused("7 ] ] ] d"), "no suspect is chosen");
+    assert_eq!(refused("j j 7 ] ] ] d"), "no suspect is chosen");
 }
 
 #[test]
 fn many_suspects_are_decided_with_a_look_at_what_is_written() {
-    assert_eq!(at("7 D"), "Review 00-first-pour drop 2 and not 1?", "one is decided");
-    assert_eq!(asked("7 D esc"), []);
-    let Command::Edit { edits, note, .. } = &asked("7 D enter")[0] else { panic!() };
+    assert_eq!(at("j j 7 D"), "Review 02-arcface drop 2 and not 1?", "one is decided");
+    assert_eq!(asked("j j 7 D esc"), []);
+    let Command::Edit { edits, note, .. } = &asked("j j 7 D enter")[0] else { panic!() };
     assert_eq!((edits.len(), edits[0].0.as_str(), note.as_str()), (2, "000000", "2 at once"));
-    assert_eq!(at("7 a D"), "Review 00-first-pour drop 3 and not 1?");
-    assert_eq!(refused("7 C"), "no crop is proposed for anything that shows and is undecided");
+    assert_eq!(at("j j 7 a D"), "Review 02-arcface drop 3 and not 1?");
+    assert_eq!(refused("j j 7 C"), "no crop is proposed for anything that shows and is undecided");
     // What is written is what was shown, whatever the next review finds.
-    let (_, _, mut model) = typed(sample::snapshot(), "7 D");
+    let (_, _, mut model) = typed(sample::snapshot(), "j j 7 D");
     model.take(crate::tui::Feed::Snapshot(std::sync::Arc::new(sample::empty())));
     let Some(Command::Edit { edits, .. }) = update(&mut model, crate::tui::action::Action::DecideAll) else { panic!() };
     assert_eq!(edits.len(), 2);
@@ -381,10 +381,10 @@ fn a_filter_takes_every_letter_and_shows_what_has_it() {
         let (_, _, model) = typed(sample::snapshot(), keys);
         model.suspects().iter().map(|one| one.photo).collect::<Vec<_>>()
     };
-    assert_eq!(shown("7 / 獺"), [0]);
-    assert_eq!(shown("7 f E V I L"), [3], "small and capital letters are one");
-    assert_eq!(shown("7 / q q"), [] as [u32; 0]);
-    assert_eq!(shown("7 / q backspace enter"), [0, 3, 4]);
-    assert_eq!(shown("7 / 獺 esc"), [0, 3, 4]);
-    assert_eq!(at("7 / 獺 enter D"), "Review 00-first-pour drop 1 and not 0?");
+    assert_eq!(shown("j j 7 / 獺"), [0]);
+    assert_eq!(shown("j j 7 f E V I L"), [3], "small and capital letters are one");
+    assert_eq!(shown("j j 7 / q q"), [] as [u32; 0]);
+    assert_eq!(shown("j j 7 / q backspace enter"), [0, 3, 4]);
+    assert_eq!(shown("j j 7 / 獺 esc"), [0, 3, 4]);
+    assert_eq!(at("j j 7 / 獺 enter D"), "Review 02-arcface drop 1 and not 0?");
 }

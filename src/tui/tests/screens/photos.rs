@@ -55,26 +55,26 @@ fn queries_usual() {
     insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), USUAL, "j j 6"))), @r#"
     Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
     02-arcface  1/6  MRR@5 0.4917  worst first
-      rank  query                𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷…
-    ❯ miss  𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷…  xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
-         5  evil·]0;owned· ·<b>  no hit among 5, 1 right; MRR@5 0.0000
-         4  獺祭 純米大吟醸 磨…  ███████████ ███████████ no picture: ███████████
-         2  獺祭 純米大吟醸 磨…  ███████████ ███████████ is not      ███████████
-         1  久保田 千寿          ███████████ ███████████ there       ███████████
+      rank  query                xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+    ❯ miss  𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷…  no hit among 5, 1 right; MRR@5 0.0000
+         5  evil·]0;owned· ·<b>  ███████████ ███████████ no picture: ███████████
+         4  獺祭 純米大吟醸 磨…  ███████████ ███████████ is not      ███████████
+         2  獺祭 純米大吟醸 磨…  ███████████ ███████████ there       ███████████
          1  久保田 千寿          ███████████ ███████████             ███████████
-                                 ███████████ ███████████             ███████████
+         1  久保田 千寿          ███████████ ███████████             ███████████
                                  ███████████ ███████████             ███████████
                                  ███████████ ███████████             ███████████
                                  query       1 miss .90  2 miss .85  3 miss .80
                                  𠮷𠮷𠮷𠮷𠮷… 久保田 千寿 獺祭 純米…  獺祭 純米…
-
-
-
-
-
-
-
-
+                                 ███████████ ███████████
+                                 ███████████ ███████████
+                                 ███████████ ███████████
+                                 ███████████ ███████████
+                                 ███████████ ███████████
+                                 ███████████ ███████████
+                                 ███████████ ███████████
+                                 4 miss .75  5 miss .70
+                                 evil·]0;ow… 久保田 千寿
     02-arcface: saved, only [post] changed
     enter photo  o order  v against  r run  R rung  s stop  p pin  ? help  q quit
     "#);
@@ -87,26 +87,26 @@ fn queries_beside_the_pin() {
     insta::assert_snapshot!(shown(&loaded(model)), @r#"
     Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
     02-arcface  1/6  MRR@5 0.4917  changed first  -0.0083, 2 lost, 3 won against 01…
-      rank  was  query           𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷…
-    ❯ miss    1  𠮷𠮷𠮷𠮷𠮷𠮷𠮷… xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
-         1    4  久保田 千寿     no hit among 5, 1 right; MRR@5 0.0000; was 1, 1.00…
-         2    1  獺祭 純米大吟…  ███████████ ███████████ no picture: ███████████
-         1    2  久保田 千寿     ███████████ ███████████ is not      ███████████
-         5 miss  evil·]0;owned·… ███████████ ███████████ there       ███████████
+      rank  was  query           xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+    ❯ miss    1  𠮷𠮷𠮷𠮷𠮷𠮷𠮷… no hit among 5, 1 right; MRR@5 0.0000; was 1, 1.00…
+         1    4  久保田 千寿     ███████████ ███████████ no picture: ███████████
+         2    1  獺祭 純米大吟…  ███████████ ███████████ is not      ███████████
+         1    2  久保田 千寿     ███████████ ███████████ there       ███████████
+         5 miss  evil·]0;owned·… ███████████ ███████████             ███████████
          4    4  獺祭 純米大吟…  ███████████ ███████████             ███████████
-                                 ███████████ ███████████             ███████████
                                  ███████████ ███████████             ███████████
                                  ███████████ ███████████             ███████████
                                  query       1 miss .90  2 miss .85  3 miss .80
                                  𠮷𠮷𠮷𠮷𠮷… 久保田 千寿 獺祭 純米…  獺祭 純米…
-
-
-
-
-
-
-
-
+                                 ███████████ ███████████
+                                 ███████████ ███████████
+                                 ███████████ ███████████
+                                 ███████████ ███████████
+                                 ███████████ ███████████
+                                 ███████████ ███████████
+                                 ███████████ ███████████
+                                 4 miss .75  5 miss .70
+                                 evil·]0;ow… 久保田 千寿
     beside 01-baseline
     enter photo  o order  v against  r run  R rung  s stop  p pin  ? help  q quit
     "#);
@@ -119,52 +119,52 @@ fn queries_large() {
     insta::assert_snapshot!(shown(&loaded(model)), @r#"
      Board   Page   Curves   Plan   Ledger   Queries   Review   sake-labels                                                             worker: 02-arcface +1 queued
     02-arcface  1/6  MRR@5 0.4917  changed first  -0.0083, 2 lost, 3 won against 01-baseline
-      rank  was  value  query                            𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷…
-    ❯ miss    1  0.000  𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷… xxxxxxxxxxx… xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
-         1    4  1.000  久保田 千寿         ·[31mred  ·… no hit among 5, 1 right; MRR@5 0.0000; was 1, 1.0000 in 01-baseline
-         2    1  0.500  獺祭 純米大吟醸 磨… 000100       █████████████████████████ █████████████████████████ no picture: is not there  █████████████████████████
-         1    2  1.000  久保田 千寿         000000       █████████████████████████ █████████████████████████                           █████████████████████████
-         5 miss  0.200  evil·]0;owned· ·<b> 000200       █████████████████████████ █████████████████████████                           █████████████████████████
-         4    4  0.250  獺祭 純米大吟醸 磨… 000500       █████████████████████████ █████████████████████████                           █████████████████████████
-                                                         █████████████████████████ █████████████████████████                           █████████████████████████
-                                                         █████████████████████████ █████████████████████████                           █████████████████████████
-                                                         █████████████████████████ █████████████████████████                           █████████████████████████
-                                                         █████████████████████████ █████████████████████████                           █████████████████████████
-                                                         █████████████████████████ █████████████████████████                           █████████████████████████
-                                                         █████████████████████████ █████████████████████████                           █████████████████████████
-                                                         █████████████████████████ █████████████████████████                           █████████████████████████
-                                                         █████████████████████████ █████████████████████████                           █████████████████████████
-                                                         █████████████████████████ █████████████████████████                           █████████████████████████
-                                                         █████████████████████████ █████████████████████████                           █████████████████████████
-                                                         █████████████████████████ █████████████████████████                           █████████████████████████
-                                                         █████████████████████████ █████████████████████████                           █████████████████████████
-                                                         █████████████████████████ █████████████████████████                           █████████████████████████
-                                                         query                     1 miss .90                2 miss .85                3 miss .80
-                                                         𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷… 久保田 千寿               獺祭 純米大吟醸 磨き三割… 獺祭 純米大吟醸 磨き三割…
-                                                         █████████████████████████ █████████████████████████
-                                                         █████████████████████████ █████████████████████████
-                                                         █████████████████████████ █████████████████████████
-                                                         █████████████████████████ █████████████████████████
-                                                         █████████████████████████ █████████████████████████
-                                                         █████████████████████████ █████████████████████████
-                                                         █████████████████████████ █████████████████████████
-                                                         █████████████████████████ █████████████████████████
-                                                         █████████████████████████ █████████████████████████
-                                                         █████████████████████████ █████████████████████████
-                                                         █████████████████████████ █████████████████████████
-                                                         █████████████████████████ █████████████████████████
-                                                         █████████████████████████ █████████████████████████
-                                                         █████████████████████████ █████████████████████████
-                                                         █████████████████████████ █████████████████████████
-                                                         █████████████████████████ █████████████████████████
-                                                         █████████████████████████ █████████████████████████
-                                                         4 miss .75                5 miss .70
-                                                         evil·]0;owned· ·<b>       久保田 千寿
-
-
-
-
-
+      rank  was  value  query                            xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+    ❯ miss    1  0.000  𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷… xxxxxxxxxxx… no hit among 5, 1 right; MRR@5 0.0000; was 1, 1.0000 in 01-baseline
+         1    4  1.000  久保田 千寿         ·[31mred  ·… ██████████████████████████████ ██████████████████████████████ no picture: is not there
+         2    1  0.500  獺祭 純米大吟醸 磨… 000100       ██████████████████████████████ ██████████████████████████████
+         1    2  1.000  久保田 千寿         000000       ██████████████████████████████ ██████████████████████████████
+         5 miss  0.200  evil·]0;owned· ·<b> 000200       ██████████████████████████████ ██████████████████████████████
+         4    4  0.250  獺祭 純米大吟醸 磨… 000500       ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████
+                                                         query                          1 miss .90                     2 miss .85
+                                                         𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷…  久保田 千寿                    獺祭 純米大吟醸 磨き三割九分
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         ██████████████████████████████ ██████████████████████████████ ██████████████████████████████
+                                                         3 miss .80                     4 miss .75                     5 miss .70
+                                                         獺祭 純米大吟醸 磨き三割九分   evil·]0;owned· ·<b>            久保田 千寿
     02-arcface: saved, only [post] changed
     enter photo  o order  v against  r run  R rung  s stop  p pin  a advice  ] next  b board  ? help  q quit
     "#);
@@ -178,14 +178,14 @@ fn queries_without_pictures() {
     insta::assert_snapshot!(screen(&model), @r#"
     Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
     02-arcface  2/6  MRR@5 0.4917  worst first
-      rank  query                evil·]0;owned· ·<b>
-      miss  𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷…  000200  fold 0
-    ❯    5  evil·]0;owned· ·<b>  first hit 5, 1 right; MRR@5 0.2000
-         4  獺祭 純米大吟醸 磨…  1 miss .91    久保田 千寿
-         2  獺祭 純米大吟醸 磨…  2 miss .86    獺祭 純米大吟醸 磨き三割九分
-         1  久保田 千寿          3 miss .81    獺祭 純米大吟醸 磨き三割九分
+      rank  query                000200  fold 0
+      miss  𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷…  first hit 5, 1 right; MRR@5 0.2000
+    ❯    5  evil·]0;owned· ·<b>  1 miss .91    久保田 千寿
+         4  獺祭 純米大吟醸 磨…  2 miss .86    獺祭 純米大吟醸 磨き三割九分
+         2  獺祭 純米大吟醸 磨…  3 miss .81    獺祭 純米大吟醸 磨き三割九分
          1  久保田 千寿          4 miss .76    𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷…
-                                 5 hit .71     evil·]0;owned· ·<b>
+         1  久保田 千寿          5 hit .71     evil·]0;owned· ·<b>
+
 
 
 
@@ -291,7 +291,7 @@ fn zoom_of_a_lost_photo_says_so() {
 
 #[test]
 fn review_narrow() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "7")), @r#"
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j 7")), @r#"
     1 2 3 4 5 6 7 Review    1 busy, 1 queued
     02-arcface  1/3  1,412 photos looked at
     [ wrong-label 2/3 ]  1/4
@@ -317,7 +317,7 @@ fn review_narrow() {
 
 #[test]
 fn review_usual() {
-    insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), USUAL, "7"))), @r#"
+    insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), USUAL, "j j 7"))), @r#"
     Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
     02-arcface  1/3  1,412 photos looked at
     ❯ wrong-label       2/3│❯ .97 久保田 千寿  000000            → 獺祭 純米大吟醸 …
@@ -347,7 +347,7 @@ fn review_usual() {
 
 #[test]
 fn review_large() {
-    insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), LARGE, "7 a n"))), @r#"
+    insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), LARGE, "j j 7 a n"))), @r#"
      Board   Page   Curves   Plan   Ledger   Queries   Review   sake-labels                                                             worker: 02-arcface +1 queued
     02-arcface  2/4  1,412 photos looked at
     ❯ wrong-label       2/3│  .97 久保田 千寿  000000       → 獺祭 純米大吟醸… 𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷
@@ -403,7 +403,7 @@ fn review_large() {
 
 #[test]
 fn review_of_hostile_names_without_pictures() {
-    let mut model = model(sample::snapshot(), USUAL, "7 n n");
+    let mut model = model(sample::snapshot(), USUAL, "j j 7 n n");
     model.options.way.protocol = Protocol::Off;
     insta::assert_snapshot!(screen(&model), @r#"
     Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
@@ -435,7 +435,7 @@ fn review_of_hostile_names_without_pictures() {
 
 #[test]
 fn deciding_about_all_shows_what_is_written() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "7 R")), @r#"
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j 7 R")), @r#"
     Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
     02-arcface  1/3  1,412 photos looked at
     ❯ wrong-label       2/3│❯ .97 久保田 千寿  000000            → 獺祭 純米大吟醸 …
@@ -465,7 +465,7 @@ fn deciding_about_all_shows_what_is_written() {
 
 #[test]
 fn a_filter_is_typed_in_the_status_row() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "7 / 獺")), @r#"
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j 7 / 獺")), @r#"
     1 2 3 4 5 6 7 Review    1 busy, 1 queued
     02-arcface  1/1  filter: 獺  1,412 phot…
     [ wrong-label 2/3 ]  1/4
@@ -491,7 +491,7 @@ fn a_filter_is_typed_in_the_status_row() {
 
 #[test]
 fn no_review_says_how_one_is_made() {
-    insta::assert_snapshot!(screen(&model(sample::empty(), NARROW, "7")), @r#"
+    insta::assert_snapshot!(screen(&model(sample::empty(), NARROW, "j j 7")), @r#"
     1 2 3 4 5 6 7 Review           no worker
     No review yet.
 
@@ -519,7 +519,7 @@ fn no_review_says_how_one_is_made() {
 fn no_size_panics_and_no_name_steers() {
     for width in (1..170).step_by(13) {
         for height in (1..52).step_by(3) {
-            for keys in ["j j 6", "j j 6 enter n", "7", "7 ]", "7 D", "7 enter n"] {
+            for keys in ["j j 6", "j j 6 enter n", "j j 7", "j j 7 ]", "j j 7 D", "j j 7 enter n"] {
                 let mut model = loaded(model(sample::compared(), (width, height), keys));
                 model.asking.against = Some("01-baseline".to_owned());
                 let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
