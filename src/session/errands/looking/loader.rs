@@ -134,7 +134,7 @@ mod tests {
         assert_eq!((part.width, part.height), (30, 45), "of a cropped photo the part that counts");
         let few = Limits { pixels: 1_000, ..Limits::default() };
         assert!(load(&file, None, 100, &few).unwrap_err().contains("the limit is 1000 pixels"));
-        std::fs::write(&file, b"no picture").unwrap();
+        crate::base::files::publish(&file, b"no picture").unwrap();
         assert!(load(&file, None, 100, &Limits::default()).unwrap_err().starts_with("not a picture"));
     }
 
