@@ -82,7 +82,8 @@ fn a_recipe_is_asked_before_and_after_training() {
     assert_eq!(last["trained"].as_bool(), Some(true));
     // Each labelled photo with a neighbour of its own label has a place in the list.
     assert!(after["wrong-label"].len() > 250);
-    assert!(after.contains_key("several-objects") && after.contains_key("small-object"));
+    // Its last map is too coarse to say where something is, but halves are looked at.
+    assert!(after.contains_key("several-objects") && !after.contains_key("small-object"));
     // Without looks at parts those lists are not made; the rest is what it was.
     let (whole, _) = review(&project, &["quick", "--whole"]);
     assert_eq!(whole["wrong-label"], after["wrong-label"]);

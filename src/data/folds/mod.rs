@@ -84,7 +84,7 @@ pub fn divide(
     looks: Option<&[Option<u64>]>,
 ) -> Result<Division, FoldError> {
     let (tables, groups) = (manifest.tables(), manifest.edited.as_ref().map(|edited| edited.group.as_slice()));
-    let (divisions, joined) = scheme::divisions(tables, settings, protocol, (looks, groups))?;
+    let (divisions, joined) = scheme::divisions(tables, settings, protocol, scheme::Known { looks, groups })?;
     let divisions = edited::carried(manifest, divisions, scheme::parts_labels(settings));
     let fold = |(fold, (mut train, mut held)): (usize, scheme::Division)| {
         train.sort_unstable();

@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(print(&parse(&bytes).unwrap()), bytes);
         assert!(parse(&bytes[..bytes.len() - 1]).is_none() && parse(b"").is_none());
         // A broken cache is made anew; a wish to stop is heard.
-        fs::write(&cache, &bytes[..100]).unwrap();
+        files::publish(&cache, &bytes[..100]).unwrap();
         assert_eq!(look(&pictures, &Cancel::new()).unwrap(), found);
         fs::remove_file(&cache).unwrap();
         let cancel = Cancel::new();

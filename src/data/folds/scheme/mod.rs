@@ -70,13 +70,23 @@ impl OneOrMore {
     }
 }
 
+/// What is known of the manifest's photos besides, one entry each.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known<'a> {
+    /// Perceptual hashes, where the recipe asks for them.
+    pub looks: Option<&'a [Option<u64>]>,
+    /// Groups that a person put photos into.
+    pub groups: Option<&'a [Option<u32>]>,
+}
+
 /// The divisions of a scheme, and what it kept together.
 pub(super) fn divisions(
     manifest: &Manifest,
     settings: &Value,
     protocol: &Protocol,
-    (looks, groups): (Option<&[Option<u64>]>, Option<&[Option<u32>]>),
+    known: Known<'_>,
 ) -> Result<(Vec<Division>, Joined), FoldError> {
+    let Known { looks, groups } = known;
     let told = |error: crate::base::value::DecodeError| FoldError::Settings(error.to_string());
     let scheme: Scheme = settings.decode().map_err(told)?;
     match &scheme {

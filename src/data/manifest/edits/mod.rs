@@ -72,7 +72,7 @@ pub struct Edit {
     pub value: String,
     /// Who or what suggested it: the list of suspects, a person.
     pub by: String,
-    /// When, as `2026-11-27T23:59:30Z`. Decisions that were made together have one date.
+    /// When, as `2026-11-27T23:59:30.250Z`. Decisions that were made together have one date.
     pub date: String,
     /// Anything.
     pub note: String,

@@ -77,8 +77,11 @@ fn lock(project: &Project) -> PathBuf {
 /// The edits as a row each, dated now.
 pub fn dated(project: &Project, edits: Vec<Edit>) -> Vec<Edit> {
     let now = project.around.clock.now();
-    let clock = now.0.rem_euclid(DAY) as u64;
-    let date = format!("{}T{:02}:{:02}:{:02}Z", now.date(0.0), clock / 3600, clock / 60 % 60, clock % 60);
+    // To the millisecond, since what has one date is taken back together.
+    let clock = (now.0.rem_euclid(DAY) * 1000.0) as u64;
+    let (seconds, rest) = (clock / 1000, clock % 1000);
+    let time = format!("{:02}:{:02}:{:02}.{rest:03}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let date = format!("{}T{time}Z", now.date(0.0));
     edits.into_iter().map(|edit| Edit { date: date.clone(), ..edit }).collect()
 }
 

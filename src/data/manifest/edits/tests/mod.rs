@@ -1,3 +1,5 @@
+//! What each action does, which rows are refused, and that the file loses nothing.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
