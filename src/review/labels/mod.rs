@@ -13,8 +13,8 @@
 //! the first place. Average precision on two drawn sets (264 photos, 8 wrong, a network right about 60 %; 1,659, 50 wrong, 48 %): 0.72 and 0.73;
 //! the share alone 0.71 and 0.72, self-confidence 0.49 and 0.62, the vote 0.25 and 0.37, the normalized margin, which saturates, 0.17 and 0.19,
 //! the confidence less the label's mean 0.16 and 0.14, the mean of the ranks of vote and confidence 0.43 and 0.58. The rule was chosen on these
-//! two; benches/README.md has sets that it was not chosen on. A photo is over where the vote is clear and, where there are
-//! probabilities, confident learning chose it too; without votes, where it chose it.
+//! two; benches/README.md has sets that it was not chosen on. How many photos are over is how many the vote clearly and, where there are
+//! probabilities, confident learning both doubt (without votes, it alone); which these are the ranks say, as cleanlab prunes by counts.
 
 mod confident;
 mod neighbours;
@@ -100,6 +100,8 @@ pub fn wrong_labels(manifest: &Manifest, evidence: &Evidence<'_>) -> Vec<Suspect
         })
         .collect();
     suspects.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.photo.cmp(&b.photo)));
+    let over = suspects.iter().filter(|suspect| suspect.is_over).count();
+    suspects.iter_mut().enumerate().for_each(|(rank, suspect)| suspect.is_over = rank < over);
     suspects
 }
 
