@@ -24,6 +24,8 @@ pub struct Thresholds {
     pub color_threshold: f64,
     /// Odd in size where it is this many interquartile ranges beyond the quartiles.
     pub iqr_factor: f64,
+    /// Nor odd in size within this factor of the median; cleanvision, which has 1 here, calls a pixel more odd in a set of one size.
+    pub widely: f64,
 }
 
 impl Default for Thresholds {
@@ -36,12 +38,10 @@ impl Default for Thresholds {
             blurry: 0.29,
             color_threshold: 0.18,
             iqr_factor: 3.0,
+            widely: 1.25,
         }
     }
 }
-
-/// A photo whose side is within this factor of the median's is not odd in size, which cleanvision would call so in a set of one size.
-const WIDELY: f64 = 1.25;
 
 /// Scores of one kind for all photos, and below what they are over.
 struct Judged {
@@ -63,7 +63,9 @@ pub fn quality(measures: &[Option<Measures>], thresholds: &Thresholds, listed: u
         let mut order: Vec<usize> = (0..found.len()).collect();
         order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
         // A set of which most have one size calls any other odd; a pixel more is nobody's trouble.
-        let slightly = |i: usize| kind == Kind::OddSize && (usual / WIDELY..=usual * WIDELY).contains(&side(found[i]));
+        let slightly = |i: usize| {
+            kind == Kind::OddSize && (usual / thresholds.widely..=usual * thresholds.widely).contains(&side(found[i]))
+        };
         let over = |i: &usize| scores[*i] < threshold && !slightly(*i);
         let shown = order.iter().enumerate().filter(|(rank, i)| *rank < listed || over(i));
         suspects.extend(shown.map(|(_, &i)| Suspect {
@@ -211,7 +213,7 @@ mod tests {
         let golden: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
         let rows: Vec<Option<Measures>> =
             golden["rows"].as_array().unwrap().iter().map(|raw| Some(measures(raw))).collect();
-        let suspects = quality(&rows, &Thresholds::default(), rows.len());
+        let suspects = quality(&rows, &Thresholds { widely: 1.0, ..Thresholds::default() }, rows.len());
         let mut overs = 0;
         for judged in golden["judged"].as_array().unwrap() {
             let kind = Kind::named(&judged["kind"].as_str().unwrap().replace('_', "-")).unwrap();
