@@ -140,7 +140,8 @@ pub fn preview(
         };
         let already = now.as_ref().map(|now| would(&now.plan)).unwrap_or_default();
         let stages: Vec<String> = would(&then.plan).into_iter().filter(|stage| !already.contains(stage)).collect();
-        if !stages.is_empty() {
+        // The list of photos is made anew in any case, also for a recipe that never ran.
+        if stages.iter().any(|stage| stage != "data") {
             let (recipe, rung) = (recipe.name.clone(), rung.name.clone());
             preview.recipes.push(Rerun { recipe, rung, seconds: then.plan.seconds(), stages });
         }
