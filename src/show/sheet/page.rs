@@ -140,7 +140,7 @@ struct Placed<'a> {
 /// The page as the bytes of a PNG.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn png(page: &Page, font: Option<&Path>) -> Result<(Vec<u8>, Drawn), ShowError> {
     let built_in = font::built_in()?;
     let given = font.map(font::given).transpose()?;

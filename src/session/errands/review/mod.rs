@@ -8,7 +8,7 @@
 //!
 //! - [`find`]: makes the lists, by the best networks that a recipe has;
 //! - `suspects`: hands what they say to each list's own room;
-//! - [`file`]: keeps them, by ids, so that they can be shown beside photos that have changed since;
+//! - [`mod@file`]: keeps them, by ids, so that they can be shown beside photos that have changed since;
 //! - [`edits`]: decisions: written down, taken back, weighed;
 //! - [`outliers`]: training photos far from their label's dominant sub-center.
 
