@@ -7,7 +7,7 @@ use toji::base::text::plain;
 use toji::data::augment::At;
 use toji::data::decode::Picture;
 use toji::session::SessionError;
-use toji::session::errands::samples::{samples, shrunk};
+use toji::session::errands::looking::samples::{samples, shrunk};
 use toji::session::project::weights;
 use toji::session::recipe::fitting;
 use toji::show::sheet::{self, Row, Tile};

@@ -9,7 +9,7 @@ use toji::data::manifest::boxes::Region;
 use toji::data::part::part_of_file;
 use toji::data::view::View;
 use toji::session::errands::gaze;
-use toji::session::errands::samples::shrunk;
+use toji::session::errands::looking::samples::shrunk;
 use toji::session::{Photos, Project};
 use toji::show::sheet::{self, Row, Tile};
 

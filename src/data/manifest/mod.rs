@@ -21,6 +21,7 @@ use super::error::{DataError, PICTURES, counted};
 use super::picture::content::{self, Content, Stamp};
 use super::picture::view::Area;
 use super::table::Texts;
+use boxes::Region;
 pub use changes::Changes;
 use edits::{Crop, Edited};
 use layout::{Listing, Row};
@@ -70,6 +71,16 @@ impl Photo {
     /// The part that counts, in pixels; `None` for all of it.
     pub fn part(&self) -> Option<Area> {
         self.crop.map(|crop| crop.area)
+    }
+
+    /// A region of what counts of it, in pixels of the whole photo: at least one.
+    pub fn area(&self, region: Region) -> Area {
+        let (left, top) = self.part().map_or((0, 0), |part| (part.x, part.y));
+        let edge = |share: f64, side: u32| (share * f64::from(side)).round() as usize;
+        let (x, y) = (edge(region.x_min, self.width), edge(region.y_min, self.height));
+        let width = edge(region.x_max, self.width).saturating_sub(x).max(1);
+        let height = edge(region.y_max, self.height).saturating_sub(y).max(1);
+        Area { x: left + x, y: top + y, width, height }
     }
 
     /// BLAKE3 of the file's bytes, whichever part counts.

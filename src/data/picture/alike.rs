@@ -6,16 +6,13 @@
 //! each, at an eighth of the sides where that is enough, and are remembered by the content of the file.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use rayon::prelude::*;
 
 use super::decode::{self, Header, Limits, Picture};
+use super::remembered::Memory;
 use super::view::View;
-use crate::base::{Cancel, Key, Progress, files};
+use crate::base::{Cancel, Key, Progress};
 use crate::data::error::DataError;
 
 /// Pixels a side that the transform sees.
@@ -24,8 +21,6 @@ const SIDE: usize = 32;
 const KEPT: usize = 8;
 /// A reduced picture keeps at least so many pixels a side, so that areas are averaged and not picked.
 const ENOUGH: u32 = 4 * SIDE as u32;
-/// How many pictures are looked at before what is known is saved.
-const SAVE_EVERY: usize = 8192;
 const MAGIC: &[u8; 16] = b"toji looks 0001\n";
 
 /// The hash of a picture. Bit 63 is the lowest frequency, as the first digit of imagehash's text.
@@ -110,31 +105,11 @@ pub fn hashes(
     cancel: &Cancel,
     progress: &dyn Progress,
 ) -> Result<Vec<Option<u64>>, DataError> {
-    let mut known = fs::read(cache).ok().and_then(|bytes| parse(&bytes)).unwrap_or_default();
-    let mut missing: BTreeMap<Key, &Path> = BTreeMap::new();
-    for (key, path) in pictures.iter().filter(|(key, _)| !known.contains_key(key)) {
-        missing.entry(*key).or_insert(path);
-    }
-    let missing: Vec<(Key, &Path)> = missing.into_iter().collect();
-    let (done, total) = (AtomicU64::new(0), missing.len() as u64);
-    for chunk in missing.chunks(SAVE_EVERY) {
-        let looked: Vec<(Key, Option<u64>)> = chunk
-            .par_iter()
-            .filter(|_| !cancel.is_cancelled())
-            .map(|(key, path)| {
-                let seen = decode::decode_view(&root.join(path), limits, reduced).ok();
-                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-                if done.is_multiple_of(16) || done == total {
-                    progress.at("looking for near copies", done, total, "images");
-                }
-                (*key, seen.map(|seen| hash(&seen.picture)))
-            })
-            .collect();
-        known.extend(looked.into_iter().filter_map(|(key, hash)| Some((key, hash?))));
-        files::publish(cache, &print(&known))?;
-        cancel.check()?;
-    }
-    Ok(pictures.iter().map(|(key, _)| known.get(key).copied()).collect())
+    let look = |path: &Path| {
+        let seen = decode::decode_view(&root.join(path), limits, reduced).ok()?;
+        Some(hash(&seen.picture))
+    };
+    Memory { file: cache, parse, print }.of(pictures, look, "looking for near copies", cancel, progress)
 }
 
 /// The smallest of a half, a quarter and an eighth of the sides that is large enough.
@@ -209,6 +184,8 @@ fn parse(bytes: &[u8]) -> Option<HashMap<Key, u64>> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use std::fs;
 
     use super::*;
     use crate::base::progress::Silent;

@@ -7,6 +7,7 @@
 //!   decode.rs    bytes → pixels
 //!   view.rs      a reduced picture, a part of it
 //!   part.rs      a picture of which only a part counts
+//!   remembered.rs what was seen of pictures, by content
 //!   jpeg/        common JPEGs, read at a reduced size in the first place
 //! ```
 
@@ -15,6 +16,7 @@ pub mod content;
 pub mod decode;
 mod jpeg;
 pub mod part;
+pub(crate) mod remembered;
 pub mod view;
 
 pub use view::{Area, Seen, View};

@@ -4,20 +4,15 @@
 //! photo is decoded once however often it is listed or moved, and a pass that was stopped goes on where it was. The file has magic,
 //! entries sorted by content, and BLAKE3 of all of it; a torn or older one counts as empty.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs;
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use rayon::prelude::*;
 
 use super::{Measures, SMALL};
-use crate::base::{Cancel, Key, Progress, files};
+use crate::base::{Cancel, Key, Progress};
 use crate::data::error::DataError;
 use crate::data::picture::decode::{self, Limits};
+use crate::data::picture::remembered::Memory;
 
-/// How many pictures are looked at before what is known is saved.
-const SAVE_EVERY: usize = 8192;
 const MAGIC: &[u8; 16] = b"toji measure 01\n";
 /// Bytes of an entry: content, pixels, hash, width, height, orientation, five numbers, the small picture.
 const ENTRY: usize = 32 + 32 + 8 + 4 + 4 + 1 + 5 * 8 + SMALL * SMALL;
@@ -35,32 +30,8 @@ pub fn measured(
     cancel: &Cancel,
     progress: &dyn Progress,
 ) -> Result<Vec<Option<Measures>>, DataError> {
-    let mut known = fs::read(cache).ok().and_then(|bytes| parse(&bytes)).unwrap_or_default();
-    let mut missing: BTreeMap<Key, &Path> = BTreeMap::new();
-    for (key, path) in pictures.iter().filter(|(key, _)| !known.contains_key(key)) {
-        missing.entry(*key).or_insert(path);
-    }
-    let missing: Vec<(Key, &Path)> = missing.into_iter().collect();
-    let (done, total) = (AtomicU64::new(0), missing.len() as u64);
-    for chunk in missing.chunks(SAVE_EVERY) {
-        let looked: Vec<(Key, Option<Measures>)> = chunk
-            .par_iter()
-            .filter(|_| !cancel.is_cancelled())
-            .map(|(key, path)| {
-                let found = measure(&root.join(path), limits);
-                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-                if done.is_multiple_of(16) || done == total {
-                    progress.at("measuring pictures", done, total, "images");
-                }
-                (*key, found)
-            })
-            .collect();
-        known.extend(looked.into_iter().filter_map(|(key, found)| Some((key, found?))));
-        files::publish(cache, &print(&known))?;
-        cancel.check()?;
-    }
-    cancel.check()?;
-    Ok(pictures.iter().map(|(key, _)| known.get(key).cloned()).collect())
+    let look = |path: &Path| measure(&root.join(path), limits);
+    Memory { file: cache, parse, print }.of(pictures, look, "measuring pictures", cancel, progress)
 }
 
 fn measure(path: &Path, limits: &Limits) -> Option<Measures> {
@@ -135,7 +106,10 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::base::files;
     use crate::base::progress::Silent;
 
     #[test]

@@ -20,5 +20,3 @@ pub mod replay;
 pub mod review;
 pub mod submit;
 pub mod tidy;
-
-pub use looking::samples;

@@ -17,7 +17,7 @@ use crate::data::decode;
 use crate::learn::backbone::Settings;
 use crate::session::Recipe;
 use crate::session::brew::Planned;
-use crate::session::errands::samples::{samples, shrunk};
+use crate::session::errands::looking::samples::{samples, shrunk};
 use crate::session::project::weights::{self, in_words};
 use crate::session::snapshot::{Block, Name, Output, OutputState, Picture, Problem};
 use crate::session::stages::Task;

@@ -32,7 +32,7 @@ impl Survey {
             self.recipes.iter().map(|(_, recipe)| recipe.name.clone()).chain([String::new()]).collect();
         let mut found = Vec::new();
         for name in &names {
-            let files = [file::watched(&project, name), edits::file(&project)];
+            let files = [file::path(&project, name), edits::file(&project)];
             if !files[0].is_file() {
                 continue;
             }

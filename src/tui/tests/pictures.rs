@@ -299,7 +299,7 @@ fn what_pictures_cost() {
     files.sort();
     let photos = files.iter().step_by(files.len() / 8).take(8).map(|file| {
         let photo = toji::data::decode::decode(file, &Default::default()).unwrap();
-        let photo = toji::session::errands::samples::shrunk(photo, 128);
+        let photo = toji::session::errands::looking::samples::shrunk(photo, 128);
         toji::session::snapshot::Picture { width: photo.width, height: photo.height, rgb: photo.rgb.into() }
     });
     let photos: Vec<_> = photos.collect();

@@ -13,7 +13,6 @@ use crate::base::files::{self, FileError};
 use crate::base::{Key, Time};
 use crate::data::Role;
 use crate::data::manifest::edits::{Action, Edits, crop_text};
-use crate::data::view::Area;
 use crate::review::{Kind, Proposal, Suspect};
 use crate::session::errands::looking::Seen;
 use crate::session::{Photos, Project, SessionError};
@@ -74,18 +73,13 @@ pub(super) struct Made {
 }
 
 /// The file of a recipe's review; of pictures alone for an empty name.
-fn path(project: &Project, recipe: &str) -> PathBuf {
+pub fn path(project: &Project, recipe: &str) -> PathBuf {
     let name = if recipe.is_empty() { "pictures" } else { recipe };
     // A name with a slash, or one that is too long, is no file.
     let plain =
         name.len() <= 80 && name.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c)) && !name.starts_with('.');
     let name = if plain { name.to_owned() } else { Key::of_bytes(name.as_bytes()).to_string() };
     project.toji.join("reviews").join(format!("{}{name}.json", if recipe.is_empty() { "" } else { "of-" }))
-}
-
-/// The file of a recipe's review, for whoever watches it.
-pub fn watched(project: &Project, recipe: &str) -> PathBuf {
-    path(project, recipe)
 }
 
 /// Publishes a review.
@@ -129,13 +123,7 @@ fn proposed(photos: &Photos, suspect: &Suspect) -> (String, String) {
         }
         Proposal::Crop(region) => {
             let Some(photo) = manifest.photos.get(suspect.photo as usize) else { return Default::default() };
-            // In pixels of the whole photo, also where a part of it counts already.
-            let (left, top) = photo.part().map_or((0, 0), |part| (part.x, part.y));
-            let edge = |share: f64, side: u32| (share * f64::from(side)).round() as usize;
-            let (x, y) = (edge(region.x_min, photo.width), edge(region.y_min, photo.height));
-            let width = edge(region.x_max, photo.width).saturating_sub(x).max(1);
-            let height = edge(region.y_max, photo.height).saturating_sub(y).max(1);
-            (word(Action::Crop), crop_text(Area { x: left + x, y: top + y, width, height }))
+            (word(Action::Crop), crop_text(photo.area(*region)))
         }
         Proposal::Group => {
             let first = suspect.with.iter().chain([&suspect.photo]).min().copied().unwrap_or(suspect.photo);

@@ -11,9 +11,7 @@ use super::{Eyes, labelled_places, labelled_stage, regions, rows, trained};
 use crate::base::{Key, Value};
 use crate::dag::{Stage, Step};
 use crate::data::batch::Pictures;
-use crate::data::manifest::Photo;
 use crate::data::manifest::boxes::Region;
-use crate::data::view::Area;
 use crate::retrieve::Embeddings;
 use crate::review::objects::CROPS;
 use crate::session::stages::{Bench, Made, Task};
@@ -136,16 +134,6 @@ pub(in crate::session) fn load(bench: &Bench<'_>, slot: Slot) -> Result<Option<S
 fn cut(bench: &Bench<'_>, region: Region) -> Arc<Pictures> {
     let photos = &bench.photos.manifest.photos;
     let paths = photos.iter().map(|photo| bench.project.root.join(&photo.path)).collect();
-    let parts = photos.iter().map(|photo| Some(inside(photo, region))).collect();
+    let parts = photos.iter().map(|photo| Some(photo.area(region))).collect();
     Arc::new(Pictures::new(paths, bench.project.competition.data.limits, 0).parts(parts))
-}
-
-/// A region of what counts of a photo, in pixels of the file's picture.
-fn inside(photo: &Photo, region: Region) -> Area {
-    let (left, top) = photo.part().map_or((0, 0), |part| (part.x, part.y));
-    let edge = |share: f64, side: u32| (share * f64::from(side)).round() as usize;
-    let (x, y) = (edge(region.x_min, photo.width), edge(region.y_min, photo.height));
-    let width = edge(region.x_max, photo.width).saturating_sub(x).max(1);
-    let height = edge(region.y_max, photo.height).saturating_sub(y).max(1);
-    Area { x: left + x, y: top + y, width, height }
 }
