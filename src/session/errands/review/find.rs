@@ -6,16 +6,13 @@
 
 use std::path::Path;
 
-use super::Review;
 use super::file::{self, Made};
+use super::{Review, outliers};
 use crate::base::text::plain;
 use crate::base::{Cancel, Progress, Value};
 use crate::dag::Event;
-use crate::learn::loss::proxy::angular::sub_center_arcface::dominant;
 use crate::learn::loss::proxy::logits;
-use crate::learn::ops::OpsError;
-use crate::learn::train::{Checkpoint, Classes};
-use crate::learn::{Device, Tensor, loss};
+use crate::learn::train::Checkpoint;
 use crate::retrieve::Embeddings;
 use crate::session::brew::rung::Ladder;
 use crate::session::brew::{self, Manner};
@@ -205,28 +202,14 @@ fn heads(bench: &Bench<'_>, slot: Slot, own: &Embeddings) -> Result<(Head, Optio
     let mut learnt: Vec<u32> = bench.graph.fold(slot).train.iter().filter_map(label).collect();
     learnt.sort_unstable();
     learnt.dedup();
-    let flips = post::mirrors(bench.recipe);
-    let classes = if flips { 2 * learnt.len() } else { learnt.len() };
     let mut head = None;
     if let Ok(weight) = checkpoint.tensor(logits::HEAD) {
-        let found = logits::cosines(&weight, classes, own.dim, &own.data).map_err(OpsError::from)?;
-        let own_rows = |rows: Vec<f32>| -> Vec<f32> {
-            rows.chunks_exact(classes.max(1)).flat_map(|row| &row[..learnt.len()]).copied().collect()
-        };
-        head = found.map(|rows| (learnt.clone(), own_rows(rows)));
+        let found = post::cosines(&weight, learnt.len(), post::mirrors(bench.recipe), own)?;
+        head = found.map(|rows| (learnt.clone(), rows));
     }
-    let table = bench.recipe.settings().get("loss");
-    let mut angles = None;
-    if let Some((tensor, sub_centers)) = table.and_then(|table| loss::sub_centers(table).ok().flatten()) {
-        let known = Classes::of(learnt.iter().copied());
-        // A label that the training has not met has no sub-center.
-        let of_row: Option<Vec<u32>> = own.photos.iter().map(|photo| known.class(label(photo)?)).collect();
-        if let Some(of_row) = of_row {
-            let weight = checkpoint.tensor(&tensor)?;
-            let rows =
-                Tensor::from_vec(own.data.clone(), (own.len(), own.dim), &Device::Cpu).map_err(OpsError::from)?;
-            angles = Some(dominant(&weight, sub_centers, &rows, &of_row)?.angles);
-        }
-    }
+    let angles = match outliers::sub_centers(bench.recipe) {
+        Some(asked) => outliers::angles(&mut checkpoint, &asked, own, learnt, label)?,
+        None => None,
+    };
     Ok((head, angles))
 }

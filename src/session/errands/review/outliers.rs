@@ -58,8 +58,7 @@ pub fn outliers(
     listen: &(dyn Fn(&Event) + Sync),
     cancel: &Cancel,
 ) -> Result<Outliers, SessionError> {
-    let table = recipe.settings().get("loss");
-    let Some((tensor, sub_centers)) = table.and_then(|table| loss::sub_centers(table).ok().flatten()) else {
+    let Some(asked) = sub_centers(recipe) else {
         let text = format!(
             "{} has no SubCenterArcFaceLoss by the scored label, and only its sub-centers tell outliers",
             recipe.book.file.display()
@@ -87,17 +86,14 @@ pub fn outliers(
     let mut angles: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
     for slot in slots {
         let Some(folder) = trained(&graph, slot)? else { continue };
-        let weight = Checkpoint::open(&best::weights(project, recipe, &graph, slot, &folder)?)?.tensor(&tensor)?;
         let stage = graph.stage(Task::EmbedTrain { slot })?;
         let found = Embeddings::load(&project.store.folder(stage.name, &stage.artefact())?.join(embed::FILE))?;
         let label = |photo: &u32| all.get(*photo as usize).and_then(|photo| photo.label);
-        let classes = Classes::of(found.photos.iter().filter_map(label));
-        let of_row: Option<Vec<u32>> = found.photos.iter().map(|photo| classes.class(label(photo)?)).collect();
-        let of_row = of_row.ok_or_else(|| SessionError::Unfit("a training photo has no label".to_owned()))?;
-        let rows =
-            Tensor::from_vec(found.data, (found.photos.len(), found.dim), &Device::Cpu).map_err(OpsError::from)?;
-        let near = dominant(&weight, sub_centers, &rows, &of_row)?;
-        for (photo, angle) in found.photos.iter().zip(near.angles) {
+        let mut checkpoint = Checkpoint::open(&best::weights(project, recipe, &graph, slot, &folder)?)?;
+        let learnt = found.photos.iter().filter_map(label).collect();
+        let near = self::angles(&mut checkpoint, &asked, &found, learnt, label)?;
+        let near = near.ok_or_else(|| SessionError::Unfit("a training photo has no label".to_owned()))?;
+        for (photo, angle) in found.photos.iter().zip(near) {
             angles.entry(*photo).or_default().push(angle);
         }
     }
@@ -113,4 +109,27 @@ pub fn outliers(
         Outlier { photo: photo.id.clone(), file: photo.path.clone(), label: label.cloned().unwrap_or_default(), angle }
     };
     Ok(Outliers { outliers: far.into_iter().map(told).collect(), photos: count })
+}
+
+/// The tensor of a recipe's sub-centers and how many a label has; nothing where its loss by the scored label has none.
+pub(super) fn sub_centers(recipe: &Recipe) -> Option<(String, usize)> {
+    recipe.settings().get("loss").and_then(|table| loss::sub_centers(table).ok().flatten())
+}
+
+/// For each photo the angle to the dominant sub-center of its label, in degrees, by a checkpoint that learnt the labels `learnt`; nothing where
+/// a photo has none of them.
+pub(super) fn angles(
+    checkpoint: &mut Checkpoint,
+    (tensor, sub_centers): &(String, usize),
+    photos: &Embeddings,
+    learnt: Vec<u32>,
+    label: impl Fn(&u32) -> Option<u32>,
+) -> Result<Option<Vec<f64>>, SessionError> {
+    let classes = Classes::of(learnt.into_iter());
+    let of_row: Option<Vec<u32>> = photos.photos.iter().map(|photo| classes.class(label(photo)?)).collect();
+    let Some(of_row) = of_row else { return Ok(None) };
+    let weight = checkpoint.tensor(tensor)?;
+    let shape = (photos.len(), photos.dim);
+    let rows = Tensor::from_vec(photos.data.clone(), shape, &Device::Cpu).map_err(OpsError::from)?;
+    Ok(Some(dominant(&weight, *sub_centers, &rows, &of_row)?.angles))
 }

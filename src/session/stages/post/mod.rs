@@ -154,6 +154,18 @@ pub(crate) fn mirrors(recipe: &Recipe) -> bool {
     recipe.settings().get("train.flip_as_new_class") == Some(&Value::Bool(true))
 }
 
+/// The cosines of embeddings with a head's directions, `[n, classes]`; nothing where it has not a direction for each label.
+pub(crate) fn cosines(
+    weight: &Tensor,
+    classes: usize,
+    flips: bool,
+    of: &Embeddings,
+) -> Result<Option<Vec<f32>>, SessionError> {
+    let all = if flips { 2 * classes } else { classes };
+    let found = logits::cosines(weight, all, of.dim, &of.data).map_err(OpsError::from)?;
+    Ok(found.map(|rows| rows.chunks_exact(all.max(1)).flat_map(|row| &row[..classes]).copied().collect()))
+}
+
 /// The cosines of both sides with a head's directions, of `classes` labels; nothing where it has not a direction for each. With `flips`
 /// mirrored photos are classes of their own, which stand behind all others.
 pub(crate) fn logits_of(
@@ -162,11 +174,7 @@ pub(crate) fn logits_of(
     flips: bool,
     sides: &Sides,
 ) -> Result<Option<Logits>, SessionError> {
-    let all = if flips { 2 * classes } else { classes };
-    let of = |side: &Embeddings| -> Result<Option<Vec<f32>>, SessionError> {
-        let found = logits::cosines(weight, all, side.dim, &side.data).map_err(OpsError::from)?;
-        Ok(found.map(|rows| rows.chunks_exact(all.max(1)).flat_map(|row| &row[..classes]).copied().collect()))
-    };
+    let of = |side: &Embeddings| cosines(weight, classes, flips, side);
     let (Some(queries), Some(gallery)) = (of(&sides.queries)?, of(&sides.gallery)?) else { return Ok(None) };
     Ok(Some(Logits { classes, queries, gallery }))
 }
