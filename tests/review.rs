@@ -155,6 +155,8 @@ fn what_cannot_be_meant_is_told_and_nothing_is_written() {
     assert!(told(&["edit", "drop", "2000001"]).contains("is no training photo"));
     assert!(told(&["edit", "crop", "--to", "1 2 3", "1000001"]).contains("four whole numbers"));
     assert!(told(&["edit", "score", "quick"]).contains("edits no photo"));
+    project.write("recipes/joint.md", "# Joint\n\n```toml\n[ensemble]\nof = [\"quick.md\", \"01-baseline.md\"]\n```\n");
+    assert!(told(&["review", "joint"]).contains("name a member"));
     assert!(!project.path("edits.csv").exists());
     project.write("edits.csv", "id,action,value\n1000001,dropp,\n");
     let said = told(&["plan", "quick"]);

@@ -99,14 +99,46 @@ impl Model {
 pub fn edits(one: &Entry, decision: Decision) -> Result<Vec<Edit>, String> {
     let edit = |id: &str, value: &str| (id.to_owned(), decision.name().to_owned(), value.to_owned());
     match decision {
+        Decision::Drop | Decision::Relabel | Decision::Group if one.is_of_host => {
+            Err(format!("{} is the host's: it can be kept and cropped", fit(&one.id, 30)))
+        }
         Decision::Keep | Decision::Drop => Ok(vec![edit(&one.id, "")]),
         _ if one.proposal != decision.name() || one.value.is_empty() => {
             Err(format!("no {} is proposed for {}", decision.value(), fit(&one.id, 30)))
         }
         Decision::Relabel | Decision::Crop => Ok(vec![edit(&one.id, &one.value)]),
         Decision::Group => {
-            let ids = std::iter::once(&one.id).chain(one.with.iter().map(|seen| &seen.id));
+            // Copies among the host's photos lie in no fold.
+            let others = one.with.iter().filter(|seen| !seen.is_of_host);
+            let ids = std::iter::once(&one.id).chain(others.map(|seen| &seen.id));
             Ok(ids.map(|id| edit(id, &one.value)).collect())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use toji::session::errands::looking::Seen;
+
+    use super::*;
+
+    #[test]
+    fn the_hosts_photos_are_kept_and_cropped_and_nothing_else() {
+        let seen = |id: &str, is_of_host: bool| Seen { id: id.to_owned(), is_of_host, ..Seen::default() };
+        let entry = |proposal: &str, is_of_host: bool| Entry {
+            id: "a".to_owned(),
+            is_of_host,
+            proposal: proposal.to_owned(),
+            value: "x".to_owned(),
+            with: vec![seen("b", false), seen("h", true)],
+            ..Entry::default()
+        };
+        for (decision, is_possible) in [(Decision::Keep, true), (Decision::Crop, true), (Decision::Drop, false)] {
+            assert_eq!(edits(&entry("crop", true), decision).is_ok(), is_possible);
+        }
+        assert!(edits(&entry("group", true), Decision::Group).unwrap_err().contains("is the host's"));
+        let group: Vec<String> =
+            edits(&entry("group", false), Decision::Group).unwrap().into_iter().map(|(id, ..)| id).collect();
+        assert_eq!(group, ["a", "b"]);
     }
 }

@@ -226,7 +226,7 @@ impl Graph {
     /// Adds what a review of the labelled photos reads: all of them as each fold's network sees them, and parts of those that it answers for.
     ///
     /// # Errors
-    /// When the recipe is an ensemble, or the file of weights cannot be read.
+    /// When the file of weights cannot be read.
     pub fn add_review(
         &mut self,
         project: &Project,
@@ -234,10 +234,6 @@ impl Graph {
         photos: &Photos,
         crops: bool,
     ) -> Result<(), SessionError> {
-        if !self.members.is_empty() {
-            let text = format!("{} is an ensemble, and photos are reviewed by one recipe's networks", recipe.name);
-            return Err(SessionError::Unfit(text));
-        }
         for slot in self.slots.clone() {
             let answered = stages::embed::crops::answered(self, photos, slot).len();
             if answered == 0 {

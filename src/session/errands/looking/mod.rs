@@ -16,8 +16,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::data::Manifest;
 use crate::data::view::Area;
+use crate::data::{Manifest, Role};
 
 /// A photo, as people know it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -33,6 +33,9 @@ pub struct Seen {
     pub part: Option<Area>,
     /// Its scored label, where it is known.
     pub label: Option<String>,
+    /// Whether the host asks for it, so that it cannot be dropped, relabelled or grouped.
+    #[serde(skip)]
+    pub is_of_host: bool,
 }
 
 impl Seen {
@@ -40,6 +43,7 @@ impl Seen {
     pub fn of(manifest: &Manifest, photo: u32) -> Option<Seen> {
         let known = manifest.photos.get(photo as usize)?;
         let label = known.label.and_then(|label| manifest.labels.get(label as usize)).cloned();
-        Some(Seen { photo, id: known.id.clone(), file: known.path.clone(), part: known.part(), label })
+        let is_of_host = known.role != Role::Train;
+        Some(Seen { photo, id: known.id.clone(), file: known.path.clone(), part: known.part(), label, is_of_host })
     }
 }

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use super::{Entry, Listed, Review};
 use crate::base::files::{self, FileError};
 use crate::base::{Key, Time};
-use crate::data::Role;
 use crate::data::manifest::edits::{Action, Edits, crop_text};
 use crate::review::{Kind, Proposal, Suspect};
 use crate::session::errands::looking::Seen;
@@ -209,14 +208,27 @@ fn shown(record: Record, photos: &Photos, decided: &HashMap<&str, String>, key: 
             }
         }
     };
-    let is_training = |Name(role, _): &Name| Role::from_name(role) == Some(Role::Train);
     let entry = |one: One| -> Option<Entry> {
         let own = seen(&one.photo)?;
-        let Seen { photo, id, file, part, label } = own;
-        let decided = decided.get(id.as_str()).filter(|_| is_training(&one.photo)).cloned();
+        let Seen { photo, id, file, part, label, is_of_host } = own;
+        let decided = decided.get(id.as_str()).filter(|_| !is_of_host).cloned();
         let One { score, over, reason, proposal, value, with, .. } = one;
         let with = with.iter().filter_map(seen).collect();
-        Some(Entry { photo, id, file, part, label, score, is_over: over, reason, proposal, value, with, decided })
+        Some(Entry {
+            photo,
+            id,
+            file,
+            part,
+            label,
+            is_of_host,
+            score,
+            is_over: over,
+            reason,
+            proposal,
+            value,
+            with,
+            decided,
+        })
     };
     let lists = record.lists.into_iter().map(|List { kind, over, suspects }| Listed {
         kind,

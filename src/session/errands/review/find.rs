@@ -18,7 +18,7 @@ use crate::session::brew::rung::Ladder;
 use crate::session::brew::{self, Manner};
 use crate::session::stages::embed::{self, crops};
 use crate::session::stages::fit::best;
-use crate::session::stages::{Bench, Task, post};
+use crate::session::stages::{Bench, Task, ensemble, post};
 use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError, Slot};
 
 /// What a review is asked for.
@@ -65,6 +65,11 @@ pub fn find(
         let (what, unit) = (what.to_owned(), unit.to_owned());
         listen(&Event::Progress { stage: "review".into(), part: String::new(), what, done, total, unit });
     };
+    if let Some(recipe) = asked.recipe.filter(|recipe| ensemble::is_one(recipe)) {
+        let text =
+            format!("{} is an ensemble, and photos are reviewed by one recipe's networks: name a member", recipe.name);
+        return Err(SessionError::Unfit(text));
+    }
     let measures = measured(project, photos, &progress, cancel)?;
     let mut notes = Vec::new();
     let (mut told, mut trained) = (Vec::new(), false);

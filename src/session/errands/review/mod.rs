@@ -68,6 +68,9 @@ pub struct Entry {
     pub part: Option<Area>,
     /// Its label, where it is known.
     pub label: Option<String>,
+    /// Whether the host asks for it, as in [`Seen`].
+    #[serde(skip)]
+    pub is_of_host: bool,
     /// 0 to 1, comparable within one list only.
     pub score: f64,
     /// Whether it is over the list's threshold.
