@@ -125,7 +125,7 @@ pub(super) fn angles(
     learnt: Vec<u32>,
     label: impl Fn(&u32) -> Option<u32>,
 ) -> Result<Option<Vec<f64>>, SessionError> {
-    let classes = Classes::of(learnt.into_iter());
+    let classes = Classes::of(learnt);
     let of_row: Option<Vec<u32>> = photos.photos.iter().map(|photo| classes.class(label(photo)?)).collect();
     let Some(of_row) = of_row else { return Ok(None) };
     let weight = checkpoint.tensor(tensor)?;
