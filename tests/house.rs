@@ -17,6 +17,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("candle_core", &["data/batch", "learn", "retrieve"]),
     ("candle_nn", &["learn"]),
     ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("crossterm", &["tui", "cli"]),
     ("encoding_rs", &["data"]),
     ("epaint_default_fonts", &["show"]),

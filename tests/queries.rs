@@ -63,6 +63,32 @@ fn queries_are_those_that_the_score_counts_and_two_recipes_are_paired() {
     assert!(text.contains("quick examines other queries"), "{text}");
     assert!(refused(&project, &["queries", "quick", "--sort", "lost"]).contains("--against"));
 
+    // The same pairs side by side.
+    let said = project.json(&["compare", "quick", "other"]);
+    let side = |name: &str| said.iter().find(|line| line["recipe"] == name).unwrap();
+    assert!(side("quick")["delta"].is_null() && side("quick")["cost"]["seconds"].as_f64().unwrap() > 0.0);
+    let delta = &side("other")["delta"];
+    assert!((delta["value"].as_f64().unwrap() - (other - quick)).abs() < 1e-6, "{delta}");
+    let [wins, ties, losses] = [0, 1, 2].map(|i| delta["wins_ties_losses"][i].as_u64().unwrap());
+    assert_eq!((wins, losses), (beside["won"].as_u64().unwrap(), beside["lost"].as_u64().unwrap()));
+    assert_eq!(wins + ties + losses, queries.len() as u64);
+    let keys: Vec<&Json> = said.iter().filter(|line| line["key"].is_string()).collect();
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    assert_eq!((&keys[0]["key"], &keys[0]["values"]), (&"[recipe] seed".into(), &serde_json::json!(["3", "4"])));
+    let moved: Vec<&Json> = said.iter().filter(|line| line["training"].is_string()).collect();
+    assert_eq!(moved.len() as u64, wins + losses);
+    let size = |line: &Json| (line["value"][1].as_f64().unwrap() - line["value"][0].as_f64().unwrap()).abs();
+    assert!(moved.windows(2).all(|pair| size(pair[0]) >= size(pair[1]) - 1e-6), "the most moved first");
+    let found = |id: &Json| queries.iter().find(|query| query["id"] == *id).unwrap();
+    assert!(moved.iter().all(|line| line["first"][0] == found(&line["id"])["first"]));
+    let text = String::from_utf8(project.toji(&["compare", "quick", "other"]).stdout).unwrap();
+    assert!(text.contains("[recipe] seed") && text.contains("wins / ties / losses"), "{text}");
+    assert!(refused(&project, &["compare", "quick", "quick"]).contains("quick is named twice"));
+    assert!(refused(&project, &["compare", "quick"]).contains("2"), "one recipe is no comparison");
+    let said = project.json(&["compare", "quick", "folds"]);
+    let side = said.iter().find(|line| line["recipe"] == "folds").unwrap();
+    assert!(side["why"].as_str().unwrap().contains("it examines other queries than quick"), "{side}");
+
     // As text and as pages.
     let out = project.toji(&["queries", "quick", "--limit", "3", "--answers", "2"]);
     let text = String::from_utf8(out.stdout).unwrap();

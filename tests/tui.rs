@@ -96,6 +96,14 @@ impl Terminal {
         true
     }
 
+    /// The window has another size now, and the program is told.
+    fn resize(&self, rows: u16, columns: u16) {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.keys, size).unwrap();
+        let child = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(child, rustix::process::Signal::WINCH).unwrap();
+    }
+
     pub fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
     }
@@ -169,6 +177,53 @@ fn a_training_outlives_its_terminal_and_a_save_ranks_again() {
 
     second.press("q");
     until("the end of the workbench", || second.child.try_wait().unwrap().is_some_and(|status| status.success()));
+}
+
+#[test]
+fn several_look_at_once_and_a_storm_of_sizes_leaves_the_right_screen() {
+    let project = Project::new();
+    let facts = std::fs::read_to_string(project.path("toji.toml")).unwrap();
+    // Nothing starts by itself.
+    project.write(
+        "toji.toml",
+        &facts.replace("first = \"00-first-pour.md\"", "").replace("auto_seconds = 10", "auto_seconds = 0"),
+    );
+    let (mut one, mut two) = (Terminal::open(&project), Terminal::open(&project));
+    for terminal in [&mut one, &mut two] {
+        terminal.until("the board", |screen| screen.contains("02-arcface") && screen.contains("never ran"));
+    }
+    // What one decides the other sees.
+    one.press("jjp");
+    for terminal in [&mut one, &mut two] {
+        terminal
+            .until("the pin", |screen| screen.lines().any(|line| line.contains("02-arcface") && line.contains(" pin")));
+    }
+    // A window is dragged; what is left is the screen of its last size.
+    let mut draws = toji::base::Seed::new(24).draws();
+    for _ in 0..200 {
+        one.resize(1 + draws.below(90) as u16, 1 + draws.below(250) as u16);
+    }
+    one.resize(24, 80);
+    one.press("g");
+    two.press("g");
+    // The rows between the tabs and the status, which says what each was asked for.
+    let body = |terminal: &Terminal| {
+        let screen = terminal.parser.screen().contents();
+        screen.lines().skip(1).take(20).map(str::trim_end).collect::<Vec<_>>().join("\n")
+    };
+    let begun = Instant::now();
+    while body(&one) != body(&two) {
+        assert!(begun.elapsed() < PATIENCE, "{}\n\nis not\n\n{}", body(&one), body(&two));
+        one.takes(Duration::from_millis(50));
+        two.takes(Duration::from_millis(50));
+    }
+    // Closing one, by force, is nothing to the other.
+    one.child.kill().unwrap();
+    one.child.wait().unwrap();
+    two.press("?");
+    two.until("the help", |screen| screen.contains("Keys"));
+    two.press("\x1bq");
+    until("the end of the workbench", || two.child.try_wait().unwrap().is_some_and(|status| status.success()));
 }
 
 /// How an editor saves.

@@ -12,8 +12,8 @@ use toji::session::project::weights;
 use toji::session::recipe::fitting;
 use toji::show::sheet::{self, Row, Tile};
 
-use super::Context;
 use super::failure::Failure;
+use super::{Context, shell};
 
 /// Longer sides of pictures on the sheet are shrunk to so many pixels.
 const LARGEST: u32 = 224;
@@ -22,7 +22,7 @@ const LARGEST: u32 = 224;
 #[derive(clap::Args)]
 pub struct Args {
     /// The recipe: its name, or the path of its file.
-    #[arg(value_name = "RECIPE")]
+    #[arg(value_name = "RECIPE", add = shell::recipes())]
     recipe: String,
     /// The picture, a .png.
     #[arg(long, value_name = "FILE", default_value = "augment.png")]

@@ -15,7 +15,7 @@ use toji::show::sheet::{self, Row, Tile};
 
 use super::failure::Failure;
 use super::run::Teller;
-use super::{Context, surroundings};
+use super::{Context, shell, surroundings};
 
 /// Longer sides of pictures on the sheet are shrunk to so many pixels.
 const LARGEST: u32 = 160;
@@ -27,7 +27,7 @@ const SHOWN: usize = 24;
 #[derive(clap::Args)]
 pub struct Args {
     /// The recipe whose networks look: its name, or the path of its file. It is trained first where it is not.
-    #[arg(value_name = "RECIPE")]
+    #[arg(value_name = "RECIPE", add = shell::recipes())]
     recipe: String,
     /// The table to write, for `RandomCropNearBBox` of another recipe. Default: RECIPE-boxes.csv in the project.
     #[arg(long, value_name = "FILE")]

@@ -11,13 +11,13 @@ use toji::session::brew::climb::{Climbed, climb};
 
 use super::failure::Failure;
 use super::run::Teller;
-use super::{Context, surroundings};
+use super::{Context, shell, surroundings};
 
 /// Arguments.
 #[derive(clap::Args)]
 pub struct Args {
     /// Recipes: names, or paths of their files. Default: all.
-    #[arg(value_name = "RECIPE")]
+    #[arg(value_name = "RECIPE", add = shell::recipes())]
     recipes: Vec<String>,
     /// The last rung: full (all folds), or another one of `[folds] ladder`.
     #[arg(long, value_name = "RUNG", default_value = "full")]

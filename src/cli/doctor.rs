@@ -1,7 +1,7 @@
 //! `toji doctor`: what the program found around itself.
 //!
 //! Takes the terminal, the machine and the project as they are; says what each is and, for pictures, why they are shown as
-//! they are. It changes nothing, and only a wrong use fails: what it finds is the answer.
+//! they are, and what to do where something will hurt. It changes nothing, and only a wrong use fails: what it finds is the answer.
 
 use serde_json::{Value as Json, json};
 use toji::base::text::{pad, plain};
@@ -26,6 +26,8 @@ pub fn doctor(context: &Context) -> Result<(), Failure> {
     let recipes = project.as_ref().and_then(|(_, project)| Some(project.as_ref().ok()?.recipes().len()));
     let folder = project.as_ref().map_or_else(|| context.here.clone(), |(root, _)| root.to_path_buf());
     let free = surroundings::free(&folder.join(TOJI)).or_else(|| surroundings::free(&folder));
+    // The folders that a workbench watches: the project's, recipes, data, and three of runs and queue.
+    let findings = surroundings::system::findings(&folder, 6, free);
     let processor = &context.around.processor;
     let (devices, displaced) = (devices(context), processor.displaced());
     if context.say.is_json() {
@@ -43,7 +45,7 @@ pub fn doctor(context: &Context) -> Result<(), Failure> {
             "tmux": options.tmux.map_or(Json::Null, |tmux| json!({ "passthrough": tmux.passthrough })),
             "devices": devices, "displaced": displaced, "threads": context.around.threads,
             "project": { "folder": folder.display().to_string(), "recipes": recipes, "problem": problem },
-            "free": free,
+            "free": free, "findings": findings,
         }));
         return Ok(());
     }
@@ -81,8 +83,12 @@ pub fn doctor(context: &Context) -> Result<(), Failure> {
         (None, recipes) => format!("opens, recipes: {}", recipes.unwrap_or(0)),
     };
     line("project", &format!("{} {opens}", folder.display()));
-    let free = free.map(|bytes| format!("{} free for {TOJI}", toji::show::table::bytes(bytes)));
-    line("disk", &free.unwrap_or_else(|| "free space unknown".to_owned()));
+    for finding in &findings {
+        line(finding.name, &finding.found);
+        if let Some(advice) = &finding.advice {
+            line("", &format!("! {advice}"));
+        }
+    }
     Ok(())
 }
 

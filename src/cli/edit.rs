@@ -13,7 +13,7 @@ use toji::session::{Photos, Project};
 
 use super::failure::Failure;
 use super::run::Teller;
-use super::{Context, surroundings};
+use super::{Context, shell, surroundings};
 
 /// Arguments of `toji edit`.
 #[derive(clap::Args)]
@@ -59,7 +59,7 @@ enum Command {
     /// Run a recipe on the tables as they are and as they were edited, and set the scores side by side.
     Score {
         /// The recipe: a name, or the path of its file.
-        #[arg(value_name = "RECIPE")]
+        #[arg(value_name = "RECIPE", add = shell::recipes())]
         recipe: String,
         /// How far up the ladder.
         #[arg(long, value_name = "RUNG")]

@@ -12,13 +12,13 @@ use toji::session::errands::lab::ensemble;
 use super::failure::Failure;
 use super::run::Teller;
 use super::say::short;
-use super::{Context, surroundings};
+use super::{Context, shell, surroundings};
 
 /// Arguments.
 #[derive(clap::Args)]
 pub struct Args {
     /// The ensemble's recipe: a name, or the path of its file.
-    #[arg(value_name = "RECIPE")]
+    #[arg(value_name = "RECIPE", add = shell::recipes())]
     recipe: String,
     /// How far up the ladder: the queries of these folds are asked.
     #[arg(long, value_name = "RUNG")]

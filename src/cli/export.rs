@@ -8,7 +8,7 @@ use toji::session::errands::submit::export;
 
 use super::failure::Failure;
 use super::run::Teller;
-use super::{Context, surroundings};
+use super::{Context, shell, surroundings};
 
 /// Arguments.
 #[derive(clap::Args)]
@@ -29,7 +29,7 @@ enum What {
 #[derive(clap::Args)]
 struct Weights {
     /// The recipe: a name, or the path of its file.
-    #[arg(value_name = "RECIPE")]
+    #[arg(value_name = "RECIPE", add = shell::recipes())]
     recipe: String,
     /// The file to write. Default: RECIPE.safetensors in the project's folder.
     #[arg(long, value_name = "FILE")]

@@ -10,6 +10,7 @@ mod augment;
 mod backbone;
 mod boxes;
 mod brew;
+mod compare;
 mod doctor;
 mod edit;
 mod ensemble;
@@ -31,6 +32,7 @@ mod review;
 mod run;
 mod say;
 mod sheet;
+mod shell;
 mod submit;
 mod surroundings;
 mod synth;
@@ -42,7 +44,7 @@ mod worker;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use toji::base::Cancel;
 use toji::session::{Photos, Project, Recipe, Surroundings};
 
@@ -91,6 +93,8 @@ enum Command {
     Boxes(boxes::Args),
     /// Show each held-out query of a recipe with its answers: worst first, or what another recipe lost and won.
     Queries(queries::Args),
+    /// Compare two to six recipes: only what differs, scores with paired differences, cost, and the queries that moved.
+    Compare(compare::Args),
     /// Show photos of a label, a fold, a role, by id, or a query with its answers, as a PNG or an HTML page.
     Sheet(sheet::Args),
     /// Draw the curves of recipes as SVG or PNG.
@@ -137,6 +141,15 @@ enum Command {
     Gc(gc::Args),
     /// Read every picture again to its last pixel: name those that changed behind what is remembered, and damaged ones.
     Verify,
+    /// Open the workbench on what runs now, or on a recipe: several may look at once, and closing one stops nothing.
+    Attach(workbench::Attach),
+    /// Print what makes a shell complete commands, options and recipes.
+    ///
+    /// bash: source <(toji completions bash) in ~/.bashrc; zsh: source <(toji completions zsh) in ~/.zshrc; fish: toji completions fish | source in
+    /// ~/.config/fish/config.fish.
+    Completions(shell::Completions),
+    /// Write manual pages, one for each command.
+    Man(shell::Man),
     /// Say what is found here: the terminal and how it shows pictures, the machine, the project, the disk.
     Doctor,
 }
@@ -190,6 +203,8 @@ impl Context {
 
 /// Reads the arguments and does what they say.
 pub fn run() -> ExitCode {
+    // A shell that asks what a word may become is answered, and nothing else is done.
+    clap_complete::CompleteEnv::with_factory(Args::command).var(shell::ASKED).complete();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
@@ -208,7 +223,10 @@ pub fn run() -> ExitCode {
     let done = surroundings::here().and_then(|(around, here)| {
         let context = Context { root: args.project, here, around, say: say.clone() };
         match args.command {
-            None => workbench::open(&context),
+            None => workbench::open(&context, None),
+            Some(Command::Attach(args)) => workbench::attach(&context, &args),
+            Some(Command::Completions(args)) => shell::completions(&context, &args),
+            Some(Command::Man(args)) => shell::man(&context, &args),
             Some(Command::Run(args)) => run::run(&context, &args),
             Some(Command::Brew(args)) => brew::run(&context, &args),
             Some(Command::Replay(args)) => replay::run(&context, &args),
@@ -219,6 +237,7 @@ pub fn run() -> ExitCode {
             Some(Command::Augment(args)) => augment::augment(&context, &args),
             Some(Command::Boxes(args)) => boxes::boxes(&context, &args),
             Some(Command::Queries(args)) => queries::queries(&context, &args),
+            Some(Command::Compare(args)) => compare::run(&context, &args),
             Some(Command::Sheet(args)) => sheet::sheet(&context, &args),
             Some(Command::Plot(args)) => plot::plot(&context, &args),
             Some(Command::Post(args)) => post::run(&context, &args),

@@ -9,13 +9,13 @@ use toji::session::errands::review::outliers as finding;
 
 use super::failure::Failure;
 use super::run::Teller;
-use super::{Context, surroundings};
+use super::{Context, shell, surroundings};
 
 /// Arguments.
 #[derive(clap::Args)]
 pub struct Args {
     /// The recipe: a name, or the path of its file. It must be trained, with SubCenterArcFaceLoss.
-    #[arg(value_name = "RECIPE")]
+    #[arg(value_name = "RECIPE", add = shell::recipes())]
     recipe: String,
     /// Angle to the dominant sub-center of a photo's label above which the photo is listed, in degrees.
     #[arg(long, default_value_t = THRESHOLD, value_name = "DEGREES", value_parser = degrees)]

@@ -9,7 +9,7 @@ use toji::session::Photos;
 use toji::session::brew::{self, Planned, stopwatch};
 
 use super::failure::Failure;
-use super::{Context, surroundings};
+use super::{Context, shell, surroundings};
 
 /// The widest that a stage's name may make its column.
 const LONGEST: usize = 44;
@@ -18,7 +18,7 @@ const LONGEST: usize = 44;
 #[derive(clap::Args)]
 pub struct Args {
     /// Recipes: names, or paths of their files. Default: all.
-    #[arg(value_name = "RECIPE")]
+    #[arg(value_name = "RECIPE", add = shell::recipes())]
     recipes: Vec<String>,
     /// How far up the ladder: smoke, holdout, full, seeds, or a rung of `[folds] ladder`.
     #[arg(long, value_name = "RUNG")]

@@ -7,13 +7,13 @@ use toji::session::survey::Survey;
 use toji::show::curves;
 
 use super::failure::Failure;
-use super::{Context, worker};
+use super::{Context, shell, worker};
 
 /// Arguments.
 #[derive(clap::Args)]
 pub struct Args {
     /// Recipes: names, or paths of their files. Default: all that have curves.
-    #[arg(value_name = "RECIPE")]
+    #[arg(value_name = "RECIPE", add = shell::recipes())]
     recipes: Vec<String>,
     /// The picture; its ending says which kind: .svg or .png.
     #[arg(long, value_name = "FILE")]

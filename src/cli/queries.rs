@@ -12,20 +12,20 @@ use toji::session::{Graph, Photos, Project, Recipe};
 use toji::show::sheet::Drawn;
 use toji::show::sheet::page::{self, Card, Group, Mark, Page};
 
-use super::Context;
 use super::failure::Failure;
+use super::{Context, shell};
 
 /// Arguments.
 #[derive(clap::Args)]
 pub struct Args {
     /// The recipe: its name, or the path of its file. Nothing is trained: its lists must be in the store.
-    #[arg(value_name = "RECIPE")]
+    #[arg(value_name = "RECIPE", add = shell::recipes())]
     recipe: String,
     /// How far up the ladder; with full, the queries of all folds.
     #[arg(long, value_name = "RUNG")]
     rung: Option<String>,
     /// Another recipe beside which each query is shown, paired by photo on the same folds.
-    #[arg(long, value_name = "RECIPE")]
+    #[arg(long, value_name = "RECIPE", add = shell::recipes())]
     against: Option<String>,
     /// worst: worth the least first. changed: most different from the other recipe. lost: lost the most against it. label, order: as the
     /// tables have them. Default: worst; with --against changed.

@@ -10,13 +10,13 @@ use toji::session::Photos;
 use toji::session::errands::replay::{self, Trainings};
 
 use super::failure::Failure;
-use super::{Context, surroundings};
+use super::{Context, shell, surroundings};
 
 /// Arguments.
 #[derive(clap::Args)]
 pub struct Args {
     /// Recipes: names, or paths of their files. Default: all that were evaluated while they trained.
-    #[arg(value_name = "RECIPE")]
+    #[arg(value_name = "RECIPE", add = shell::recipes())]
     recipes: Vec<String>,
     /// A decider as `[decide]` has it, as an inline table: 'name = "TopK", k = 2'. May be given several times. Default: each with its defaults.
     #[arg(long, value_name = "TABLE")]

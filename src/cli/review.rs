@@ -17,7 +17,7 @@ use toji::session::errands::review::{Entry, Listed, Review};
 use super::edit;
 use super::failure::Failure;
 use super::run::Teller;
-use super::{Context, surroundings};
+use super::{Context, shell, surroundings};
 
 /// Suspects of a list that are shown where all lists are.
 const FEW: usize = 5;
@@ -30,7 +30,7 @@ const PIPE: usize = 160;
 #[derive(clap::Args)]
 pub struct Args {
     /// The recipe whose networks are asked: a name, or the path of its file. Without one pictures alone are looked at: copies and quality.
-    #[arg(value_name = "RECIPE")]
+    #[arg(value_name = "RECIPE", add = shell::recipes())]
     recipe: Option<String>,
     /// Ask the networks of this rung. Default: of the highest that is trained, before any training the network as it begins.
     #[arg(long, value_name = "RUNG", requires = "recipe")]

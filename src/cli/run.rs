@@ -13,14 +13,14 @@ use toji::session::{Photos, SessionError};
 
 use super::failure::Failure;
 use super::say::{Say, gauge};
-use super::{Context, surroundings};
+use super::{Context, shell, surroundings};
 
 /// Arguments.
 #[derive(clap::Args)]
 pub struct Args {
     /// Recipes: names, or paths of their files. Results that are in the store are not made again, and
     /// a run that was stopped or killed goes on from its checkpoint.
-    #[arg(required = true, value_name = "RECIPE")]
+    #[arg(required = true, value_name = "RECIPE", add = shell::recipes())]
     recipes: Vec<String>,
     /// How far up the ladder: smoke (first fold, 2 epochs), holdout (first fold, all epochs; the usual one), full (all folds),
     /// seeds (all folds by three seeds), or a rung of `[folds] ladder`.

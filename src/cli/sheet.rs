@@ -13,7 +13,7 @@ use toji::session::{Photos, Project};
 use toji::show::sheet::page::{self, Card, Group, Mark, Page};
 
 use super::failure::Failure;
-use super::{Context, queries};
+use super::{Context, queries, shell};
 
 /// Arguments.
 #[derive(clap::Args)]
@@ -34,7 +34,7 @@ pub struct Args {
     #[arg(long, value_name = "ID", requires = "recipe", conflicts_with_all = ["ids", "label", "role", "fold"])]
     query: Option<String>,
     /// The recipe of --fold and --query.
-    #[arg(long, value_name = "RECIPE")]
+    #[arg(long, value_name = "RECIPE", add = shell::recipes())]
     recipe: Option<String>,
     /// How far up the ladder the lists of --query are.
     #[arg(long, value_name = "RUNG")]

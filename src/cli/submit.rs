@@ -9,7 +9,7 @@ use toji::session::project::photos::UNUSABLE;
 
 use super::failure::Failure;
 use super::run::Teller;
-use super::{Context, surroundings};
+use super::{Context, shell, surroundings};
 
 /// Fillers that are named one by one.
 const LISTED: usize = 10;
@@ -18,7 +18,7 @@ const LISTED: usize = 10;
 #[derive(clap::Args)]
 pub struct Args {
     /// The recipe: a name, or the path of its file.
-    #[arg(value_name = "RECIPE")]
+    #[arg(value_name = "RECIPE", add = shell::recipes())]
     recipe: String,
     /// The file to write. Default: submissions/RECIPE.csv in the project.
     #[arg(long, value_name = "FILE")]

@@ -12,13 +12,13 @@ use toji::session::errands::lab::tune::{self, Tuned};
 use super::failure::Failure;
 use super::run::Teller;
 use super::say::short;
-use super::{Context, surroundings};
+use super::{Context, shell, surroundings};
 
 /// Arguments.
 #[derive(clap::Args)]
 pub struct Args {
     /// The recipe: a name, or the path of its file.
-    #[arg(value_name = "RECIPE")]
+    #[arg(value_name = "RECIPE", add = shell::recipes())]
     recipe: String,
     /// How far up the ladder: with full, the chain of each fold is chosen by the others.
     #[arg(long, value_name = "RUNG")]

@@ -18,7 +18,7 @@ use toji::session::snapshot::Snapshot;
 use toji::session::survey::Survey;
 
 use super::failure::Failure;
-use super::{Context, surroundings, worker};
+use super::{Context, shell, surroundings, worker};
 use crate::tui::{self, Feed, Out};
 
 /// How often running work is looked at.
@@ -35,8 +35,25 @@ enum Wake {
     Command(Command),
 }
 
+/// Arguments of `toji attach`.
+#[derive(clap::Args)]
+pub struct Attach {
+    /// The recipe to look at. Default: what runs now.
+    #[arg(value_name = "RECIPE", add = shell::recipes())]
+    recipe: Option<String>,
+}
+
+/// Opens the workbench on the curves of what runs now, or of a recipe.
+pub fn attach(context: &Context, args: &Attach) -> Result<(), Failure> {
+    let name = match &args.recipe {
+        Some(recipe) => Some(context.project()?.recipe(recipe)?.name),
+        None => None,
+    };
+    open(context, Some(tui::Start { recipe: name }))
+}
+
 /// Opens the workbench on this terminal; without one, prints the board once.
-pub fn open(context: &Context) -> Result<(), Failure> {
+pub fn open(context: &Context, start: Option<tui::Start>) -> Result<(), Failure> {
     let root = context.root()?;
     let mut survey = Survey::new(&root, &context.around, worker::launch(&root));
     if !surroundings::is_interactive() {
@@ -69,7 +86,7 @@ pub fn open(context: &Context) -> Result<(), Failure> {
     });
     let quit = surroundings::stop_on_signals();
     std::thread::spawn(move || watch(survey, &feed, wake, &woken, &allowed, &quit));
-    Ok(tui::run(incoming, Out { commands, wishes }, options)?)
+    Ok(tui::run(incoming, Out { commands, wishes }, options, start)?)
 }
 
 /// Looks when something changed, and now and then besides; sends what differs.

@@ -52,6 +52,11 @@ pub enum Command {
         /// Beside which other recipe.
         against: Option<String>,
     },
+    /// Compare recipes from now on; the others with the first.
+    Compare {
+        /// Names of two to six recipes.
+        recipes: Vec<String>,
+    },
     /// Write decisions about photos into `edits.csv`.
     Edit {
         /// Of each photo its id, "keep", "drop", "relabel", "crop" or "group", and the label, the box or the group.

@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 
 use super::errands::lab::metric::Report;
 use super::errands::ledger::Standing;
+use super::errands::looking::compare::Comparison;
 use super::errands::looking::queries::Queries;
 use super::errands::review::Review;
 use crate::base::Time;
@@ -40,6 +41,9 @@ pub struct Snapshot {
     /// The queries that a viewer asked for last.
     #[serde(skip)]
     pub queries: Arc<Queries>,
+    /// The recipes that a viewer asked to compare last.
+    #[serde(skip)]
+    pub compared: Arc<Comparison>,
     /// Suspects and what was decided about them.
     #[serde(skip)]
     pub reviews: Arc<Vec<Arc<Review>>>,

@@ -1,5 +1,6 @@
 //! A snapshot → pictures and pages for people.
 //!
+//! - [`compare`] sets recipes side by side: rows of what differs, for the workbench and for a pipe.
 //! - [`curves`] draws learning curves as SVG or PNG (plotters), from the series that the terminal shows.
 //! - [`ledger`] sets submissions beside the leaderboard, and what follows, as plain text.
 //! - [`sheet`] sets pictures with their names on one page: a PNG, or an HTML page in one file.
@@ -12,6 +13,7 @@
 //! the glyphs of its font; what the built-in Latin one lacks is replaced visibly and reported.
 
 pub mod base64;
+pub mod compare;
 pub mod curves;
 mod font;
 pub mod ledger;

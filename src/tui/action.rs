@@ -11,6 +11,8 @@ pub enum Action {
     Quit,
     /// Stop the process until the shell continues it.
     Suspend,
+    /// Show what frames cost the line, or no longer.
+    Meter,
     /// Write the whole screen anew.
     Redraw,
     /// Look at the files again.
@@ -71,6 +73,8 @@ pub enum Action {
     Zoom,
     /// The photo after this one, or before it.
     Turn(Motion),
+    /// The queries that the selected recipe lost against the first of those compared.
+    Lost,
     /// Queries in the next order.
     NextOrder,
     /// Queries beside the next recipe: the pin, marked ones, none.

@@ -16,11 +16,12 @@ use ratatui::layout::Size;
 
 use super::model::{Model, Wish};
 use super::terminal::ask::{self, Answer, Answers};
+use super::terminal::meter::Meter;
 use super::terminal::reader;
 use super::terminal::screen::Screen;
 use super::terminal::taken::{self, Taken, Tidy};
 use super::update::update;
-use super::{Feed, Options, Out, keys, view};
+use super::{Feed, Options, Out, Start, keys, view};
 
 /// Whatever wakes the loop.
 #[derive(Debug)]
@@ -70,7 +71,7 @@ impl Terminal for Own {
 }
 
 /// Runs on this process's terminal; see [`super::run`].
-pub fn on_this_terminal(feed: Receiver<Feed>, out: Out, options: Options) -> io::Result<()> {
+pub fn on_this_terminal(feed: Receiver<Feed>, out: Out, options: Options, start: Option<Start>) -> io::Result<()> {
     let (events, waiting) = mpsc::channel();
     let tidy = Tidy::default();
     let left = tidy.clone();
@@ -82,7 +83,7 @@ pub fn on_this_terminal(feed: Receiver<Feed>, out: Out, options: Options) -> io:
         move || taken::leave(&left),
         move |text| drop(reports.send(Event::Feed(Feed::Say(text)))),
     ));
-    let outcome = take_and_run(feed, out, options, events, &waiting, tidy);
+    let outcome = take_and_run(feed, out, (options, start), events, &waiting, tidy);
     std::panic::set_hook(Box::new(move |info| previous(info)));
     let model = outcome?;
     let mut out = io::stdout();
@@ -95,7 +96,7 @@ pub fn on_this_terminal(feed: Receiver<Feed>, out: Out, options: Options) -> io:
 fn take_and_run(
     feed: Receiver<Feed>,
     out: Out,
-    options: Options,
+    (options, start): (Options, Option<Start>),
     events: Sender<Event>,
     waiting: &Receiver<Event>,
     tidy: Tidy,
@@ -113,6 +114,7 @@ fn take_and_run(
     })?;
     reader::start(events)?;
     let mut model = Model::new(size, options);
+    model.start = start;
     let mut screen = Screen::new(io::stdout(), size, options.seat, tidy.clone());
     let outcome = run(&mut model, &mut screen, &mut Own(tidy), waiting, &out);
     hear_out(&mut model, screen.asked(), waiting);
@@ -149,6 +151,7 @@ pub fn run<W: Write>(
     let mut dirty = true;
     // When the next frame may be drawn; `None`: at once.
     let mut last_frame: Option<Instant> = None;
+    let mut meter = Meter::default();
     ask(model, screen, own)?;
     loop {
         let wait = match (dirty, last_frame) {
@@ -198,7 +201,10 @@ pub fn run<W: Write>(
                 let _ = out.wishes.send(missing);
             }
             // Pictures that are left go out with frames of their own, between which keys are taken.
+            let begun = Instant::now();
             dirty = screen.show(|buffer| view::draw(model, buffer))?;
+            let reading = meter.read(screen.written(), begun.elapsed(), Instant::now());
+            model.meter = model.meter.map(|_| reading);
             last_frame = (!dirty).then(Instant::now);
         }
     }

@@ -56,14 +56,15 @@ const LEDGER: Place = Place::View(View::Ledger);
 
 const QUERIES: Place = Place::View(View::Queries);
 const REVIEW: Place = Place::View(View::Review);
+const COMPARE: Place = Place::View(View::Compare);
 
-const EVERY_VIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES, REVIEW];
+const EVERY_VIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES, REVIEW, COMPARE];
 /// There `g` decides.
-const BUT_REVIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES];
-const RECIPES: &[Place] = &[BOARD, PAGE, CURVES, PLAN, QUERIES];
-const ONE_RECIPE: &[Place] = &[PAGE, CURVES, PLAN, QUERIES];
+const BUT_REVIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES, COMPARE];
+const RECIPES: &[Place] = &[BOARD, PAGE, CURVES, PLAN, QUERIES, COMPARE];
+const ONE_RECIPE: &[Place] = &[PAGE, CURVES, PLAN, QUERIES, COMPARE];
 const LISTS: &[Place] = &[BOARD, CURVES];
-const TEXTS: &[Place] = &[PAGE, PLAN];
+const TEXTS: &[Place] = &[PAGE, PLAN, COMPARE];
 const BOXED_TEXTS: &[Place] = &[Place::Help, Place::Explain, Place::Lab];
 
 const fn row(
@@ -120,6 +121,7 @@ pub const BINDINGS: &[Binding] = &[
     row(&["ctrl+u", "pgup"], Action::Move(Motion::HalfUp), BOXED_TEXTS, "", "half a screen up"),
     row(&["g", "home"], Action::Move(Motion::Top), BOXED_TEXTS, "", "to the top"),
     row(&["G", "end"], Action::Move(Motion::Bottom), BOXED_TEXTS, "", "to the end"),
+    row(&["enter"], Action::Lost, &[COMPARE], "queries", "the queries that the selected recipe lost against the first"),
     // Queries and suspects.
     row(&["enter"], Action::Zoom, &[QUERIES, REVIEW], "photo", "one photo large; n and p turn"),
     row(
@@ -156,7 +158,7 @@ pub const BINDINGS: &[Binding] = &[
     row(&["R"], Action::ChooseRung, RECIPES, "rung", "run it up to a rung of your choice"),
     row(&["s"], Action::AskStop, RECIPES, "stop", "stop its run, or take it out of the queue (asks first)"),
     row(&["p"], Action::Pin, RECIPES, "pin", "compare all recipes with this one; again: with none"),
-    row(&["c"], Action::Show(View::Curves), &[BOARD, PAGE, PLAN], "curves", "loss and score over epochs"),
+    row(&["c"], Action::Show(View::Curves), &[BOARD, PAGE, PLAN, COMPARE], "curves", "loss and score over epochs"),
     row(&["P"], Action::Show(View::Plan), &[BOARD, PAGE, CURVES], "plan", "what would run, why, and for how long"),
     row(&["t"], Action::First, RECIPES, "", "take it next, before all others that wait"),
     row(&["a"], Action::Follow, RECIPES, "advice", "do what is advised: stop it, or take it to the next rung"),
@@ -196,7 +198,13 @@ pub const BINDINGS: &[Binding] = &[
     row(&["home"], Action::Move(Motion::Top), &[REVIEW], "", "to the first"),
     row(&["end"], Action::Move(Motion::Bottom), &[REVIEW], "", "to the last"),
     // Views.
-    row(&["b", "esc"], Action::Back, &[PAGE, CURVES, PLAN, LEDGER, QUERIES, REVIEW], "board", "back to the board"),
+    row(
+        &["b", "esc"],
+        Action::Back,
+        &[PAGE, CURVES, PLAN, LEDGER, QUERIES, REVIEW, COMPARE],
+        "board",
+        "back to the board",
+    ),
     row(&["tab"], Action::NextView, EVERY_VIEW, "", "next view"),
     row(&["shift+tab"], Action::PreviousView, EVERY_VIEW, "", "view before"),
     row(&["1"], Action::Show(View::Board), EVERY_VIEW, "", "board"),
@@ -212,9 +220,18 @@ pub const BINDINGS: &[Binding] = &[
         "",
         "review: suspects, to keep, drop, relabel, crop or group",
     ),
+    row(
+        &["8", "C"],
+        Action::Show(View::Compare),
+        BUT_REVIEW,
+        "",
+        "compare marked recipes, or the selected one with the pin",
+    ),
+    row(&["8"], Action::Show(View::Compare), &[REVIEW], "", "compare marked recipes, or the selected one with the pin"),
     // The workbench.
     row(&["?", "f1"], Action::Help, EVERY_VIEW, "help", "these keys"),
     row(&["ctrl+r", "f5"], Action::Refresh, EVERY_VIEW, "", "look at the files again"),
+    row(&["ctrl+g"], Action::Meter, EVERY_VIEW, "", "show what frames cost the line, in bytes and milliseconds"),
     row(&["ctrl+l"], Action::Redraw, EVERY_VIEW, "", "draw the screen anew"),
     row(&["ctrl+z"], Action::Suspend, EVERY_VIEW, "", "to the shell; fg comes back"),
     row(&["q"], Action::Quit, EVERY_VIEW, "quit", "leave; training goes on without the workbench"),
@@ -234,6 +251,7 @@ pub const BINDINGS: &[Binding] = &[
             Place::Lab,
             QUERIES,
             REVIEW,
+            COMPARE,
             Place::Zoom,
             Place::DecideAll,
             Place::Filter,
@@ -314,6 +332,7 @@ mod tests {
         Place::Lab,
         QUERIES,
         REVIEW,
+        COMPARE,
         Place::Zoom,
         Place::DecideAll,
         Place::Filter,

@@ -56,6 +56,13 @@ pub enum Feed {
     Quit,
 }
 
+/// Where the workbench opens, other than on the board: on the curves of a recipe.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// Which; what runs now where absent.
+    pub recipe: Option<String>,
+}
+
 /// What leaves the workbench.
 #[derive(Debug)]
 pub struct Out {
@@ -77,6 +84,26 @@ pub enum Colour {
     Indexed,
     /// 24 bits.
     True,
+}
+
+/// Which colours stand for what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// Green is well, red is wrong.
+    #[default]
+    Usual,
+    /// Blue is well, vermilion is wrong, and curves have the colours of Okabe and Ito (2008), which people with any colour vision tell apart.
+    ColourBlind,
+}
+
+impl Theme {
+    /// All, with their names.
+    pub const ALL: [(Theme, &'static str); 2] = [(Theme::Usual, "usual"), (Theme::ColourBlind, "colour-blind")];
+
+    /// The one of a name.
+    pub fn of(name: &str) -> Option<Theme> {
+        Theme::ALL.into_iter().find(|(_, known)| *known == name).map(|(theme, _)| theme)
+    }
 }
 
 /// Which characters the terminal's font has.
@@ -103,6 +130,8 @@ pub struct Tmux {
 pub struct Options {
     /// Colours.
     pub colour: Colour,
+    /// What they stand for.
+    pub theme: Theme,
     /// Characters.
     pub charset: Charset,
     /// Whether the line is slow (SSH): at most 4 frames a second instead of 10.
@@ -155,11 +184,11 @@ pub fn inspect(options: &Options) -> io::Result<Inspected> {
 /// Runs the workbench on this process's terminal until it is left.
 ///
 /// `feed` brings snapshots, as often as the caller likes; when its sender is gone, the last snapshot
-/// stays on the screen and the status row says so. `out` takes what the user asks for, and the photos that the screen shows.
+/// stays on the screen and the status row says so. `start` says where to open, other than on the board. `out` takes what the user asks for, and the photos that the screen shows.
 /// The terminal is put back as it was, also when the workbench panics.
 ///
 /// # Errors
 /// Where the terminal cannot be read or written.
-pub fn run(feed: Receiver<Feed>, out: Out, options: Options) -> io::Result<()> {
-    drive::on_this_terminal(feed, out, options)
+pub fn run(feed: Receiver<Feed>, out: Out, options: Options, start: Option<Start>) -> io::Result<()> {
+    drive::on_this_terminal(feed, out, options, start)
 }

@@ -4,6 +4,7 @@
 //! the data changes) so that another look costs little. A viewer calls [`Survey::look`] when the
 //! watch says so and a few times a second while something runs; it never computes anything dear.
 //!
+//! - [`compare`]: the recipes that a viewer compares;
 //! - [`glance`]: whether pictures changed behind the tables;
 //! - [`ledger`]: how submissions stand beside the leaderboard;
 //! - [`pin`]: the recipe that the others are compared with;
@@ -12,6 +13,7 @@
 //! - [`state`]: how one recipe stands: state, epoch, time left, plan;
 //! - [`page`]: its prose and cells with what their stages last gave.
 
+mod compare;
 mod glance;
 mod ledger;
 mod page;
@@ -74,6 +76,7 @@ pub struct Survey {
     glance: glance::Glance,
     submissions: ledger::Submissions,
     queries: queries::Asked,
+    compared: compare::Compared,
     reviews: review::Reviews,
     notice: Option<String>,
     began: bool,
@@ -113,6 +116,7 @@ impl Survey {
             glance: glance::Glance::default(),
             submissions: ledger::Submissions::default(),
             queries: queries::Asked::default(),
+            compared: compare::Compared::default(),
             reviews: review::Reviews::default(),
             notice: None,
             began: false,
@@ -174,6 +178,7 @@ impl Survey {
         self.plan();
         self.read_ledger();
         self.read_queries();
+        self.read_compared();
         self.read_reviews();
         if self.began {
             self.pending.extend(changed_texts);
@@ -253,6 +258,7 @@ impl Survey {
             Command::Review { recipe } => self.ask_review(recipe),
             // Looking says nothing of what happened.
             Command::Queries { recipe, against } => return self.queries.ask(recipe, against.as_deref()),
+            Command::Compare { recipes } => return self.compared.ask(recipes),
         };
         self.notice = Some(done.unwrap_or_else(|error| brew::chain(&error)));
     }
@@ -541,6 +547,7 @@ impl Survey {
             ledger: self.submissions.standing.clone(),
             lab: self.submissions.lab.clone(),
             queries: self.queries.found.clone(),
+            compared: self.compared.found.clone(),
             reviews: self.reviews.found.clone(),
             notes: pin_note.into_iter().chain(unscored).chain(of_data).collect(),
             worker,

@@ -3,9 +3,10 @@
 //! Takes snapshots and, through `update`, actions; gives the views all they need. It holds names,
 //! not positions, so that a recipe that appears or goes does not move the selection.
 //!
-//! - [`album`]: photos that have come; [`queries`] and [`review`]: where the user looks among these.
+//! - [`album`]: photos that have come; [`compare`]: which recipes are compared; [`queries`] and [`review`]: where the user looks among these.
 
 pub mod album;
+pub mod compare;
 pub mod queries;
 pub mod review;
 
@@ -20,12 +21,14 @@ use toji::session::snapshot::{Recipe, Snapshot, State};
 use super::action::Decision;
 use super::keys::Place;
 use super::terminal::ask::Answers;
-use super::{Feed, Options};
+use super::terminal::meter::Reading;
+use super::{Feed, Options, Start};
 use album::Album;
+use compare::Comparing;
 use queries::Asking;
 use review::{Edit, Looking};
 
-/// One of the seven screens.
+/// One of the screens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum View {
     /// All recipes.
@@ -43,12 +46,14 @@ pub enum View {
     Queries,
     /// Suspects, to decide about.
     Review,
+    /// Recipes side by side.
+    Compare,
 }
 
 impl View {
     /// In the order of the tabs.
-    pub const ALL: [View; 7] =
-        [View::Board, View::Page, View::Curves, View::Plan, View::Ledger, View::Queries, View::Review];
+    pub const ALL: [View; 8] =
+        [View::Board, View::Page, View::Curves, View::Plan, View::Ledger, View::Queries, View::Review, View::Compare];
 
     /// The tab's text.
     pub fn title(self) -> &'static str {
@@ -60,6 +65,7 @@ impl View {
             View::Ledger => "Ledger",
             View::Queries => "Queries",
             View::Review => "Review",
+            View::Compare => "Compare",
         }
     }
 }
@@ -153,6 +159,8 @@ pub struct Model {
     pub snapshot: Arc<Snapshot>,
     /// Whether a snapshot has come at all.
     pub loaded: bool,
+    /// Where to go once there are recipes.
+    pub start: Option<Start>,
     /// The screen.
     pub view: View,
     /// Above it.
@@ -175,12 +183,16 @@ pub struct Model {
     pub log_scale: bool,
     /// Where the user looks among queries.
     pub asking: Asking,
+    /// Which recipes are compared.
+    pub comparing: Comparing,
     /// Where the user looks among suspects.
     pub looking: Looking,
     /// Photos that have come.
     pub album: Album,
     /// The answer to the last key; gone with the next.
     pub reply: Option<String>,
+    /// What frames cost, up to the one before; `None` where that is not shown.
+    pub meter: Option<Reading>,
     /// For the event loop.
     pub wish: Wish,
     /// The terminal's size in cells.
@@ -238,6 +250,9 @@ impl Model {
             self.select(index);
             self.lost = Some(lost).filter(|name| !name.is_empty());
         }
+        if let Some(start) = self.start.take_if(|_| !self.snapshot.recipes.is_empty()) {
+            self.go_to(&start);
+        }
         let names: BTreeSet<&str> = self.snapshot.recipes.iter().map(|r| r.name.as_str()).collect();
         self.marked.retain(|name| names.contains(name.as_str()));
         let kept = |name: &String| names.contains(name.as_str()) || self.lost.as_ref() == Some(name);
@@ -257,6 +272,21 @@ impl Model {
             self.popup = None;
         }
         true
+    }
+
+    /// Opens the curves of a recipe, or of what runs; says why where that cannot be.
+    fn go_to(&mut self, start: &Start) {
+        let is_it = |recipe: &&Recipe| match &start.recipe {
+            Some(name) => recipe.name == *name,
+            None => recipe.state == State::Running,
+        };
+        match self.snapshot.recipes.iter().find(is_it).map(|recipe| recipe.name.clone()) {
+            Some(name) => (self.selected, self.view) = (name, View::Curves),
+            None => {
+                let named = start.recipe.as_ref().map(|name| format!("there is no recipe {name}"));
+                self.reply = Some(named.unwrap_or_else(|| "nothing runs now".to_owned()));
+            }
+        }
     }
 
     /// Where keys are pressed.
@@ -323,9 +353,11 @@ impl Model {
     }
 
     /// The recipes whose curves are drawn, with their places in the list: the marked ones, or else
-    /// the pin, the selected and the running ones.
+    /// the pin, the selected and the running ones; beside a comparison those that are compared.
     pub fn drawn(&self) -> Vec<(usize, &Recipe)> {
+        let compared = if self.view == View::Compare { self.compared() } else { Vec::new() };
         let chosen = |r: &Recipe| match self.marked.is_empty() {
+            _ if self.view == View::Compare => compared.contains(&r.name),
             false => self.marked.contains(&r.name),
             true => self.is_pin(r) || r.name == self.selected || r.state == State::Running,
         };

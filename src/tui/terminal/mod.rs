@@ -14,6 +14,7 @@
 pub mod ask;
 pub mod graphics;
 pub mod input;
+pub mod meter;
 pub mod reader;
 pub mod screen;
 pub mod taken;

@@ -3,7 +3,9 @@
 //! Takes drawn buffers with the pictures that their marks name; writes only what differs from what the terminal already
 //! shows, as one `write` inside synchronised output, and nothing at all when nothing does.
 
+use std::cell::Cell as Shared;
 use std::io::{self, Write};
+use std::rc::Rc;
 use std::time::Instant;
 
 use crossterm::cursor::MoveTo;
@@ -22,13 +24,15 @@ use super::way::{Protocol, Way};
 #[derive(Debug)]
 pub struct OneWrite<W: Write> {
     gathered: Vec<u8>,
+    /// Bytes passed on so far; shared, since the backend hides its writer.
+    written: Rc<Shared<u64>>,
     inner: W,
 }
 
 impl<W: Write> OneWrite<W> {
     /// Over `inner`.
     pub fn new(inner: W) -> OneWrite<W> {
-        OneWrite { gathered: Vec::new(), inner }
+        OneWrite { gathered: Vec::new(), written: Rc::default(), inner }
     }
 }
 
@@ -41,6 +45,7 @@ impl<W: Write> Write for OneWrite<W> {
     fn flush(&mut self) -> io::Result<()> {
         if !self.gathered.is_empty() {
             self.inner.write_all(&self.gathered)?;
+            self.written.set(self.written.get() + self.gathered.len() as u64);
             self.gathered.clear();
         }
         self.inner.flush()
@@ -51,6 +56,7 @@ impl<W: Write> Write for OneWrite<W> {
 #[derive(Debug)]
 pub struct Screen<W: Write> {
     backend: CrosstermBackend<OneWrite<W>>,
+    written: Rc<Shared<u64>>,
     shown: Buffer,
     unknown: bool,
     gallery: Gallery,
@@ -63,8 +69,10 @@ impl<W: Write> Screen<W> {
     /// A terminal of that size whose content is not known; pictures have numbers above `seat`, and `tidy` is told
     /// how to delete them.
     pub fn new(out: W, size: Size, seat: u8, tidy: Tidy) -> Screen<W> {
+        let out = OneWrite::new(out);
         Screen {
-            backend: CrosstermBackend::new(OneWrite::new(out)),
+            written: Rc::clone(&out.written),
+            backend: CrosstermBackend::new(out),
             shown: Buffer::empty(area(size)),
             unknown: true,
             gallery: Gallery::new(seat, tidy),
@@ -92,6 +100,11 @@ impl<W: Write> Screen<W> {
     /// When it was asked last.
     pub fn asked(&self) -> Instant {
         self.asked
+    }
+
+    /// Bytes that were written so far.
+    pub fn written(&self) -> u64 {
+        self.written.get()
     }
 
     /// How pictures are shown.

@@ -7,6 +7,7 @@ mod pty;
 mod sample;
 mod screens;
 mod sources;
+mod storm;
 mod triples;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};

@@ -25,8 +25,11 @@ fn said(model: &Model) -> String {
         Some(Popup::Filter) => " filter".to_owned(),
     };
     let marked: String = model.marked.iter().map(|m| format!(" *{m}")).collect();
-    let scrolled =
-        if matches!(model.view, View::Page | View::Plan) { format!("@{}", model.scrolled()) } else { String::new() };
+    let scrolled = if matches!(model.view, View::Page | View::Plan | View::Compare) {
+        format!("@{}", model.scrolled())
+    } else {
+        String::new()
+    };
     format!("{:?}{scrolled} {}{popup}{marked}", model.view, model.selected)
 }
 
@@ -387,4 +390,27 @@ fn a_filter_takes_every_letter_and_shows_what_has_it() {
     assert_eq!(shown("j j 7 / q backspace enter"), [0, 3, 4]);
     assert_eq!(shown("j j 7 / 獺 esc"), [0, 3, 4]);
     assert_eq!(at("j j 7 / 獺 enter D"), "Review 02-arcface drop 1 and not 0?");
+}
+
+#[test]
+fn marked_recipes_are_compared_and_the_pin_is_what_they_are_compared_with() {
+    let compare = |keys: &str| {
+        asked(keys).into_iter().filter_map(|command| match command {
+            Command::Compare { recipes } => Some(recipes.join(" ")),
+            _ => None,
+        })
+    };
+    let asked_last = |keys: &str| compare(keys).last().unwrap_or_default();
+    assert_eq!(asked_last("j j C"), "01-baseline 02-arcface", "the pin and the selected one");
+    assert_eq!(asked_last("space j j C"), "00-first-pour 02-arcface", "one marked and the selected one");
+    assert_eq!(asked_last("j j space j space k k space 8"), "01-baseline 02-arcface 03-sake");
+    assert_eq!(compare("j C").count(), 0, "the pin alone");
+    assert_eq!(compare("j j C b C").count(), 1, "asked once");
+    assert_eq!(asked_last("j j C ]"), "01-baseline 03-sake", "beside the pin the selection goes through all");
+    assert_eq!(at("space j j space 8 ] ]"), "Compare@0 02-arcface *00-first-pour *02-arcface", "marked ones in turn");
+    assert_eq!(at("space j j space 8 enter"), "Queries 02-arcface *00-first-pour *02-arcface");
+    assert_eq!(
+        refused("space j j space 8 ] enter"),
+        "00-first-pour is what the others are compared with: ] selects another"
+    );
 }

@@ -16,6 +16,7 @@ use toji::session::snapshot::{Recipe, State};
 
 use super::action::{Action, Motion};
 use super::model::{Measure, Model, Popup, View, Wish, is_active};
+use super::terminal::meter::Reading;
 use super::view;
 
 /// Does what the action means. A returned command is to be sent; the reply in the status row
@@ -23,7 +24,7 @@ use super::view;
 pub fn update(model: &mut Model, action: Action) -> Option<Command> {
     let command = act(model, action);
     // Wherever a key has led to the queries of another recipe, these are asked for.
-    command.or_else(|| model.ask_queries())
+    command.or_else(|| model.ask_queries()).or_else(|| model.ask_compared())
 }
 
 fn act(model: &mut Model, action: Action) -> Option<Command> {
@@ -34,6 +35,7 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
     match action {
         Action::Quit => model.wish = Wish::Quit,
         Action::Suspend => model.wish = Wish::Suspend,
+        Action::Meter => model.meter = if model.meter.is_some() { None } else { Some(Reading::default()) },
         Action::Redraw => model.wish = Wish::Redraw,
         Action::Refresh => {
             model.reply = Some("looking at the files again".to_owned());
@@ -49,8 +51,14 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
         Action::NextView => model.view = turned(model.view, 1),
         Action::PreviousView => model.view = turned(model.view, View::ALL.len() - 1),
         Action::Move(motion) => moved(model, motion),
-        Action::NextRecipe => model.select(model.index() + 1),
-        Action::PreviousRecipe => model.select(model.index().saturating_sub(1)),
+        Action::NextRecipe => {
+            let to = beside(model, 1).unwrap_or(model.index() + 1);
+            model.select(to);
+        }
+        Action::PreviousRecipe => {
+            let to = beside(model, -1).unwrap_or(model.index().saturating_sub(1));
+            model.select(to);
+        }
         Action::Mark => {
             if !model.marked.remove(&model.selected) {
                 model.marked.insert(model.selected.clone());
@@ -143,6 +151,13 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
                 *at = target(*at, last, 1, motion);
             }
         }
+        Action::Lost => {
+            let reference = model.compared().into_iter().next();
+            model.asking.against = reference.filter(|name| *name != model.selected);
+            model.asking.order = Order::Lost;
+            model.sort_queries();
+            model.view = View::Queries;
+        }
         Action::NextOrder => {
             let all = Order::ALL.map(|(order, _)| order);
             let at = all.iter().position(|order| *order == model.asking.order).unwrap_or(0);
@@ -179,6 +194,20 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
         | Action::ClearFilter => return review::act(model, action),
     }
     None
+}
+
+/// Beside a comparison of marked recipes: the place of the next one of these, or of the one before, around the ends.
+fn beside(model: &Model, by: isize) -> Option<usize> {
+    let compared = model.compared();
+    if model.view != View::Compare || model.marked.len() < 2 {
+        return None;
+    }
+    let count = compared.len() as isize;
+    let to = match compared.iter().position(|name| *name == model.selected) {
+        Some(at) => (at as isize + by).rem_euclid(count),
+        None => 0,
+    };
+    model.snapshot.recipes.iter().position(|recipe| Some(&recipe.name) == compared.get(to as usize))
 }
 
 /// Does what the decider says of the selected recipe.
@@ -273,7 +302,9 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
     match action {
         Action::Suspend if model.options.suspend.is_none() => Some("cannot suspend here".to_owned()),
         Action::ClearMarks if model.marked.is_empty() => Some("nothing is marked".to_owned()),
-        Action::Show(View::Page | View::Plan | View::Queries) | Action::Mark | Action::Pin => no_recipe(model),
+        Action::Show(View::Page | View::Plan | View::Queries | View::Compare) | Action::Mark | Action::Pin => {
+            no_recipe(model)
+        }
         Action::Run | Action::ChooseRung => no_recipe(model).or_else(|| cannot_run(model, action)),
         Action::AskStop => no_recipe(model).or_else(|| {
             let recipe = model.recipe()?;
@@ -303,6 +334,11 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
             }
             Some(_) => None,
         },
+        Action::Lost => no_recipe(model).or_else(|| {
+            let first = model.compared().into_iter().next()?;
+            (first == model.selected)
+                .then(|| format!("{first} is what the others are compared with: ] selects another"))
+        }),
         Action::Zoom if model.view == View::Review => {
             model.suspect().is_none().then(|| "no suspect to show".to_owned())
         }
@@ -318,6 +354,7 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
             broken.then(|| format!("{} has mistakes: its page shows them", model.selected))
         }),
         Action::AskFilter if model.listed().is_none() => Some("no suspects to filter".to_owned()),
+        Action::NextRecipe | Action::PreviousRecipe if beside(model, 1).is_some() => None,
         Action::NextRecipe if model.index() + 1 >= model.snapshot.recipes.len() => {
             Some("this is the last recipe".to_owned())
         }
@@ -409,7 +446,7 @@ fn moved(model: &mut Model, motion: Motion) {
             let last = model.suspects().len().saturating_sub(1);
             model.choose_suspect(target(model.suspect_index(), last, screen, motion));
         }
-        View::Page | View::Plan => {
+        View::Page | View::Plan | View::Compare => {
             let last = view::rows(model).saturating_sub(screen);
             model.scroll_to(target(model.scrolled().min(last), last, screen, motion));
         }

@@ -21,8 +21,10 @@ pub fn title(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
     if area.height == 0 {
         return;
     }
-    // Padded where there is room; on narrow terminals only the number, with the name of the current one.
-    let (roomy, narrow) = (area.width >= 100, area.width < 60);
+    // Padded where that leaves room for the project and the worker; on narrow terminals only numbers, with the name of the current one.
+    let names: usize = View::ALL.iter().map(|view| view.title().len() + 1).sum();
+    let leaves = |taken: usize, room: usize| usize::from(area.width) >= taken + room;
+    let (roomy, narrow) = (leaves(names + 2 * View::ALL.len(), 28), !leaves(names, 20));
     let mut tabs: Vec<Span<'static>> = Vec::new();
     for (number, view) in (1..).zip(View::ALL) {
         let here = view == model.view;
@@ -56,8 +58,16 @@ pub fn title(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
 pub fn bottom(model: &Model, ink: Ink, frame: &Frame, buffer: &mut Buffer) {
     let status = status(model, ink, frame.status.width.max(frame.hints.width));
     if frame.status.height > 0 {
+        let mut place = frame.status;
+        if let Some(reading) = model.meter {
+            let words = line(vec![ink.span(&reading.words(), Tone::Faint)]);
+            let wide = u16::try_from(width(&words)).unwrap_or(u16::MAX).min(place.width);
+            place.width -= wide;
+            put_at(buffer, frame.status, place.width, 0, &words);
+            place.width = place.width.saturating_sub(1);
+        }
         if let Some(status) = status {
-            put(buffer, frame.status, 0, &status);
+            put(buffer, place, 0, &status);
         }
     } else if let (Some(reply), true) = (&model.reply, model.popup.is_none()) {
         return put(buffer, frame.hints, 0, &line(vec![ink.span(reply, Tone::Care)]));

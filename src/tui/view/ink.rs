@@ -12,13 +12,15 @@ use ratatui::text::{Line, Span};
 use toji::base::text;
 
 use crate::tui::terminal::way::Way;
-use crate::tui::{Charset, Colour, Options};
+use crate::tui::{Charset, Colour, Options, Theme};
 
 /// Styles and characters for what the terminal can do.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ink {
     /// How many colours.
     pub colour: Colour,
+    /// What they stand for.
+    pub theme: Theme,
     /// Which characters.
     pub charset: Charset,
     /// How pictures are shown.
@@ -50,10 +52,56 @@ pub enum Tone {
     Number,
 }
 
+/// A colour of the terminal's sixteen, of xterm's 256, and in 24 bits.
+type Shade = (Color, u8, (u8, u8, u8));
+
+/// The colours of a theme.
+struct Palette {
+    good: Shade,
+    care: Shade,
+    bad: Shade,
+    live: Shade,
+    number: Shade,
+    series: [Shade; 6],
+}
+
+const USUAL: Palette = Palette {
+    good: (Color::Green, 35, (0x2e, 0x9e, 0x5b)),
+    care: (Color::Yellow, 172, (0xc9, 0x7a, 0x10)),
+    bad: (Color::Red, 167, (0xd6, 0x45, 0x45)),
+    live: (Color::Cyan, 37, (0x0f, 0x9a, 0xa8)),
+    number: (Color::Magenta, 170, (0xc0, 0x4f, 0xa8)),
+    series: [
+        (Color::Cyan, 37, (0x0f, 0x9a, 0xa8)),
+        (Color::Magenta, 170, (0xc0, 0x4f, 0xa8)),
+        (Color::Green, 35, (0x2e, 0x9e, 0x5b)),
+        (Color::Yellow, 172, (0xd9, 0x77, 0x06)),
+        (Color::Red, 167, (0xd6, 0x45, 0x45)),
+        (Color::Blue, 69, (0x4f, 0x7f, 0xe0)),
+    ],
+};
+
+/// Okabe and Ito (2008); their blue and their green are lighter here, to be read on black.
+const COLOUR_BLIND: Palette = Palette {
+    good: (Color::Blue, 32, (0x1f, 0x8d, 0xd6)),
+    care: (Color::Yellow, 178, (0xe6, 0x9f, 0x00)),
+    bad: (Color::Red, 166, (0xd5, 0x5e, 0x00)),
+    live: (Color::Cyan, 74, (0x56, 0xb4, 0xe9)),
+    number: (Color::Magenta, 175, (0xcc, 0x79, 0xa7)),
+    series: [
+        (Color::Cyan, 74, (0x56, 0xb4, 0xe9)),
+        (Color::Red, 166, (0xd5, 0x5e, 0x00)),
+        (Color::Green, 36, (0x1b, 0xae, 0x83)),
+        (Color::Magenta, 175, (0xcc, 0x79, 0xa7)),
+        (Color::Yellow, 178, (0xe6, 0x9f, 0x00)),
+        (Color::Blue, 32, (0x1f, 0x8d, 0xd6)),
+    ],
+};
+
 impl Ink {
     /// For these options.
     pub fn new(options: &Options) -> Ink {
-        Ink { colour: options.colour, charset: options.charset, way: options.way }
+        Ink { colour: options.colour, theme: options.theme, charset: options.charset, way: options.way }
     }
 
     /// Whether only ASCII may be drawn.
@@ -73,31 +121,29 @@ impl Ink {
             Tone::Plain => plain,
             Tone::Strong => plain.add_modifier(Modifier::BOLD),
             Tone::Faint => plain.add_modifier(Modifier::DIM),
-            Tone::Good => self.coloured(Color::Green, 35, (0x2e, 0x9e, 0x5b)),
-            Tone::Care => self.coloured(Color::Yellow, 172, (0xc9, 0x7a, 0x10)),
-            Tone::Bad => self.coloured(Color::Red, 167, (0xd6, 0x45, 0x45)).add_modifier(Modifier::BOLD),
-            Tone::Live => self.coloured(Color::Cyan, 37, (0x0f, 0x9a, 0xa8)).add_modifier(Modifier::BOLD),
-            Tone::Name => self.coloured(Color::Cyan, 37, (0x0f, 0x9a, 0xa8)),
-            Tone::Text => self.coloured(Color::Green, 35, (0x2e, 0x9e, 0x5b)),
-            Tone::Number => self.coloured(Color::Magenta, 170, (0xc0, 0x4f, 0xa8)),
+            Tone::Good | Tone::Text => self.coloured(self.palette().good),
+            Tone::Care => self.coloured(self.palette().care),
+            Tone::Bad => self.coloured(self.palette().bad).add_modifier(Modifier::BOLD),
+            Tone::Live => self.coloured(self.palette().live).add_modifier(Modifier::BOLD),
+            Tone::Name => self.coloured(self.palette().live),
+            Tone::Number => self.coloured(self.palette().number),
         }
     }
 
     /// The colour of the `index`-th curve. Mid-tones, legible on light and dark.
     pub fn series(self, index: usize) -> Style {
-        const SERIES: [(Color, u8, (u8, u8, u8)); 6] = [
-            (Color::Cyan, 37, (0x0f, 0x9a, 0xa8)),
-            (Color::Magenta, 170, (0xc0, 0x4f, 0xa8)),
-            (Color::Green, 35, (0x2e, 0x9e, 0x5b)),
-            (Color::Yellow, 172, (0xd9, 0x77, 0x06)),
-            (Color::Red, 167, (0xd6, 0x45, 0x45)),
-            (Color::Blue, 69, (0x4f, 0x7f, 0xe0)),
-        ];
-        let (named, indexed, full) = SERIES[index % SERIES.len()];
-        self.coloured(named, indexed, full)
+        let series = &self.palette().series;
+        self.coloured(series[index % series.len()])
     }
 
-    fn coloured(self, named: Color, indexed: u8, (r, g, b): (u8, u8, u8)) -> Style {
+    fn palette(self) -> &'static Palette {
+        match self.theme {
+            Theme::Usual => &USUAL,
+            Theme::ColourBlind => &COLOUR_BLIND,
+        }
+    }
+
+    fn coloured(self, (named, indexed, (r, g, b)): Shade) -> Style {
         match self.colour {
             Colour::None => Style::new(),
             Colour::Sixteen => Style::new().fg(named),

@@ -6,6 +6,7 @@
 
 mod bars;
 mod board;
+mod compare;
 mod curves;
 pub mod ink;
 mod ledger;
@@ -40,6 +41,7 @@ pub fn draw(model: &Model, buffer: &mut Buffer) -> Vec<Framed> {
         View::Page => framed = page::draw(model, ink, frame.body, buffer),
         View::Curves => curves::draw(model, ink, frame.body, buffer),
         View::Plan => plan::draw(model, ink, frame.body, buffer),
+        View::Compare => compare::draw(model, ink, frame.body, buffer),
         View::Ledger => ledger::draw(model, ink, frame.body, buffer),
     }
     bars::bottom(model, ink, &frame, buffer);
@@ -84,6 +86,7 @@ pub fn rows_shown(model: &Model) -> usize {
         View::Ledger => ledger::shown(model, body),
         View::Queries => photos::queries::shown(model, body),
         View::Review => photos::review::shown(model, body),
+        View::Compare => compare::shown(body),
         View::Page | View::Plan => usize::from(text_area(body).height),
     }
 }
@@ -104,6 +107,7 @@ pub fn rows(model: &Model) -> usize {
     let area = text_area(Frame::of(model.size).body);
     match (model.view, model.recipe()) {
         (View::Page, Some(recipe)) => page::rows(recipe, ink, area.width),
+        (View::Compare, Some(_)) => compare::rows(model, ink, Frame::of(model.size).body).len(),
         (View::Plan, Some(recipe)) => plan::rows(model, recipe, ink, area.width).len(),
         _ => 0,
     }

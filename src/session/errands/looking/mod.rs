@@ -1,6 +1,7 @@
 //! Photos for people to look at, on a screen, on a sheet, in a list.
 //!
 //! - [`queries`]: each query of a recipe with its answers, alone or beside another recipe's;
+//! - [`compare`]: two to six recipes side by side: settings, scores, cost, queries that moved;
 //! - [`choice`]: the photos of a label, a fold, a role, by id;
 //! - [`samples`]: photos before and after augmentation;
 //! - [`loader`]: the thread that decodes what a screen shows, while it shows it.
@@ -8,6 +9,7 @@
 //! Nothing here trains: what is not in the store is told with the command that makes it.
 
 pub mod choice;
+pub mod compare;
 pub mod loader;
 pub mod queries;
 pub mod samples;

@@ -316,6 +316,11 @@ impl Queries {
         self.queries.iter().find(is_it)
     }
 
+    /// Whether both examine the same queries among the same galleries.
+    pub fn examines_as(&self, other: &Queries) -> bool {
+        self.folds == other.folds
+    }
+
     /// Whether two hold the same photos.
     pub fn shares_photos(&self, other: &Queries) -> bool {
         Arc::ptr_eq(&self.manifest, &other.manifest)

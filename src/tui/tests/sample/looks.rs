@@ -7,11 +7,13 @@ use toji::data::manifest::Photo;
 use toji::data::{Manifest, Role};
 use toji::retrieve::Ranking;
 use toji::review::Kind;
+use toji::score;
 use toji::session::errands::looking::Seen;
+use toji::session::errands::looking::compare::{Comparison, Cost, Difference, Moved, Side};
 use toji::session::errands::looking::loader::{Loaded, Wish};
 use toji::session::errands::looking::queries::Queries;
 use toji::session::errands::review::{Entry, Listed, Review};
-use toji::session::snapshot::{Picture, Snapshot};
+use toji::session::snapshot::{Picture, Score, Snapshot};
 
 /// A photo for a wish; of files whose names end in 7 none.
 pub fn photo(wish: &Wish) -> Loaded {
@@ -142,4 +144,64 @@ pub fn review() -> Review {
             list(Kind::Dark, Vec::new()),
         ],
     }
+}
+
+/// The same project with recipes side by side: one that is surely better, one whose queries are other ones.
+pub fn side_by_side(names: &[&str]) -> Snapshot {
+    let evil = "evil\u{1b}]0;owned\u{7}";
+    let side = |(i, name): (usize, &&str)| {
+        let value = 0.512 + 0.031 * i as f64;
+        let unpaired = *name == "04-broken";
+        Side {
+            recipe: (*name).to_owned(),
+            title: format!("{} {evil}", ["土台", "ArcFace on small print", "純米"][i % 3]),
+            rung: "full".to_owned(),
+            score: (!unpaired).then(|| Score {
+                metric: "MRR@20".to_owned(),
+                value,
+                interval: [value - 0.02, value + 0.02],
+                queries: 1_412,
+                stale: false,
+            }),
+            trainings: (0..3).map(|fold| (format!("fold {fold}"), value + 0.01 * f64::from(fold))).collect(),
+            delta: (i > 0 && !unpaired).then(|| score::Delta {
+                value: 0.031 * i as f64,
+                interval: [0.031 * i as f64 - 0.04 / i as f64, 0.031 * i as f64 + 0.02],
+                better: 0.981,
+                queries: 1_412,
+                wins_ties_losses: [301, 900, 211],
+            }),
+            why: unpaired.then(|| format!("no score up to full: toji run {name} --rung full")),
+            cost: Cost {
+                seconds: 1_930.0 * (i + 1) as f64,
+                training: 1_800.0 * (i + 1) as f64,
+                bytes: 61_000_000,
+                missing: usize::from(unpaired),
+                parameters: Some(11_300_000),
+                multiply_adds: Some(596_000_000),
+            },
+        }
+    };
+    let of = |values: &[Option<&str>]| -> Vec<Option<String>> {
+        (0..names.len()).map(|i| values[i % values.len()].map(str::to_owned)).collect()
+    };
+    let difference = |key: &str, values: &[Option<&str>]| Difference { key: key.to_owned(), values: of(values) };
+    let moved = |photo: usize, first: &[Option<usize>]| Moved {
+        id: if photo == 4 { "x".repeat(300) } else { format!("{:06}", 100 * photo) },
+        label: labels().get(photo % 4).cloned(),
+        training: "fold 0".to_owned(),
+        first: (0..names.len()).map(|i| first[i % first.len()]).collect(),
+        value: (0..names.len()).map(|i| Some(first[i % first.len()].map_or(0.0, |rank| 1.0 / rank as f32))).collect(),
+    };
+    let compared = Comparison {
+        sides: names.iter().enumerate().map(side).collect(),
+        differences: vec![
+            difference("[augment] train", &[Some("[]"), Some("[{ op = \"HorizontalFlip\", p = 0.5 }]")]),
+            difference("[loss] margin", &[Some("17.2"), Some("22.9"), None]),
+        ],
+        moved: vec![moved(1, &[Some(1), None]), moved(2, &[Some(9), Some(1), Some(2)]), moved(4, &[None, Some(20)])],
+        moved_in_all: 512,
+        missing: None,
+    };
+    Snapshot { compared: Arc::new(compared), ..super::snapshot() }
 }

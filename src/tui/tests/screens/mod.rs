@@ -1,6 +1,7 @@
 //! Whole screens as snapshots at 40×20, 80×24 and 160×50, a file for each view: long, since the screens are.
 
 mod board;
+mod compare;
 mod curves;
 mod ledger;
 mod page;
@@ -67,7 +68,8 @@ fn tiny() {
 
 #[test]
 fn ascii_draws_nothing_else() {
-    for keys in ["j j", "j j enter", "j j enter G", "j j c", "j j P", "?", "j j s", "5", "5 j enter", "j j 6", "j j 7"]
+    for keys in
+        ["j j", "j j enter", "j j enter G", "j j c", "j j P", "?", "j j s", "5", "5 j enter", "j j 6", "j j 7", "j j 8"]
     {
         let mut model = model(sample::snapshot(), USUAL, keys);
         model.options.charset = Charset::Ascii;
@@ -83,7 +85,7 @@ fn ascii_draws_nothing_else() {
 
 #[test]
 fn without_colours_no_cell_has_one() {
-    for keys in ["j j", "j j enter G", "j j c", "j j P", "?", "5", "j j 6", "j j 7"] {
+    for keys in ["j j", "j j enter G", "j j c", "j j P", "?", "5", "j j 6", "j j 7", "j j 8"] {
         let mut model = model(sample::snapshot(), USUAL, keys);
         model.options.colour = Colour::None;
         let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));

@@ -1,6 +1,10 @@
 //! The clock, the machine, the environment: read here, passed on as values.
+//!
+//! - [`system`]: what the system around the program may do to long work.
 
 #![expect(clippy::disallowed_methods, reason = "this is the one place that asks the surroundings")]
+
+pub mod system;
 
 use std::fs::File;
 use std::io::{IsTerminal, Write};
@@ -15,7 +19,7 @@ use toji::learn::ops::Processor;
 use toji::session::Surroundings;
 
 use super::failure::Failure;
-use crate::tui::{Charset, Colour, Options, Tmux, Wanted, Way, has_placeholders};
+use crate::tui::{Charset, Colour, Options, Theme, Tmux, Wanted, Way, has_placeholders};
 
 /// The system's clock.
 struct System;
@@ -51,7 +55,7 @@ fn facts(root: &Path, cpu: &str, threads: usize, gpu: &str) -> Value {
     let mut facts = Value::table();
     facts.set("toji", Value::Text(env!("CARGO_PKG_VERSION").to_owned()));
     facts.set("rustc", Value::Text(env!("TOJI_RUSTC").to_owned()));
-    facts.set("crates", Value::Text(Key::of_bytes(include_bytes!("../../Cargo.lock")).to_string()));
+    facts.set("crates", Value::Text(Key::of_bytes(include_bytes!("../../../Cargo.lock")).to_string()));
     facts.set("cpu", Value::Text(cpu.to_owned()));
     facts.set("threads", Value::Int(threads as i64));
     facts.set("gpu", Value::Text(gpu.to_owned()));
@@ -117,7 +121,7 @@ pub fn wants_colour() -> bool {
 /// What the workbench must know of the terminal.
 ///
 /// # Errors
-/// Where `TOJI_PICTURES` has a word that is not known.
+/// Where `TOJI_PICTURES` or `TOJI_THEME` has a word that is not known.
 pub fn terminal() -> Result<Options, Failure> {
     let var = |name: &str| std::env::var(name).unwrap_or_default();
     let term = var("TERM");
@@ -138,11 +142,18 @@ pub fn terminal() -> Result<Options, Failure> {
             Failure::usage(format!("TOJI_PICTURES: no {word:?}; there are {}", words.join(", ")))
         })?,
     };
+    let theme = match var("TOJI_THEME").as_str() {
+        "" => Theme::Usual,
+        word => Theme::of(word).ok_or_else(|| {
+            let words: Vec<&str> = Theme::ALL.iter().map(|(_, word)| *word).collect();
+            Failure::usage(format!("TOJI_THEME: no {word:?}; there are {}", words.join(", ")))
+        })?,
+    };
     let answers = !matches!(term.as_str(), "" | "dumb" | "linux");
     let tmux = (!var("TMUX").is_empty()).then(|| tmux(&var("TMUX_PANE")));
     let seat = (std::process::id() % 31 + 1) as u8;
     let (suspend, way) = (Some(suspend as fn() -> std::io::Result<()>), Way::default());
-    Ok(Options { colour, charset, remote, suspend, answers, pictures, tmux, seat, way })
+    Ok(Options { colour, theme, charset, remote, suspend, answers, pictures, tmux, seat, way })
 }
 
 /// What tmux says of itself and of the terminal around it; the least where it does not answer.
