@@ -41,14 +41,9 @@ pub struct Section {
     pub rows: Vec<Row>,
 }
 
-/// The columns' letters: a, b, c, …
-pub fn letter(column: usize) -> char {
-    ('a'..='z').nth(column % 26).unwrap_or('a')
-}
-
-/// All sections. Of the queries that moved at most `queries` are told.
-pub fn sections(found: &Comparison, queries: usize) -> Vec<Section> {
-    let mut all = vec![Section { title: "scores".to_owned(), rows: scores(found) }];
+/// All sections. Of the queries that moved at most `queries` are told; `narrow` says the same in fewer columns.
+fn sections(found: &Comparison, queries: usize, narrow: bool) -> Vec<Section> {
+    let mut all = vec![Section { title: "scores".to_owned(), rows: scores(found, narrow) }];
     all.push(Section { title: "cost".to_owned(), rows: costs(found) });
     let told = |difference: &Difference| Row {
         name: difference.key.clone(),
@@ -77,13 +72,16 @@ fn row(name: &str, found: &Comparison, of: impl Fn(&Side) -> Option<String>) -> 
     Row { name: name.to_owned(), cells: found.sides.iter().map(|side| cell(of(side))).collect() }
 }
 
-fn scores(found: &Comparison) -> Vec<Row> {
+fn scores(found: &Comparison, narrow: bool) -> Vec<Row> {
+    let decimals = if narrow { 3 } else { 4 };
     let mut rows = vec![row("rung", found, |side| Some(side.rung.clone()).filter(|rung| !rung.is_empty()))];
     let metric = found.sides.iter().find_map(|side| side.score.as_ref()).map_or("score", |score| &score.metric);
-    rows.push(row(metric, found, |side| side.score.as_ref().map(|score| format!("{:.4}", score.value))));
-    let interval = |[low, high]: [f64; 2], signed: bool| match signed {
-        true => format!("[{low:+.4}, {high:+.4}]"),
-        false => format!("[{low:.4}, {high:.4}]"),
+    rows.push(row(metric, found, |side| side.score.as_ref().map(|score| format!("{:.decimals$}", score.value))));
+    let interval = |[low, high]: [f64; 2], signed: bool| match (signed, narrow) {
+        (true, false) => format!("[{low:+.4}, {high:+.4}]"),
+        (false, false) => format!("[{low:.4}, {high:.4}]"),
+        (true, true) => format!("[{low:+.3},{high:+.3}]").replace("0.", "."),
+        (false, true) => format!("[{low:.3},{high:.3}]").replace("0.", "."),
     };
     rows.push(row("  95 %", found, |side| side.score.as_ref().map(|score| interval(score.interval, false))));
     rows.push(row("  queries", found, |side| side.score.as_ref().map(|score| score.queries.to_string())));
@@ -94,7 +92,7 @@ fn scores(found: &Comparison) -> Vec<Row> {
             .iter()
             .enumerate()
             .map(|(i, side)| match (&side.delta, i) {
-                (_, 0) => ("compared with it".to_owned(), Mark::None),
+                (_, 0) => (if narrow { "the first" } else { "compared with it" }.to_owned(), Mark::None),
                 (Some(delta), _) if delta.interval[0] > 0.0 => (of(delta), Mark::Better),
                 (Some(delta), _) if delta.interval[1] < 0.0 => (of(delta), Mark::Worse),
                 (Some(delta), _) => (of(delta), Mark::None),
@@ -103,7 +101,7 @@ fn scores(found: &Comparison) -> Vec<Row> {
             .collect(),
     };
     if found.sides.iter().any(|side| side.delta.is_some()) {
-        rows.push(paired(&format!("Δ{metric}"), &|delta| format!("{:+.4}", delta.value)));
+        rows.push(paired(&format!("Δ{metric}"), &|delta| format!("{:+.decimals$}", delta.value)));
         let unnamed = |mut row: Row| {
             row.cells[0] = (String::new(), Mark::None);
             row
@@ -111,10 +109,8 @@ fn scores(found: &Comparison) -> Vec<Row> {
         rows.push(unnamed(paired("  95 %", &|delta| interval(delta.interval, true))));
         rows.push(unnamed(paired("  that is", &|delta| verdict(delta).to_owned())));
         rows.push(unnamed(paired("  P(better)", &|delta| format!("{:.3}", delta.better))));
-        rows.push(unnamed(paired("  wins / ties / losses", &|delta| {
-            let [wins, ties, losses] = delta.wins_ties_losses;
-            format!("{wins} / {ties} / {losses}")
-        })));
+        let (name, between) = if narrow { ("  w/t/l", "/") } else { ("  wins / ties / losses", " / ") };
+        rows.push(unnamed(paired(name, &|delta| delta.wins_ties_losses.map(|count| count.to_string()).join(between))));
     }
     let trainings = found.sides.iter().map(|side| side.trainings.len()).max().unwrap_or(0);
     if trainings > 1 {
@@ -182,24 +178,127 @@ pub fn notes(found: &Comparison) -> Vec<String> {
     noted.map(|note| plain(&note)).collect()
 }
 
-/// As lines of at most `columns`: a table where the recipes fit beside each other, else one line a recipe under each name.
-pub fn lines(found: &Comparison, queries: usize, columns: usize) -> Vec<String> {
-    let sections = sections(found, queries);
-    let mut lines: Vec<String> = found
-        .sides
-        .iter()
-        .enumerate()
-        .map(|(i, side)| {
+/// A comparison set for so many columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sheet {
+    /// What is said.
+    pub sections: Vec<Section>,
+    /// The recipes' letters, in the order of the columns.
+    letters: Vec<char>,
+    name: usize,
+    cell: usize,
+    beside: bool,
+}
+
+/// The widest that a name makes its column.
+const NAME: usize = 30;
+/// The narrowest useful cell: an interval in few columns.
+const CELL: usize = 13;
+/// The widest.
+const WIDEST: usize = 36;
+/// Rows that a long value may take.
+const ROWS: usize = 6;
+/// Columns between cells.
+const GAP: usize = 2;
+
+impl Sheet {
+    /// For `columns`; recipes have these letters, and of the queries that moved at most `queries` are told.
+    pub fn of(found: &Comparison, queries: usize, columns: usize, letters: Vec<char>) -> Sheet {
+        let recipes = found.sides.len().max(1);
+        let mut sections = sections(found, queries, false);
+        let widest = |sections: &[Section], of: &dyn Fn(&Row) -> usize| {
+            sections.iter().take(2).flat_map(|section| &section.rows).map(of).max().unwrap_or(0)
+        };
+        let names = |row: &Row| width(&plain(&row.name));
+        let cells = |row: &Row| row.cells.iter().map(|(text, _)| width(&plain(text))).max().unwrap_or(0);
+        // Scores and costs decide; long settings and labels are broken into rows.
+        let room = |name: usize| (columns.saturating_sub(name) / recipes).saturating_sub(GAP);
+        let mut name = widest(&sections, &names);
+        if room(name) < widest(&sections, &cells) {
+            sections = self::sections(found, queries, true);
+            name = widest(&sections, &names).min(columns.saturating_sub(recipes * (CELL + GAP))).max(8);
+        }
+        let spare = room(name).saturating_sub(WIDEST) * recipes;
+        let name = (name + spare).clamp(name, NAME.max(name));
+        let cell = room(name).min(WIDEST);
+        Sheet { sections, letters, name, cell, beside: cell >= CELL }
+    }
+
+    fn letter(&self, column: usize) -> char {
+        self.letters.get(column).copied().unwrap_or('?')
+    }
+
+    /// A row as lines: its name and its cells, padded. Long values go on below; a long name stands alone. Where recipes do not fit beside each other
+    /// each has a line with its letter.
+    pub fn set(&self, row: &Row) -> Vec<(String, Vec<Cell>)> {
+        let name = plain(&row.name);
+        if !self.beside {
+            let mut lines = vec![(name, Vec::new())];
+            for (i, (text, mark)) in row.cells.iter().enumerate().filter(|(_, (text, _))| !text.is_empty()) {
+                lines.push((format!("  {}", self.letter(i)), vec![(plain(text), *mark)]));
+            }
+            return lines;
+        }
+        let broken: Vec<Vec<String>> = row.cells.iter().map(|(text, _)| broken(&plain(text), self.cell)).collect();
+        let mut lines = Vec::new();
+        let mut first = pad(&name, self.name);
+        if width(&name) > self.name {
+            lines.push((name, Vec::new()));
+            first = " ".repeat(self.name);
+        }
+        for at in 0..broken.iter().map(Vec::len).max().unwrap_or(0) {
+            let cell = |(parts, (_, mark)): (&Vec<String>, &Cell)| {
+                (pad(parts.get(at).map_or("", String::as_str), self.cell), *mark)
+            };
+            let cells = broken.iter().zip(&row.cells).map(cell).collect();
+            lines.push((std::mem::replace(&mut first, " ".repeat(self.name)), cells));
+        }
+        lines
+    }
+
+    /// The recipes' names over their columns; nothing where they do not stand beside each other.
+    pub fn heads(&self, found: &Comparison) -> Option<(String, Vec<String>)> {
+        let head = |(i, side): (usize, &Side)| pad(&plain(&format!("{} {}", self.letter(i), side.recipe)), self.cell);
+        self.beside.then(|| (" ".repeat(self.name), found.sides.iter().enumerate().map(head).collect()))
+    }
+
+    /// Each recipe with its letter and its title.
+    pub fn legend(&self, found: &Comparison) -> Vec<String> {
+        let told = |(i, side): (usize, &Side)| {
             let title = if side.title.is_empty() { String::new() } else { format!("  {}", side.title) };
-            fit(&plain(&format!("{}  {}{title}", letter(i), side.recipe)), columns)
-        })
-        .collect();
-    let form = Form::of(&sections, found.sides.len(), columns);
-    for section in &sections {
+            plain(&format!("{} {}{title}", self.letter(i), side.recipe))
+        };
+        found.sides.iter().enumerate().map(told).collect()
+    }
+}
+
+/// A text in rows of at most so many columns, broken behind a space where there is one; the last is cut where there would be too many.
+fn broken(text: &str, columns: usize) -> Vec<String> {
+    let (mut rows, mut rest) = (Vec::new(), text);
+    while width(rest) > columns && rows.len() + 1 < ROWS {
+        let mut used = 0;
+        let end = rest.char_indices().find(|(_, sign)| {
+            used += width(sign.encode_utf8(&mut [0; 4]));
+            used > columns
+        });
+        let end = end.map_or(rest.len(), |(at, _)| at).max(rest.chars().next().map_or(1, char::len_utf8));
+        let at = rest[..end].rfind(' ').map_or(end, |space| space + 1);
+        rows.push(rest[..at].trim_end().to_owned());
+        rest = &rest[at..];
+    }
+    rows.push(fit(rest, columns));
+    rows
+}
+
+/// As lines of at most `columns`, for a pipe or a log.
+pub fn lines(found: &Comparison, queries: usize, columns: usize) -> Vec<String> {
+    let sheet = Sheet::of(found, queries, columns, ('a'..='z').take(found.sides.len()).collect());
+    let mut lines: Vec<String> = sheet.legend(found).iter().map(|line| fit(line, columns)).collect();
+    for section in &sheet.sections {
         lines.push(String::new());
         lines.push(fit(&plain(&section.title), columns));
         for row in &section.rows {
-            lines.extend(form.set(row).into_iter().map(|(name, cells)| {
+            lines.extend(sheet.set(row).into_iter().map(|(name, cells)| {
                 let cells = cells.iter().map(|(text, _)| format!("  {text}"));
                 fit(std::iter::once(name).chain(cells).collect::<String>().trim_end(), columns)
             }));
@@ -213,49 +312,29 @@ pub fn lines(found: &Comparison, queries: usize, columns: usize) -> Vec<String> 
     lines
 }
 
-/// How rows are set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Form {
-    name: usize,
-    cell: usize,
-    beside: bool,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The widest that a name makes its column.
-const NAME: usize = 30;
-/// The narrowest useful cell.
-const CELL: usize = 11;
-/// The widest.
-const WIDEST: usize = 32;
-
-impl Form {
-    /// The form for so many recipes in so many columns.
-    pub fn of(sections: &[Section], recipes: usize, columns: usize) -> Form {
-        let rows = || sections.iter().flat_map(|section| &section.rows);
-        let name = rows().map(|row| width(&plain(&row.name))).max().unwrap_or(0).min(NAME).min(columns / 3).max(8);
-        let natural = rows().flat_map(|row| &row.cells).map(|(text, _)| width(&plain(text)) + 2).max().unwrap_or(CELL);
-        let room = columns.saturating_sub(name) / recipes.max(1);
-        let cell = natural.clamp(CELL, WIDEST).min(room.saturating_sub(2));
-        Form { name, cell, beside: cell >= CELL }
+    #[test]
+    fn long_values_go_on_below_and_lose_nothing_but_spaces() {
+        assert_eq!(
+            broken("[{ op = \"HorizontalFlip\", p = 0.5 }]", 16),
+            ["[{ op =", "\"HorizontalFlip\"", ", p = 0.5 }]"]
+        );
+        assert_eq!(broken("純米大吟醸", 4), ["純米", "大吟", "醸"]);
+        assert_eq!(broken("", 4), [""]);
+        assert_eq!(broken("酒", 1), ["酒".to_owned()].map(|text| fit(&text, 1)));
+        assert_eq!(broken(&"x".repeat(1_000), 10).len(), ROWS);
     }
 
-    /// A row as lines: its name and its cells, padded. Where recipes do not fit beside each other, the name stands alone and each recipe has a
-    /// line with its letter.
-    pub fn set(self, row: &Row) -> Vec<(String, Vec<Cell>)> {
-        if self.beside {
-            let cells = row.cells.iter().map(|(text, mark)| (pad(&plain(text), self.cell), *mark)).collect();
-            return vec![(pad(&plain(&row.name), self.name), cells)];
+    proptest::proptest! {
+        #[test]
+        fn no_row_is_wider_than_it_may_be(text in ".{0,60}", columns in 2_usize..20) {
+            let text = plain(&text);
+            for row in broken(&text, columns) {
+                proptest::prop_assert!(width(&row) <= columns, "{row:?}");
+            }
         }
-        let mut lines = vec![(plain(&row.name), Vec::new())];
-        for (i, (text, mark)) in row.cells.iter().enumerate().filter(|(_, (text, _))| !text.is_empty()) {
-            lines.push((format!("  {}", letter(i)), vec![(plain(text), *mark)]));
-        }
-        lines
-    }
-
-    /// The recipes' names over their columns; nothing where they do not stand beside each other.
-    pub fn heads(self, found: &Comparison) -> Option<(String, Vec<String>)> {
-        let head = |(i, side): (usize, &Side)| pad(&plain(&format!("{} {}", letter(i), side.recipe)), self.cell);
-        self.beside.then(|| (" ".repeat(self.name), found.sides.iter().enumerate().map(head).collect()))
     }
 }

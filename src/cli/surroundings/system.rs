@@ -183,12 +183,12 @@ mod tests {
 
     #[test]
     fn the_nearest_mount_counts_and_of_two_at_a_place_the_later() {
-        let mounts = "/dev/vda / ext4 rw 0 0\nserver:/home /home nfs4 rw 0 0\ntmpfs /home/my\\040data tmpfs rw 0 0\n/dev/b /mnt xfs rw 0 0\nx /mnt cifs rw 0 0\n";
+        let mounts = "/dev/vda / ext4 rw 0 0\nserver:/srv /srv nfs4 rw 0 0\ntmpfs /srv/my\\040data tmpfs rw 0 0\n/dev/b /mnt xfs rw 0 0\nx /mnt cifs rw 0 0\n";
         let kind = |folder: &str| kind_of(mounts, Path::new(folder));
         assert_eq!(kind("/work").as_deref(), Some("ext4"));
-        assert_eq!(kind("/home/me/sake").as_deref(), Some("nfs4"));
-        assert_eq!(kind("/homes").as_deref(), Some("ext4"), "by whole names");
-        assert_eq!(kind("/home/my data/sake").as_deref(), Some("tmpfs"));
+        assert_eq!(kind("/srv/me/sake").as_deref(), Some("nfs4"));
+        assert_eq!(kind("/srvs").as_deref(), Some("ext4"), "by whole names");
+        assert_eq!(kind("/srv/my data/sake").as_deref(), Some("tmpfs"));
         assert_eq!(kind("/mnt/x").as_deref(), Some("cifs"));
         assert_eq!(kind_of("", Path::new("/")), None);
         assert_eq!(kind_of("broken\n", Path::new("/")), None);

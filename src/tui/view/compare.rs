@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use toji::base::text;
-use toji::show::compare::{self, Form, Mark};
+use toji::show::compare::{self, Mark, Sheet};
 
 use super::ink::{Ink, Tone, line, put, wrap};
 use super::{curves, nothing};
@@ -76,35 +76,36 @@ pub fn rows(model: &Model, ink: Ink, body: Rect) -> Vec<Line<'static>> {
     if let Some(why) = &found.missing {
         return say(why, Tone::Plain);
     }
-    let sections = compare::sections(found, QUERIES);
-    let form = Form::of(&sections, found.sides.len(), columns);
+    // The letters of the curves.
+    let place = |name: &String| model.snapshot.recipes.iter().position(|recipe| recipe.name == *name).unwrap_or(0);
+    let letters = names.iter().map(|name| curves::letter(place(name))).collect();
+    let sheet = Sheet::of(found, QUERIES, columns, letters);
+    let here = |i: usize| names.get(i).is_some_and(|name| *name == model.selected);
     let mut rows: Vec<Line<'static>> = Vec::new();
-    match form.heads(found) {
+    match sheet.heads(found) {
         Some((gap, heads)) => {
             let mut spans = vec![ink.span(&gap, Tone::Plain)];
             for (i, head) in heads.iter().enumerate() {
-                let here = names.get(i).is_some_and(|name| *name == model.selected);
-                spans.push(ink.span(if here { ink.either("❯ ", "> ") } else { "  " }, Tone::Strong));
+                spans.push(ink.span(if here(i) { ink.either("❯ ", "> ") } else { "  " }, Tone::Strong));
                 spans.push(ink.span(head, Tone::Strong));
             }
             rows.push(line(spans));
         }
         None => {
-            for (i, side) in found.sides.iter().enumerate() {
-                let here = if side.recipe == model.selected { ink.either("❯", ">") } else { " " };
-                let head = format!("{here}{} {}", compare::letter(i), side.recipe);
-                rows.push(line(vec![ink.span(&text::fit(&head, columns), Tone::Strong)]));
+            for (i, said) in sheet.legend(found).iter().enumerate() {
+                let cursor = if here(i) { ink.either("❯", ">") } else { " " };
+                rows.push(line(vec![ink.span(&text::fit(&format!("{cursor}{said}"), columns), Tone::Strong)]));
             }
         }
     }
     for note in compare::notes(found) {
         rows.extend(say(&note, Tone::Care));
     }
-    for section in &sections {
+    for section in &sheet.sections {
         rows.push(Line::default());
         rows.extend(say(&section.title, Tone::Faint));
         for row in &section.rows {
-            for (name, cells) in form.set(row) {
+            for (name, cells) in sheet.set(row) {
                 let mut spans = vec![ink.span(&name, Tone::Plain)];
                 for (text, mark) in cells {
                     let tone = match mark {

@@ -223,7 +223,7 @@ impl<'a> Asked<'a> {
         let mut cost = Cost::default();
         if let Some((network, _)) = self.project.cost(one.recipe) {
             cost.parameters = Some(network.parameters as u64);
-            cost.multiply_adds = Some(network.multiply_adds as u64);
+            cost.multiply_adds = Some(network.multiply_adds);
         }
         let mut counted = HashSet::new();
         for stage in graph.nodes.iter().map(|node| &node.stage) {

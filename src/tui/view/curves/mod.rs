@@ -88,7 +88,7 @@ fn last_epoch(drawn: &[(usize, &Recipe)]) -> f64 {
 }
 
 /// a to z, then A to Z, then from the start.
-fn letter(index: usize) -> char {
+pub fn letter(index: usize) -> char {
     let letters = ('a'..='z').chain('A'..='Z');
     letters.clone().nth(index % letters.count()).unwrap_or('a')
 }
