@@ -1,7 +1,9 @@
 //! A recipe's page: prose and cells, and under each cell what its stages last gave.
 //!
 //! An output stays visible when its text has changed, and then says that it is stale and why. Sample
-//! pictures under `[augment]` are made here, a handful, and remembered until the list changes.
+//! pictures under `[augment]` are made here, a handful, and remembered until the list changes. What is a table is given as one too ([`tables`]).
+
+mod tables;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -104,6 +106,7 @@ impl Survey {
         runs: &Newest<'_>,
     ) -> Option<Output> {
         let (run, either) = (runs.run, runs.run.filter(|run| !run.told.curves.is_empty()).or(runs.scored));
+        let mut tabled = Vec::new();
         let (state, lines, pictures) = match stage {
             "augment" => {
                 let planned = planned?;
@@ -113,11 +116,22 @@ impl Survey {
             "backbone" => (OutputState::Fresh, self.backbone_lines(recipe)?, Vec::new()),
             "loss" => (self.state("fit", planned, runs)?, loss_lines(either), Vec::new()),
             "fit" => (self.state("fit", planned, runs)?, fit_lines(either), Vec::new()),
-            "fold" => (OutputState::Fresh, planned?.graph.divided.lines.clone(), Vec::new()),
+            "fold" => {
+                let lines = planned?.graph.divided.lines.clone();
+                tabled = tables::folds(&lines);
+                (OutputState::Fresh, lines, Vec::new())
+            }
             "post" => {
                 planned.filter(|planned| planned.plan.steps.iter().any(|s| s.stage.name == "post"))?;
                 let mut lines = post_lines(run.or(runs.scored));
-                lines.extend(self.gain_lines(recipe, planned));
+                match self.gains(recipe, planned) {
+                    None => {}
+                    Some(Some(gains)) => {
+                        tabled = tables::gains(&gains, lines.len());
+                        lines.extend(gains.lines());
+                    }
+                    Some(None) => lines.push(format!("toji post {} says what each step is worth", recipe.name)),
+                }
                 (self.state("post", planned, runs)?, lines, Vec::new())
             }
             "ensemble" => {
@@ -126,24 +140,24 @@ impl Survey {
                 let lines = if lines.is_empty() { told_of(runs.scored, TOLD) } else { lines };
                 (self.state("weights", planned, runs)?, lines, Vec::new())
             }
-            "score" => (self.state("score", planned, runs)?, score_lines(runs.scored), Vec::new()),
+            "score" => {
+                tabled = runs.scored.map(|run| tables::scores(&run.told.metrics)).unwrap_or_default();
+                (self.state("score", planned, runs)?, score_lines(runs.scored), Vec::new())
+            }
             _ => return None,
         };
-        Some(Output { stage: stage.to_owned(), state, lines, pictures })
+        Some(Output { stage: stage.to_owned(), state, lines, tables: tabled, pictures })
     }
 
-    /// What each step of `[post]` is worth, where that is known.
-    fn gain_lines(&self, recipe: &Recipe, planned: Option<&Planned>) -> Vec<String> {
-        let (Ok(project), Some(planned)) = (&self.project, planned) else { return Vec::new() };
-        let Some((stage, _)) = planned.graph.gain(project, recipe) else { return Vec::new() };
+    /// What each step of `[post]` is worth, where that is known; `None` where there is nothing to weigh.
+    fn gains(&self, recipe: &Recipe, planned: Option<&Planned>) -> Option<Option<Gains>> {
+        let (Ok(project), Some(planned)) = (&self.project, planned) else { return None };
+        let (stage, _) = planned.graph.gain(project, recipe)?;
         let read = || {
             let folder = project.store.folder(stage.name, &stage.artefact()).ok()?;
             serde_json::from_slice::<Gains>(&files::read(&folder.join(gain::FILE)).ok()?).ok()
         };
-        match read() {
-            Some(found) => found.lines(),
-            None => vec![format!("toji post {} says what each step is worth", recipe.name)],
-        }
+        Some(read())
     }
 
     /// How the stages of one name stand, taken together.
@@ -332,7 +346,9 @@ fn names(book: &book::Book, cell: &str, first: usize) -> Vec<Name> {
         let start = name.column.checked_sub(before + 1)?;
         let end = start + name.width;
         let inside = end <= shown.chars().count();
-        inside.then(|| Name { line, characters: start..end, topic: name.topic.clone() })
+        let value = name.value.and_then(|bytes| whole.get(bytes.start..bytes.end)).map(str::to_owned);
+        let (topic, key) = (name.topic.clone(), name.key.clone());
+        inside.then(|| Name { line, characters: start..end, topic, key, value })
     };
     book.names.iter().filter_map(name).collect()
 }
@@ -364,11 +380,14 @@ mod tests {
         });
         let (cell, first) = cell.unwrap();
         let lines: Vec<&str> = cell.lines().collect();
-        let named: Vec<(String, String)> = names(&book, &cell, first)
-            .into_iter()
-            .map(|n| (lines[n.line].chars().skip(n.characters.start).take(n.characters.len()).collect(), n.topic))
+        let found = names(&book, &cell, first);
+        let named: Vec<(String, &str)> = found
+            .iter()
+            .map(|n| (lines[n.line].chars().skip(n.characters.start).take(n.characters.len()).collect(), &*n.topic))
             .collect();
         let expected = [("loss", "loss"), ("\"ArcFaceLoss\"", "loss.ArcFaceLoss"), ("margin", "ArcFaceLoss.margin")];
-        assert_eq!(named, expected.map(|(word, topic)| (word.to_owned(), topic.to_owned())));
+        assert_eq!(named, expected.map(|(word, topic)| (word.to_owned(), topic)));
+        let values: Vec<(&str, Option<&str>)> = found.iter().map(|n| (&*n.key, n.value.as_deref())).collect();
+        assert_eq!(values, [("loss", None), ("loss.name", Some("\"ArcFaceLoss\"")), ("loss.margin", Some("9"))]);
     }
 }
