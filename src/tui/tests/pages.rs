@@ -1,0 +1,173 @@
+//! A page's keys: folds, the editor, a value changed in place.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use toji::session::command::Command;
+use toji::session::snapshot::{Answer, Problem, Snapshot};
+
+use super::sample;
+use super::screens::{LARGE, NARROW, USUAL, model, screen};
+use crate::tui::model::{Model, Popup, Wish};
+use crate::tui::{Charset, Feed, keys, update};
+
+/// Types keys, or, behind `:`, the letters of a text.
+fn press(model: &mut Model, typed: &str) -> Vec<Command> {
+    let mut commands = Vec::new();
+    for word in typed.split_whitespace() {
+        let names: Vec<String> = match word.strip_prefix(':') {
+            Some(text) => text.chars().map(|c| if c == '~' { "space".to_owned() } else { c.to_string() }).collect(),
+            None => vec![word.to_owned()],
+        };
+        for name in names {
+            let action = keys::action(&name, model.place()).unwrap_or_else(|| panic!("{name} in {:?}", model.place()));
+            commands.extend(update::update(model, action));
+        }
+    }
+    commands
+}
+
+/// The page of 02-arcface.
+fn page(size: (u16, u16)) -> Model {
+    model(sample::snapshot(), size, "j j enter")
+}
+
+fn set(number: u64, key: &str, value: &str, seen: Option<&str>) -> Command {
+    let (recipe, key, value) = ("02-arcface".to_owned(), key.to_owned(), value.to_owned());
+    Command::Set { number, recipe, key, value, seen: seen.map(str::to_owned), add: seen.is_none() }
+}
+
+fn answered(model: &mut Model, number: u64, problems: Vec<Problem>) {
+    let snapshot = Snapshot { answer: Some(Arc::new(Answer { number, problems })), ..sample::snapshot() };
+    model.take(Feed::Snapshot(Arc::new(snapshot)));
+}
+
+#[test]
+fn a_value_is_typed_checked_and_written() {
+    let mut model = page(USUAL);
+    assert_eq!(
+        press(&mut model, "n n n n n n n n n i backspace backspace :3.5 enter"),
+        [set(1, "loss.margin", "223.5", Some("22.9"))]
+    );
+    assert!(screen(&model).contains("checking the recipe"), "{}", screen(&model));
+    assert!(press(&mut model, ":7 enter").is_empty(), "what was sent is not typed over, nor sent twice");
+    assert_eq!(model.reply.as_deref(), Some("it is being checked"));
+    let problem = Problem {
+        file: "recipes/02-arcface.md".into(),
+        line: 24,
+        column: 10,
+        message: "`loss.margin` is 223.5, but must be 0.0 to 180.0 degrees".into(),
+        help: None,
+    };
+    answered(&mut model, 7, Vec::new());
+    assert!(model.popup.is_some(), "another's answer is not ours");
+    answered(&mut model, 1, vec![problem]);
+    insta::assert_snapshot!(screen(&model), @"");
+    assert_eq!(press(&mut model, "ctrl+u :20 enter"), [set(2, "loss.margin", "20", Some("22.9"))]);
+    answered(&mut model, 2, Vec::new());
+    assert!(model.popup.is_none());
+    assert_eq!(press(&mut model, "u"), [Command::TakeBack { recipe: "02-arcface".to_owned() }]);
+}
+
+#[test]
+fn a_table_takes_one_more_key() {
+    let mut model = page(USUAL);
+    press(&mut model, "n n n n n n n i");
+    insta::assert_snapshot!(screen(&model), @"");
+    assert!(press(&mut model, ":easy enter").is_empty());
+    assert!(screen(&model).contains("write it as in the cell: key = value"));
+    assert_eq!(press(&mut model, ":_margin~=~true enter"), [set(1, "loss.easy_margin", "true", None)]);
+    assert_eq!(press(&mut model, "esc esc"), []);
+    assert_eq!(
+        screen(&model),
+        screen(&super::screens::model(sample::snapshot(), USUAL, "j j")),
+        "and nothing is asked"
+    );
+}
+
+#[test]
+fn what_cannot_be_changed_says_why() {
+    let mut model = page(USUAL);
+    assert!(press(&mut model, "n n i").is_empty());
+    assert_eq!(model.reply.as_deref(), Some("augment.train stands on several lines: change a value in it, or press e"));
+    let mut empty = super::screens::model(sample::snapshot(), USUAL, "j enter i");
+    assert_eq!(empty.reply.take().as_deref(), Some("no cell of this page has a name to change"));
+}
+
+#[test]
+fn the_box_fits_a_phone_and_ascii() {
+    let mut model = page(NARROW);
+    press(&mut model, "n n n n n n n n i ctrl+u :獺祭純米大吟醸のとても長い名前の損失関数 left");
+    insta::assert_snapshot!(screen(&model), @"");
+    model.options.charset = Charset::Ascii;
+    assert!(screen(&model).contains("+- loss.name"), "{}", screen(&model));
+}
+
+#[test]
+fn pages_fold_by_outputs_cells_and_sections() {
+    let mut model = page(USUAL);
+    press(&mut model, "n z");
+    assert!(screen(&model).contains("+  ✓ data fresh"), "{}", screen(&model));
+    press(&mut model, "z");
+    assert!(screen(&model).contains("+ [augment] 5 lines  ✓ data fresh"), "{}", screen(&model));
+    // The folded cell's names are passed over.
+    assert!(press(&mut model, "n K").is_empty());
+    assert!(matches!(&model.popup, Some(Popup::Explain { topic, .. }) if topic == "loss"), "{:?}", model.popup);
+    press(&mut model, "esc ] [");
+    assert!(screen(&model).contains("+ [augment] 5 lines"), "remembered");
+    press(&mut model, "Z");
+    assert_eq!(model.reply.as_deref(), Some("all outputs are folded; again: all cells"));
+    press(&mut model, "Z");
+    insta::assert_snapshot!(screen(&model), @"");
+    assert!(press(&mut model, "n").is_empty());
+    assert_eq!(model.reply.as_deref(), Some("all names are folded: z and Z unfold"));
+    press(&mut model, "Z g z");
+    insta::assert_snapshot!(screen(&model), @"");
+    press(&mut model, "z");
+    assert_eq!(screen(&model), screen(&page(USUAL)));
+    for size in [NARROW, LARGE] {
+        let mut model = page(size);
+        press(&mut model, "Z Z");
+        assert!(screen(&model).contains("+ [loss] 4 lines"), "{}", screen(&model));
+        model.options.charset = Charset::Ascii;
+        assert!(screen(&model).contains("+ [loss] 4 lines"));
+    }
+}
+
+#[test]
+fn a_folded_mistake_still_shows() {
+    let mut model = model(sample::snapshot(), USUAL, "j j j j enter Z");
+    assert!(screen(&model).contains("+ [loss] 3 lines  ! 1 mistake"), "{}", screen(&model));
+    press(&mut model, "Z z");
+    assert!(screen(&model).contains("+ folded: 3 lines, 1 cell  ! 1 mistake"), "{}", screen(&model));
+}
+
+fn works(_: &Path, _: usize) -> Result<(), String> {
+    Ok(())
+}
+
+#[test]
+fn the_editor_opens_at_the_cursors_line() {
+    let opened = |recipe: &str, typed: &str| {
+        let mut model = model(sample::snapshot(), USUAL, recipe);
+        model.options.edit = Some(works);
+        press(&mut model, typed);
+        assert_eq!(model.wish, Wish::Edit);
+        let (file, line) = model.page.opens.take().unwrap();
+        (file.to_string_lossy().into_owned(), line)
+    };
+    let file = || "recipes/02-arcface.md".to_owned();
+    assert_eq!(opened("j j enter", "e"), (file(), 1), "what is on top");
+    assert_eq!(opened("j j enter", "n n n e"), (file(), 16), "the name's");
+    assert_eq!(opened("j j enter", "n n n n n n n n n e"), (file(), 24));
+    assert_eq!(opened("j j enter", "j j j j j j j j j j j j e"), (file(), 14), "the cell on top");
+    assert_eq!(opened("j j j j enter", "e").1, 6, "the first mistake");
+    let mut model = page(USUAL);
+    assert!(press(&mut model, "e").is_empty());
+    assert_eq!(model.reply.as_deref(), Some("no editor can be opened here"));
+}
+
+/// A stand-in for an editor that cannot be used: `Result` is what the loop shows.
+pub fn fails(file: &Path, line: usize) -> Result<(), String> {
+    Err(format!("the editor \"獺\" ended with exit status: 3 at {}:{line}", file.display()))
+}
