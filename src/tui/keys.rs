@@ -184,20 +184,8 @@ pub const BINDINGS: &[Binding] = &[
     row(&["m"], Action::Review, &[REVIEW], "make", "have the review made by the selected recipe's networks"),
     row(&["j", "down"], Action::Move(Motion::Down), &[QUERIES], "", "next query"),
     row(&["k", "up"], Action::Move(Motion::Up), &[QUERIES], "", "query before"),
-    // What a recipe can do.
-    row(&["enter"], Action::Show(View::Page), &[BOARD, CURVES, PLAN], "page", "read the recipe with its results"),
-    row(&["r"], Action::Run, RECIPES, "run", "run it, or go on with it"),
-    row(&["R"], Action::ChooseRung, RECIPES, "rung", "run it up to a rung of your choice"),
-    row(&["s"], Action::AskStop, RECIPES, "stop", "stop its run, or take it out of the queue (asks first)"),
-    row(&["p"], Action::Pin, RECIPES, "pin", "compare all recipes with this one; again: with none"),
-    row(&["c"], Action::Show(View::Curves), &[BOARD, PAGE, PLAN, COMPARE], "curves", "loss and score over epochs"),
-    row(&["P"], Action::Show(View::Plan), &[BOARD, PAGE, CURVES], "plan", "what would run, why, and for how long"),
-    row(&["t"], Action::First, RECIPES, "", "take it next, before all others that wait"),
-    row(&["a"], Action::Follow, RECIPES, "advice", "do what is advised: stop it, or take it to the next rung"),
     // A page's names.
-    row(&["enter", "K"], Action::Explain, &[PAGE], "explain", "what the key or technique under the cursor means"),
-    row(&["n"], Action::NextName, &[PAGE, Place::Explain], "next name", "the cursor to the next key or technique"),
-    row(&["N"], Action::PreviousName, &[PAGE, Place::Explain], "", "the cursor to the one before"),
+    row(&["K", "enter"], Action::Explain, &[PAGE], "explain", "what the key or technique under the cursor means"),
     row(&["i"], Action::Change, &[PAGE], "change", "another value for it; on a table's name one more key"),
     row(&["u"], Action::UndoChange, &[PAGE], "", "take the last change of a value back"),
     row(
@@ -215,6 +203,18 @@ pub const BINDINGS: &[Binding] = &[
         "fold the cell's outputs, then the cell; the section where no name is chosen",
     ),
     row(&["Z"], Action::FoldAll, &[PAGE], "", "fold all outputs, then all cells, then nothing"),
+    row(&["n"], Action::NextName, &[PAGE, Place::Explain], "next name", "the cursor to the next key or technique"),
+    row(&["N"], Action::PreviousName, &[PAGE, Place::Explain], "", "the cursor to the one before"),
+    // What a recipe can do.
+    row(&["enter"], Action::Show(View::Page), &[BOARD, CURVES, PLAN], "page", "read the recipe with its results"),
+    row(&["r"], Action::Run, RECIPES, "run", "run it, or go on with it"),
+    row(&["R"], Action::ChooseRung, RECIPES, "rung", "run it up to a rung of your choice"),
+    row(&["s"], Action::AskStop, RECIPES, "stop", "stop its run, or take it out of the queue (asks first)"),
+    row(&["p"], Action::Pin, RECIPES, "pin", "compare all recipes with this one; again: with none"),
+    row(&["c"], Action::Show(View::Curves), &[BOARD, PAGE, PLAN, COMPARE], "curves", "loss and score over epochs"),
+    row(&["P"], Action::Show(View::Plan), &[BOARD, PAGE, CURVES], "plan", "what would run, why, and for how long"),
+    row(&["t"], Action::First, RECIPES, "", "take it next, before all others that wait"),
+    row(&["a"], Action::Follow, RECIPES, "advice", "do what is advised: stop it, or take it to the next rung"),
     // Curves.
     row(
         &["space"],

@@ -297,7 +297,7 @@ mod tests {
         let Err(ChangeError::Wrong(found)) = set(&recipe, &schema, None, wish("loss.margin", "900")) else { panic!() };
         assert_eq!((found.len(), found[0].line, found[0].column), (1, 6, 10));
         assert!(found[0].message.contains("900"), "{}", found[0].message);
-        let Err(ChangeError::Wrong(found)) = set(&recipe, &schema, None, wish("loss.name", "ArcFace")) else {
+        let Err(ChangeError::Wrong(found)) = set(&recipe, &schema, None, wish("loss.name", "ArcFaceLos")) else {
             panic!()
         };
         assert!(found.iter().any(|d| d.help.as_deref() == Some("did you mean `ArcFaceLoss`?")), "{found:?}");

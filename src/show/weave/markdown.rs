@@ -30,7 +30,7 @@ pub fn item(text: &str) -> String {
 
 /// A table. Columns whose cells are all numbers or empty stand to the right.
 pub fn rows(head: &[String], rows: &[Vec<String>]) -> String {
-    let number = |cell: &str| cell.is_empty() || cell.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
+    let number = |cell: &str| cell.is_empty() || cell.starts_with(|c: char| c.is_ascii_digit() || "+-.?".contains(c));
     let cell = |row: &[String], i: usize| row.get(i).map(|cell| escaped(cell)).unwrap_or_default();
     let line = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
     let columns = 0..head.len();

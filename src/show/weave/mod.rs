@@ -148,7 +148,7 @@ impl Page<'_> {
         };
         let all: Vec<Vec<String>> = recipe.plan.iter().map(row).collect();
         let head = ["stage", "action", "time", "disk", "why"].map(str::to_owned);
-        self.paragraph(&format!("<details><summary>Plan: {}</summary>", escaped(&table::sum(recipe))));
+        self.paragraph(&format!("<details><summary>Plan: {}</summary>", table::sum(recipe)));
         self.paragraph(&rows(&head, &all));
         self.paragraph("</details>");
     }

@@ -79,7 +79,67 @@ fn snapshot() -> Snapshot {
 #[test]
 fn a_page_reads_on_its_own() {
     let woven = weave(&snapshot(), "02-arc face", Path::new("/p/docs/story.md")).unwrap();
-    insta::assert_snapshot!(woven.text, @"");
+    insta::assert_snapshot!(woven.text, @r#"
+    <!-- Written by toji weave. Edit the recipe instead, and weave again. -->
+
+    [02-arc face](../recipes/02-arc%20face.md) as it stood on 2026-11-27 00:00 UTC: **stale**, up to holdout.
+
+    fit fold 0: \[loss\] margin 17.2 → 22.9
+
+    | MRR@20 | 95 % | queries | to 01 | 95 % |
+    | ---: | ---: | ---: | ---: | ---: |
+    | 0.7321 (of an older text) | 0.7000 to 0.7600 | 1412 | +0.0411 | +0.0122 to +0.0704 |
+
+    <details><summary>Plan: 1 of 1 to run, about 3m20s</summary>
+
+    | stage | action | time | disk | why |
+    | --- | --- | ---: | ---: | --- |
+    | fit fold 0 | run | 3m20s | ? | a \| b |
+
+    </details>
+
+    ---
+
+    # 銘柄
+
+    From [the baseline](../recipes/01.md).
+
+    ```toml
+    [augment] # 酒
+    train = []
+    ```
+
+    **augment**
+
+    - 32 × 32 pixels
+
+    ![pictures of augment](story-augment-1.png)
+
+    ```toml
+    [loss]
+    margn = 1
+    ```
+
+    - **mistake** in line 12, column 1: unknown key \`margn\` (did you mean \`margin\`?)
+
+    **fit**, being made
+
+    ![curves over epochs](story-curves.svg)
+
+    | series | fold | first | last | epoch |
+    | --- | ---: | ---: | ---: | ---: |
+    | loss | 0 | 3.0000 | 1.5000 | 2.0 |
+
+    **score**, **stale**, of an older text: \[loss\] margin 17.2 → 22.9
+
+    | part | score |
+    | --- | ---: |
+    | all | 0.7321 |
+
+    - \<img src=x\> 獺祭 \$1\$·\[2J
+
+    **rank**: not made yet
+    "#);
     let names: Vec<&str> = woven.files.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["story-augment-1.png", "story-curves.svg"]);
     assert_eq!(woven, weave(&snapshot(), "02-arc face", Path::new("/p/docs/story.md")).unwrap());

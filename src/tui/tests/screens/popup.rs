@@ -173,7 +173,7 @@ fn rung_narrow() {
 
 #[test]
 fn explained_narrow() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j enter n n n n n n n n n e")), @r#"
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j enter n n n n n n n n n K")), @r#"
     1 2 Page 3 4 5 6 7      1 busy, 1 queued
     ┌ ArcFaceLoss.margin (j and k move) ───┐
     │ ArcFaceLoss.margin  Angle by which   │
@@ -199,7 +199,7 @@ fn explained_narrow() {
 
 #[test]
 fn explained_usual() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j enter n n n n n n n n n e j j")), @r#"
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j enter n n n n n n n n n K j j")), @r#"
     Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
     ┌ ArcFaceLoss.margin (j and k move) ───────────────────────────────────────────┐
     │   a real number, 0.0 to 180.0 degrees; or a table that names a technique     │
