@@ -14,8 +14,8 @@
 //! - [`state`]: how one recipe stands: state, epoch, time left, plan;
 //! - [`page`]: its prose and cells with what their stages last gave.
 
-mod compare;
 mod change;
+mod compare;
 mod glance;
 mod ledger;
 mod page;

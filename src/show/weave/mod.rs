@@ -216,8 +216,11 @@ impl Page<'_> {
 
 fn mistake(problem: &Problem) -> String {
     let help = problem.help.as_ref().map(|help| format!(" ({})", escaped(help))).unwrap_or_default();
-    let (line, column, message) = (problem.line, problem.column, escaped(&problem.message));
-    format!("- **mistake** in line {line}, column {column}: {message}{help}")
+    let place = match problem.line {
+        0 => String::new(),
+        line => format!(" in line {line}, column {}", problem.column),
+    };
+    format!("- **mistake**{place}: {}{help}", escaped(&problem.message))
 }
 
 #[cfg(test)]

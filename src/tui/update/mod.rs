@@ -351,6 +351,7 @@ fn cannot_run(model: &Model, action: Action) -> Option<String> {
     }
     match recipe.state {
         State::Broken => Some(match first_problem(recipe) {
+            Some(problem) if problem.line == 0 => format!("{name} has a mistake: {}", problem.message),
             Some(problem) => format!("{name} has a mistake in line {}: {}", problem.line, problem.message),
             None => format!("{name} has mistakes: enter shows them"),
         }),

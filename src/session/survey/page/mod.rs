@@ -3,6 +3,7 @@
 //! An output stays visible when its text has changed, and then says that it is stale and why. Sample
 //! pictures under `[augment]` are made here, a handful, and remembered until the list changes. What is a table is given as one too ([`tables`]).
 
+mod mistakes;
 mod tables;
 
 use std::collections::HashMap;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use super::Survey;
 use crate::base::text::duration;
 use crate::base::{Cancel, Key, KeyWriter, Value, files};
-use crate::book::{self, Diagnostic};
+use crate::book;
 use crate::dag::{Action, RunView, StageState, Step};
 use crate::data::augment::At;
 use crate::data::decode;
@@ -21,12 +22,14 @@ use crate::session::Recipe;
 use crate::session::brew::Planned;
 use crate::session::errands::looking::samples::{samples, shrunk};
 use crate::session::project::weights::{self, in_words};
-use crate::session::snapshot::{Block, Name, Output, OutputState, Picture, Problem};
+use crate::session::snapshot::{Block, Name, Output, OutputState, Picture};
 use crate::session::stages::Task;
 use crate::session::stages::ensemble::TOLD;
 use crate::session::stages::fit::symptoms;
 use crate::session::stages::post::gain::{self, Gains};
 use crate::session::stages::score::GROWTH;
+
+pub(super) use mistakes::problem;
 
 /// How many sample pictures are shown.
 const SAMPLES: usize = 8;
@@ -69,18 +72,16 @@ impl Survey {
             blocks.push(match block {
                 book::Block::Prose { text, line } => Block::Prose { text: text.clone(), line: *line },
                 book::Block::Cell { text, line, tables } => {
-                    let last = line + text.lines().count();
-                    let inside = |d: &&Diagnostic| d.file == recipe.book.file && (*line..=last).contains(&d.line);
-                    let problems = recipe.diagnostics.iter().filter(inside).map(|d| problem(&self.root, d)).collect();
                     let mut outputs: Vec<Output> = Vec::new();
                     for stage in tables.iter().flat_map(|table| stages_of(table)) {
                         outputs.extend(self.output(stage, recipe, planned, &runs));
                     }
                     let names = names(&recipe.book, text, *line);
-                    Block::Cell { text: text.clone(), line: *line, names, problems, outputs }
+                    Block::Cell { text: text.clone(), line: *line, names, problems: Vec::new(), outputs }
                 }
             });
         }
+        mistakes::place(&mut blocks, recipe, &self.root);
         self.add_score(&mut blocks, recipe, planned, &runs);
         blocks
     }
@@ -335,11 +336,7 @@ fn score_lines(run: Option<&RunView>) -> Vec<String> {
 /// stands before it in the file's lines, and so the columns are counted from there.
 fn names(book: &book::Book, cell: &str, first: usize) -> Vec<Name> {
     let Some((_, whole)) = book.texts.first() else { return Vec::new() };
-    let mut lines: Vec<(&str, usize)> = Vec::new();
-    for (written, shown) in whole.lines().skip(first.saturating_sub(1)).zip(cell.lines()) {
-        let characters = |line: &str| line.trim_end().trim_start_matches('\u{feff}').chars().count();
-        lines.push((shown, characters(written).saturating_sub(characters(shown))));
-    }
+    let lines = mistakes::lines(whole, cell, first);
     let name = |name: &book::Name| {
         let line = name.line.checked_sub(first)?;
         let (shown, before) = lines.get(line)?;
@@ -351,17 +348,6 @@ fn names(book: &book::Book, cell: &str, first: usize) -> Vec<Name> {
         inside.then(|| Name { line, characters: start..end, topic, key, value })
     };
     book.names.iter().filter_map(name).collect()
-}
-
-/// A mistake as it is shown.
-pub(super) fn problem(root: &Path, found: &Diagnostic) -> Problem {
-    Problem {
-        file: found.file.strip_prefix(root).unwrap_or(&found.file).to_owned(),
-        line: found.line,
-        column: found.column,
-        message: found.message.clone(),
-        help: found.help.clone(),
-    }
 }
 
 #[cfg(test)]
