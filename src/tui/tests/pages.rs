@@ -62,7 +62,32 @@ fn a_value_is_typed_checked_and_written() {
     answered(&mut model, 7, Vec::new());
     assert!(model.popup.is_some(), "another's answer is not ours");
     answered(&mut model, 1, vec![problem]);
-    insta::assert_snapshot!(screen(&model), @"");
+    insta::assert_snapshot!(screen(&model), @r#"
+    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+     02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0…   81 %
+     18 │ ]
+       ✓ data fresh
+         1,412 photos of 24 brands; four augmented:
+         ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀
+    ┌ loss.margin ─────────────────────────────────────────────────────────────────┐
+    │ > 223.5                                                                      │
+    │                                                                              │
+    │ Not written:                                                                 │
+    │ ! line 24, column 10: `loss.margin` is 223.5, but must be 0.0 to 180.0       │
+    │ degrees                                                                      │
+    │                                                                              │
+    │ enter write       check it and write it into the file; u takes it back       │
+    │ esc   leave it    change nothing                                             │
+    └──────────────────────────────────────────────────────────────────────────────┘
+
+     22 │ [loss]
+     23 │ name = "ArcFaceLoss"
+     24 │ margin = 22.9 # degrees
+     25 │ scale = 30
+       ▸ fit fold 1 running
+    it is being checked
+    enter write  esc leave it
+    "#);
     assert_eq!(press(&mut model, "ctrl+u :20 enter"), [set(2, "loss.margin", "20", Some("22.9"))]);
     answered(&mut model, 2, Vec::new());
     assert!(model.popup.is_none());
@@ -73,7 +98,32 @@ fn a_value_is_typed_checked_and_written() {
 fn a_table_takes_one_more_key() {
     let mut model = page(USUAL);
     press(&mut model, "n n n n n n n i");
-    insta::assert_snapshot!(screen(&model), @"");
+    insta::assert_snapshot!(screen(&model), @r#"
+    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+     02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0…   77 %
+     16 │   { op = "RandomResizedCrop", size = [128, 128], scale = [0.6, 1.0] },
+     17 │   { op = "ColorJitter", brightness = 0.2, p = 0.8 }, # light of the shop
+     18 │ ]
+       ✓ data fresh
+    ┌ A key of [loss] ─────────────────────────────────────────────────────────────┐
+    │ >                                                                            │
+    │                                                                              │
+    │ Type key = value, as in the cell. A key that a parent or a default sets is   │
+    │ then this recipe's own.                                                      │
+    │ [loss]  What the network is asked to do better; decides more than the size   │
+    │ of the network                                                               │
+    │                                                                              │
+    │ enter write       check it and write it into the file; u takes it back       │
+    │ esc   leave it    change nothing                                             │
+    └──────────────────────────────────────────────────────────────────────────────┘
+     A margin in degrees.
+
+     22 │ [loss]
+     23 │ name = "ArcFaceLoss"
+     24 │ margin = 22.9 # degrees
+    02-arcface: saved, only [post] changed
+    enter write  esc leave it
+    "#);
     assert!(press(&mut model, ":easy enter").is_empty());
     assert!(screen(&model).contains("write it as in the cell: key = value"));
     assert_eq!(press(&mut model, ":_margin~=~true enter"), [set(1, "loss.easy_margin", "true", None)]);
@@ -98,9 +148,30 @@ fn what_cannot_be_changed_says_why() {
 fn the_box_fits_a_phone_and_ascii() {
     let mut model = page(NARROW);
     press(&mut model, "n n n n n n n n i ctrl+u :獺祭純米大吟醸のとても長い名前の損失関数 left");
-    insta::assert_snapshot!(screen(&model), @"");
+    insta::assert_snapshot!(screen(&model), @r#"
+    1 2 Page 3 4 5 6 7 8    1 busy, 1 queued
+    02-arcface  3/7  ▸ running  hold…   80 %
+        ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀
+    ┌ loss.name ───────────────────────────┐
+    │ > 米大吟醸のとても長い名前の損失関数 │
+    │                                      │
+    │ it is "ArcFaceLoss"                  │
+    │ ArcFaceLoss (loss)  A classifier     │
+    │ over angles in which the right label │
+    │ must win by a margin; the field's    │
+    │ first choice                         │
+    │                                      │
+    │ enter write       check it and writ… │
+    │ esc   leave it    change nothing     │
+    └──────────────────────────────────────┘
+    23 │ name = "ArcFaceLoss"
+    24 │ margin = 22.9 # degrees
+    25 │ scale = 30
+    02-arcface: saved, only [post] changed
+    enter write esc leave it
+    "#);
     model.options.charset = Charset::Ascii;
-    assert!(screen(&model).contains("+- loss.name"), "{}", screen(&model));
+    assert!(screen(&model).contains("+ loss.name -"), "{}", screen(&model));
 }
 
 #[test]
@@ -118,7 +189,32 @@ fn pages_fold_by_outputs_cells_and_sections() {
     press(&mut model, "Z");
     assert_eq!(model.reply.as_deref(), Some("all outputs are folded; again: all cells"));
     press(&mut model, "Z");
-    insta::assert_snapshot!(screen(&model), @"");
+    insta::assert_snapshot!(screen(&model), @"
+    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+     02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
+     ▸ training fold 1, 212 images/s
+
+     02 · ArcFace on small print
+
+     Labels differ in small print, so crops stay large and nothing is mirrored. 銘
+     柄は小さな文字だけで違うことがある。だから大きく切り取る。
+
+     - RandomResizedCrop keeps 60 % of the area
+     - no mirror: text would be wrong
+
+     │ Measured on the shelf of May.
+
+     + [augment] 5 lines  ✓ data fresh
+
+     A margin in degrees.
+
+     + [loss] 4 lines  ▸ fit fold 1 running  ~ score stale  - rank not made yet
+
+
+
+    all cells are folded; again: nothing
+    K explain  i change  e editor  z fold  n next name  r run  ? help  q quit
+    ");
     assert!(press(&mut model, "n").is_empty());
     assert_eq!(model.reply.as_deref(), Some("all names are folded: z and Z unfold"));
     press(&mut model, "Z g z");

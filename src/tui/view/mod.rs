@@ -126,13 +126,12 @@ pub fn stops(model: &Model) -> Vec<(usize, usize)> {
 
 /// The part of the selected recipe's page that a row belongs to.
 pub fn part(model: &Model, row: usize) -> Option<Part> {
-    let page = laid(model)?;
-    page.spots.into_iter().rev().find(|spot| spot.row <= row).map(|spot| spot.part)
+    laid(model)?.at(row).map(|spot| spot.part.clone())
 }
 
 /// The line of the file in which the part of the page begins that a row belongs to.
 pub fn line_at(model: &Model, row: usize) -> usize {
-    laid(model).and_then(|page| page.spots.iter().rev().find(|spot| spot.row <= row).map(|spot| spot.line)).unwrap_or(1)
+    laid(model).and_then(|page| page.at(row).map(|spot| spot.line)).unwrap_or(1)
 }
 
 fn laid(model: &Model) -> Option<page::Layout> {

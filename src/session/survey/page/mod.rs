@@ -7,7 +7,6 @@ mod mistakes;
 mod tables;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::Survey;
@@ -352,6 +351,8 @@ fn names(book: &book::Book, cell: &str, first: usize) -> Vec<Name> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::session::schema;
 

@@ -31,6 +31,7 @@ pub fn snapshot() -> Snapshot {
         ledger: Arc::new(ledger()),
         lab: None,
         queries: Arc::new(looks::queries("02-arcface")),
+        compared: Arc::default(),
         reviews: Arc::new(vec![Arc::new(looks::review())]),
         answer: None,
         worker: Worker::Busy { recipes: vec!["02-arcface".to_owned()], queued: 1 },

@@ -173,8 +173,8 @@ fn rung_narrow() {
 
 #[test]
 fn explained_narrow() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j enter n n n n n n n n n K")), @r#"
-    1 2 Page 3 4 5 6 7      1 busy, 1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j enter n n n n n n n n n K")), @"
+    1 2 Page 3 4 5 6 7 8    1 busy, 1 queued
     ┌ ArcFaceLoss.margin (j and k move) ───┐
     │ ArcFaceLoss.margin  Angle by which   │
     │ the right label must win; 17.2 is a  │
@@ -194,13 +194,13 @@ fn explained_narrow() {
     └──────────────────────────────────────┘
     02-arcface: saved, only [post] changed
     esc close j down k up n next name
-    "#);
+    ");
 }
 
 #[test]
 fn explained_usual() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j enter n n n n n n n n n K j j")), @r#"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j enter n n n n n n n n n K j j")), @"
+    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
     ┌ ArcFaceLoss.margin (j and k move) ───────────────────────────────────────────┐
     │   a real number, 0.0 to 180.0 degrees; or a table that names a technique     │
     │     (margin) by `kind`; or a table with `from`, `to` and `epochs`; default   │
@@ -224,5 +224,5 @@ fn explained_usual() {
     └──────────────────────────────────────────────────────────────────────────────┘
     02-arcface: saved, only [post] changed
     esc close  j down  k up  n next name
-    "#);
+    ");
 }

@@ -65,7 +65,7 @@ pub struct Layout {
     /// The names that show, by their places among all of the page's, and their rows.
     pub stops: Vec<(usize, usize)>,
     /// Where its parts begin, from the top.
-    pub spots: Vec<Spot>,
+    spots: Vec<Spot>,
     /// The section that is being hidden.
     hidden: Option<Hidden>,
 }
@@ -149,6 +149,11 @@ impl Layout {
             page.row(line(vec![ink.span(text, Tone::Faint)]));
         }
         page
+    }
+
+    /// The part that a row belongs to; above all of them the first.
+    pub fn at(&self, row: usize) -> Option<&Spot> {
+        self.spots.iter().rev().find(|spot| spot.row <= row).or(self.spots.first())
     }
 
     fn piece(&mut self, piece: Piece) {
