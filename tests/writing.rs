@@ -33,7 +33,7 @@ fn set_changes_one_value_and_says_what_runs() {
     let before = text(&project);
     let (code, said) = failure(&project.toji(&["set", "quick", "loss.margin", "900"]));
     assert!(
-        code == 2 && said.contains("quick.md:19:13") && said.contains("180") && said.contains("nothing was written"),
+        code == 2 && said.contains("quick.md:17:12") && said.contains("180") && said.contains("nothing was written"),
         "{code} {said}"
     );
     let (code, said) = failure(&project.toji(&["set", "quick", "post.steps[0].dim", "64"]));
@@ -45,7 +45,7 @@ fn set_changes_one_value_and_says_what_runs() {
     let child = "# Child\n\n```toml\n[recipe]\nextends = \"quick.md\"\n```\n";
     project.write("recipes/child.md", child);
     let (code, said) = failure(&project.toji(&["set", "child", "loss.margin", "11"]));
-    assert!(code == 2 && said.contains("22.9 by quick.md:19") && said.contains("--add"), "{code} {said}");
+    assert!(code == 2 && said.contains("22.9 by quick.md:17") && said.contains("--add"), "{code} {said}");
     project.json(&["set", "child", "loss.margin", "11", "--add"]);
     let now = fs::read_to_string(project.path("recipes/child.md")).unwrap();
     assert_eq!(now, format!("{child}\n```toml\n[loss]\nmargin = 11\n```\n"));

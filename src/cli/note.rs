@@ -15,7 +15,7 @@ pub struct Args {
     recipe: String,
     /// What to note, in quotes: Markdown within lines (emphasis, code, links), several lines if you like. Several words are
     /// joined; `-` alone reads it from stdin.
-    #[arg(value_name = "TEXT", required = true, allow_hyphen_values = true)]
+    #[arg(value_name = "TEXT", required = true)]
     text: Vec<String>,
 }
 
