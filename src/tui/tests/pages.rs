@@ -218,12 +218,37 @@ fn pages_fold_by_outputs_cells_and_sections() {
     assert!(press(&mut model, "n").is_empty());
     assert_eq!(model.reply.as_deref(), Some("all names are folded: z and Z unfold"));
     press(&mut model, "Z g z");
-    insta::assert_snapshot!(screen(&model), @"");
+    insta::assert_snapshot!(screen(&model), @"
+    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+     02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
+     ▸ training fold 1, 212 images/s
+
+     02 · ArcFace on small print
+     + folded: 15 lines, 2 cells
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+    02-arcface: saved, only [post] changed
+    K explain  i change  e editor  z fold  n next name  r run  ? help  q quit
+    ");
     press(&mut model, "z");
     assert_eq!(screen(&model), screen(&page(USUAL)));
     for size in [NARROW, LARGE] {
         let mut model = page(size);
-        press(&mut model, "Z Z");
+        press(&mut model, "Z Z G");
         assert!(screen(&model).contains("+ [loss] 4 lines"), "{}", screen(&model));
         model.options.charset = Charset::Ascii;
         assert!(screen(&model).contains("+ [loss] 4 lines"));

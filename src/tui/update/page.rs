@@ -50,9 +50,8 @@ pub fn act(model: &mut Model, action: Action) -> Option<Command> {
             }
         }
         Action::UndoChange => {
-            let recipe = model.selected.clone();
-            model.reply = Some(format!("asked to take the last change of {recipe} back"));
-            return Some(Command::TakeBack { recipe });
+            // What came of it is told as soon as it is known: nothing may stand before that.
+            return Some(Command::TakeBack { recipe: model.selected.clone() });
         }
         _ => {}
     }
