@@ -18,7 +18,8 @@ pub fn escaped(text: &str) -> String {
 pub fn item(text: &str) -> String {
     let said = escaped(text.trim());
     let digits = said.chars().take_while(char::is_ascii_digit).count();
-    let is_numbered = digits > 0 && said[digits..].starts_with(['.', ')']);
+    let behind = said[digits..].strip_prefix(['.', ')']);
+    let is_numbered = digits > 0 && behind.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
     if is_numbered {
         format!("- {}\\{}", &said[..digits], &said[digits..])
     } else if said.starts_with(['-', '+', '=', ':']) {
@@ -64,6 +65,7 @@ mod tests {
         assert_eq!(item("- one"), "- \\- one");
         assert_eq!(item("12. one"), "- 12\\. one");
         assert_eq!(item("12 photos"), "- 12 photos");
+        assert_eq!(item("4.9 M"), "- 4.9 M");
         assert_eq!(item("+0.1 (a|b)"), "- \\+0.1 (a\\|b)");
     }
 

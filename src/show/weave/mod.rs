@@ -192,7 +192,11 @@ impl Page<'_> {
             let (first, last) = (finite().next()?, finite().next_back()?);
             let of =
                 if curve.seed > 0 { format!("{} (seed +{})", curve.fold, curve.seed) } else { curve.fold.to_string() };
-            let number = |value: f64| if value.abs() >= 100.0 { format!("{value:.0}") } else { format!("{value:.4}") };
+            let number = |value: f64| match value.abs() {
+                large if large >= 100.0 => format!("{value:.0}"),
+                small if small < 1e-3 && small > 0.0 => format!("{value:.1e}"),
+                _ => format!("{value:.4}"),
+            };
             Some(vec![curve.series.clone(), of, number(first[1]), number(last[1]), format!("{:.1}", last[0])])
         };
         let all: Vec<Vec<String>> = self.recipe.curves.iter().filter_map(row).collect();
