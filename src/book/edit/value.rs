@@ -45,9 +45,9 @@ fn is_word(text: &str) -> bool {
 fn meaning(typed: &str) -> Result<Value, String> {
     const BEFORE: &str = "[v]\nx = ";
     let whole = format!("{BEFORE}{typed}\n");
-    let length = whole.len();
+    let all = 0..whole.len();
     let source = Source::new(Path::new(""), whole);
-    let read = cell::parse(&source, &[0..length]);
+    let read = cell::parse(&source, &[all]);
     if let Some(mistake) = read.diagnostics.first() {
         return Err(mistake.message.clone());
     }

@@ -3,13 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier};
 use toji::session::command::Command;
 use toji::session::snapshot::{Answer, Problem, Snapshot};
 
 use super::sample;
 use super::screens::{LARGE, NARROW, USUAL, model, screen};
 use crate::tui::model::{Model, Popup, Wish};
-use crate::tui::{Charset, Feed, keys, update};
+use crate::tui::{Charset, Colour, Feed, keys, update, view};
 
 /// Types keys, or, behind `:`, the letters of a text.
 fn press(model: &mut Model, typed: &str) -> Vec<Command> {
@@ -291,4 +294,34 @@ fn the_editor_opens_at_the_cursors_line() {
 /// A stand-in for an editor that cannot be used: `Result` is what the loop shows.
 pub fn fails(file: &Path, line: usize) -> Result<(), String> {
     Err(format!("the editor \"獺\" ended with exit status: 3 at {}:{line}", file.display()))
+}
+
+#[test]
+fn ascii_draws_nothing_else_and_without_colours_code_still_has_tones() {
+    for typed in ["n z", "n z z", "Z Z", "g z", "n n n n i", "n n n n n n n i", "n n n n i enter"] {
+        let mut model = page(USUAL);
+        press(&mut model, typed);
+        model.options.charset = Charset::Ascii;
+        let own: String = screen(&model)
+            .chars()
+            .filter(|c| !c.is_ascii() && !"…·→".contains(*c) && toji::base::text::width(&c.to_string()) < 2)
+            .collect();
+        assert_eq!(own, "", "{typed}:\n{}", screen(&model));
+    }
+    let mut model = page(USUAL);
+    press(&mut model, "G");
+    model.options.colour = Colour::None;
+    let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
+    view::draw(&model, &mut buffer);
+    let (mut found, reset) = (Vec::new(), Color::Reset);
+    for row in buffer.content.chunks(80) {
+        assert!(row.iter().all(|cell| cell.fg == reset && cell.bg == reset));
+        let text: String = row.iter().map(|cell| cell.symbol()).collect();
+        for word in ["[loss]", "\"ArcFaceLoss\"", "# degrees"] {
+            if let Some(at) = text.find(word).filter(|_| text.contains(" │ ")) {
+                found.push(row[text[..at].chars().count()].modifier);
+            }
+        }
+    }
+    assert_eq!(found, [Modifier::BOLD, Modifier::ITALIC, Modifier::DIM]);
 }

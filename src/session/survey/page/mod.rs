@@ -344,7 +344,7 @@ fn names(book: &book::Book, cell: &str, first: usize) -> Vec<Name> {
         let inside = end <= shown.chars().count();
         let value = name.value.and_then(|bytes| whole.get(bytes.start..bytes.end)).map(str::to_owned);
         let (topic, key) = (name.topic.clone(), name.key.clone());
-        inside.then(|| Name { line, characters: start..end, topic, key, value })
+        inside.then_some(Name { line, characters: start..end, topic, key, value })
     };
     book.names.iter().filter_map(name).collect()
 }
