@@ -40,3 +40,4 @@ mod session;
 mod show;
 mod synth;
 mod tui;
+mod writing;

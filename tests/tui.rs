@@ -41,6 +41,11 @@ impl Terminal {
 
     /// A terminal that answers so, in these pieces.
     pub fn answering(project: &Project, answers: &'static [&'static [u8]]) -> Terminal {
+        Terminal::with(project, answers, None)
+    }
+
+    /// The same with an editor.
+    fn with(project: &Project, answers: &'static [&'static [u8]], editor: Option<&str>) -> Terminal {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&ours).unwrap();
         unlockpt(&ours).unwrap();
@@ -55,6 +60,7 @@ impl Terminal {
         {
             command.env_remove(variable);
         }
+        command.env_remove("VISUAL").env("EDITOR", editor.unwrap_or("false"));
         let child = command.spawn().unwrap();
         let reader: OwnedFd = ours.try_clone().unwrap();
         let (sender, bytes) = mpsc::channel();
@@ -224,6 +230,50 @@ fn several_look_at_once_and_a_storm_of_sizes_leaves_the_right_screen() {
     two.until("the help", |screen| screen.contains("Keys"));
     two.press("\x1bq");
     until("the end of the workbench", || two.child.try_wait().unwrap().is_some_and(|status| status.success()));
+}
+
+/// The editor gets the terminal with every key, and the workbench comes back whole.
+#[test]
+fn an_editor_opens_at_the_cursor_and_comes_back() {
+    let project = Project::new();
+    for entry in std::fs::read_dir(project.path("recipes")).unwrap().flatten() {
+        std::fs::remove_file(entry.path()).unwrap();
+    }
+    let facts = std::fs::read_to_string(project.path("toji.toml")).unwrap();
+    let facts = facts.replace("first = \"00-first-pour.md\"", "").replace("01-baseline.md", "quick.md");
+    project.write("toji.toml", &facts.replace("auto_seconds = 10", "auto_seconds = 0"));
+    project.write("recipes/quick.md", QUICK);
+    project.write(
+        "my editor.sh",
+        "printf 'the editor has %s %s: ' \"$1\" \"$2\"; read -r line; printf '\\nTyped: %s\\n' \"$line\" >> \"$3\"; exit \"$1\"\n",
+    );
+    let script = project.path("my editor.sh").display().to_string();
+    let mut terminal = Terminal::with(&project, &[], Some(&format!("sh '{script}' 0")));
+    terminal.until("the board", |screen| screen.contains("quick"));
+    terminal.press("\r");
+    terminal.until("the page", |screen| screen.contains("[recipe]"));
+    // The cursor on `seed`, below `[recipe]` in line 4.
+    terminal.press("nne");
+    terminal.until("the editor", |screen| screen.contains("the editor has 0 +5: "));
+    assert!(!terminal.parser.screen().alternate_screen() && !terminal.parser.screen().hide_cursor());
+    // Keys that mean something to the workbench are the editor's now.
+    terminal.press("q j 獺\r");
+    terminal.until("the page again", |screen| screen.contains("[recipe]") && screen.contains("K explain"));
+    assert!(terminal.parser.screen().alternate_screen() && terminal.parser.screen().hide_cursor());
+    assert!(std::fs::read_to_string(project.path("recipes/quick.md")).unwrap().ends_with("Typed: q j 獺\n"));
+
+    // A value in place, through all of the program; the file is written while the page is looked at.
+    terminal.press("i\x15 11\r");
+    terminal.until("the written value", |screen| screen.contains("seed 3 → 11") && screen.contains("seed = 11"));
+    terminal.press("u");
+    terminal.until("the value of before", |screen| screen.contains("taken back") && screen.contains("seed = 3"));
+    assert_eq!(std::fs::read_to_string(project.path("recipes/quick.md")).unwrap(), format!("{QUICK}\nTyped: q j 獺\n"));
+    terminal.press("i\x15-1\r");
+    terminal.until("what is wrong", |screen| screen.contains("Not written") && screen.contains("line 5"));
+    terminal.press("\x1b");
+    terminal.until("the page alone", |screen| !screen.contains("Not written"));
+    terminal.press("q");
+    until("the end of the workbench", || terminal.child.try_wait().unwrap().is_some_and(|status| status.success()));
 }
 
 /// How an editor saves.

@@ -33,6 +33,11 @@ pub fn width(text: &str) -> usize {
     text.graphemes(true).map(UnicodeWidthStr::width).sum()
 }
 
+/// What a person takes for one character each, in order: a letter with its marks, a flag, a family of emoji.
+pub fn graphemes(text: &str) -> impl DoubleEndedIterator<Item = &str> {
+    text.graphemes(true)
+}
+
 /// The longest start of the text that fits `columns`, ending in `…` where something was cut.
 /// The text is made [`plain`] first.
 pub fn fit(text: &str, columns: usize) -> String {
@@ -107,5 +112,6 @@ mod tests {
         assert_eq!(fit("獺祭純米大吟醸", 7), "獺祭純…");
         assert_eq!(pad("獺祭", 6), "獺祭  ");
         assert_eq!(fit("獺祭", 0), "");
+        assert_eq!(graphemes("か\u{3099}獺").collect::<Vec<_>>(), ["か\u{3099}", "獺"]);
     }
 }

@@ -21,6 +21,8 @@
 //! - `recipe.extends` itself is never inherited and is not among the settings, so a recipe that
 //!   is written out in full is the same recipe.
 //!
+//! What a person changes without an editor is written by [`edit`]: one value, one more key, a note; everything else keeps its bytes.
+//!
 //! Every value keeps its place until it has been checked, so that a mistake in a parent is told with the parent's
 //! file, and a position is always one in the Markdown file: line from 1, column in characters from 1.
 //! Nothing stops at the first mistake, and one mistake gives one message: what a syntax error may have
@@ -28,6 +30,7 @@
 
 pub mod check;
 pub mod diagnostic;
+pub mod edit;
 pub mod pages;
 pub mod read;
 pub mod source;
@@ -35,7 +38,7 @@ pub mod technique;
 
 pub use diagnostic::{Diagnostic, Look, Severity, report};
 pub use pages::{Unknown, explain, print, reference};
-pub use read::{Block, Book, Name, Origin, OriginKind, facts_from, read, read_facts, read_with};
+pub use read::{Block, Book, Bytes, Name, Origin, OriginKind, facts_from, read, read_as, read_facts, read_with};
 pub use technique::Schema;
 
 use technique::{Body, Default, Kind, Literal, Param, Section, Status};

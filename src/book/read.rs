@@ -73,6 +73,19 @@ pub struct Name {
     pub width: usize,
     /// What to ask [`super::explain`] for: `loss`, `ArcFaceLoss.margin`, `loss.ArcFaceLoss`.
     pub topic: String,
+    /// The setting that it names, as in [`Book::origins`]: `loss`, `loss.margin`, `post.steps[0].dim`; of a technique the key that chooses it.
+    pub key: String,
+    /// The bytes of the file in which the setting's value stands; none for a table, whose keys have values of their own.
+    pub value: Option<Bytes>,
+}
+
+/// Bytes of a file, from the first to the one behind the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Bytes {
+    /// The first.
+    pub start: usize,
+    /// The one behind the last.
+    pub end: usize,
 }
 
 /// Where a setting is from.
@@ -130,6 +143,11 @@ pub fn facts_from(file: &Path, text: String, schema: &Schema) -> (Value, BTreeMa
     (settings, origins, found)
 }
 
+/// [`read`] as if the file held this text; its parents are read from the disk.
+pub fn read_as(file: &Path, text: &str, schema: &Schema) -> (Book, Vec<Diagnostic>) {
+    read_with(file, schema, &|path| if path == file { Ok(text.to_owned()) } else { load(path) })
+}
+
 /// [`read`], with a function that gives the text of a file: texts that are not saved yet, or come from a lock file.
 pub fn read_with(
     file: &Path,
@@ -178,16 +196,20 @@ pub fn read_with(
 }
 
 /// One file without its parents.
-struct Leaf {
+pub(super) struct Leaf {
     source: Arc<Source>,
     title: Option<String>,
-    blocks: Vec<Block>,
-    tables: Table,
-    diagnostics: Vec<Diagnostic>,
+    /// Prose and cells.
+    pub blocks: Vec<Block>,
+    /// What its cells say, merged.
+    pub tables: Table,
+    /// Mistakes of the Markdown and of TOML.
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Leaf {
-    fn read(file: &Path, text: String) -> Leaf {
+    /// Takes a text apart.
+    pub fn read(file: &Path, text: String) -> Leaf {
         let source = Source::new(file, text);
         let page = markdown::page(&source);
         let mut tables = Table { incomplete: page.incomplete, ..Table::default() };

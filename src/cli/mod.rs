@@ -13,6 +13,7 @@ mod brew;
 mod compare;
 mod doctor;
 mod edit;
+mod editor;
 mod ensemble;
 mod explain;
 mod export;
@@ -21,6 +22,7 @@ mod gc;
 mod lb;
 mod metric;
 mod new;
+mod note;
 mod outliers;
 mod plan;
 mod plot;
@@ -31,6 +33,7 @@ mod replay;
 mod review;
 mod run;
 mod say;
+mod set;
 mod sheet;
 mod shell;
 mod submit;
@@ -38,6 +41,7 @@ mod surroundings;
 mod synth;
 mod tune;
 mod verify;
+mod weave;
 mod workbench;
 mod worker;
 
@@ -99,6 +103,15 @@ enum Command {
     Sheet(sheet::Args),
     /// Draw the curves of recipes as SVG or PNG.
     Plot(plot::Args),
+    /// Change one value of a recipe: comments, layout and all other bytes stay. Checked as a save is, before it is written.
+    Set(set::Args),
+    /// Append a dated note (UTC) to a recipe's prose. It changes no key, so nothing runs again.
+    Note(note::Args),
+    /// Write a recipe's page with its outputs as Markdown, pictures beside it: the whole story for GitHub.
+    ///
+    /// Prose and cells stand as written; under each cell what its stages last gave, as the workbench shows it. What belongs to an older text says so,
+    /// with the reason. Nothing is run.
+    Weave(weave::Args),
     /// Weigh the steps of [post]: each alone, in its place, and left out.
     Post(post::Args),
     /// Weigh the members of an ensemble: each alone, and the others without it.
@@ -240,6 +253,9 @@ pub fn run() -> ExitCode {
             Some(Command::Compare(args)) => compare::run(&context, &args),
             Some(Command::Sheet(args)) => sheet::sheet(&context, &args),
             Some(Command::Plot(args)) => plot::plot(&context, &args),
+            Some(Command::Set(args)) => set::set(&context, &args),
+            Some(Command::Note(args)) => note::note(&context, &args),
+            Some(Command::Weave(args)) => weave::weave(&context, &args),
             Some(Command::Post(args)) => post::run(&context, &args),
             Some(Command::Ensemble(args)) => ensemble::run(&context, &args),
             Some(Command::Tune(args)) => tune::run(&context, &args),

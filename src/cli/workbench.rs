@@ -84,7 +84,7 @@ pub fn open(context: &Context, start: Option<tui::Start>) -> Result<(), Failure>
     std::thread::spawn(move || {
         loader::serve(&root, &limits, &wished, |wish, loaded| photos.send(Feed::Photo(wish, loaded)).is_ok());
     });
-    let quit = surroundings::stop_on_signals();
+    let quit = surroundings::stop_on_termination();
     std::thread::spawn(move || watch(survey, &feed, wake, &woken, &allowed, &quit));
     Ok(tui::run(incoming, Out { commands, wishes }, options, start)?)
 }

@@ -73,6 +73,26 @@ pub enum Command {
         /// Name of the recipe.
         recipe: String,
     },
+    /// Set a value in a recipe's text, where the text with it has no mistake; answered under the number.
+    Set {
+        /// The number of the answer.
+        number: u64,
+        /// Name of the recipe.
+        recipe: String,
+        /// Dotted name of the setting.
+        key: String,
+        /// Its new value as it was typed.
+        value: String,
+        /// What was seen there.
+        seen: Option<String>,
+        /// Whether the recipe may get a key that it does not have.
+        add: bool,
+    },
+    /// Take back what was set last in a recipe's text.
+    TakeBack {
+        /// Name of the recipe.
+        recipe: String,
+    },
     /// Look at the files again.
     Refresh,
 }

@@ -47,6 +47,9 @@ pub struct Snapshot {
     /// Suspects and what was decided about them.
     #[serde(skip)]
     pub reviews: Arc<Vec<Arc<Review>>>,
+    /// What came of the change of a text that a viewer asked for last.
+    #[serde(skip)]
+    pub answer: Option<Arc<Answer>>,
     /// What the detached worker does.
     pub worker: Worker,
     /// Planning that takes long (hashing pictures for the first time).
@@ -241,6 +244,19 @@ pub struct Name {
     pub characters: Range<usize>,
     /// What to ask [`crate::book::explain`] for.
     pub topic: String,
+    /// The setting that it names: `loss`, `loss.margin`, `post.steps[0].dim`; of a technique the key that chooses it.
+    pub key: String,
+    /// The setting's value as it is written; none for a table.
+    pub value: Option<String>,
+}
+
+/// What came of a change of a recipe's text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// The number under which it was asked for.
+    pub number: u64,
+    /// Why it was not written; it was where there are none.
+    pub problems: Vec<Problem>,
 }
 
 /// A mistake with its place.
@@ -267,9 +283,22 @@ pub struct Output {
     pub state: OutputState,
     /// Plain lines to show.
     pub lines: Vec<String>,
+    /// What of it is a table.
+    pub tables: Vec<Table>,
     /// Rows of small pictures; what stands in one column belongs together.
     #[serde(skip)]
     pub pictures: Vec<Vec<Picture>>,
+}
+
+/// A part of an output as a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Table {
+    /// Its columns.
+    pub head: Vec<String>,
+    /// Its rows, each as long as the head.
+    pub rows: Vec<Vec<String>>,
+    /// The output's lines that say the same in words.
+    pub says: Range<usize>,
 }
 
 /// Whether an output still holds.

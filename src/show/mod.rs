@@ -5,6 +5,7 @@
 //! - [`ledger`] sets submissions beside the leaderboard, and what follows, as plain text.
 //! - [`sheet`] sets pictures with their names on one page: a PNG, or an HTML page in one file.
 //! - [`table`] sets the board and the plan as plain text for a pipe, a log or a narrow terminal.
+//! - [`weave`] writes a recipe's page with its outputs as Markdown.
 //! - [`palette`] gives each recipe its colour, the same on every picture.
 //! - [`raster`] turns pixels into the bytes of a PNG or a JPEG, [`base64`] bytes into text.
 //!
@@ -21,6 +22,7 @@ pub mod palette;
 pub mod raster;
 pub mod sheet;
 pub mod table;
+pub mod weave;
 
 use std::path::PathBuf;
 

@@ -159,12 +159,18 @@ pub fn plan(recipe: &Recipe, columns: usize) -> Vec<String> {
     };
     let rows: Vec<Vec<String>> = recipe.plan.iter().map(row).collect();
     let mut lines = table(PLAN, &rows, columns);
+    lines.push(fit(&sum(recipe), columns));
+    lines
+}
+
+/// What the plan of a recipe adds up to.
+pub(super) fn sum(recipe: &Recipe) -> String {
     let count = |action: &str| recipe.plan.iter().filter(|step| step.action == action).count();
-    let (runs, blocked) = (count("run"), count("blocked"));
+    let (runs, blocked, all) = (count("run"), count("blocked"), recipe.plan.len());
     let mut sum = match (runs, blocked) {
         (0, 0) => "nothing to run".to_owned(),
-        (runs, 0) => format!("{runs} of {} to run", rows.len()),
-        (runs, blocked) => format!("{runs} of {} to run, {blocked} blocked", rows.len()),
+        (runs, 0) => format!("{runs} of {all} to run"),
+        (runs, blocked) => format!("{runs} of {all} to run, {blocked} blocked"),
     };
     if runs > 0 {
         match recipe.plan_seconds {
@@ -172,12 +178,11 @@ pub fn plan(recipe: &Recipe, columns: usize) -> Vec<String> {
             None => sum.push_str(", time not known yet"),
         }
     }
-    lines.push(fit(&sum, columns));
-    lines
+    sum
 }
 
 /// The word for a state.
-fn state(state: State) -> &'static str {
+pub(super) fn state(state: State) -> &'static str {
     match state {
         State::New => "new",
         State::Broken => "broken",

@@ -3,6 +3,7 @@
 //! Given by the key table, taken by `update`. An action names an intention, never a key.
 
 use super::model::View;
+use super::model::line::Edit;
 
 /// An intention of the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +70,20 @@ pub enum Action {
     PreviousName,
     /// Explain the name under the cursor.
     Explain,
+    /// Open the user's editor at the cursor's line.
+    OpenEditor,
+    /// Fold the part of the page under the cursor, further or no longer.
+    Fold,
+    /// Fold all outputs, all cells, nothing.
+    FoldAll,
+    /// Type another value for the setting under the cursor.
+    Change,
+    /// Have what is typed checked and written.
+    SetValue,
+    /// Take the last change of the recipe's text back.
+    UndoChange,
+    /// Edit the line that is typed.
+    Line(Edit),
     /// Show the selected photo large.
     Zoom,
     /// The photo after this one, or before it.

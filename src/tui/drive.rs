@@ -6,14 +6,17 @@
 //! No timer runs while nothing changes.
 
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossterm::event::{Event as Input, KeyEventKind};
 use ratatui::layout::Size;
+use toji::session::snapshot::Snapshot;
 
+use super::action::Action;
 use super::model::{Model, Wish};
 use super::terminal::ask::{self, Answer, Answers};
 use super::terminal::meter::Meter;
@@ -21,7 +24,7 @@ use super::terminal::reader;
 use super::terminal::screen::Screen;
 use super::terminal::taken::{self, Taken, Tidy};
 use super::update::update;
-use super::{Feed, Options, Out, Start, keys, view};
+use super::{Editor, Feed, Options, Out, Start, keys, view};
 
 /// Whatever wakes the loop.
 #[derive(Debug)]
@@ -30,13 +33,26 @@ pub enum Event {
     Input(Input),
     /// What the terminal answered, and when that was read.
     Answer(Answer, Instant),
+    /// All that was read at once has come before this; who drops it lets the reader read on. So nobody reads while an editor has the
+    /// terminal, and no key that is meant for it is lost.
+    Read(mpsc::SyncSender<()>),
+    /// Text that was pasted.
+    Paste(String),
     /// From the surroundings.
     Feed(Feed),
+    /// The newest snapshot from the surroundings, where it is still there: however long nobody looks (an editor has the terminal), one waits.
+    Newest(Newest),
     /// The feed's sender is gone.
     FeedEnded,
     /// The terminal cannot be read any more.
     InputEnded,
 }
+
+/// A place for one snapshot.
+pub type Newest = Arc<Mutex<Option<Arc<Snapshot>>>>;
+
+/// At most so many characters of a pasted text are typed.
+const LONGEST_PASTE: usize = 2_000;
 
 /// The shortest time between two frames.
 pub fn pause(options: &Options) -> Duration {
@@ -47,6 +63,9 @@ pub fn pause(options: &Options) -> Duration {
 pub trait Terminal {
     /// Gives the terminal back, stops the process, takes it again; its size then.
     fn suspend(&mut self, stop: fn() -> io::Result<()>) -> io::Result<Size>;
+
+    /// Gives the terminal back, has the editor run, takes it again; its size then, and why the editor failed.
+    fn edit(&mut self, editor: Editor, file: &Path, line: usize) -> io::Result<(Size, Result<(), String>)>;
 
     /// Its size in pixels, as far as the system knows.
     fn pixels(&self) -> Size {
@@ -63,6 +82,13 @@ impl Terminal for Own {
         taken::enter()?;
         stopped?;
         reader::sizes().map(|(cells, _)| cells)
+    }
+
+    fn edit(&mut self, editor: Editor, file: &Path, line: usize) -> io::Result<(Size, Result<(), String>)> {
+        taken::leave(&self.0);
+        let edited = editor(file, line);
+        taken::enter()?;
+        Ok((reader::sizes()?.0, edited))
     }
 
     fn pixels(&self) -> Size {
@@ -105,8 +131,19 @@ fn take_and_run(
     let (size, _) = reader::sizes()?;
     let feeds = events.clone();
     thread::Builder::new().name("tui-feed".to_owned()).spawn(move || {
+        let newest = Newest::default();
         while let Ok(next) = feed.recv() {
-            if feeds.send(Event::Feed(next)).is_err() {
+            let event = match next {
+                Feed::Snapshot(snapshot) => {
+                    let before = newest.lock().unwrap_or_else(PoisonError::into_inner).replace(snapshot);
+                    if before.is_some() {
+                        continue;
+                    }
+                    Event::Newest(Arc::clone(&newest))
+                }
+                next => Event::Feed(next),
+            };
+            if feeds.send(event).is_err() {
                 return;
             }
         }
@@ -182,6 +219,16 @@ pub fn run<W: Write>(
                 Wish::Redraw => {
                     screen.renew();
                     dirty = true;
+                }
+                Wish::Edit => {
+                    if let (Some(editor), Some((file, line))) = (model.options.edit, model.page.opens.take()) {
+                        let (size, edited) = own.edit(editor, &file, line)?;
+                        model.size = size;
+                        model.reply = edited.err();
+                        screen.forget(size);
+                        ask(model, screen, own)?;
+                        dirty = true;
+                    }
                 }
                 Wish::Suspend => {
                     if let Some(stop) = model.options.suspend {
@@ -274,6 +321,20 @@ fn take<W: Write>(
             is_new || changes
         }
         Event::Input(_) => false,
+        Event::Read(reader) => {
+            drop(reader);
+            false
+        }
+        Event::Paste(text) => {
+            let types = model.place().takes_text();
+            let typed = text.chars().take(LONGEST_PASTE).filter(|_| types);
+            typed.for_each(|sign| drop(update(model, Action::Type(if sign == '\r' { '\n' } else { sign }))));
+            types
+        }
+        Event::Newest(newest) => {
+            let snapshot = newest.lock().unwrap_or_else(PoisonError::into_inner).take();
+            snapshot.is_some_and(|snapshot| model.take(Feed::Snapshot(snapshot)))
+        }
         Event::Answer(answer, at) => {
             model.answers.take(answer, at.saturating_duration_since(screen.asked()));
             decide(model, screen, own)

@@ -8,6 +8,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::action::{Action, Decision, Motion, Rung};
 use super::model::View;
+use super::model::line::Edit;
 
 /// Where a key is pressed: a view, or the popup above it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,15 @@ pub enum Place {
     DecideAll,
     /// A filter is typed: other keys are its characters.
     Filter,
+    /// A value is typed.
+    Change,
+}
+
+impl Place {
+    /// Whether text is typed there: keys that are in no row are its characters.
+    pub fn takes_text(self) -> bool {
+        matches!(self, Place::Filter | Place::Change)
+    }
 }
 
 /// One row of the table.
@@ -65,6 +75,8 @@ const RECIPES: &[Place] = &[BOARD, PAGE, CURVES, PLAN, QUERIES, COMPARE];
 const ONE_RECIPE: &[Place] = &[PAGE, CURVES, PLAN, QUERIES, COMPARE];
 const LISTS: &[Place] = &[BOARD, CURVES];
 const TEXTS: &[Place] = &[PAGE, PLAN, COMPARE];
+/// Where a line is typed that is a `model::line::Line`.
+const LINES: &[Place] = &[Place::Change];
 const BOXED_TEXTS: &[Place] = &[Place::Help, Place::Explain, Place::Lab];
 
 const fn row(
@@ -101,7 +113,7 @@ pub const BINDINGS: &[Binding] = &[
     row(&["6"], Action::RunPlace(6), &[Place::ChooseRung], "", "the sixth"),
     row(&["esc", "q", "b"], Action::Back, &[Place::ChooseRung], "not now", "close"),
     row(&["esc", "q", "b", "?"], Action::Back, &[Place::Help], "close", "close the help"),
-    row(&["esc", "q", "b", "enter", "e"], Action::Back, &[Place::Explain], "close", "close the explanation"),
+    row(&["esc", "q", "b", "enter", "K"], Action::Back, &[Place::Explain], "close", "close the explanation"),
     row(&["esc", "q", "b", "enter"], Action::Back, &[Place::Lab], "close", "close the metric lab"),
     row(&["n", "j", "l", "down", "right", "space"], Action::Turn(Motion::Down), &[Place::Zoom], "next", "next photo"),
     row(&["p", "k", "h", "up", "left"], Action::Turn(Motion::Up), &[Place::Zoom], "before", "photo before"),
@@ -115,6 +127,26 @@ pub const BINDINGS: &[Binding] = &[
     row(&["enter"], Action::Back, &[Place::Filter], "done", "keep the filter"),
     row(&["backspace"], Action::Erase, &[Place::Filter], "erase", "one character less"),
     row(&["esc"], Action::ClearFilter, &[Place::Filter], "all", "no filter"),
+    row(
+        &["enter"],
+        Action::SetValue,
+        &[Place::Change],
+        "write",
+        "check it and write it into the file; u takes it back",
+    ),
+    row(&["esc"], Action::Back, &[Place::Change], "leave it", "change nothing"),
+    // A line that is typed, as in a shell.
+    row(&["left", "ctrl+b"], Action::Line(Edit::Left), LINES, "", "one to the left"),
+    row(&["right", "ctrl+f"], Action::Line(Edit::Right), LINES, "", "one to the right"),
+    row(&["ctrl+left", "alt+b"], Action::Line(Edit::WordLeft), LINES, "", "a word to the left"),
+    row(&["ctrl+right", "alt+f"], Action::Line(Edit::WordRight), LINES, "", "a word to the right"),
+    row(&["home", "ctrl+a"], Action::Line(Edit::Home), LINES, "", "to the beginning"),
+    row(&["end", "ctrl+e"], Action::Line(Edit::End), LINES, "", "to the end"),
+    row(&["backspace", "ctrl+h"], Action::Line(Edit::Erase), LINES, "", "one character less before the cursor"),
+    row(&["delete", "ctrl+d"], Action::Line(Edit::Delete), LINES, "", "one character less under the cursor"),
+    row(&["ctrl+w", "alt+backspace"], Action::Line(Edit::EraseWord), LINES, "", "a word less before the cursor"),
+    row(&["ctrl+u"], Action::Line(Edit::EraseToStart), LINES, "", "nothing before the cursor"),
+    row(&["ctrl+k"], Action::Line(Edit::EraseToEnd), LINES, "", "nothing from the cursor on"),
     row(&["j", "down"], Action::Move(Motion::Down), BOXED_TEXTS, "down", "a line down"),
     row(&["k", "up"], Action::Move(Motion::Up), BOXED_TEXTS, "up", "a line up"),
     row(&["ctrl+d", "pgdn"], Action::Move(Motion::HalfDown), BOXED_TEXTS, "", "half a screen down"),
@@ -152,6 +184,27 @@ pub const BINDINGS: &[Binding] = &[
     row(&["m"], Action::Review, &[REVIEW], "make", "have the review made by the selected recipe's networks"),
     row(&["j", "down"], Action::Move(Motion::Down), &[QUERIES], "", "next query"),
     row(&["k", "up"], Action::Move(Motion::Up), &[QUERIES], "", "query before"),
+    // A page's names.
+    row(&["K", "enter"], Action::Explain, &[PAGE], "explain", "what the key or technique under the cursor means"),
+    row(&["i"], Action::Change, &[PAGE], "change", "another value for it; on a table's name one more key"),
+    row(&["u"], Action::UndoChange, &[PAGE], "", "take the last change of a value back"),
+    row(
+        &["e"],
+        Action::OpenEditor,
+        &[PAGE],
+        "editor",
+        "open it in your editor ($VISUAL, $EDITOR, vi) at the cursor's line",
+    ),
+    row(
+        &["z"],
+        Action::Fold,
+        &[PAGE],
+        "fold",
+        "fold the cell's outputs, then the cell; the section where no name is chosen",
+    ),
+    row(&["Z"], Action::FoldAll, &[PAGE], "", "fold all outputs, then all cells, then nothing"),
+    row(&["n"], Action::NextName, &[PAGE, Place::Explain], "next name", "the cursor to the next key or technique"),
+    row(&["N"], Action::PreviousName, &[PAGE, Place::Explain], "", "the cursor to the one before"),
     // What a recipe can do.
     row(&["enter"], Action::Show(View::Page), &[BOARD, CURVES, PLAN], "page", "read the recipe with its results"),
     row(&["r"], Action::Run, RECIPES, "run", "run it, or go on with it"),
@@ -162,10 +215,6 @@ pub const BINDINGS: &[Binding] = &[
     row(&["P"], Action::Show(View::Plan), &[BOARD, PAGE, CURVES], "plan", "what would run, why, and for how long"),
     row(&["t"], Action::First, RECIPES, "", "take it next, before all others that wait"),
     row(&["a"], Action::Follow, RECIPES, "advice", "do what is advised: stop it, or take it to the next rung"),
-    // A page's names.
-    row(&["enter", "e"], Action::Explain, &[PAGE], "explain", "what the key or technique under the cursor means"),
-    row(&["n"], Action::NextName, &[PAGE, Place::Explain], "next name", "the cursor to the next key or technique"),
-    row(&["N"], Action::PreviousName, &[PAGE, Place::Explain], "", "the cursor to the one before"),
     // Curves.
     row(
         &["space"],
@@ -255,6 +304,7 @@ pub const BINDINGS: &[Binding] = &[
             Place::Zoom,
             Place::DecideAll,
             Place::Filter,
+            Place::Change,
         ],
         "",
         "leave at once; training goes on",
@@ -266,7 +316,7 @@ pub fn action(key: &str, place: Place) -> Option<Action> {
     let row = BINDINGS.iter().find(|b| b.places.contains(&place) && b.keys.contains(&key));
     row.map(|b| b.action).or_else(|| {
         let mut signs = if key == "space" { " ".chars() } else { key.chars() };
-        let sign = signs.next().filter(|_| place == Place::Filter && signs.as_str().is_empty())?;
+        let sign = signs.next().filter(|_| place.takes_text() && signs.as_str().is_empty())?;
         Some(Action::Type(sign))
     })
 }
@@ -290,6 +340,7 @@ pub fn name(key: &KeyEvent) -> Option<String> {
         KeyCode::Enter => "enter".to_owned(),
         KeyCode::Esc => "esc".to_owned(),
         KeyCode::Backspace => "backspace".to_owned(),
+        KeyCode::Delete => "delete".to_owned(),
         KeyCode::Tab => "tab".to_owned(),
         KeyCode::BackTab => return Some("shift+tab".to_owned()),
         KeyCode::Up => "up".to_owned(),
@@ -336,6 +387,7 @@ mod tests {
         Place::Zoom,
         Place::DecideAll,
         Place::Filter,
+        Place::Change,
     ];
 
     #[test]
@@ -364,6 +416,7 @@ mod tests {
         assert_eq!(action("q", Place::Filter), Some(Action::Type('q')), "a filter may have every letter");
         assert_eq!(action("space", Place::Filter), Some(Action::Type(' ')));
         assert_eq!(action("ctrl+x", Place::Filter), None);
+        assert_eq!(action("獺", Place::Change), Some(Action::Type('獺')));
         for &place in EVERY_VIEW {
             assert_eq!(key_of(Action::Help, place), Some("?"));
             assert_ne!(action("h", place), Some(Action::Help), "h moves");

@@ -27,6 +27,7 @@ mod view;
 mod tests;
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
@@ -125,6 +126,9 @@ pub struct Tmux {
     pub placeholders: bool,
 }
 
+/// Opens an editor on a file at a line and waits for its end, or says why it failed.
+pub type Editor = fn(&Path, usize) -> Result<(), String>;
+
 /// What the surroundings decide, read by the caller from arguments and environment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
@@ -138,6 +142,8 @@ pub struct Options {
     pub remote: bool,
     /// Stops this process until it is continued (`SIGTSTP`), for ctrl+z; `None`: the key says that it cannot.
     pub suspend: Option<fn() -> io::Result<()>>,
+    /// Opens the user's editor on a file at a line, from 1, and waits for its end; why it failed. `None`: the key says that there is none.
+    pub edit: Option<Editor>,
     /// Whether the terminal is one that answers questions; others are asked nothing.
     pub answers: bool,
     /// Which pictures the user wants.

@@ -129,7 +129,7 @@ impl Checker<'_> {
                 }
                 continue;
             };
-            self.name(&format!("{OVER_EPOCHS}.{name}"), entry.key.as_ref());
+            self.name(&format!("{OVER_EPOCHS}.{name}"), entry.key.as_ref(), &dotted, &entry.node);
             if let Some(value) = self.kind(kind, &entry.node, &dotted, own.unwrap_or(unit)) {
                 self.note(&dotted, entry.key.as_ref());
                 settings.insert(name.to_owned(), value);

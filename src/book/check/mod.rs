@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::Value;
 use crate::book::diagnostic::{Diagnostic, Place};
-use crate::book::read::{Name, Origin, OriginKind};
+use crate::book::read::{Bytes, Name, Origin, OriginKind};
 use crate::book::source::tree::{Node, Shape, Table};
 use crate::book::technique::{Body, Default, Param, Schema, Section, Status, Technique};
 
@@ -152,12 +152,14 @@ impl<'a> Checker<'a> {
         self.origins.insert(path.to_owned(), origin);
     }
 
-    /// Remembers what a name in the asked file is about.
-    fn name(&mut self, topic: &str, place: Option<&Place>) {
+    /// Remembers what a name in the asked file is about, and which setting it names with which value.
+    fn name(&mut self, topic: &str, place: Option<&Place>, key: &str, value: &Node) {
         if let Some(place) = place.filter(|place| place.source.file == self.file) {
             let (line, column) = place.position();
             let width = place.source.text.get(place.span.clone()).map_or(0, |text| text.chars().count());
-            self.names.push(Name { line, column, width, topic: topic.to_owned() });
+            let span = value.place.as_ref().filter(|_| value.stands_together()).map(|place| place.span.clone());
+            let value = span.map(|span| Bytes { start: span.start, end: span.end });
+            self.names.push(Name { line, column, width, topic: topic.to_owned(), key: key.to_owned(), value });
         }
     }
 
@@ -167,7 +169,7 @@ impl<'a> Checker<'a> {
             self.say(entry.key.as_ref(), format!("`[{}]` is not built yet", section.name), later_help());
             return None;
         }
-        self.name(section.name, entry.key.as_ref());
+        self.name(section.name, entry.key.as_ref(), section.name, &entry.node);
         let table = match &entry.node.shape {
             Shape::Table(table) => table,
             Shape::Spoilt => return None,
@@ -260,7 +262,7 @@ impl<'a> Checker<'a> {
             let dotted = format!("{path}.{}", param.name);
             self.inside = format!("{owner}.{}", param.name);
             if let Some(entry) = table.entries.get(param.name) {
-                self.name(&self.inside.clone(), entry.key.as_ref());
+                self.name(&self.inside.clone(), entry.key.as_ref(), &dotted, &entry.node);
             }
             let value = match (table.entries.get(param.name), &param.default) {
                 (Some(entry), _) if param.status == Status::Later => {
@@ -336,7 +338,7 @@ impl<'a> Checker<'a> {
             self.say(value, format!("unknown technique `{name}` ({slot})"), help);
             return None;
         };
-        self.name(&format!("{slot}.{name}"), value);
+        self.name(&format!("{slot}.{name}"), value, &format!("{path}.{tag}"), &entry.node);
         if technique.status == Status::Later {
             self.say(value, format!("`{name}` ({slot}) is not built yet"), later_help());
             return None;

@@ -8,7 +8,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
 
 use crate::book::diagnostic::{Diagnostic, Place, Source};
 
@@ -128,6 +128,65 @@ pub fn prose(text: &str, range: Range<usize>) -> Option<(usize, String)> {
         start += line.len();
     }
     None
+}
+
+/// Where the targets of links and pictures stand, in order: of inline ones and of definitions. What cannot be found exactly as it is written is left out.
+pub fn links(text: &str) -> Vec<Range<usize>> {
+    let extensions = Options::ENABLE_TABLES | Options::ENABLE_FOOTNOTES | Options::ENABLE_STRIKETHROUGH;
+    let parser = Parser::new_ext(text, extensions);
+    let mut found = Vec::new();
+    let mut find = |whole: Range<usize>, before: &str, target: &str| {
+        let Some(part) = text.get(whole.clone()) else { return };
+        let places = part.rmatch_indices(before).map(|(at, _)| at + before.len());
+        let place = places.filter_map(|at| {
+            let rest = part[at..].trim_start().trim_start_matches('<');
+            rest.starts_with(target).then(|| whole.start + part.len() - rest.len())
+        });
+        found.extend(place.take(1).map(|start| start..start + target.len()));
+    };
+    for (_, definition) in parser.reference_definitions().iter() {
+        find(definition.span.clone(), "]:", &definition.dest);
+    }
+    for (event, range) in parser.into_offset_iter() {
+        if let Event::Start(
+            Tag::Link { link_type: LinkType::Inline, dest_url, .. }
+            | Tag::Image { link_type: LinkType::Inline, dest_url, .. },
+        ) = event
+        {
+            find(range, "](", &dest_url);
+        }
+    }
+    found.sort_by_key(|place: &Range<usize>| place.start);
+    found.dedup();
+    found
+}
+
+/// Whether all of the text from `start` on is one quotation, part of nothing before it and without another block than paragraphs in it.
+pub fn ends_in_quote(text: &str, start: usize) -> bool {
+    let (mut depth, mut quotes, mut other) = (0, 0, false);
+    let extensions = Options::ENABLE_TABLES | Options::ENABLE_FOOTNOTES;
+    for (event, range) in Parser::new_ext(text, extensions).into_offset_iter() {
+        let behind = range.end > start;
+        match event {
+            Event::Start(Tag::BlockQuote(_)) if depth == 0 && range.start == start => quotes += 1,
+            Event::Start(
+                Tag::Paragraph
+                | Tag::Emphasis
+                | Tag::Strong
+                | Tag::Strikethrough
+                | Tag::Link { .. }
+                | Tag::Image { .. },
+            ) if range.start > start => {}
+            Event::Start(_) | Event::Rule | Event::Html(_) if behind => other = true,
+            _ => {}
+        }
+        match event {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth -= 1,
+            _ => {}
+        }
+    }
+    quotes == 1 && !other
 }
 
 fn first_line(text: &str, block: &Range<usize>) -> Range<usize> {

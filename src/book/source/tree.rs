@@ -75,6 +75,16 @@ impl Node {
         };
         Node { shape, place: None }
     }
+
+    /// Whether its place holds all of it: a table under a header does not, nor a list of such tables, nor what a syntax error spoilt.
+    pub fn stands_together(&self) -> bool {
+        match &self.shape {
+            Shape::Table(table) => table.inline,
+            Shape::List(items) => items.iter().all(Node::stands_together),
+            Shape::Spoilt => false,
+            Shape::Bool(_) | Shape::Int(_) | Shape::Float(_) | Shape::Text(_) | Shape::Date => true,
+        }
+    }
 }
 
 impl Table {

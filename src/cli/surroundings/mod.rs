@@ -19,7 +19,7 @@ use toji::learn::ops::Processor;
 use toji::session::Surroundings;
 
 use super::failure::Failure;
-use crate::tui::{Charset, Colour, Options, Theme, Tmux, Wanted, Way, has_placeholders};
+use crate::tui::{Charset, Colour, Editor, Options, Theme, Tmux, Wanted, Way, has_placeholders};
 
 /// The system's clock.
 struct System;
@@ -153,7 +153,8 @@ pub fn terminal() -> Result<Options, Failure> {
     let tmux = (!var("TMUX").is_empty()).then(|| tmux(&var("TMUX_PANE")));
     let seat = (std::process::id() % 31 + 1) as u8;
     let (suspend, way) = (Some(suspend as fn() -> std::io::Result<()>), Way::default());
-    Ok(Options { colour, theme, charset, remote, suspend, answers, pictures, tmux, seat, way })
+    let edit = Some(super::editor::open as Editor);
+    Ok(Options { colour, theme, charset, remote, suspend, edit, answers, pictures, tmux, seat, way })
 }
 
 /// What tmux says of itself and of the terminal around it; the least where it does not answer.
@@ -168,6 +169,16 @@ fn tmux(pane: &str) -> Tmux {
     let said = out.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned()).unwrap_or_default();
     let (passthrough, around) = said.split_once(' ').unwrap_or((&said, ""));
     Tmux { passthrough: matches!(passthrough, "on" | "all" | "1" | "2"), placeholders: has_placeholders(around) }
+}
+
+/// The command of the user's editor, and what says so.
+pub fn editor() -> (String, &'static str) {
+    for name in ["VISUAL", "EDITOR"] {
+        if let Some(command) = std::env::var(name).ok().filter(|command| !command.trim().is_empty()) {
+            return (command, name);
+        }
+    }
+    ("vi".to_owned(), "neither VISUAL nor EDITOR is set")
 }
 
 /// Stops this process until it is continued, as ctrl+z does.
@@ -189,6 +200,16 @@ pub fn stop_on_signals() -> Cancel {
         let _ = signal_hook::flag::register_conditional_shutdown(signal, 1, cancel.flag());
         let _ = signal_hook::flag::register(signal, cancel.flag());
     }
+    cancel
+}
+
+/// A wish to stop that a polite kill sets, for the workbench: there ctrl+c is a key, and while an editor has the terminal it is the editor's, which
+/// the same signal reaches. So it ends nothing here.
+pub fn stop_on_termination() -> Cancel {
+    let cancel = Cancel::new();
+    let _ = signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGTERM, 1, cancel.flag());
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGTERM, cancel.flag());
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::default());
     cancel
 }
 

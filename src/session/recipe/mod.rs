@@ -4,9 +4,11 @@
 //! file's name without `.md`: that is how people, runs and the ledger call it.
 //!
 //! - [`schema`]: all that it may say;
+//! - [`change`]: one value set, a note appended, without an editor;
 //! - [`guard`]: what runs and still is a mistake;
 //! - [`fitting`]: what only its tables together, and the project's files, show to be wrong.
 
+pub mod change;
 pub mod fitting;
 pub mod guard;
 pub mod schema;

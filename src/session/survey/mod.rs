@@ -5,6 +5,7 @@
 //! watch says so and a few times a second while something runs; it never computes anything dear.
 //!
 //! - [`compare`]: the recipes that a viewer compares;
+//! - [`change`]: a value set in a recipe's text, and taken back;
 //! - [`glance`]: whether pictures changed behind the tables;
 //! - [`ledger`]: how submissions stand beside the leaderboard;
 //! - [`pin`]: the recipe that the others are compared with;
@@ -13,6 +14,7 @@
 //! - [`state`]: how one recipe stands: state, epoch, time left, plan;
 //! - [`page`]: its prose and cells with what their stages last gave.
 
+mod change;
 mod compare;
 mod glance;
 mod ledger;
@@ -30,6 +32,7 @@ use super::brew::{self, Planned, stopwatch, worker};
 use super::command::Command;
 use super::project::watch::{Stamp, stamp};
 use super::project::{FACTS, TOJI, boxes};
+use super::recipe::change::Wish;
 use super::snapshot::{Counting, Delta, Problem, Snapshot, Worker};
 use super::stages::{Task, ensemble, score};
 use super::{Photos, Project, Recipe, SessionError, Surroundings, recipe};
@@ -78,6 +81,9 @@ pub struct Survey {
     queries: queries::Asked,
     compared: compare::Compared,
     reviews: review::Reviews,
+    changes: change::Changes,
+    /// Rungs that were asked for instead of those that recipes had last.
+    preferred: HashMap<String, String>,
     notice: Option<String>,
     began: bool,
 }
@@ -118,6 +124,8 @@ impl Survey {
             queries: queries::Asked::default(),
             compared: compare::Compared::default(),
             reviews: review::Reviews::default(),
+            changes: change::Changes::default(),
+            preferred: HashMap::new(),
             notice: None,
             began: false,
         }
@@ -226,6 +234,11 @@ impl Survey {
         self.snapshot()
     }
 
+    /// From now on a recipe stands by this rung, whichever it had last.
+    pub fn prefer(&mut self, recipe: &str, rung: &str) {
+        self.preferred.insert(recipe.to_owned(), rung.to_owned());
+    }
+
     /// Looks at everything anew, whatever the stamps say.
     pub fn forget(&mut self) {
         self.facts_stamp = None;
@@ -256,6 +269,12 @@ impl Survey {
             Command::Edit { edits, by, note } => self.decide(edits, by, note),
             Command::Undo => self.undo_decision(),
             Command::Review { recipe } => self.ask_review(recipe),
+            Command::Set { number, recipe, key, value, seen, add } => {
+                let wish = Wish { key, value, seen: seen.as_deref(), add: *add };
+                self.notice = self.set(*number, recipe, wish);
+                return;
+            }
+            Command::TakeBack { recipe } => Ok(self.take_back(recipe)),
             // Looking says nothing of what happened.
             Command::Queries { recipe, against } => return self.queries.ask(recipe, against.as_deref()),
             Command::Compare { recipes } => return self.compared.ask(recipes),
@@ -394,6 +413,9 @@ impl Survey {
 
     /// The rung that a recipe last had.
     fn rung_of(&self, name: &str) -> Option<String> {
+        if let Some(rung) = self.preferred.get(name) {
+            return Some(rung.clone());
+        }
         let runs = |job: &Job| job.recipe == name && job.order == Order::Run;
         let waiting = self.queue.waiting().into_iter().find(runs).map(|job| job.rung);
         let last = || self.board.latest(name).map(|run| run.told.rung.clone());
@@ -549,6 +571,7 @@ impl Survey {
             queries: self.queries.found.clone(),
             compared: self.compared.found.clone(),
             reviews: self.reviews.found.clone(),
+            answer: self.changes.answer.clone(),
             notes: pin_note.into_iter().chain(unscored).chain(of_data).collect(),
             worker,
             planning: None,

@@ -286,9 +286,13 @@ fn message(
         State::Broken => {
             let first = text.diagnostics.iter().find(|d| d.is_error())?;
             let file = first.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let place = if first.file == text.book.file { String::new() } else { format!("{file} ") };
+            let place = match (first.file == text.book.file, first.line) {
+                (true, 0) => String::new(),
+                (true, line) => format!("line {line}: "),
+                (false, line) => format!("{file} line {line}: "),
+            };
             let help = first.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
-            Some(format!("{place}line {}: {}{help}", first.line, first.message))
+            Some(format!("{place}{}{help}", first.message))
         }
         State::Running => {
             let p = run?.told.progress.as_ref()?;

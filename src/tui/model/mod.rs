@@ -3,10 +3,13 @@
 //! Takes snapshots and, through `update`, actions; gives the views all they need. It holds names,
 //! not positions, so that a recipe that appears or goes does not move the selection.
 //!
+//! - [`line`]: a line that is typed; [`page`]: folds, and a value that is changed;
 //! - [`album`]: photos that have come; [`compare`]: which recipes are compared; [`queries`] and [`review`]: where the user looks among these.
 
 pub mod album;
 pub mod compare;
+pub mod line;
+pub mod page;
 pub mod queries;
 pub mod review;
 
@@ -25,6 +28,7 @@ use super::terminal::meter::Reading;
 use super::{Feed, Options, Start};
 use album::Album;
 use compare::Comparing;
+use page::{Change, Paging};
 use queries::Asking;
 use review::{Edit, Looking};
 
@@ -124,6 +128,8 @@ pub enum Popup {
     },
     /// A filter is typed.
     Filter,
+    /// A value is typed.
+    Change(Box<Change>),
 }
 
 /// Which series the curves view shows.
@@ -148,6 +154,8 @@ pub enum Wish {
     Quit,
     /// Stop the process.
     Suspend,
+    /// Open the editor on what [`Paging::opens`] names.
+    Edit,
     /// Forget what is on the terminal and write all of it.
     Redraw,
 }
@@ -187,6 +195,8 @@ pub struct Model {
     pub comparing: Comparing,
     /// Where the user looks among suspects.
     pub looking: Looking,
+    /// Folds and changes of pages.
+    pub page: Paging,
     /// Photos that have come.
     pub album: Album,
     /// The answer to the last key; gone with the next.
@@ -258,6 +268,11 @@ impl Model {
         let kept = |name: &String| names.contains(name.as_str()) || self.lost.as_ref() == Some(name);
         self.scroll.retain(|(_, name), _| kept(name));
         self.cursor.retain(|name, _| kept(name));
+        if let (Some(Popup::Change(change)), Some(answer)) = (&mut self.popup, &self.snapshot.answer)
+            && change.answered(answer)
+        {
+            (self.popup, self.reply) = (None, None);
+        }
         let gone = match &self.popup {
             Some(Popup::AskStop { recipe }) => self.named(recipe).is_none_or(|r| !is_active(r.state)),
             Some(Popup::ChooseRung { recipe }) => self.named(recipe).is_none(),
@@ -266,7 +281,11 @@ impl Model {
                 View::Review => self.suspect().is_none(),
                 _ => self.query_at(self.query_index()).is_none(),
             },
-            Some(Popup::Help { .. } | Popup::Explain { .. } | Popup::DecideAll { .. } | Popup::Filter) | None => false,
+            // A recipe that is away for a moment, as editors save, takes nothing that was typed away.
+            Some(
+                Popup::Help { .. } | Popup::Explain { .. } | Popup::DecideAll { .. } | Popup::Filter | Popup::Change(_),
+            )
+            | None => false,
         };
         if gone {
             self.popup = None;
@@ -301,6 +320,7 @@ impl Model {
             Some(Popup::Zoom { .. }) => Place::Zoom,
             Some(Popup::DecideAll { .. }) => Place::DecideAll,
             Some(Popup::Filter) => Place::Filter,
+            Some(Popup::Change(_)) => Place::Change,
         }
     }
 

@@ -4,7 +4,7 @@
 //! one look at the clock: by the terminal's own read timer, for a tenth of a second at a time.
 
 use std::io;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,14 +33,23 @@ pub fn start(events: Sender<Event>) -> io::Result<()> {
     thread::Builder::new().name("tui-keys".to_owned()).spawn(move || {
         let mut input = input::Input::default();
         while let Some(came) = read(&mut input) {
+            if came.is_empty() {
+                continue;
+            }
             for one in came {
                 let event = match one {
                     Came::Key(key) => Event::Input(Input::Key(key)),
                     Came::Answer(answer) => Event::Answer(answer, Instant::now()),
+                    Came::Paste(text) => Event::Paste(text),
                 };
                 if events.send(event).is_err() {
                     return;
                 }
+            }
+            // Nothing is read before this was taken: it may have opened an editor, whose keys come by the same line.
+            let (taken, wait) = mpsc::sync_channel(0);
+            if events.send(Event::Read(taken)).is_err() || wait.recv().is_ok() {
+                return;
             }
         }
         let _ = events.send(Event::InputEnded);

@@ -2,6 +2,7 @@
 //! what the views drew, also after thousands of random keys and sizes.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +19,7 @@ use crate::tui::drive::{self, Event, Terminal};
 use crate::tui::model::Model;
 use crate::tui::terminal::screen::Screen;
 use crate::tui::terminal::taken::Tidy;
-use crate::tui::{Charset, Colour, Feed, Options, Out, keys, update, view};
+use crate::tui::{Charset, Colour, Editor, Feed, Options, Out, keys, update, view};
 
 /// A terminal that remembers.
 #[derive(Clone, Default)]
@@ -46,6 +47,10 @@ impl Terminal for NoTerminal {
     fn suspend(&mut self, stop: fn() -> io::Result<()>) -> io::Result<Size> {
         stop()?;
         Ok(Size::new(80, 24))
+    }
+
+    fn edit(&mut self, editor: Editor, file: &Path, line: usize) -> io::Result<(Size, Result<(), String>)> {
+        Ok((Size::new(80, 24), editor(file, line)))
     }
 }
 
@@ -136,6 +141,42 @@ fn leaving_ends_the_loop() {
     assert_eq!(model.selected, "00-first-pour", "what comes after q is not looked at");
     let (_, model, _) = driven(vec![Event::Feed(Feed::Quit), key("?")]);
     assert!(model.popup.is_none());
+}
+
+#[test]
+fn an_editor_has_the_terminal_and_the_screen_comes_back() {
+    let (sender, receiver) = mpsc::channel();
+    let (commands, _asked) = mpsc::channel();
+    let (wishes, _wished) = mpsc::channel();
+    for event in [snapshot(sample::snapshot()), key("j"), key("j"), key("enter"), key("e")] {
+        sender.send(event).unwrap();
+    }
+    // The reader waits until what it read was taken, and so until the editor has ended.
+    let (taken, wait) = mpsc::sync_channel(0);
+    sender.send(Event::Read(taken)).unwrap();
+    drop(sender);
+    let tape = Tape::default();
+    let options = Options { edit: Some(super::pages::fails), ..Options::default() };
+    let mut model = Model::new(Size::new(80, 24), options);
+    let mut screen = Screen::new(tape.clone(), Size::new(80, 24), 0, Tidy::default());
+    drive::run(&mut model, &mut screen, &mut NoTerminal, &receiver, &Out { commands, wishes }).unwrap();
+    assert!(wait.recv().is_err(), "let go without a word");
+    let text = String::from_utf8(tape.0.lock().unwrap().clone()).unwrap();
+    let shown = text.rsplit("\x1b[2J").next().unwrap();
+    assert!(shown.contains("ArcFace"), "all is drawn anew: {shown:?}");
+    assert!(shown.contains("ended with exit status: 3 at recipes/02-arcface.md:1"), "{shown:?}");
+}
+
+#[test]
+fn pasted_text_is_typed_where_text_is_typed_and_nowhere_else() {
+    let paste = |text: &str| Event::Paste(text.to_owned());
+    let keys = ["j", "j", "enter", "n", "n", "n", "n", "i"].map(key);
+    let events = [snapshot(sample::snapshot()), paste("qqG\x1b[2J")].into_iter().chain(keys);
+    let (_, model, asked) = driven(events.chain([key("ctrl+u"), paste("[0.5,\r\n 1.0]\x1b"), key("enter")]).collect());
+    let Some(crate::tui::model::Popup::Change(change)) = &model.popup else { panic!("{:?}", model.popup) };
+    assert_eq!(change.line.text(), "[0.5,   1.0]");
+    let [toji::session::command::Command::Set { key, value, .. }] = asked.as_slice() else { panic!("{asked:?}") };
+    assert_eq!((key.as_str(), value.as_str()), ("augment.train[0].scale", "[0.5,   1.0]"));
 }
 
 #[test]

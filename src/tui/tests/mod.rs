@@ -2,6 +2,7 @@
 
 mod bytes;
 mod demo;
+mod pages;
 mod pictures;
 mod pty;
 mod sample;
@@ -17,14 +18,16 @@ pub fn press(name: &str) -> KeyEvent {
     if name == "shift+tab" {
         return KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT);
     }
-    let (modifiers, base) = match name.strip_prefix("ctrl+") {
-        Some(base) => (KeyModifiers::CONTROL, base),
-        None => (KeyModifiers::NONE, name),
+    let (modifiers, base) = match (name.strip_prefix("ctrl+"), name.strip_prefix("alt+")) {
+        (Some(base), _) => (KeyModifiers::CONTROL, base),
+        (_, Some(base)) => (KeyModifiers::ALT, base),
+        (None, None) => (KeyModifiers::NONE, name),
     };
     let code = match base {
         "enter" => KeyCode::Enter,
         "esc" => KeyCode::Esc,
         "backspace" => KeyCode::Backspace,
+        "delete" => KeyCode::Delete,
         "tab" => KeyCode::Tab,
         "space" => KeyCode::Char(' '),
         "up" => KeyCode::Up,

@@ -23,6 +23,7 @@ fn said(model: &Model) -> String {
             format!(" {} {suspects} and not {left_out}?", decision.name())
         }
         Some(Popup::Filter) => " filter".to_owned(),
+        Some(Popup::Change(change)) => format!(" {} {:?}", change.key, change.line.text()),
     };
     let marked: String = model.marked.iter().map(|m| format!(" *{m}")).collect();
     let scrolled = if matches!(model.view, View::Page | View::Plan | View::Compare) {
@@ -95,17 +96,17 @@ fn a_page_scrolls_no_further_than_its_end_and_remembers_where_it_was() {
 
 #[test]
 fn the_cursor_goes_from_name_to_name_and_takes_the_page_along() {
-    assert_eq!(at("j j enter e"), "Page@0 02-arcface augment@0", "the first that shows");
+    assert_eq!(at("j j enter K"), "Page@0 02-arcface augment@0", "the first that shows");
     assert_eq!(at("j j enter n n n enter"), "Page@0 02-arcface augment.RandomResizedCrop@0");
     assert_eq!(at("j j enter n n N enter esc"), "Page@0 02-arcface");
-    let last = at("j j enter n n n n n n n n n n n n e");
+    let last = at("j j enter n n n n n n n n n n n n K");
     assert!(last.starts_with("Page@") && !last.starts_with("Page@0 "), "{last}");
     assert!(last.ends_with("02-arcface ArcFaceLoss.scale@0"), "{last}");
-    assert_eq!(at("j j enter n n n n n n n n n g e"), "Page@0 02-arcface augment@0", "scrolled away, it starts anew");
-    assert_eq!(at("j j enter e n n j j n"), "Page@0 02-arcface RandomResizedCrop.scale@0", "an open one goes along");
-    assert_eq!(at("j j enter e j j k"), "Page@0 02-arcface augment@0", "a short text does not scroll");
-    assert_eq!(refused("j enter e"), "no cell of this page has a name to explain");
-    let (_, _, model) = typed(sample::snapshot(), "j j enter n n n n n n n n n e");
+    assert_eq!(at("j j enter n n n n n n n n n g K"), "Page@0 02-arcface augment@0", "scrolled away, it starts anew");
+    assert_eq!(at("j j enter K n n j j n"), "Page@0 02-arcface RandomResizedCrop.scale@0", "an open one goes along");
+    assert_eq!(at("j j enter K j j k"), "Page@0 02-arcface augment@0", "a short text does not scroll");
+    assert_eq!(refused("j enter K"), "no cell of this page has a name to explain");
+    let (_, _, model) = typed(sample::snapshot(), "j j enter n n n n n n n n n K");
     let Some(Popup::Explain { text, .. }) = &model.popup else { panic!("{:?}", model.popup) };
     assert!(text.starts_with("ArcFaceLoss.margin  "), "{text}");
     assert!(text.contains("\nArcFaceLoss (loss)  "), "and of the whole loss:\n{text}");

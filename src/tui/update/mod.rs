@@ -3,18 +3,19 @@
 //! Pure: takes the model and an action, asks nothing of the surroundings. An action that cannot be
 //! done now says why in the status row instead of being hidden, so that keys keep their places.
 //!
+//! - [`page`]: the cursor, folds, the editor, a value changed in place;
 //! - [`review`]: decisions about suspects, one or all that show, and the filter.
 
+mod page;
 mod review;
 
-use toji::book;
 use toji::session::command::Command;
 use toji::session::errands::ledger::Submission;
 use toji::session::errands::looking::queries::Order;
-use toji::session::schema;
 use toji::session::snapshot::{Recipe, State};
 
 use super::action::{Action, Motion};
+use super::model::line::Edit;
 use super::model::{Measure, Model, Popup, View, Wish, is_active};
 use super::terminal::meter::Reading;
 use super::view;
@@ -136,14 +137,17 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
             model.popup = Some(Popup::Lab { hash, scroll: 0 });
             return Some(Command::Lab { hash });
         }
-        Action::NextName => step(model, true),
-        Action::PreviousName => step(model, false),
-        Action::Explain => {
-            if let Some((place, _)) = under_cursor(model) {
-                model.cursor.insert(model.selected.clone(), place);
-                explain(model, place);
-            }
-        }
+        Action::NextName
+        | Action::PreviousName
+        | Action::Explain
+        | Action::OpenEditor
+        | Action::Fold
+        | Action::FoldAll
+        | Action::Change
+        | Action::SetValue
+        | Action::UndoChange => return page::act(model, action),
+        Action::Line(edit) => drop(page::typed(model, edit)),
+        Action::Type(sign) if page::typed(model, Edit::Insert(sign)) => {}
         Action::Zoom => model.popup = Some(Popup::Zoom { at: 0 }),
         Action::Turn(motion) => {
             let last = view::photos(model).saturating_sub(1);
@@ -244,59 +248,6 @@ fn follow(model: &mut Model) -> Option<Command> {
     }
 }
 
-/// The name under the cursor, and whether the cursor is on the screen: where it was never set or has been scrolled
-/// away, it is the first name that shows, else the last above.
-fn under_cursor(model: &Model) -> Option<(usize, bool)> {
-    let (rows, first) = (view::name_rows(model), view::first_row(model));
-    let shown = first..first + view::page_rows_shown(model);
-    let set = model.cursor.get(&model.selected).copied().filter(|&at| rows.get(at).is_some_and(|r| shown.contains(r)));
-    match set {
-        Some(at) => Some((at, true)),
-        None => {
-            let last = rows.len().checked_sub(1)?;
-            Some((rows.iter().position(|&row| row >= first).unwrap_or(last), false))
-        }
-    }
-}
-
-/// Moves the cursor by a name, the page so that it shows, and the explanation along if one is open.
-fn step(model: &mut Model, forward: bool) {
-    let Some((at, on_screen)) = under_cursor(model) else { return };
-    let rows = view::name_rows(model);
-    let to = match (on_screen, forward) {
-        (false, true) => at,
-        (_, true) => (at + 1).min(rows.len() - 1),
-        (_, false) => at.saturating_sub(1),
-    };
-    model.cursor.insert(model.selected.clone(), to);
-    let (row, first, screen) = (rows[to], view::first_row(model), view::page_rows_shown(model).max(1));
-    // Two rows of what stands around it, where there is room.
-    let around = 2.min(screen.saturating_sub(1) / 2);
-    if row < first + around {
-        model.scroll_to(row.saturating_sub(around));
-    } else if row + around >= first + screen {
-        model.scroll_to(row + around + 1 - screen);
-    }
-    if matches!(model.popup, Some(Popup::Explain { .. })) {
-        explain(model, to);
-    }
-}
-
-/// Opens the explanation of a name of the page: of the key itself, and then of the technique that it belongs to.
-fn explain(model: &mut Model, place: usize) {
-    let Some(topic) = model.recipe().and_then(|r| view::names(r).nth(place)).map(|name| name.topic.clone()) else {
-        return;
-    };
-    let schema = schema::recipes();
-    let mut text = book::explain(&schema, &topic).unwrap_or_else(|unknown| unknown.to_string());
-    if let Some(technique) = schema.techniques.iter().find(|t| topic.split('.').next() == Some(t.name)) {
-        let whole = format!("{}.{}", technique.slot, technique.name);
-        text.push('\n');
-        text.push_str(&book::explain(&schema, &whole).unwrap_or_default());
-    }
-    model.popup = Some(Popup::Explain { topic, text, scroll: 0 });
-}
-
 /// Why the action cannot be done now; `None` where it can.
 pub fn refusal(model: &Model, action: Action) -> Option<String> {
     match action {
@@ -321,10 +272,15 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
             }
             recipe.advice.is_none().then(|| format!("nothing is advised for {}", recipe.name))
         }),
-        Action::Explain | Action::NextName | Action::PreviousName => no_recipe(model).or_else(|| {
-            let none = view::names(model.recipe()?).next().is_none();
-            none.then(|| "no cell of this page has a name to explain".to_owned())
-        }),
+        Action::Explain
+        | Action::NextName
+        | Action::PreviousName
+        | Action::OpenEditor
+        | Action::Fold
+        | Action::FoldAll
+        | Action::Change
+        | Action::SetValue
+        | Action::UndoChange => no_recipe(model).or_else(|| page::refusal(model, action)),
         Action::MarkFinal | Action::Lab => match model.submission() {
             None => Some("no submission yet: toji submit RECIPE makes one".to_owned()),
             Some(one) if action == Action::MarkFinal => too_many_finals(model, one),
@@ -395,6 +351,7 @@ fn cannot_run(model: &Model, action: Action) -> Option<String> {
     }
     match recipe.state {
         State::Broken => Some(match first_problem(recipe) {
+            Some(problem) if problem.line == 0 => format!("{name} has a mistake: {}", problem.message),
             Some(problem) => format!("{name} has a mistake in line {}: {}", problem.line, problem.message),
             None => format!("{name} has mistakes: enter shows them"),
         }),

@@ -121,6 +121,8 @@ impl Ink {
             Tone::Plain => plain,
             Tone::Strong => plain.add_modifier(Modifier::BOLD),
             Tone::Faint => plain.add_modifier(Modifier::DIM),
+            // Without colours a string still stands out from what is around it, as a table's header and a comment do.
+            Tone::Text if self.colour == Colour::None => plain.add_modifier(Modifier::ITALIC),
             Tone::Good | Tone::Text => self.coloured(self.palette().good),
             Tone::Care => self.coloured(self.palette().care),
             Tone::Bad => self.coloured(self.palette().bad).add_modifier(Modifier::BOLD),

@@ -21,6 +21,7 @@ use ratatui::layout::{Rect, Size};
 use toji::session::errands::looking::loader::Wish;
 use toji::session::snapshot::{Block, Name, Problem, Recipe, Worker};
 
+use super::model::page::Part;
 use super::model::{Model, Popup, View};
 use super::terminal::graphics::Framed;
 use ink::{Ink, Tone, line, put};
@@ -106,7 +107,7 @@ pub fn rows(model: &Model) -> usize {
     let ink = Ink::new(&model.options);
     let area = text_area(Frame::of(model.size).body);
     match (model.view, model.recipe()) {
-        (View::Page, Some(recipe)) => page::rows(recipe, ink, area.width),
+        (View::Page, Some(recipe)) => page::layout(model, recipe, ink, area.width).rows,
         (View::Compare, Some(_)) => compare::rows(model, ink, Frame::of(model.size).body).len(),
         (View::Plan, Some(recipe)) => plan::rows(model, recipe, ink, area.width).len(),
         _ => 0,
@@ -118,10 +119,24 @@ pub fn popup_rows(model: &Model) -> usize {
     popup::text_rows(model, Ink::new(&model.options), Frame::of(model.size).body).len()
 }
 
-/// The row of each name of the selected recipe's page, in the order of [`names`].
-pub fn name_rows(model: &Model) -> Vec<usize> {
+/// The names of the selected recipe's page that show, by their places among [`names`], and their rows.
+pub fn stops(model: &Model) -> Vec<(usize, usize)> {
+    laid(model).map(|page| page.stops).unwrap_or_default()
+}
+
+/// The part of the selected recipe's page that a row belongs to.
+pub fn part(model: &Model, row: usize) -> Option<Part> {
+    laid(model)?.at(row).map(|spot| spot.part.clone())
+}
+
+/// The line of the file in which the part of the page begins that a row belongs to.
+pub fn line_at(model: &Model, row: usize) -> usize {
+    laid(model).and_then(|page| page.at(row).map(|spot| spot.line)).unwrap_or(1)
+}
+
+fn laid(model: &Model) -> Option<page::Layout> {
     let area = text_area(Frame::of(model.size).body);
-    model.recipe().map(|recipe| page::name_rows(recipe, Ink::new(&model.options), area.width)).unwrap_or_default()
+    model.recipe().map(|recipe| page::layout(model, recipe, Ink::new(&model.options), area.width))
 }
 
 /// The first row of the selected recipe's page or plan that is shown.
@@ -140,6 +155,15 @@ pub fn names(recipe: &Recipe) -> impl Iterator<Item = &Name> {
         Block::Cell { names, .. } => names.as_slice(),
         Block::Prose { .. } => &[],
     })
+}
+
+/// The line of the file in which a name stands, by its place among [`names`].
+pub fn name_line(recipe: &Recipe, place: usize) -> usize {
+    let mut lines = recipe.page.iter().flat_map(|block| match block {
+        Block::Cell { names, line, .. } => names.iter().map(|name| line + name.line).collect(),
+        Block::Prose { .. } => Vec::new(),
+    });
+    lines.nth(place).unwrap_or(1)
 }
 
 /// The mistakes in a recipe's cells, from the top.

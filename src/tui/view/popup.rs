@@ -9,7 +9,7 @@ use ratatui::text::Line;
 use toji::base::text;
 
 use super::ink::{Ink, Tone, line, put, width, wrap};
-use super::words;
+use super::{page, words};
 use crate::tui::keys::{self, Place};
 use crate::tui::model::{Model, Popup, View};
 
@@ -31,6 +31,12 @@ pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
                 text.push(format!("{left_out} more show and stay: decided, or nothing like it is proposed for them."));
             }
             question("Decide", &text, Place::DecideAll, ink, body, buffer);
+        }
+        Some(Popup::Change(change)) => {
+            let columns = usize::from(body.width.saturating_sub(4)).min(76);
+            let rows = page::change::rows(change, ink, columns);
+            let high = (rows.len() as u16 + 2).min(body.height);
+            framed(&page::change::title(change), &rows, ink, centred(body, columns as u16 + 4, high), buffer);
         }
         Some(Popup::Help { scroll }) => scrolled("Keys", *scroll, model, ink, body, buffer),
         Some(Popup::Explain { topic, scroll, .. }) => scrolled(topic, *scroll, model, ink, body, buffer),

@@ -33,6 +33,7 @@ pub fn snapshot() -> Snapshot {
         queries: Arc::new(looks::queries("02-arcface")),
         compared: Arc::default(),
         reviews: Arc::new(vec![Arc::new(looks::review())]),
+        answer: None,
         worker: Worker::Busy { recipes: vec!["02-arcface".to_owned()], queued: 1 },
         planning: None,
         notice: Some("02-arcface: saved, only [post] changed".to_owned()),
@@ -246,15 +247,21 @@ fn picture(seed: u32) -> Picture {
 
 fn output(stage: &str, state: OutputState, lines: &[&str], pictures: u32) -> Output {
     let lines = lines.iter().map(|l| (*l).to_owned()).collect();
-    Output { stage: stage.into(), state, lines, pictures: vec![(0..pictures).map(picture).collect()] }
+    let pictures = vec![(0..pictures).map(picture).collect()];
+    Output { stage: stage.into(), state, lines, tables: Vec::new(), pictures }
 }
 
-/// The first place of each word in a cell, with what it is about.
+/// The first place of each word in a cell, with what it is about and what stands there.
 fn names(cell: &str, words: &[(&str, &str)]) -> Vec<Name> {
+    let page = format!("```toml\n{cell}\n```\n");
+    let read = toji::book::read_as("x.md".as_ref(), &page, &toji::session::schema::recipes()).0.names;
     let name = |(word, topic): &(&str, &str)| {
         let (line, text) = cell.lines().enumerate().find(|(_, text)| text.contains(word)).unwrap();
         let start = text[..text.find(word).unwrap()].chars().count();
-        Name { line, characters: start..start + word.chars().count(), topic: (*topic).to_owned() }
+        let read = read.iter().find(|name| name.topic == *topic && name.line == line + 2).unwrap();
+        let value = read.value.map(|bytes| page[bytes.start..bytes.end].to_owned());
+        let (topic, key) = ((*topic).to_owned(), read.key.clone());
+        Name { line, characters: start..start + word.chars().count(), topic, key, value }
     };
     words.iter().map(name).collect()
 }

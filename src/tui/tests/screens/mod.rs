@@ -53,9 +53,9 @@ pub fn screen(model: &Model) -> String {
     text
 }
 
-const NARROW: (u16, u16) = (40, 20);
-const USUAL: (u16, u16) = (80, 24);
-const LARGE: (u16, u16) = (160, 50);
+pub const NARROW: (u16, u16) = (40, 20);
+pub const USUAL: (u16, u16) = (80, 24);
+pub const LARGE: (u16, u16) = (160, 50);
 
 #[test]
 fn tiny() {

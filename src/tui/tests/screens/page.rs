@@ -25,7 +25,7 @@ fn page_narrow() {
        │   shop
     18 │ ]
     02-arcface: saved, only [post] changed
-    r run R rung s stop p pin ? help q quit
+    K explain i change ? help q quit
     "#);
 }
 
@@ -55,7 +55,7 @@ fn page_usual() {
          1,412 photos of 24 brands; four augmented:
          ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀
     02-arcface: saved, only [post] changed
-    r run  R rung  s stop  p pin  c curves  P plan  a advice  ? help  q quit
+    K explain  i change  e editor  z fold  n next name  r run  ? help  q quit
     "#);
 }
 
@@ -111,7 +111,7 @@ fn page_large() {
 
 
     02-arcface: saved, only [post] changed
-    r run  R rung  s stop  p pin  c curves  P plan  a advice  enter explain  n next name  j down  k up  ] next  b board  ? help  q quit
+    K explain  i change  e editor  z fold  n next name  r run  R rung  s stop  p pin  c curves  P plan  a advice  j down  k up  ] next  b board  ? help  q quit
     "#);
 }
 
@@ -141,6 +141,6 @@ fn page_with_a_mistake() {
 
 
     02-arcface: saved, only [post] changed
-    r run  R rung  s stop  p pin  c curves  P plan  a advice  ? help  q quit
+    K explain  i change  e editor  z fold  n next name  r run  ? help  q quit
     "#);
 }

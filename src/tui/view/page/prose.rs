@@ -1,7 +1,9 @@
 //! Markdown as rows of text.
 //!
 //! Takes the prose of a page; gives wrapped rows with headings, emphasis, lists, quotes, links, code
-//! and simple tables. What it does not know is shown as it was written.
+//! and simple tables, and where the headings are, by which it folds. What it does not know is shown as it was written.
+
+use std::ops::Range;
 
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use ratatui::style::{Modifier, Style};
@@ -10,17 +12,57 @@ use toji::base::text;
 
 use crate::tui::view::ink::{Ink, Tone, line, styled, wrap};
 
-/// The rows of the text at this width.
-pub fn rows(markdown: &str, ink: Ink, columns: usize) -> Vec<Line<'static>> {
+/// Prose as rows, and its headings.
+pub struct Laid {
+    /// The rows.
+    pub rows: Vec<Line<'static>>,
+    /// The headings that stand in no list and no quotation, from the top.
+    pub headings: Vec<Heading>,
+}
+
+/// A heading.
+pub struct Heading {
+    /// 1 to 6; the higher, the smaller.
+    pub level: usize,
+    /// Its text.
+    pub title: String,
+    /// Its rows.
+    pub rows: Range<usize>,
+    /// Its line in the text, from 0.
+    pub line: usize,
+}
+
+/// The rows of the text at this width, and its headings.
+pub fn laid(markdown: &str, ink: Ink, columns: usize) -> Laid {
     let mut writer = Writer { ink, columns, ..Writer::new(ink) };
-    for event in Parser::new_ext(markdown, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
+    let (mut headings, mut depth) = (Vec::new(), 0usize);
+    let all = Parser::new_ext(markdown, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH);
+    for (event, range) in all.into_offset_iter() {
+        let (starts, ends) = match &event {
+            Event::Start(Tag::Heading { level, .. }) if depth == 0 => (Some(*level as usize), false),
+            Event::End(TagEnd::Heading(_)) => (None, depth == 1),
+            _ => (None, false),
+        };
+        match &event {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
         writer.take(event);
+        if let Some(level) = starts {
+            let line = markdown[..range.start].matches('\n').count();
+            let title = markdown[range].trim().trim_start_matches('#').trim().to_owned();
+            headings.push(Heading { level, title, rows: writer.rows.len()..writer.rows.len(), line });
+        } else if let (true, Some(last)) = (ends, headings.last_mut()) {
+            let written = writer.rows.iter().rposition(|row| !row.spans.is_empty());
+            last.rows.end = written.map_or(last.rows.start, |at| at + 1).max(last.rows.start);
+        }
     }
     writer.end_row();
     while writer.rows.last().is_some_and(|row| row.spans.is_empty()) {
         writer.rows.pop();
     }
-    writer.rows
+    Laid { rows: writer.rows, headings }
 }
 
 struct Writer {
@@ -258,7 +300,15 @@ mod tests {
 
     fn text(markdown: &str, columns: usize) -> String {
         let ink = Ink { colour: Colour::None, ..Ink::default() };
-        rows(markdown, ink, columns).iter().map(|r| format!("{r}\n")).collect()
+        laid(markdown, ink, columns).rows.iter().map(|r| format!("{r}\n")).collect()
+    }
+
+    #[test]
+    fn headings_know_their_rows() {
+        let text = "intro\n\n# A title that is long\n\nbody\n\n> # quoted\n\n## B `code`\n";
+        let laid = laid(text, Ink { colour: Colour::None, ..Ink::default() }, 12);
+        let found: Vec<_> = laid.headings.iter().map(|h| (h.level, h.title.as_str(), h.rows.clone(), h.line)).collect();
+        assert_eq!(found, [(1, "A title that is long", 2..4, 2), (2, "B `code`", 9..10, 8)]);
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! A recipe's page: prose and cells, and under each cell what its stages last gave.
 //!
 //! An output stays visible when its text has changed, and then says that it is stale and why. Sample
-//! pictures under `[augment]` are made here, a handful, and remembered until the list changes.
+//! pictures under `[augment]` are made here, a handful, and remembered until the list changes. What is a table is given as one too ([`tables`]).
+
+mod mistakes;
+mod tables;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::Survey;
 use crate::base::text::duration;
 use crate::base::{Cancel, Key, KeyWriter, Value, files};
-use crate::book::{self, Diagnostic};
+use crate::book;
 use crate::dag::{Action, RunView, StageState, Step};
 use crate::data::augment::At;
 use crate::data::decode;
@@ -19,12 +21,14 @@ use crate::session::Recipe;
 use crate::session::brew::Planned;
 use crate::session::errands::looking::samples::{samples, shrunk};
 use crate::session::project::weights::{self, in_words};
-use crate::session::snapshot::{Block, Name, Output, OutputState, Picture, Problem};
+use crate::session::snapshot::{Block, Name, Output, OutputState, Picture};
 use crate::session::stages::Task;
 use crate::session::stages::ensemble::TOLD;
 use crate::session::stages::fit::symptoms;
 use crate::session::stages::post::gain::{self, Gains};
 use crate::session::stages::score::GROWTH;
+
+pub(super) use mistakes::problem;
 
 /// How many sample pictures are shown.
 const SAMPLES: usize = 8;
@@ -67,18 +71,16 @@ impl Survey {
             blocks.push(match block {
                 book::Block::Prose { text, line } => Block::Prose { text: text.clone(), line: *line },
                 book::Block::Cell { text, line, tables } => {
-                    let last = line + text.lines().count();
-                    let inside = |d: &&Diagnostic| d.file == recipe.book.file && (*line..=last).contains(&d.line);
-                    let problems = recipe.diagnostics.iter().filter(inside).map(|d| problem(&self.root, d)).collect();
                     let mut outputs: Vec<Output> = Vec::new();
                     for stage in tables.iter().flat_map(|table| stages_of(table)) {
                         outputs.extend(self.output(stage, recipe, planned, &runs));
                     }
                     let names = names(&recipe.book, text, *line);
-                    Block::Cell { text: text.clone(), line: *line, names, problems, outputs }
+                    Block::Cell { text: text.clone(), line: *line, names, problems: Vec::new(), outputs }
                 }
             });
         }
+        mistakes::place(&mut blocks, recipe, &self.root);
         self.add_score(&mut blocks, recipe, planned, &runs);
         blocks
     }
@@ -104,6 +106,7 @@ impl Survey {
         runs: &Newest<'_>,
     ) -> Option<Output> {
         let (run, either) = (runs.run, runs.run.filter(|run| !run.told.curves.is_empty()).or(runs.scored));
+        let mut tabled = Vec::new();
         let (state, lines, pictures) = match stage {
             "augment" => {
                 let planned = planned?;
@@ -113,11 +116,22 @@ impl Survey {
             "backbone" => (OutputState::Fresh, self.backbone_lines(recipe)?, Vec::new()),
             "loss" => (self.state("fit", planned, runs)?, loss_lines(either), Vec::new()),
             "fit" => (self.state("fit", planned, runs)?, fit_lines(either), Vec::new()),
-            "fold" => (OutputState::Fresh, planned?.graph.divided.lines.clone(), Vec::new()),
+            "fold" => {
+                let lines = planned?.graph.divided.lines.clone();
+                tabled = tables::folds(&lines);
+                (OutputState::Fresh, lines, Vec::new())
+            }
             "post" => {
                 planned.filter(|planned| planned.plan.steps.iter().any(|s| s.stage.name == "post"))?;
                 let mut lines = post_lines(run.or(runs.scored));
-                lines.extend(self.gain_lines(recipe, planned));
+                match self.gains(recipe, planned) {
+                    None => {}
+                    Some(Some(gains)) => {
+                        tabled = tables::gains(&gains, lines.len());
+                        lines.extend(gains.lines());
+                    }
+                    Some(None) => lines.push(format!("toji post {} says what each step is worth", recipe.name)),
+                }
                 (self.state("post", planned, runs)?, lines, Vec::new())
             }
             "ensemble" => {
@@ -126,24 +140,24 @@ impl Survey {
                 let lines = if lines.is_empty() { told_of(runs.scored, TOLD) } else { lines };
                 (self.state("weights", planned, runs)?, lines, Vec::new())
             }
-            "score" => (self.state("score", planned, runs)?, score_lines(runs.scored), Vec::new()),
+            "score" => {
+                tabled = runs.scored.map(|run| tables::scores(&run.told.metrics)).unwrap_or_default();
+                (self.state("score", planned, runs)?, score_lines(runs.scored), Vec::new())
+            }
             _ => return None,
         };
-        Some(Output { stage: stage.to_owned(), state, lines, pictures })
+        Some(Output { stage: stage.to_owned(), state, lines, tables: tabled, pictures })
     }
 
-    /// What each step of `[post]` is worth, where that is known.
-    fn gain_lines(&self, recipe: &Recipe, planned: Option<&Planned>) -> Vec<String> {
-        let (Ok(project), Some(planned)) = (&self.project, planned) else { return Vec::new() };
-        let Some((stage, _)) = planned.graph.gain(project, recipe) else { return Vec::new() };
+    /// What each step of `[post]` is worth, where that is known; `None` where there is nothing to weigh.
+    fn gains(&self, recipe: &Recipe, planned: Option<&Planned>) -> Option<Option<Gains>> {
+        let (Ok(project), Some(planned)) = (&self.project, planned) else { return None };
+        let (stage, _) = planned.graph.gain(project, recipe)?;
         let read = || {
             let folder = project.store.folder(stage.name, &stage.artefact()).ok()?;
             serde_json::from_slice::<Gains>(&files::read(&folder.join(gain::FILE)).ok()?).ok()
         };
-        match read() {
-            Some(found) => found.lines(),
-            None => vec![format!("toji post {} says what each step is worth", recipe.name)],
-        }
+        Some(read())
     }
 
     /// How the stages of one name stand, taken together.
@@ -321,35 +335,24 @@ fn score_lines(run: Option<&RunView>) -> Vec<String> {
 /// stands before it in the file's lines, and so the columns are counted from there.
 fn names(book: &book::Book, cell: &str, first: usize) -> Vec<Name> {
     let Some((_, whole)) = book.texts.first() else { return Vec::new() };
-    let mut lines: Vec<(&str, usize)> = Vec::new();
-    for (written, shown) in whole.lines().skip(first.saturating_sub(1)).zip(cell.lines()) {
-        let characters = |line: &str| line.trim_end().trim_start_matches('\u{feff}').chars().count();
-        lines.push((shown, characters(written).saturating_sub(characters(shown))));
-    }
+    let lines = mistakes::lines(whole, cell, first);
     let name = |name: &book::Name| {
         let line = name.line.checked_sub(first)?;
         let (shown, before) = lines.get(line)?;
         let start = name.column.checked_sub(before + 1)?;
         let end = start + name.width;
         let inside = end <= shown.chars().count();
-        inside.then(|| Name { line, characters: start..end, topic: name.topic.clone() })
+        let value = name.value.and_then(|bytes| whole.get(bytes.start..bytes.end)).map(str::to_owned);
+        let (topic, key) = (name.topic.clone(), name.key.clone());
+        inside.then_some(Name { line, characters: start..end, topic, key, value })
     };
     book.names.iter().filter_map(name).collect()
 }
 
-/// A mistake as it is shown.
-pub(super) fn problem(root: &Path, found: &Diagnostic) -> Problem {
-    Problem {
-        file: found.file.strip_prefix(root).unwrap_or(&found.file).to_owned(),
-        line: found.line,
-        column: found.column,
-        message: found.message.clone(),
-        help: found.help.clone(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::session::schema;
 
@@ -364,11 +367,14 @@ mod tests {
         });
         let (cell, first) = cell.unwrap();
         let lines: Vec<&str> = cell.lines().collect();
-        let named: Vec<(String, String)> = names(&book, &cell, first)
-            .into_iter()
-            .map(|n| (lines[n.line].chars().skip(n.characters.start).take(n.characters.len()).collect(), n.topic))
+        let found = names(&book, &cell, first);
+        let named: Vec<(String, &str)> = found
+            .iter()
+            .map(|n| (lines[n.line].chars().skip(n.characters.start).take(n.characters.len()).collect(), &*n.topic))
             .collect();
         let expected = [("loss", "loss"), ("\"ArcFaceLoss\"", "loss.ArcFaceLoss"), ("margin", "ArcFaceLoss.margin")];
-        assert_eq!(named, expected.map(|(word, topic)| (word.to_owned(), topic.to_owned())));
+        assert_eq!(named, expected.map(|(word, topic)| (word.to_owned(), topic)));
+        let values: Vec<(&str, Option<&str>)> = found.iter().map(|n| (&*n.key, n.value.as_deref())).collect();
+        assert_eq!(values, [("loss", None), ("loss.name", Some("\"ArcFaceLoss\"")), ("loss.margin", Some("9"))]);
     }
 }

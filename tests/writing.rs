@@ -1,0 +1,116 @@
+//! Recipes written to without an editor, and pages woven for elsewhere, through the real program on the sample's photos; nothing is trained.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use crate::project::{Project, QUICK};
+
+fn failure(out: &Output) -> (i32, String) {
+    (out.status.code().unwrap(), String::from_utf8_lossy(&out.stderr).into_owned())
+}
+
+fn text(project: &Project) -> String {
+    fs::read_to_string(project.path("recipes/quick.md")).unwrap()
+}
+
+#[test]
+fn set_changes_one_value_and_says_what_runs() {
+    let project = Project::new();
+    let written = QUICK.replace("margin = 17.2\n", "margin  =  17.2   # 度\n").replace('\n', "\r\n");
+    project.write("recipes/quick.md", &written);
+    let told = project.json(&["set", "quick", "loss.margin", "22.9", "--dry-run"]).remove(0);
+    assert_eq!((told["change"].as_str(), told["written"].as_bool()), (Some("loss.margin 17.2 → 22.9"), Some(false)));
+    assert!(told["would_run"].as_array().unwrap().iter().any(|step| step["stage"] == "fit fold 0"), "{told}");
+    assert_eq!(text(&project), written, "a dry run writes nothing");
+
+    project.json(&["set", "quick", "loss.margin", "22.9"]);
+    assert_eq!(text(&project), written.replace("17.2", "22.9"));
+    project.json(&["set", "quick", "post.steps[1].k", "5"]);
+    project.json(&["set", "quick", "augment.train[0].scale", "[0.7, 1.0]"]);
+    assert!(text(&project).contains("k = 5 }]\r\n") && text(&project).contains("scale = [0.7, 1.0] }]\r\n"));
+
+    let before = text(&project);
+    let (code, said) = failure(&project.toji(&["set", "quick", "loss.margin", "900"]));
+    assert!(
+        code == 2 && said.contains("quick.md:17:12") && said.contains("180") && said.contains("nothing was written"),
+        "{code} {said}"
+    );
+    let (code, said) = failure(&project.toji(&["set", "quick", "post.steps[0].dim", "64"]));
+    assert!(code == 1 && said.contains("32"), "what only the tables together show is asked too: {code} {said}");
+    let (code, said) = failure(&project.toji(&["set", "quick", "loss.margn", "9"]));
+    assert!(code == 2 && said.contains("did you mean `loss.margin`?"), "{code} {said}");
+    assert_eq!(text(&project), before);
+
+    let child = "# Child\n\n```toml\n[recipe]\nextends = \"quick.md\"\n```\n";
+    project.write("recipes/child.md", child);
+    let (code, said) = failure(&project.toji(&["set", "child", "loss.margin", "11"]));
+    assert!(code == 2 && said.contains("22.9 by quick.md:17") && said.contains("--add"), "{code} {said}");
+    project.json(&["set", "child", "loss.margin", "11", "--add"]);
+    let now = fs::read_to_string(project.path("recipes/child.md")).unwrap();
+    assert_eq!(now, format!("{child}\n```toml\n[loss]\nmargin = 11\n```\n"));
+}
+
+#[test]
+fn a_note_runs_nothing() {
+    let project = Project::new();
+    let before = project.json(&["plan", "quick", "--untimed"]);
+    let told = project.json(&["note", "quick", "22.9 lost.\n```toml\n[loss]\nmargin = 1\n```\n獺祭"]).remove(0);
+    assert!(told["note"].as_str().unwrap().starts_with("> **20"), "{told}");
+    assert!(text(&project).starts_with(QUICK) && text(&project).ends_with("> 獺祭\n"));
+    project.json(&["note", "quick", "two", "words"]);
+    assert!(text(&project).contains(" UTC** two words\n"));
+    let keys = |steps: &[serde_json::Value]| steps.iter().map(|step| step["key"].clone()).collect::<Vec<_>>();
+    assert_eq!(keys(&project.json(&["plan", "quick", "--untimed"])), keys(&before));
+    let (code, said) = failure(&project.toji(&["note", "quick", "  "]));
+    assert!(code == 2 && said.contains("needs a text"), "{said}");
+}
+
+/// The relative targets of links and pictures in a page.
+fn targets(page: &str) -> Vec<String> {
+    let all = page.split("](").skip(1).filter_map(|rest| Some(rest.split(')').next()?.to_owned()));
+    all.filter(|target| !target.contains(':') && !target.starts_with('#')).collect()
+}
+
+#[test]
+fn a_page_is_woven_without_training() {
+    let project = Project::new();
+    let story =
+        "# 純米 Quick\n\nBetter than [the baseline](01-baseline.md); see ![it](../data/sample/images/1000001.jpg).\n";
+    project.write("recipes/quick.md", &QUICK.replace("# Quick\n", story));
+    let told = project.json(&["weave", "quick", "--out", "docs/pages/quick.md"]).remove(0);
+    let out = project.path("docs/pages/quick.md");
+    let page = fs::read_to_string(&out).unwrap();
+    for said in [
+        "# 純米 Quick",
+        "It has no score yet.",
+        "<details><summary>Plan: ",
+        "| fit fold 0 | run |",
+        "**fit**: not made yet",
+        "**score**: not made yet",
+        "| fold | train | queries | gallery |",
+        "M parameters",
+        "```toml\n[recipe]\nseed = 3\n",
+    ] {
+        assert!(page.contains(said), "{said}:\n{page}");
+    }
+    let links = targets(&page);
+    assert!(links.len() >= 4, "{links:?}");
+    for link in &links {
+        let target = out.parent().unwrap().join(link.replace("%20", " "));
+        assert!(target.is_file(), "{link} leads nowhere");
+    }
+    let pictures = told["pictures"].as_array().unwrap();
+    assert!(pictures.iter().any(|name| name.as_str().unwrap().starts_with("quick-augment-")), "{told}");
+    let png = image::open(out.parent().unwrap().join(pictures[0].as_str().unwrap())).unwrap();
+    assert!(png.width() > 8 * 32);
+
+    project.json(&["weave", "quick", "--rung", "smoke"]);
+    let page = fs::read_to_string(project.path("woven/quick.md")).unwrap();
+    assert!(page.contains("up to smoke"), "{page}");
+    let (code, said) = failure(&project.toji(&["weave", "quick", "--out", "recipes/woven.md"]));
+    assert!(code == 2 && said.contains("taken for a recipe"), "{said}");
+    let (code, said) = failure(&project.toji(&["weave", "quick", "--out", "page.html"]));
+    assert!(code == 2 && said.contains(".md"), "{said}");
+    assert!(!Path::new(&project.path("recipes/woven.md")).exists());
+}
