@@ -10,7 +10,7 @@ use toji::show::{ShowError, table};
 
 fn curve(series: &str, fold: u32, value: impl Fn(f64) -> f64, epochs: u32) -> Curve {
     let points = (1..=epochs).map(|e| [f64::from(e), value(f64::from(e))]).collect();
-    Curve { series: series.into(), fold, seed: 0, points: Arc::new(points) }
+    Curve { series: series.into(), fold, points: Arc::new(points), ..Curve::default() }
 }
 
 fn recipe(name: &str, gain: f64, folds: u32, epochs: u32) -> Recipe {
@@ -79,7 +79,7 @@ fn odd_series_still_make_a_picture() {
     let line = |points: &[[f64; 2]]| Line {
         recipe: "a<b>&\"c\u{1b}[2J".into(),
         pinned: false,
-        curve: Curve { series: "loss".into(), fold: 0, seed: 0, points: Arc::new(points.to_vec()) },
+        curve: Curve { series: "loss".into(), fold: 0, points: Arc::new(points.to_vec()), ..Curve::default() },
     };
     let nan = f64::NAN;
     for points in [

@@ -5,6 +5,7 @@
 //! watch says so and a few times a second while something runs; it never computes anything dear.
 //!
 //! - [`compare`]: the recipes that a viewer compares;
+//! - [`curves`]: the curves of a recipe's trainings;
 //! - [`glance`]: whether pictures changed behind the tables;
 //! - [`ledger`]: how submissions stand beside the leaderboard;
 //! - [`pin`]: the recipe that the others are compared with;
@@ -14,6 +15,7 @@
 //! - [`page`]: its prose and cells with what their stages last gave.
 
 mod compare;
+mod curves;
 mod glance;
 mod ledger;
 mod page;

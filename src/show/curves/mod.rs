@@ -3,9 +3,17 @@
 //! Takes recipes with their series as the snapshot has them; gives an SVG or a PNG. `page` decides
 //! what is to be seen (ranges, means over folds, best values, gaps where a number is not finite),
 //! `draw` puts it on a plotters backend. The pinned recipe is drawn last, thick and dashed.
+//!
+//! What pictures and terminals share of curves is here too: [`series`] names them, [`axis`] says where a point lies, [`ticks`] rounds the
+//! numbers beside it, [`smooth`] and [`thin`] turn points into fewer and calmer ones.
 
+pub mod axis;
 mod draw;
 mod page;
+pub mod series;
+pub mod smooth;
+pub mod thin;
+pub mod ticks;
 
 use std::io::Cursor;
 use std::path::Path;

@@ -211,7 +211,7 @@ mod tests {
     use crate::session::snapshot::Curve;
 
     fn line(recipe: &str, series: &str, fold: u32, points: &[[f64; 2]]) -> Line {
-        let curve = Curve { series: series.into(), fold, seed: 0, points: Arc::new(points.to_vec()) };
+        let curve = Curve { series: series.into(), fold, points: Arc::new(points.to_vec()), ..Curve::default() };
         Line { recipe: recipe.into(), pinned: recipe == "pin", curve }
     }
 

@@ -180,7 +180,7 @@ fn score(value: f64, stale: bool) -> Option<Score> {
 
 fn curve(series: &str, fold: u32, n: usize, value: impl Fn(f64) -> f64) -> Curve {
     let points = (1..=n).map(|i| [i as f64, value(i as f64)]).collect();
-    Curve { series: series.to_owned(), fold, seed: 0, points: Arc::new(points) }
+    Curve { series: series.to_owned(), fold, points: Arc::new(points), ..Curve::default() }
 }
 
 fn curves(epochs: usize, low_loss: f64, high_score: f64) -> Vec<Curve> {
@@ -400,9 +400,8 @@ fn failed() -> Recipe {
         message: Some("loss is NaN at step 311: images \u{1b}[5m 000812.jpg, 獺祭.jpg".into()),
         curves: vec![Curve {
             series: "loss".into(),
-            fold: 0,
-            seed: 0,
             points: Arc::new(vec![[0.5, 3.0], [1.0, f64::NAN], [1.2, f64::INFINITY], [1.3, 1e300]]),
+            ..Curve::default()
         }],
         ..Recipe::default()
     }

@@ -6,7 +6,6 @@
 
 pub(in crate::tui::view) mod canvas;
 mod panel;
-mod ticks;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

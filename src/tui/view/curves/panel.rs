@@ -7,9 +7,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use toji::base::text;
+use toji::show::curves::ticks::{self, Tick};
 
 use super::canvas::{Canvas, Pen};
-use super::ticks::{self, Tick};
 use crate::tui::view::ink::{Ink, Tone, line, put, put_at, styled};
 
 /// One line.
