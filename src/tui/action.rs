@@ -3,6 +3,7 @@
 //! Given by the key table, taken by `update`. An action names an intention, never a key.
 
 use super::model::View;
+use super::model::curves::Chart;
 
 /// An intention of the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,10 +38,8 @@ pub enum Action {
     Mark,
     /// Forget all marks.
     ClearMarks,
-    /// Logarithmic or linear loss axis.
-    LogScale,
-    /// Both measures, only the loss, only the score.
-    Measure,
+    /// About the charts of the curves.
+    Chart(Chart),
     /// Run up to the rung that it had last.
     Run,
     /// Ask which rung to run.

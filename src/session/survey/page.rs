@@ -270,7 +270,11 @@ fn loss_lines(run: Option<&RunView>) -> Vec<String> {
     let line = |(part, first, last): (String, [f64; 2], [f64; 2])| {
         format!("{part}: loss {:.3} at the start, {:.3} after epoch {:.1}", first[1], last[1], last[0])
     };
-    last_of(run, series::LOSS).into_iter().map(line).collect()
+    let epochs = last_of(run, series::LOSS);
+    // Until the first epoch is over there is only what its batches gave.
+    let begins = |(part, ..): &(String, [f64; 2], [f64; 2])| epochs.iter().all(|(other, ..)| other != part);
+    let batches: Vec<_> = last_of(run, series::BATCH_LOSS).into_iter().filter(begins).collect();
+    epochs.into_iter().chain(batches).map(line).collect()
 }
 
 fn fit_lines(run: Option<&RunView>) -> Vec<String> {

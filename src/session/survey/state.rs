@@ -14,7 +14,7 @@ use crate::score::decide::student;
 use crate::score::{Metric, bootstrap};
 use crate::session::brew::rung::NOISE_SEEDS;
 use crate::session::recipe::Recipe as Text;
-use crate::session::snapshot::{Advice, Delta, Recipe, Score, State, Step};
+use crate::session::snapshot::{Advice, Delta, Recipe, Score, State, Step, series};
 use crate::session::stages::Task;
 use crate::session::stages::score::BOOTSTRAP;
 use crate::session::{Ladder, Slot};
@@ -180,7 +180,8 @@ fn epoch(run: &RunView, full: usize) -> Option<f64> {
     let within =
         |part: &str, name: &str| part.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
     let here = |name: &str| part.is_none_or(|part| part.is_empty() || within(part, name));
-    let losses = told.curves.iter().filter(|((series, name), _)| series == "loss" && here(name));
+    let is_loss = |name: &str| [series::LOSS, series::BATCH_LOSS].contains(&name);
+    let losses = told.curves.iter().filter(|((series, name), _)| is_loss(series) && here(name));
     losses.filter_map(|(_, points)| last(points)).reduce(f64::max)
 }
 

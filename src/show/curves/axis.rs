@@ -61,11 +61,33 @@ impl By {
     pub fn points(self, curve: &Curve) -> Cow<'_, [[f64; 2]]> {
         match self {
             By::Epoch => Cow::Borrowed(&curve.points),
-            _ => {
+            By::Running | By::Wall => Cow::Owned(self.timed(&curve.axis, &curve.points)),
+            By::Step => {
                 let placed = |&[epoch, value]: &[f64; 2]| Some([self.place(&curve.axis, epoch)?, value]);
                 Cow::Owned(curve.points.iter().filter_map(placed).collect())
             }
         }
+    }
+}
+
+impl By {
+    /// Points along a line of time: [`By::place`] of each, in one walk along the knots.
+    fn timed(self, axis: &Axis, points: &[[f64; 2]]) -> Vec<[f64; 2]> {
+        let which = if self == By::Wall { 1 } else { 2 };
+        let (mut rest, mut placed) = (axis.knots.as_slice(), Vec::with_capacity(points.len()));
+        for &[epoch, value] in points {
+            while rest.len() > 2 && rest[1][0] < epoch {
+                rest = &rest[1..];
+            }
+            let place = match rest {
+                [a, b, ..] if a[0] <= epoch && epoch < b[0] => {
+                    Some(a[which] + (b[which] - a[which]) * (epoch - a[0]) / (b[0] - a[0]))
+                }
+                _ => self.place(axis, epoch),
+            };
+            placed.extend(place.map(|place| [place, value]));
+        }
+        placed
     }
 }
 
@@ -159,6 +181,32 @@ mod tests {
             let scale = Scale::new(low, low + range, log).unwrap();
             prop_assert!((scale.share(scale.at(share)) - share).abs() < 1e-6);
             prop_assert!(scale.share(low).abs() < 1e-9 && (scale.share(low + range) - 1.0).abs() < 1e-9);
+        }
+
+        /// A walk along the knots finds what looking each point up finds.
+        #[test]
+        fn a_walk_finds_the_same(steps in prop::collection::vec(0.01_f64..3.0, 0..12), many in 0_usize..50) {
+            let ascend = |sum: &mut f64, step: &f64| {
+                *sum += step;
+                Some([*sum, 1000.0 + 7.0 * *sum * step, 3.0 * *sum])
+            };
+            let mut knots: Vec<[f64; 3]> = steps.iter().scan(0.0, ascend).collect();
+            knots.sort_by(|a, b| a[1].total_cmp(&b[1]));
+            let mut places: Vec<f64> = steps.iter().scan(0.0, |sum, step| { *sum += step; Some(*sum) }).collect();
+            places.sort_by(f64::total_cmp);
+            for (knot, place) in knots.iter_mut().zip(places) {
+                knot[0] = place;
+            }
+            let axis = Arc::new(Axis::of(Vec::new(), knots));
+            let points: Vec<[f64; 2]> = (0..many).map(|i| [i as f64 * 0.37, i as f64]).collect();
+            let curve = Curve { points: Arc::new(points.clone()), axis: Arc::clone(&axis), ..Curve::default() };
+            for by in [By::Running, By::Wall] {
+                let looked: Vec<[f64; 2]> =
+                    points.iter().filter_map(|p| Some([by.place(&axis, p[0])?, p[1]])).collect();
+                let walked = by.points(&curve);
+                prop_assert_eq!(walked.len(), looked.len());
+                prop_assert!(walked.iter().zip(&looked).all(|(a, b)| (a[0] - b[0]).abs() < 1e-9 && a[1] == b[1]));
+            }
         }
 
         /// Looking closer at a place leaves it where it is on the screen.

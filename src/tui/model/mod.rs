@@ -3,10 +3,12 @@
 //! Takes snapshots and, through `update`, actions; gives the views all they need. It holds names,
 //! not positions, so that a recipe that appears or goes does not move the selection.
 //!
-//! - [`album`]: photos that have come; [`compare`]: which recipes are compared; [`queries`] and [`review`]: where the user looks among these.
+//! - [`album`]: photos that have come; [`compare`]: which recipes are compared; [`curves`], [`queries`] and [`review`]: where the user looks
+//!   among these.
 
 pub mod album;
 pub mod compare;
+pub mod curves;
 pub mod queries;
 pub mod review;
 
@@ -25,6 +27,7 @@ use super::terminal::meter::Reading;
 use super::{Feed, Options, Start};
 use album::Album;
 use compare::Comparing;
+use curves::Curves;
 use queries::Asking;
 use review::{Edit, Looking};
 
@@ -124,18 +127,8 @@ pub enum Popup {
     },
     /// A filter is typed.
     Filter,
-}
-
-/// Which series the curves view shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Measure {
-    /// Loss and score.
-    #[default]
-    Both,
-    /// Only the loss.
-    Loss,
-    /// Only the score.
-    Score,
+    /// "Which series?"
+    Series,
 }
 
 /// What the event loop shall do after an action.
@@ -177,10 +170,8 @@ pub struct Model {
     pub cursor: BTreeMap<String, usize>,
     /// First row shown, for each view and recipe that was scrolled.
     pub scroll: BTreeMap<(u8, String), usize>,
-    /// Which series.
-    pub measure: Measure,
-    /// Logarithmic loss axis.
-    pub log_scale: bool,
+    /// Where the user looks among curves.
+    pub curves: Curves,
     /// Where the user looks among queries.
     pub asking: Asking,
     /// Which recipes are compared.
@@ -266,7 +257,10 @@ impl Model {
                 View::Review => self.suspect().is_none(),
                 _ => self.query_at(self.query_index()).is_none(),
             },
-            Some(Popup::Help { .. } | Popup::Explain { .. } | Popup::DecideAll { .. } | Popup::Filter) | None => false,
+            Some(
+                Popup::Help { .. } | Popup::Explain { .. } | Popup::DecideAll { .. } | Popup::Filter | Popup::Series,
+            )
+            | None => false,
         };
         if gone {
             self.popup = None;
@@ -301,6 +295,7 @@ impl Model {
             Some(Popup::Zoom { .. }) => Place::Zoom,
             Some(Popup::DecideAll { .. }) => Place::DecideAll,
             Some(Popup::Filter) => Place::Filter,
+            Some(Popup::Series) => Place::Series,
         }
     }
 

@@ -1,6 +1,7 @@
-//! The curves of loss and score.
+//! Charts of curves.
 
 use super::{LARGE, NARROW, USUAL, model, screen};
+use crate::tui::Charset;
 use crate::tui::tests::sample;
 
 #[test]
@@ -113,4 +114,31 @@ fn curves_large() {
     logarithmic loss
     enter page  r run  R rung  s stop  p pin  P plan  a advice  space mark  y log  m measure  ] next  b board  ? help  q quit
     "#);
+}
+
+#[test]
+fn a_crosshair_reads_all_charts() {
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j c m m m h h up")), @"");
+}
+
+#[test]
+fn a_crosshair_on_a_phone() {
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j c x x l { + w w")), @"");
+}
+
+#[test]
+fn the_machine_smoothed_by_the_clock() {
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), LARGE, "j j c m m m m x x x w w w w")), @"");
+}
+
+#[test]
+fn both_axes_logarithmic_in_ascii() {
+    let mut model = model(sample::snapshot(), USUAL, "j j c m y x X l { w w w");
+    model.options.charset = Charset::Ascii;
+    insta::assert_snapshot!(screen(&model), @"");
+}
+
+#[test]
+fn which_charts() {
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j c M 3")), @"");
 }
