@@ -30,21 +30,28 @@ pub struct Look<'a> {
     pub crossed: bool,
 }
 
+/// Below so many columns a title has room for little.
+const BRIEF: u16 = 50;
+
 /// Draws it; with very little room nothing.
 pub fn draw(chart: &Charted<'_>, look: Look<'_>, ink: Ink, buffer: &mut Buffer) {
     let (area, plot) = (chart.area, chart.plot);
     if area.width < 12 || area.height < 4 {
         return;
     }
-    let mut title = vec![ink.span(look.mark, Tone::Strong), ink.span(&titled(chart, look), Tone::Strong)];
+    // Where there is little room the numbers under the crosshair come before what is said of the axis.
+    let brief = area.width < BRIEF && look.hair.is_some();
+    let told = if brief { chart.series.title.clone() } else { titled(chart, look) };
+    let mut title = vec![ink.span(look.mark, Tone::Strong), ink.span(&told, Tone::Strong)];
     let (Some(x), Some(y)) = (chart.x, chart.y) else {
         title.push(ink.span("  no points yet", Tone::Faint));
         return put(buffer, area, 0, &line(title));
     };
     if let Some(hair) = look.hair {
-        title.push(ink.span(&format!("  at {}", ticks::place(look.by, hair.x)), Tone::Faint));
+        let (at, gap) = if brief { (" ", " ") } else { ("  at ", "  ") };
+        title.push(ink.span(&format!("{at}{}", ticks::place(look.by, hair.x)), Tone::Faint));
         for (letter, style, _, value) in chart.values(hair.x) {
-            title.push(styled(&format!("  {letter} "), style.add_modifier(Modifier::BOLD)));
+            title.push(styled(&format!("{gap}{letter} "), style.add_modifier(Modifier::BOLD)));
             title.push(ink.span(&chart.series.value(value), Tone::Plain));
         }
     }
