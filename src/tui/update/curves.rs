@@ -198,7 +198,7 @@ fn across(model: &mut Model, columns: i8) {
 /// Moves the crosshair up or down; without one, the selection.
 fn up(model: &mut Model, rows: i8) {
     let Some(hair) = model.curves.hair else {
-        return super::beside(model, if rows > 0 { Motion::Up } else { Motion::Down });
+        return super::moved(model, if rows > 0 { Motion::Up } else { Motion::Down });
     };
     let high = asked(model, |chart| chart.plot.height).unwrap_or(1);
     let step = 1.0 / f64::from(high.saturating_sub(1).max(1));

@@ -411,11 +411,6 @@ fn turned(view: View, by: usize) -> View {
     View::ALL[(at + by) % View::ALL.len()]
 }
 
-/// Selects the recipe before or behind.
-fn beside(model: &mut Model, motion: Motion) {
-    moved(model, motion);
-}
-
 /// Moves the selection on board, curves and ledger, the text elsewhere.
 fn moved(model: &mut Model, motion: Motion) {
     let screen = view::rows_shown(model).max(1);
