@@ -34,6 +34,7 @@ pub fn snapshot() -> Snapshot {
         queries: Arc::new(looks::queries("02-arcface")),
         reviews: Arc::new(vec![Arc::new(looks::review())]),
         worker: Worker::Busy { recipes: vec!["02-arcface".to_owned()], queued: 1 },
+        compared: Arc::default(),
         planning: None,
         notice: Some("02-arcface: saved, only [post] changed".to_owned()),
     }
