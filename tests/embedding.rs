@@ -11,7 +11,7 @@ use toji::dag::Event;
 use toji::learn::backbone::hub::Hub;
 use toji::learn::ops::Processor;
 use toji::session::brew::{Manner, brew};
-use toji::session::{Photos, Project, SessionError, Surroundings};
+use toji::session::{Load, Photos, Project, SessionError, Surroundings};
 
 use crate::project;
 
@@ -65,6 +65,7 @@ fn run(root: &Path, stage: &str, hear: &(dyn Fn(u64, u64, &Cancel) + Sync)) -> R
         command: Vec::new(),
         hub: Hub::from_environment(&|_| None),
         facts: Arc::new(|_| Value::table()),
+        load: Arc::new(Load::default),
     };
     let opened = Project::open(root, &around).unwrap_or_else(|found| panic!("{found:?}"));
     let cancel = Cancel::new();

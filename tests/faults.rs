@@ -18,7 +18,7 @@ use toji::learn::backbone::hub::Hub;
 use toji::learn::ops::Processor;
 use toji::session::brew::{Brewed, Manner, brew, chain};
 use toji::session::errands::tidy;
-use toji::session::{Photos, Project, Surroundings};
+use toji::session::{Load, Photos, Project, Surroundings};
 
 use crate::project::copy;
 
@@ -75,6 +75,7 @@ fn around(facts: impl Fn(&Path) -> Value + Send + Sync + 'static) -> Surrounding
         command: vec!["toji".to_owned()],
         hub: Hub::from_environment(&|_| None),
         facts: Arc::new(facts),
+        load: Arc::new(Load::default),
     }
 }
 

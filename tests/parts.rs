@@ -115,8 +115,11 @@ fn a_kill_inside_each_stage_changes_no_bit() {
     let score = last_score(&straight.json(&["run", "quick"]));
     let expected = checkpoints(&straight);
     assert_eq!(expected.len(), 2);
-    for series in ["loss", "lr"] {
-        assert_eq!(epochs_of(&straight, series), [1.0, 2.0, 3.0, 4.0], "one line over all stages");
+    assert_eq!(epochs_of(&straight, "loss"), [1.0, 2.0, 3.0, 4.0], "one line over all stages");
+    for series in ["batch loss", "lr", "gradient norm", "images per second"] {
+        let places = epochs_of(&straight, series);
+        assert!(places.windows(2).all(|pair| pair[0] < pair[1]), "{series} {places:?}");
+        assert!([1.0, 2.0, 3.0, 4.0].iter().all(|epoch| places.contains(epoch)), "{series} {places:?}");
     }
     assert_eq!(epochs_of(&straight, "MRR@20"), [0.0, 1.0, 2.0, 3.0, 4.0]);
 

@@ -398,7 +398,28 @@ fn without_a_terminal_lines_are_plain_and_the_board_is_printed() {
 
     let curves = project.path("curves.svg");
     project.json(&["plot", "quick", "--out", curves.to_str().unwrap()]);
-    assert!(fs::read_to_string(curves).unwrap().contains("MRR@20"));
+    assert!(fs::read_to_string(&curves).unwrap().contains("MRR@20"));
+
+    // Only [post] changes: the training is found in the store, and what it told besides loss and score in the run that made it.
+    project.write("recipes/quick.md", &QUICK.replace("k = 2", "k = 3"));
+    let done = project.json(&["run", "quick", "--rung", "smoke"]);
+    assert!(done.last().unwrap()["reused"].as_array().unwrap().contains(&Json::from("fit fold 0")), "{done:?}");
+    let series = "loss,lr,gradient-norm,images-per-second,memory";
+    let asked = ["plot", "quick", "--series", series, "--x", "running", "--smooth", "0.6", "--log-y", "--out"];
+    project.json(&[&asked[..], &[curves.to_str().unwrap()]].concat());
+    let drawn = fs::read_to_string(&curves).unwrap();
+    for text in ["loss", "learning rate", "gradient norm", "images per second", "memory (", "running time"] {
+        assert!(drawn.contains(text), "{text}");
+    }
+    assert!(!drawn.contains("no values yet"));
+    for (arguments, told) in [
+        (["--smooth", "1.5"], "--smooth 1.5: a weight from 0 to 0.99"),
+        (["--series", "accuracy"], "--series: no series \"accuracy\"; there are loss, score, lr"),
+        (["--series", "gpu"], "none of these recipes has told its GPU"),
+    ] {
+        let (_, said) = failure(&project.toji(&[&["plot", "quick", "--out", "x.svg"][..], &arguments].concat()));
+        assert!(said.contains(told), "{said}");
+    }
 }
 
 #[test]

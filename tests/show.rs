@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use toji::base::text::width;
+use toji::dag::Axis;
 use toji::session::snapshot::{Curve, Delta, Recipe, Score, Snapshot, State, Step};
-use toji::show::curves::{self, Line};
+use toji::show::curves::axis::By;
+use toji::show::curves::series::Series;
+use toji::show::curves::{self, Choice, Line};
 use toji::show::{ShowError, table};
 
 fn curve(series: &str, fold: u32, value: impl Fn(f64) -> f64, epochs: u32) -> Curve {
     let points = (1..=epochs).map(|e| [f64::from(e), value(f64::from(e))]).collect();
-    Curve { series: series.into(), fold, seed: 0, points: Arc::new(points) }
+    Curve { series: series.into(), fold, points: Arc::new(points), ..Curve::default() }
 }
 
 fn recipe(name: &str, gain: f64, folds: u32, epochs: u32) -> Recipe {
@@ -36,7 +39,8 @@ fn shelf() -> Snapshot {
 
 #[test]
 fn svg_keeps_every_name_as_text() {
-    let (svg, drawn) = curves::svg(&curves::lines(&shelf(), &[]).unwrap()).unwrap();
+    let (svg, drawn) =
+        curves::svg(&curves::lines(&shelf(), &[], &Choice::default()).unwrap(), &Choice::default()).unwrap();
     for text in [
         "03-純米大吟醸の小さなラベル",
         "01-baseline  (pin)",
@@ -53,14 +57,20 @@ fn svg_keeps_every_name_as_text() {
         &svg[..90]
     );
     assert!(drawn.missing.is_empty());
-    assert_eq!(svg, curves::svg(&curves::lines(&shelf(), &[]).unwrap()).unwrap().0, "the same bytes each time");
+    assert_eq!(
+        svg,
+        curves::svg(&curves::lines(&shelf(), &[], &Choice::default()).unwrap(), &Choice::default()).unwrap().0,
+        "the same bytes each time"
+    );
 }
 
 #[test]
 fn png_says_what_it_cannot_draw() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("curves.png");
-    let drawn = curves::write(&curves::lines(&shelf(), &[]).unwrap(), &out, None).unwrap();
+    let drawn =
+        curves::write(&curves::lines(&shelf(), &[], &Choice::default()).unwrap(), &Choice::default(), &out, None)
+            .unwrap();
     assert_eq!(drawn.missing.iter().take(3).collect::<String>(), "純米大");
     let picture = image::open(&out).unwrap().into_rgb8();
     assert_eq!((picture.width(), picture.height()), (drawn.width, drawn.height));
@@ -70,7 +80,13 @@ fn png_says_what_it_cannot_draw() {
     let near = |p: &&image::Rgb<u8>| p.0.iter().zip([red, green, blue]).all(|(a, b)| a.abs_diff(b) < 8);
     assert!(picture.pixels().filter(near).count() > 2000);
     assert_eq!(picture.get_pixel(0, 0).0, [255; 3]);
-    let latin = curves::write(&curves::lines(&shelf(), &["01-baseline".into()]).unwrap(), &out, None).unwrap();
+    let latin = curves::write(
+        &curves::lines(&shelf(), &["01-baseline".into()], &Choice::default()).unwrap(),
+        &Choice::default(),
+        &out,
+        None,
+    )
+    .unwrap();
     assert!(latin.missing.is_empty());
 }
 
@@ -79,7 +95,7 @@ fn odd_series_still_make_a_picture() {
     let line = |points: &[[f64; 2]]| Line {
         recipe: "a<b>&\"c\u{1b}[2J".into(),
         pinned: false,
-        curve: Curve { series: "loss".into(), fold: 0, seed: 0, points: Arc::new(points.to_vec()) },
+        curve: Curve { series: "loss".into(), fold: 0, points: Arc::new(points.to_vec()), ..Curve::default() },
     };
     let nan = f64::NAN;
     for points in [
@@ -91,23 +107,61 @@ fn odd_series_still_make_a_picture() {
         &[[1e9, 1.0], [1e9, 1.0 + 1e-15]],
         &[[nan, 1.0], [1.0, f64::INFINITY], [2.0, 1e-300]],
     ] {
-        let (svg, _) = curves::svg(&[line(points)]).unwrap();
+        let (svg, _) = curves::svg(&[line(points)], &Choice::default()).unwrap();
         assert!(svg.trim_end().ends_with("</svg>") && !svg.contains('\u{1b}'), "{points:?}");
-        curves::png(&[line(points)], None).unwrap();
+        curves::png(&[line(points)], &Choice::default(), None).unwrap();
     }
-    assert!(curves::svg(&[line(&[[1.0, nan]])]).unwrap().0.contains("1 value is NaN or infinite"));
-    assert!(curves::svg(&[line(&[])]).unwrap().0.contains("no values yet"));
-    assert!(matches!(curves::svg(&[]), Err(ShowError::Nothing)));
+    assert!(curves::svg(&[line(&[[1.0, nan]])], &Choice::default()).unwrap().0.contains("1 value is NaN or infinite"));
+    assert!(curves::svg(&[line(&[])], &Choice::default()).unwrap().0.contains("no values yet"));
+    assert!(matches!(curves::svg(&[], &Choice::default()), Err(ShowError::Nothing)));
 }
 
 #[test]
 fn wrong_names_and_endings_are_told() {
-    let lines = curves::lines(&shelf(), &[]).unwrap();
-    let error = curves::write(&lines, "curves.pdf".as_ref(), None).unwrap_err();
+    let lines = curves::lines(&shelf(), &[], &Choice::default()).unwrap();
+    let error = curves::write(&lines, &Choice::default(), "curves.pdf".as_ref(), None).unwrap_err();
     assert_eq!(error.to_string(), "curves.pdf: pictures are written as .svg or .png; name the file so");
-    let error = curves::lines(&shelf(), &["04".into()]).unwrap_err();
+    let error = curves::lines(&shelf(), &["04".into()], &Choice::default()).unwrap_err();
     assert!(error.to_string().starts_with("no recipe \"04\"; there are 01-baseline, 02-arcface"), "{error}");
-    assert!(matches!(curves::lines(&Snapshot::default(), &[]), Err(ShowError::Nothing)));
+    assert!(matches!(curves::lines(&Snapshot::default(), &[], &Choice::default()), Err(ShowError::Nothing)));
+}
+
+/// A recipe with a series and an axis beside its epochs.
+fn machine() -> Snapshot {
+    let axis =
+        Arc::new(Axis::of(vec![[0.0, 50.0]], vec![[0.0, 1_795_521_600.0, 0.0], [12.0, 1_795_528_800.0, 3600.0]]));
+    let told = |series: &str, size: f64| {
+        let wave = |i: u32| size * (1.0 + 0.2 * (0.7 * f64::from(i)).sin());
+        let points = (1..=120).map(|i| [f64::from(i) / 10.0, wave(i)]).collect();
+        Curve { series: series.into(), points: Arc::new(points), axis: Arc::clone(&axis), ..Curve::default() }
+    };
+    let curves = vec![told("loss", 2.0), told("MRR@20", 0.6), told("memory", 1.5e9), told("lr", 1e-3)];
+    Snapshot { recipes: vec![Recipe { name: "a".into(), curves, ..Recipe::default() }], ..Snapshot::default() }
+}
+
+#[test]
+fn charts_along_other_axes() {
+    let drawn = |choice: &Choice| curves::svg(&curves::lines(&machine(), &[], choice).unwrap(), choice).unwrap().0;
+    let has = |svg: &str, texts: &[&str]| texts.iter().all(|text| svg.contains(&format!(">\n{text}\n<")));
+    let plain = drawn(&Choice::default());
+    assert!(has(&plain, &["loss", "MRR@20", "epoch"]) && !plain.contains("memory"), "only what says how good it is");
+    let series = |words: &[&str]| words.iter().map(|word| Series::of_word(word, "MRR@20").unwrap()).collect();
+    let by_step = drawn(&Choice { series: series(&["memory"]), by: By::Step, ..Choice::default() });
+    assert!(has(&by_step, &["memory (GB)", "step", "last memory", "600", "1.50 at step 600"]), "{by_step}");
+    let by_time = drawn(&Choice { series: series(&["lr", "loss"]), by: By::Running, log_y: true, ..Choice::default() });
+    assert!(has(&by_time, &["loss", "learning rate", "running time", "1h", "30m"]), "{by_time}");
+    let by_clock = drawn(&Choice { by: By::Wall, weight: 0.9, ..Choice::default() });
+    assert!(has(&by_clock, &["time (UTC)", "13:00"]), "{by_clock}");
+    assert!(by_clock.matches("<polyline").count() > plain.matches("<polyline").count(), "what was told lies behind");
+
+    let refused = |snapshot: &Snapshot, choice: &Choice| curves::lines(snapshot, &[], choice).unwrap_err().to_string();
+    let gpu = Choice { series: series(&["gpu"]), ..Choice::default() };
+    assert_eq!(refused(&machine(), &gpu), "none of these recipes has told its GPU; there are MRR@20, loss, lr, memory");
+    let step = Choice { by: By::Step, ..Choice::default() };
+    assert_eq!(
+        refused(&shelf(), &step),
+        "the logs of these recipes tell of epochs, not of step: an older Toji wrote them; leave out --x"
+    );
 }
 
 /// Writes the pictures that people look at; not a check. `cargo test --release --test all show::look -- --ignored`
@@ -124,14 +178,26 @@ fn look() {
     }
     let broken = Snapshot { recipes: vec![broken, recipe("06-new", 0.2, 1, 1)], ..Snapshot::default() };
     for (name, snapshot) in [("shelf", &shelf()), ("many", &many), ("broken", &broken)] {
-        let lines = curves::lines(snapshot, &[]).unwrap();
+        let lines = curves::lines(snapshot, &[], &Choice::default()).unwrap();
         for ending in ["svg", "png"] {
-            curves::write(&lines, &folder.join(format!("{name}.{ending}")), None).unwrap();
+            curves::write(&lines, &Choice::default(), &folder.join(format!("{name}.{ending}")), None).unwrap();
         }
     }
-    let only: Vec<Line> =
-        curves::lines(&shelf(), &[]).unwrap().into_iter().filter(|l| l.curve.series == "loss").collect();
-    curves::write(&only, &folder.join("single.png"), None).unwrap();
+    let choices = [
+        ("smooth", Choice { weight: 0.9, by: By::Running, ..Choice::default() }),
+        ("log", Choice { log_x: true, log_y: true, by: By::Step, ..Choice::default() }),
+        ("all", Choice { series: Series::all("MRR@20"), by: By::Wall, ..Choice::default() }),
+    ];
+    for (name, choice) in choices {
+        let lines = curves::lines(&machine(), &[], &choice).unwrap();
+        curves::write(&lines, &choice, &folder.join(format!("{name}.png")), None).unwrap();
+    }
+    let only: Vec<Line> = curves::lines(&shelf(), &[], &Choice::default())
+        .unwrap()
+        .into_iter()
+        .filter(|l| l.curve.series == "loss")
+        .collect();
+    curves::write(&only, &Choice::default(), &folder.join("single.png"), None).unwrap();
 }
 
 fn board() -> Snapshot {

@@ -105,7 +105,7 @@ pub enum Event {
         /// "images", "batches".
         unit: String,
     },
-    /// A point of a curve.
+    /// A point of a curve. It supersedes the points of its series that do not lie before it.
     Point {
         /// "loss", "MRR@20", "lr".
         series: String,
@@ -118,6 +118,17 @@ pub enum Event {
         /// How much; may be NaN or infinite.
         #[serde(with = "any_number")]
         value: f64,
+    },
+    /// From here on an epoch of this part has so many steps: where its points lie when they are counted in steps.
+    Steps {
+        /// "fold 0", or "".
+        #[serde(default)]
+        part: String,
+        /// From where: epochs.
+        #[serde(with = "any_number")]
+        x: f64,
+        /// Steps of the optimiser in an epoch.
+        per_epoch: u64,
     },
     /// Work went back to a checkpoint: points of this part beyond `x` are superseded, not deleted.
     Rewind {

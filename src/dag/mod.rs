@@ -41,7 +41,7 @@ pub use history::{Estimate, History, Sample};
 pub use plan::{Action, Node, Plan, Previous, Reached, Resume, Step, View, plan};
 pub use queue::{Job, Lane, Order, Queue, Taken, Worker, WorkerInfo};
 pub use run::{
-    Board, Counted, Decided, Measured, Outcome, Run, RunState, RunView, Runs, StageState, StageView, Start, Told,
+    Axis, Board, Counted, Decided, Measured, Outcome, Run, RunState, RunView, Runs, StageState, StageView, Start, Told,
 };
 pub use stage::{Input, Recorded, Span, Stage};
 pub use store::{Making, Meta, Store, Work};

@@ -30,7 +30,7 @@ pub mod survey;
 pub use brew::graph::Graph;
 pub use brew::rung::{Ladder, Rung, Slot};
 pub use project::photos::Photos;
-pub use project::{Project, Surroundings};
+pub use project::{Load, Project, Surroundings};
 pub use recipe::{Recipe, schema};
 
 use crate::base::cancel::Cancelled;

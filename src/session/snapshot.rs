@@ -15,6 +15,7 @@ use super::errands::looking::compare::Comparison;
 use super::errands::looking::queries::Queries;
 use super::errands::review::Review;
 use crate::base::Time;
+use crate::dag::Axis;
 use crate::score::decide::projection::Projection;
 
 /// The whole project at one moment.
@@ -334,8 +335,30 @@ pub struct Picture {
     pub rgb: Arc<[u8]>,
 }
 
+/// Names of the series that a training tells beside its score, which goes by the metric's name.
+pub mod series {
+    /// Mean loss of an epoch; in a [`Curve`](super::Curve), of a tenth of one where the log has it.
+    pub const LOSS: &str = "loss";
+    /// Mean loss of about a tenth of an epoch. A snapshot shows it as [`LOSS`].
+    pub const BATCH_LOSS: &str = "batch loss";
+    /// Learning rate, before the groups' factors.
+    pub const RATE: &str = "lr";
+    /// Length (L2) of the whole gradient before clipping, a mean over steps.
+    pub const GRADIENT: &str = "gradient norm";
+    /// Pictures that the training learns from in a second.
+    pub const SPEED: &str = "images per second";
+    /// Share of all processors that the process keeps busy, 0 to 100.
+    pub const CPU: &str = "CPU";
+    /// Resident bytes of the process.
+    pub const MEMORY: &str = "memory";
+    /// How busy the GPU is, 0 to 100.
+    pub const GPU: &str = "GPU";
+    /// Bytes of the GPU's memory in use.
+    pub const GPU_MEMORY: &str = "GPU memory";
+}
+
 /// A series of numbers over epochs.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Curve {
     /// "loss", "MRR@20", …
     pub series: String,
@@ -343,9 +366,12 @@ pub struct Curve {
     pub fold: u32,
     /// What is added to the recipe's seed: 0 for its own.
     pub seed: u64,
-    /// Points (epoch, value) in order of epoch.
+    /// Points (epoch, value) with ascending epochs.
     #[serde(serialize_with = "points")]
     pub points: Arc<Vec<[f64; 2]>>,
+    /// Where the points lie in steps and in time. The curves of one training share it.
+    #[serde(skip)]
+    pub axis: Arc<Axis>,
 }
 
 fn points<S: Serializer>(points: &Arc<Vec<[f64; 2]>>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -43,6 +43,20 @@ pub enum ShowError {
     /// There is nothing to draw.
     #[error("none of these recipes has a curve yet; run one first")]
     Nothing,
+    /// Nothing that was told is of a series that was asked for.
+    #[error("none of these recipes has told its {wanted}; there are {told}")]
+    NotTold {
+        /// The series.
+        wanted: String,
+        /// Those that were told.
+        told: String,
+    },
+    /// The logs do not say where their points lie along an axis.
+    #[error("the logs of these recipes tell of epochs, not of {axis}: an older Toji wrote them; leave out --x")]
+    NoAxis {
+        /// The axis.
+        axis: &'static str,
+    },
     /// A contact sheet is asked for in another form.
     #[error("{}: a contact sheet is written as .png; name the file so", path.display())]
     NotPng {

@@ -3,6 +3,7 @@
 //! Given by the key table, taken by `update`. An action names an intention, never a key.
 
 use super::model::View;
+use super::model::curves::Chart;
 use super::model::line::Edit;
 
 /// An intention of the user.
@@ -38,10 +39,8 @@ pub enum Action {
     Mark,
     /// Forget all marks.
     ClearMarks,
-    /// Logarithmic or linear loss axis.
-    LogScale,
-    /// Both measures, only the loss, only the score.
-    Measure,
+    /// About the charts of the curves.
+    Chart(Chart),
     /// Run up to the rung that it had last.
     Run,
     /// Ask which rung to run.

@@ -8,6 +8,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::action::{Action, Decision, Motion, Rung};
 use super::model::View;
+use super::model::curves::Chart;
 use super::model::line::Edit;
 
 /// Where a key is pressed: a view, or the popup above it.
@@ -33,6 +34,8 @@ pub enum Place {
     Filter,
     /// A value is typed.
     Change,
+    /// "Which series?"
+    Series,
 }
 
 impl Place {
@@ -72,7 +75,7 @@ const EVERY_VIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES, REVIE
 /// There `g` decides.
 const BUT_REVIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES, COMPARE];
 const RECIPES: &[Place] = &[BOARD, PAGE, CURVES, PLAN, QUERIES, COMPARE];
-const ONE_RECIPE: &[Place] = &[PAGE, CURVES, PLAN, QUERIES, COMPARE];
+const PAGED: &[Place] = &[PAGE, PLAN, QUERIES, COMPARE];
 const LISTS: &[Place] = &[BOARD, CURVES];
 const TEXTS: &[Place] = &[PAGE, PLAN, COMPARE];
 /// Where a line is typed that is a `model::line::Line`.
@@ -124,6 +127,16 @@ pub const BINDINGS: &[Binding] = &[
     row(&["esc", "q", "b", "enter"], Action::Back, &[Place::Zoom], "close", "back to the list"),
     row(&["enter", "y"], Action::DecideAll, &[Place::DecideAll], "write", "write it into edits.csv; u takes it back"),
     row(&["n", "esc", "q", "b"], Action::Back, &[Place::DecideAll], "leave it", "close"),
+    row(&["1"], Action::Chart(Chart::Pick(1)), &[Place::Series], "", "show the series of this number, or no longer"),
+    row(&["2"], Action::Chart(Chart::Pick(2)), &[Place::Series], "", "show the series of this number, or no longer"),
+    row(&["3"], Action::Chart(Chart::Pick(3)), &[Place::Series], "", "show the series of this number, or no longer"),
+    row(&["4"], Action::Chart(Chart::Pick(4)), &[Place::Series], "", "show the series of this number, or no longer"),
+    row(&["5"], Action::Chart(Chart::Pick(5)), &[Place::Series], "", "show the series of this number, or no longer"),
+    row(&["6"], Action::Chart(Chart::Pick(6)), &[Place::Series], "", "show the series of this number, or no longer"),
+    row(&["7"], Action::Chart(Chart::Pick(7)), &[Place::Series], "", "show the series of this number, or no longer"),
+    row(&["8"], Action::Chart(Chart::Pick(8)), &[Place::Series], "", "show the series of this number, or no longer"),
+    row(&["9"], Action::Chart(Chart::Pick(9)), &[Place::Series], "", "show the series of this number, or no longer"),
+    row(&["enter", "esc", "q", "b", "M"], Action::Back, &[Place::Series], "done", "close"),
     row(&["enter"], Action::Back, &[Place::Filter], "done", "keep the filter"),
     row(&["backspace"], Action::Erase, &[Place::Filter], "erase", "one character less"),
     row(&["esc"], Action::ClearFilter, &[Place::Filter], "all", "no filter"),
@@ -205,17 +218,81 @@ pub const BINDINGS: &[Binding] = &[
     row(&["Z"], Action::FoldAll, &[PAGE], "", "fold all outputs, then all cells, then nothing"),
     row(&["n"], Action::NextName, &[PAGE, Place::Explain], "next name", "the cursor to the next key or technique"),
     row(&["N"], Action::PreviousName, &[PAGE, Place::Explain], "", "the cursor to the one before"),
+    // Charts.
+    row(&["l", "right"], Action::Chart(Chart::Right(1)), &[CURVES], "cross", "crosshair: a column to the right"),
+    row(&["h", "left"], Action::Chart(Chart::Right(-1)), &[CURVES], "", "crosshair: a column to the left"),
+    row(&["}"], Action::Chart(Chart::Right(10)), &[CURVES], "", "crosshair: ten columns to the right"),
+    row(&["{"], Action::Chart(Chart::Right(-10)), &[CURVES], "", "crosshair: ten columns to the left"),
+    row(&["up"], Action::Chart(Chart::Up(1)), &[CURVES], "", "crosshair: a row up; without it, the recipe before"),
+    row(&["down"], Action::Chart(Chart::Up(-1)), &[CURVES], "", "crosshair: a row down; without it, the next recipe"),
+    row(
+        &["n"],
+        Action::Chart(Chart::Nearest),
+        &[CURVES],
+        "nearest",
+        "select the recipe whose curve is nearest to the crosshair",
+    ),
+    row(
+        &["+", "="],
+        Action::Chart(Chart::Closer),
+        &[CURVES],
+        "zoom",
+        "look closer, at the crosshair or else the middle",
+    ),
+    row(&["-"], Action::Chart(Chart::Farther), &[CURVES], "", "look from farther away"),
+    row(&["0"], Action::Chart(Chart::All), &[CURVES], "", "show all; new points move only what shows all"),
+    row(&[">"], Action::Chart(Chart::Pan(1)), &[CURVES], "", "half a chart to the right"),
+    row(&["<"], Action::Chart(Chart::Pan(-1)), &[CURVES], "", "half a chart to the left"),
+    row(
+        &["m"],
+        Action::Chart(Chart::NextSet),
+        &[CURVES],
+        "charts",
+        "loss and score, each alone, how it trains, what the machine does",
+    ),
+    row(&["M"], Action::Chart(Chart::Ask), &[CURVES], "", "choose the series to show"),
+    row(
+        &["o"],
+        Action::Chart(Chart::NextChart),
+        &[CURVES],
+        "",
+        "the chart that y and the crosshair's height are about (its title is marked)",
+    ),
+    row(
+        &["x"],
+        Action::Chart(Chart::NextAxis),
+        &[CURVES],
+        "axis",
+        "by epoch, step, running time without pauses, time of day",
+    ),
+    row(
+        &["w"],
+        Action::Chart(Chart::Smoother),
+        &[CURVES],
+        "smooth",
+        "smoother: a moving average over all points, what was told behind it",
+    ),
+    row(&["W"], Action::Chart(Chart::Rougher), &[CURVES], "", "less smooth"),
+    row(&["y"], Action::Chart(Chart::LogY), &[CURVES], "log", "logarithmic or linear upwards, in the marked chart"),
+    row(&["X"], Action::Chart(Chart::LogX), &[CURVES], "", "logarithmic or linear to the right, in all charts"),
+    row(&["esc"], Action::Chart(Chart::Leave), &[CURVES], "", "take the crosshair away; without it, back to the board"),
     // What a recipe can do.
     row(&["enter"], Action::Show(View::Page), &[BOARD, CURVES, PLAN], "page", "read the recipe with its results"),
     row(&["r"], Action::Run, RECIPES, "run", "run it, or go on with it"),
     row(&["R"], Action::ChooseRung, RECIPES, "rung", "run it up to a rung of your choice"),
     row(&["s"], Action::AskStop, RECIPES, "stop", "stop its run, or take it out of the queue (asks first)"),
     row(&["p"], Action::Pin, RECIPES, "pin", "compare all recipes with this one; again: with none"),
-    row(&["c"], Action::Show(View::Curves), &[BOARD, PAGE, PLAN, COMPARE], "curves", "loss and score over epochs"),
+    row(
+        &["c"],
+        Action::Show(View::Curves),
+        &[BOARD, PAGE, PLAN, COMPARE],
+        "curves",
+        "loss, score and more while it trained",
+    ),
     row(&["P"], Action::Show(View::Plan), &[BOARD, PAGE, CURVES], "plan", "what would run, why, and for how long"),
     row(&["t"], Action::First, RECIPES, "", "take it next, before all others that wait"),
     row(&["a"], Action::Follow, RECIPES, "advice", "do what is advised: stop it, or take it to the next rung"),
-    // Curves.
+    // Marks.
     row(
         &["space"],
         Action::Mark,
@@ -223,21 +300,24 @@ pub const BINDINGS: &[Binding] = &[
         "mark",
         "draw its curves (*); marks take the place of pin + selected + running",
     ),
-    row(&["x"], Action::ClearMarks, LISTS, "", "forget all marks"),
-    row(&["y"], Action::LogScale, &[CURVES], "log", "logarithmic or linear loss"),
-    row(&["m"], Action::Measure, &[CURVES], "measure", "both measures, only the loss, only the score"),
+    row(&["x"], Action::ClearMarks, &[BOARD], "", "forget all marks"),
+    row(&["u"], Action::ClearMarks, &[CURVES], "", "forget all marks"),
     // The ledger.
     row(&["enter"], Action::Lab, &[LEDGER], "metric lab", "which way of counting gives its public score"),
     row(&["m"], Action::MarkFinal, &[LEDGER], "final", "mark it as final (*), or take the mark off"),
     row(&["j", "down"], Action::Move(Motion::Down), &[LEDGER], "", "next submission, an older one"),
     row(&["k", "up"], Action::Move(Motion::Up), &[LEDGER], "", "submission before"),
     // Moving.
-    row(&["j", "down"], Action::Move(Motion::Down), LISTS, "", "next recipe"),
-    row(&["k", "up"], Action::Move(Motion::Up), LISTS, "", "recipe before"),
+    row(&["j", "down"], Action::Move(Motion::Down), &[BOARD], "", "next recipe"),
+    row(&["k", "up"], Action::Move(Motion::Up), &[BOARD], "", "recipe before"),
+    row(&["j"], Action::Move(Motion::Down), &[CURVES], "", "next recipe"),
+    row(&["k"], Action::Move(Motion::Up), &[CURVES], "", "recipe before"),
     row(&["j", "down"], Action::Move(Motion::Down), TEXTS, "down", "a line down"),
     row(&["k", "up"], Action::Move(Motion::Up), TEXTS, "up", "a line up"),
-    row(&["]", "l", "right"], Action::NextRecipe, ONE_RECIPE, "next", "next recipe, same view"),
-    row(&["[", "h", "left"], Action::PreviousRecipe, ONE_RECIPE, "", "recipe before, same view"),
+    row(&["]", "l", "right"], Action::NextRecipe, PAGED, "next", "next recipe, same view"),
+    row(&["[", "h", "left"], Action::PreviousRecipe, PAGED, "", "recipe before, same view"),
+    row(&["]"], Action::NextRecipe, &[CURVES], "", "next recipe, same view"),
+    row(&["["], Action::PreviousRecipe, &[CURVES], "", "recipe before, same view"),
     row(&["ctrl+d"], Action::Move(Motion::HalfDown), EVERY_VIEW, "", "half a screen down"),
     row(&["ctrl+u"], Action::Move(Motion::HalfUp), EVERY_VIEW, "", "half a screen up"),
     row(&["pgdn", "ctrl+f"], Action::Move(Motion::PageDown), EVERY_VIEW, "", "a screen down"),
@@ -247,13 +327,8 @@ pub const BINDINGS: &[Binding] = &[
     row(&["home"], Action::Move(Motion::Top), &[REVIEW], "", "to the first"),
     row(&["end"], Action::Move(Motion::Bottom), &[REVIEW], "", "to the last"),
     // Views.
-    row(
-        &["b", "esc"],
-        Action::Back,
-        &[PAGE, CURVES, PLAN, LEDGER, QUERIES, REVIEW, COMPARE],
-        "board",
-        "back to the board",
-    ),
+    row(&["b", "esc"], Action::Back, &[PAGE, PLAN, LEDGER, QUERIES, REVIEW, COMPARE], "board", "back to the board"),
+    row(&["b"], Action::Back, &[CURVES], "board", "back to the board"),
     row(&["tab"], Action::NextView, EVERY_VIEW, "", "next view"),
     row(&["shift+tab"], Action::PreviousView, EVERY_VIEW, "", "view before"),
     row(&["1"], Action::Show(View::Board), EVERY_VIEW, "", "board"),
@@ -305,6 +380,7 @@ pub const BINDINGS: &[Binding] = &[
             Place::DecideAll,
             Place::Filter,
             Place::Change,
+            Place::Series,
         ],
         "",
         "leave at once; training goes on",
@@ -388,6 +464,7 @@ mod tests {
         Place::DecideAll,
         Place::Filter,
         Place::Change,
+        Place::Series,
     ];
 
     #[test]

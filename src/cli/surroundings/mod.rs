@@ -1,9 +1,11 @@
 //! The clock, the machine, the environment: read here, passed on as values.
 //!
+//! - [`load`]: what this process takes of the machine;
 //! - [`system`]: what the system around the program may do to long work.
 
 #![expect(clippy::disallowed_methods, reason = "this is the one place that asks the surroundings")]
 
+mod load;
 pub mod system;
 
 use std::fs::File;
@@ -46,8 +48,8 @@ pub fn here() -> Result<(Surroundings, PathBuf), Failure> {
     let facts =
         Arc::new(move |root: &Path| facts(root, &cpu, threads, if card.is_cpu() { "none used" } else { card.name() }));
     let hub = Hub::from_environment(&|name| std::env::var_os(name));
-    let (clock, pid) = (Arc::new(System), std::process::id());
-    Ok((Surroundings { clock, machine, processor, threads, pid, command, hub, facts }, here))
+    let (clock, pid, load) = (Arc::new(System), std::process::id(), load::reader(&processor));
+    Ok((Surroundings { clock, machine, processor, threads, pid, command, hub, facts, load }, here))
 }
 
 /// What `recipe.lock.toml` keeps of this machine and of the project's repository.

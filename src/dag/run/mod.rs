@@ -13,12 +13,14 @@
 //! A crash and a resume are attempts under one run. A killed run reads [`RunState::Lost`] at once,
 //! because the system releases its lock. Ids begin with the time, so they sort by it.
 
+mod axis;
 mod board;
 #[cfg(test)]
 mod tests;
 mod view;
 mod write;
 
+pub use axis::Axis;
 pub use board::{Board, Runs};
 pub use view::{Counted, Decided, Measured, Outcome, RunState, RunView, StageState, StageView, Told};
 pub(super) use write::stamp;

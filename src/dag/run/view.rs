@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::axis::{self, Axis};
 use super::{EVENTS, LOCK, STAGES, STOP};
 use crate::base::files::{self, FileError, Lock};
 use crate::base::{Key, Time};
@@ -172,8 +173,12 @@ pub struct Told {
     pub finished: BTreeSet<Key>,
     /// The newest progress of the newest attempt.
     pub progress: Option<Counted>,
-    /// Curves by (series, part): points (x, value) in order of writing, without the superseded ones.
+    /// Curves by (series, part): points (x, value) with ascending x, without the superseded ones.
     pub curves: BTreeMap<(String, String), Arc<Vec<[f64; 2]>>>,
+    /// Where the points of a part lie in steps and in time.
+    pub axes: BTreeMap<String, Arc<Axis>>,
+    /// When something was last said before the newest attempt's last words, and the seconds of the attempts before it.
+    worked: (Time, f64),
     /// The newest result of each name and part.
     pub metrics: Vec<Measured>,
     /// Decisions about its trainings, in order.
@@ -319,6 +324,8 @@ impl Told {
             Event::RunStarted { recipe, rung, pid, command, machine, attempt: _ } => {
                 if self.attempts == 0 {
                     self.started = at;
+                } else {
+                    self.worked.1 += self.worked.0.since(self.attempt_started).max(0.0);
                 }
                 self.attempts += 1;
                 self.attempt_started = at;
@@ -352,10 +359,28 @@ impl Told {
             Event::Progress { stage, part, what, done, total, unit } => {
                 self.progress = Some(Counted { stage, part, what, done, total, unit, at });
             }
-            Event::Point { series, part, x, value } => {
-                Arc::make_mut(self.curves.entry((series, part)).or_default()).push([x, value]);
+            Event::Point { series, part, x, value } if x.is_finite() => {
+                let running = self.running(at);
+                match self.axes.get_mut(&part) {
+                    Some(axis) => axis::own(axis).see(x, at, running),
+                    None => axis::own(self.axes.entry(part.clone()).or_default()).see(x, at, running),
+                }
+                let points = Arc::make_mut(self.curves.entry((series, part)).or_default());
+                while points.last().is_some_and(|last| last[0] >= x) {
+                    points.pop();
+                }
+                points.push([x, value]);
+            }
+            // A point without a place is nowhere.
+            Event::Point { .. } => {}
+            Event::Steps { part, x, per_epoch } => {
+                let running = self.running(at);
+                axis::own(self.axes.entry(part).or_default()).pace(x, per_epoch as f64, running);
             }
             Event::Rewind { part, x } => {
+                if let Some(axis) = self.axes.get_mut(&part) {
+                    axis::own(axis).rewind(x);
+                }
                 for (_, points) in self.curves.iter_mut().filter(|((_, p), _)| *p == part) {
                     Arc::make_mut(points).retain(|point| point[0] <= x);
                 }
@@ -374,6 +399,14 @@ impl Told {
             Event::RunStopped { reason } => self.outcome = Some(Outcome::Stopped(reason)),
             Event::Unknown => self.unknown += 1,
         }
+        if self.outcome.is_none() {
+            self.worked.0 = at;
+        }
+    }
+
+    /// Seconds that processes have worked on the run until now.
+    fn running(&self, now: Time) -> f64 {
+        self.worked.1 + now.since(self.attempt_started).max(0.0)
     }
 
     /// Puts a stage's newest state in the place of its older one.

@@ -91,6 +91,11 @@ impl Processor {
         self.opened().card.is_none()
     }
 
+    /// The card's number, as CUDA counts them; `None` on the CPU.
+    pub fn card(&self) -> Option<usize> {
+        self.wish.card.filter(|_| !self.is_cpu())
+    }
+
     /// The name of a machine that computes here: its own, and a card's beside it.
     pub fn of(&self, machine: &str) -> String {
         if self.is_cpu() { machine.to_owned() } else { format!("{machine}, {}", self.name()) }

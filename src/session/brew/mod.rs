@@ -428,7 +428,7 @@ fn in_words(event: &Event) -> Option<String> {
         Event::StageReused { stage, part, .. } => format!("{} is in the store", label(stage, part)),
         Event::StageFinished { stage, part, seconds, .. } => format!("{} done in {seconds:.1} s", label(stage, part)),
         Event::StageFailed { stage, part, error } => format!("{} failed: {error}", label(stage, part)),
-        Event::Rewind { part, x } => format!("{part} goes on from epoch {x:.2}"),
+        Event::Rewind { part, x } if *x > 0.0 => format!("{part} goes on from epoch {x:.2}"),
         Event::Metric { name, part, value, .. } => format!("{name} {part} {value:.4}"),
         Event::Decision { part, epoch, advice, reason, .. } => format!("{part} epoch {epoch}: {advice}: {reason}"),
         Event::Note { text } | Event::Warning { text } => text.clone(),

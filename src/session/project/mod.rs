@@ -50,6 +50,21 @@ pub struct Surroundings {
     pub hub: Hub,
     /// Facts for `recipe.lock.toml` about a project's folder: commit, dirty diff, toolchain, crates' hash, CPU.
     pub facts: Arc<dyn Fn(&Path) -> Value + Send + Sync>,
+    /// What this process takes of the machine now. Asked some ten times an epoch; answers at once.
+    pub load: Arc<dyn Fn() -> Load + Send + Sync>,
+}
+
+/// What a process takes of its machine. `None` where the machine does not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Load {
+    /// Processor time since the process began, over all of its threads, seconds.
+    pub processor_seconds: Option<f64>,
+    /// Bytes of memory that are resident.
+    pub memory: Option<u64>,
+    /// How busy the GPU is that networks run on, 0 to 100.
+    pub gpu: Option<f64>,
+    /// Bytes of its memory in use, by whomever.
+    pub gpu_memory: Option<u64>,
 }
 
 impl Surroundings {

@@ -6,6 +6,7 @@
 //!
 //! - [`compare`]: the recipes that a viewer compares;
 //! - [`change`]: a value set in a recipe's text, and taken back;
+//! - [`curves`]: the curves of a recipe's trainings;
 //! - [`glance`]: whether pictures changed behind the tables;
 //! - [`ledger`]: how submissions stand beside the leaderboard;
 //! - [`pin`]: the recipe that the others are compared with;
@@ -16,6 +17,7 @@
 
 mod change;
 mod compare;
+mod curves;
 mod glance;
 mod ledger;
 mod page;

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::curves::curves;
 use super::{Scored, Survey};
 use crate::base::{Key, Seed, Time};
 use crate::dag::{Decided, Plan, RunState, RunView, StageState, StageView};
@@ -13,7 +14,7 @@ use crate::score::decide::student;
 use crate::score::{Metric, bootstrap};
 use crate::session::brew::rung::NOISE_SEEDS;
 use crate::session::recipe::Recipe as Text;
-use crate::session::snapshot::{Advice, Curve, Delta, Recipe, Score, State, Step};
+use crate::session::snapshot::{Advice, Delta, Recipe, Score, State, Step, series};
 use crate::session::stages::Task;
 use crate::session::stages::score::BOOTSTRAP;
 use crate::session::{Ladder, Slot};
@@ -64,7 +65,12 @@ impl Survey {
             seconds_left,
             message: message(text, state, plan, run.as_ref(), self.unplanned.get(&text.name).cloned()),
             page: self.page(text, planned.as_deref(), run.as_ref(), scored_run.as_ref()),
-            curves: run.iter().chain(&scored_run).map(curves).find(|curves| !curves.is_empty()).unwrap_or_default(),
+            curves: run
+                .iter()
+                .chain(&scored_run)
+                .map(|run| curves(run, &self.board))
+                .find(|curves| !curves.is_empty())
+                .unwrap_or_default(),
             plan: plan.map(|plan| steps(plan, run.as_ref().filter(|_| state == State::Running))).unwrap_or_default(),
             plan_seconds: plan.and_then(Plan::seconds),
         }
@@ -174,7 +180,8 @@ fn epoch(run: &RunView, full: usize) -> Option<f64> {
     let within =
         |part: &str, name: &str| part.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
     let here = |name: &str| part.is_none_or(|part| part.is_empty() || within(part, name));
-    let losses = told.curves.iter().filter(|((series, name), _)| series == "loss" && here(name));
+    let is_loss = |name: &str| [series::LOSS, series::BATCH_LOSS].contains(&name);
+    let losses = told.curves.iter().filter(|((series, name), _)| is_loss(series) && here(name));
     losses.filter_map(|(_, points)| last(points)).reduce(f64::max)
 }
 
@@ -239,18 +246,6 @@ fn projection(run: &RunView, full: usize) -> Option<Projection> {
     let (_, points) = scores?;
     let shares: Vec<[f64; 2]> = points.iter().map(|[x, value]| [x / full.max(1) as f64, *value]).collect();
     project(&shares, Seed::new(BOOTSTRAP))
-}
-
-fn curves(run: &RunView) -> Vec<Curve> {
-    let curve = |((series, part), points): (&(String, String), &Arc<Vec<[f64; 2]>>)| Curve {
-        series: series.clone(),
-        fold: Slot::of_part(part).map_or(0, |slot| slot.fold as u32),
-        seed: Slot::of_part(part).map_or(0, |slot| slot.seed),
-        points: points.clone(),
-    };
-    // Trainings that come before the one that counts, and what nobody examines, would be drawn over it.
-    let counts = |part: &str| Slot::of_part(part).is_none_or(|slot| slot.ahead == 0 && !slot.is_all_data());
-    run.told.curves.iter().filter(|((_, part), _)| counts(part)).map(curve).collect()
 }
 
 /// The steps as they are shown; what a running run has before it needs no reason any more.

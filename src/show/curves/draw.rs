@@ -3,11 +3,17 @@
 //! Takes a settled [`Page`]; draws charts in rows of two and one legend below, which is also the
 //! table of best values. All sizes are points, multiplied by `scale` into the backend's pixels.
 
+use std::ops::Range;
+
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::axis::{By, Scale};
 use super::page::{CHART, Chart, LEGEND_GAP, LEGEND_ROW, MARGIN, Page, Recipe};
+use super::series::figure;
+use super::ticks::{self, Tick};
 use crate::base::text::{fit, width as columns};
 use crate::show::ShowError;
 
@@ -57,6 +63,37 @@ impl Brush {
     }
 }
 
+/// An axis with its ticks, as plotters wants one.
+#[derive(Clone, Debug)]
+struct Axis {
+    scale: Scale,
+    ticks: Vec<Tick>,
+}
+
+impl Axis {
+    fn label(&self, value: f64) -> String {
+        self.ticks.iter().find(|tick| tick.0 == value).map(|tick| tick.1.clone()).unwrap_or_default()
+    }
+}
+
+impl Ranged for Axis {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        let length = f64::from(limit.1 - limit.0);
+        limit.0 + (self.scale.share(*value).clamp(-9.0, 9.0) * length).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _hint: Hint) -> Vec<f64> {
+        self.ticks.iter().map(|tick| tick.0).collect()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.scale.low..self.scale.high
+    }
+}
+
 fn failed(error: impl std::fmt::Display) -> ShowError {
     ShowError::Draw(error.to_string())
 }
@@ -65,6 +102,7 @@ fn failed(error: impl std::fmt::Display) -> ShowError {
 pub(super) fn page<DB: DrawingBackend>(
     root: &DrawingArea<DB, Shift>,
     page: &Page,
+    by: By,
     brush: &Brush,
     drawable: Drawable,
 ) -> Result<(), ShowError> {
@@ -73,53 +111,57 @@ pub(super) fn page<DB: DrawingBackend>(
         let (column, row) = (i as u32 % page.columns(), i as u32 / page.columns());
         let corner = (brush.at(MARGIN + column * CHART.0), brush.at(MARGIN + row * CHART.1));
         let area = root.clone().shrink(corner, (brush.at(CHART.0), brush.at(CHART.1)));
-        draw_chart(&area, i, chart, &page.recipes, brush, drawable)?;
+        draw_chart(&area, (i, chart), by, &page.recipes, brush, drawable)?;
     }
     let rows = (page.charts.len() as u32).div_ceil(page.columns());
-    legend(root, page, brush.at(MARGIN + rows * CHART.1), brush, drawable)
+    legend(root, page, by, brush.at(MARGIN + rows * CHART.1), brush, drawable)
 }
 
 fn draw_chart<DB: DrawingBackend>(
     area: &DrawingArea<DB, Shift>,
-    index: usize,
-    chart: &Chart,
+    (index, chart): (usize, &Chart),
+    by: By,
     recipes: &[Recipe],
     brush: &Brush,
     drawable: Drawable,
 ) -> Result<(), ShowError> {
-    let title = drawable(&fit(&chart.series, 40));
+    let unit = if chart.unit.1.is_empty() { String::new() } else { format!(" ({})", chart.unit.1) };
+    let title = drawable(&fit(&format!("{}{unit}", chart.series.title), 40));
     let style = brush.text(21.0, INK, HPos::Left, VPos::Center);
     let (width, _) = area.estimate_text_size(&title, &style).map_err(failed)?;
     let left = brush.at(62);
     area.draw(&Text::new(title, (left, brush.at(18)), style)).map_err(failed)?;
-    let direction = if chart.lower_is_better { "lower is better" } else { "higher is better" };
+    let direction = match chart.series.lower_is_better {
+        Some(true) => "lower is better",
+        Some(false) => "higher is better",
+        None => "",
+    };
     let quiet = brush.text(14.0, QUIET, HPos::Left, VPos::Center);
     area.draw(&Text::new(direction, (left + width as i32 + brush.at(10), brush.at(19)), quiet)).map_err(failed)?;
 
+    let across = Axis { scale: chart.x, ticks: ticks::of(chart.x, by, 10) };
+    let upwards = Axis { scale: chart.y, ticks: ticks::numbers(chart.y, 7) };
     let mut context = ChartBuilder::on(area)
         .margin_top(brush.at(TITLE))
         .margin_right(brush.at(18))
         .y_label_area_size(brush.at(62))
         .x_label_area_size(brush.at(46))
-        .build_cartesian_2d(chart.x.clone(), chart.y.clone())
+        .build_cartesian_2d(across.clone(), upwards.clone())
         .map_err(failed)?;
-    let decimals = decimals(chart.y.end - chart.y.start);
+    let beside = format!("{}{}", by.title(), if chart.x.log { " (log)" } else { "" });
     context
         .configure_mesh()
         .axis_style(brush.line(AXIS, 1.0, 10))
         .bold_line_style(brush.line(GRID, 1.0, 10))
         .light_line_style(TRANSPARENT)
         .max_light_lines(1)
-        .x_labels((chart.x.end - chart.x.start).ceil().clamp(2.0, 10.0) as usize + 1)
-        .y_labels(7)
-        .x_label_formatter(&whole)
-        // `+ 0.0` turns a tick of -0 into 0.
-        .y_label_formatter(&|y| format!("{:.decimals$}", (y * 1e9).round() / 1e9 + 0.0))
+        .x_label_formatter(&|x| across.label(*x))
+        .y_label_formatter(&|y| upwards.label(*y))
         .label_style(brush.text(14.0, QUIET, HPos::Center, VPos::Center))
         .axis_desc_style(brush.text(14.0, QUIET, HPos::Center, VPos::Center))
         .y_label_offset(brush.sunk(0, 14.0))
         .set_all_tick_mark_size(brush.at(4))
-        .x_desc("epoch")
+        .x_desc(beside)
         .draw()
         .map_err(failed)?;
 
@@ -152,19 +194,21 @@ fn draw_chart<DB: DrawingBackend>(
         }
     }
     // Best values lie over all lines: a ring each, and the best of all in figures.
-    let best = recipes.iter().filter_map(|recipe| Some((recipe, recipe.best[index]?)));
+    let ranked = recipes.iter().filter(|_| chart.series.lower_is_better.is_some());
+    let best = ranked.filter_map(|recipe| Some((recipe, recipe.best[index]?)));
+    let lower_is_better = chart.series.lower_is_better == Some(true);
     for (recipe, [x, y]) in best.clone() {
         let ring = |size, colour: RGBColor| Circle::new((x, y), size, colour.filled());
         context.draw_series([ring(brush.at(6), rgb(recipe)), ring(brush.at(3), WHITE)]).map_err(failed)?;
     }
-    let better = |a: f64, b: f64| if chart.lower_is_better { a < b } else { a > b };
+    let better = |a: f64, b: f64| if lower_is_better { a < b } else { a > b };
     if let Some((recipe, [x, y])) = best.reduce(|a, b| if better(b.1[1], a.1[1]) { b } else { a }) {
         let (at_x, at_y) = context.backend_coord(&(x, y));
         let corner = area.get_base_pixel();
-        let right = x > 0.5 * (chart.x.start + chart.x.end);
+        let right = chart.x.share(x) > 0.5;
         let horizontal = if right { HPos::Right } else { HPos::Left };
         // Beyond the best value there is no line.
-        let shift = if chart.lower_is_better { brush.at(18) } else { -brush.at(18) };
+        let shift = if lower_is_better { brush.at(18) } else { -brush.at(18) };
         let style = brush.text(16.0, rgb(recipe), horizontal, VPos::Center);
         let at = (at_x - corner.0, brush.sunk(at_y - corner.1 + shift, 16.0));
         area.draw(&Text::new(format!("best {}", figure(y)), at, style)).map_err(failed)?;
@@ -189,6 +233,7 @@ fn draw_chart<DB: DrawingBackend>(
 fn legend<DB: DrawingBackend>(
     root: &DrawingArea<DB, Shift>,
     page: &Page,
+    by: By,
     top: i32,
     brush: &Brush,
     drawable: Drawable,
@@ -211,7 +256,8 @@ fn legend<DB: DrawingBackend>(
     };
     put("recipe".to_owned(), name_at, row(0), 14.0, QUIET)?;
     for (i, chart) in page.charts.iter().enumerate() {
-        let title = drawable(&fit(&format!("best {}", chart.series), cell as usize / 8));
+        let which = if chart.series.lower_is_better.is_some() { "best" } else { "last" };
+        let title = drawable(&fit(&format!("{which} {}", chart.series.title), cell as usize / 8));
         put(title, cells_at + cell * i as u32, row(0), 14.0, QUIET)?;
     }
     let rule = row(0) + brush.at(LEGEND_ROW / 2);
@@ -225,7 +271,7 @@ fn legend<DB: DrawingBackend>(
         put(format!("{}{}", drawable(&name), pin(recipe)), name_at, y, 16.0, INK)?;
         for (j, best) in recipe.best.iter().enumerate() {
             let text = match best {
-                Some([x, y]) => format!("{} at epoch {}", figure(*y), figure(*x)),
+                Some([x, y]) => format!("{} {}", figure(*y), at(by, *x)),
                 None => "none yet".to_owned(),
             };
             put(text, cells_at + cell * j as u32, y, 16.0, if best.is_some() { INK } else { QUIET })?;
@@ -263,24 +309,14 @@ fn rgb(recipe: &Recipe) -> RGBColor {
     RGBColor(red, green, blue)
 }
 
-/// Labels of whole epochs only.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "plotters hands labels out by reference")]
-fn whole(x: &f64) -> String {
-    if (x - x.round()).abs() < 1e-6 { format!("{}", x.round()) } else { String::new() }
-}
-
-/// Decimals that tell the ticks of an axis of this length apart.
-fn decimals(length: f64) -> usize {
-    (-(length / 10.0).log10()).ceil().clamp(0.0, 9.0) as usize
-}
-
-/// A value in three significant figures and no needless zeros: `0.865`, `12.3`, `7`.
-fn figure(x: f64) -> String {
-    if x == x.round() && x.abs() < 1e6 {
-        return format!("{x:.0}");
+/// Where a value lies, in words.
+fn at(by: By, place: f64) -> String {
+    match by {
+        By::Epoch => format!("at epoch {}", figure(place)),
+        By::Step => format!("at step {}", ticks::place(by, place)),
+        By::Running => format!("after {}", ticks::place(by, place)),
+        By::Wall => format!("at {}", ticks::place(by, place)),
     }
-    let digits = (2.0 - x.abs().max(1e-9).log10().floor()).clamp(0.0, 9.0) as usize;
-    format!("{x:.digits$}")
 }
 
 #[cfg(test)]
@@ -288,13 +324,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_short_and_true() {
-        for (x, text) in
-            [(0.8654, "0.865"), (12.34, "12.3"), (7.0, "7"), (0.0123, "0.0123"), (1234.5, "1234"), (-0.5, "-0.500")]
-        {
-            assert_eq!(figure(x), text);
-        }
-        assert_eq!((decimals(1.0), decimals(0.05), decimals(30.0)), (1, 3, 0));
-        assert_eq!((whole(&3.0), whole(&3.5)), ("3".to_owned(), String::new()));
+    fn places_in_words() {
+        assert_eq!(at(By::Epoch, 7.0), "at epoch 7");
+        assert_eq!(at(By::Step, 1234.0), "at step 1234");
+        assert_eq!(at(By::Running, 3900.0), "after 1h05");
+    }
+
+    #[test]
+    fn an_axis_maps_its_ends_to_the_ends() {
+        let scale = Scale::new(1.0, 100.0, true).unwrap();
+        let axis = Axis { scale, ticks: ticks::numbers(scale, 3) };
+        assert_eq!([1.0, 10.0, 100.0].map(|x| axis.map(&x, (0, 400))), [0, 200, 400]);
+        assert_eq!(axis.key_points(3).iter().map(|x| axis.label(*x)).collect::<Vec<_>>(), ["1", "10", "100"]);
+        assert_eq!(axis.label(50.0), "");
     }
 }

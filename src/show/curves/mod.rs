@@ -3,10 +3,19 @@
 //! Takes recipes with their series as the snapshot has them; gives an SVG or a PNG. `page` decides
 //! what is to be seen (ranges, means over folds, best values, gaps where a number is not finite),
 //! `draw` puts it on a plotters backend. The pinned recipe is drawn last, thick and dashed.
+//!
+//! What pictures and terminals share of curves is here too: [`series`] names them, [`axis`] says where a point lies, [`ticks`] rounds the
+//! numbers beside it, [`smooth`] and [`thin`] turn points into fewer and calmer ones.
 
+pub mod axis;
 mod draw;
 mod page;
+pub mod series;
+pub mod smooth;
+pub mod thin;
+pub mod ticks;
 
+use std::collections::BTreeSet;
 use std::io::Cursor;
 use std::path::Path;
 
@@ -15,7 +24,9 @@ use plotters::prelude::{BitMapBackend, IntoDrawingArea, SVGBackend};
 use super::{ShowError, font};
 use crate::base::files::publish;
 use crate::session::snapshot::{Curve, Snapshot};
+use axis::By;
 use page::Page;
+use series::Series;
 
 /// One series of one fold of one recipe.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,30 +50,67 @@ pub struct Drawn {
     pub missing: Vec<char>,
 }
 
-/// Series that tell how a training went and not how good it is: no picture of recipes beside each other.
-const ASIDE: [&str; 2] = ["lr", "images per second"];
+/// What is to be seen of curves, and how.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Choice {
+    /// Which series; none: those that say how good a recipe is.
+    pub series: Vec<Series>,
+    /// By what they run to the right.
+    pub by: By,
+    /// Whether logarithmically.
+    pub log_x: bool,
+    /// Whether values are on logarithmic axes.
+    pub log_y: bool,
+    /// The weight of smoothing, from 0 to [`smooth::MOST`].
+    pub weight: f64,
+}
+
+impl Choice {
+    /// Whether a series is to be seen.
+    fn shows(&self, series: &str) -> bool {
+        match self.series.is_empty() {
+            // What tells how a training went is no picture of recipes beside each other.
+            true => Series::named(series).lower_is_better.is_some(),
+            false => self.series.iter().any(|own| own.name == series),
+        }
+    }
+}
 
 /// The lines of some recipes of a snapshot, or of all that have curves when none is named.
 ///
 /// # Errors
-/// When a recipe is not there, or nothing has a curve.
-pub fn lines(snapshot: &Snapshot, recipes: &[String]) -> Result<Vec<Line>, ShowError> {
+/// When a recipe is not there, nothing has a curve, none of the chosen series was told, or no log says where its points lie along the axis.
+pub fn lines(snapshot: &Snapshot, recipes: &[String], choice: &Choice) -> Result<Vec<Line>, ShowError> {
     if let Some(name) = recipes.iter().find(|&name| !snapshot.recipes.iter().any(|recipe| recipe.name == *name)) {
         let known: Vec<&str> = snapshot.recipes.iter().map(|recipe| recipe.name.as_str()).collect();
         return Err(ShowError::UnknownRecipe { name: name.clone(), known: known.join(", ") });
     }
-    let wanted = snapshot.recipes.iter().filter(|recipe| recipes.is_empty() || recipes.contains(&recipe.name));
-    let lines: Vec<Line> = wanted
+    let wanted = || snapshot.recipes.iter().filter(|recipe| recipes.is_empty() || recipes.contains(&recipe.name));
+    let curves = || wanted().flat_map(|recipe| &recipe.curves);
+    let lines: Vec<Line> = wanted()
         .flat_map(|recipe| {
             let pinned = snapshot.pin.as_ref() == Some(&recipe.name);
-            recipe.curves.iter().filter(|curve| !ASIDE.contains(&curve.series.as_str())).map(move |curve| Line {
+            recipe.curves.iter().filter(|curve| choice.shows(&curve.series)).map(move |curve| Line {
                 recipe: recipe.name.clone(),
                 pinned,
                 curve: curve.clone(),
             })
         })
         .collect();
-    if lines.is_empty() { Err(ShowError::Nothing) } else { Ok(lines) }
+    if lines.is_empty() {
+        let told: BTreeSet<&str> = curves().map(|curve| curve.series.as_str()).collect();
+        let wanted: Vec<&str> = choice.series.iter().map(|series| series.title.as_str()).collect();
+        let told: Vec<&str> = told.into_iter().collect();
+        return Err(match told.is_empty() || wanted.is_empty() {
+            true => ShowError::Nothing,
+            false => ShowError::NotTold { wanted: wanted.join(", "), told: told.join(", ") },
+        });
+    }
+    let has_points = lines.iter().any(|line| !line.curve.points.is_empty());
+    if has_points && lines.iter().all(|line| choice.by.points(&line.curve).is_empty()) {
+        return Err(ShowError::NoAxis { axis: choice.by.title() });
+    }
+    Ok(lines)
 }
 
 /// Draws the lines into a file; its ending, .svg or .png, decides the form. `font` is a TrueType or
@@ -70,15 +118,15 @@ pub fn lines(snapshot: &Snapshot, recipes: &[String]) -> Result<Vec<Line>, ShowE
 ///
 /// # Errors
 /// When nothing is to be drawn, the ending is another, the font is unusable or the file cannot be written.
-pub fn write(lines: &[Line], out: &Path, font: Option<&Path>) -> Result<Drawn, ShowError> {
+pub fn write(lines: &[Line], choice: &Choice, out: &Path, font: Option<&Path>) -> Result<Drawn, ShowError> {
     match out.extension().and_then(|ending| ending.to_str()) {
         Some("svg") => {
-            let (text, drawn) = svg(lines)?;
+            let (text, drawn) = svg(lines, choice)?;
             publish(out, text.as_bytes())?;
             Ok(drawn)
         }
         Some("png") => {
-            let (bytes, drawn) = png(lines, font)?;
+            let (bytes, drawn) = png(lines, choice, font)?;
             publish(out, &bytes)?;
             Ok(drawn)
         }
@@ -90,17 +138,17 @@ pub fn write(lines: &[Line], out: &Path, font: Option<&Path>) -> Result<Drawn, S
 ///
 /// # Errors
 /// When nothing is to be drawn.
-pub fn svg(lines: &[Line]) -> Result<(String, Drawn), ShowError> {
+pub fn svg(lines: &[Line], choice: &Choice) -> Result<(String, Drawn), ShowError> {
     // plotters places everything on whole numbers; eight of them to a pixel make slopes smooth.
     const SCALE: u32 = 8;
-    let page = Page::new(lines).ok_or(ShowError::Nothing)?;
+    let page = Page::new(lines, choice).ok_or(ShowError::Nothing)?;
     let font = font::built_in()?;
     let (width, height) = page.size();
     let mut text = String::new();
     {
         let root = SVGBackend::with_string(&mut text, (width * SCALE, height * SCALE)).into_drawing_area();
         let brush = draw::Brush { family: font.family, scale: SCALE as i32, sink: 0.0 };
-        draw::page(&root, &page, &brush, &mut |name| name.to_owned())?;
+        draw::page(&root, &page, choice.by, &brush, &mut |name| name.to_owned())?;
         root.present().map_err(|e| ShowError::Draw(e.to_string()))?;
     }
     let inner = format!("width=\"{}\" height=\"{}\"", width * SCALE, height * SCALE);
@@ -113,10 +161,10 @@ pub fn svg(lines: &[Line]) -> Result<(String, Drawn), ShowError> {
 ///
 /// # Errors
 /// When nothing is to be drawn or the font is unusable.
-pub fn png(lines: &[Line], font: Option<&Path>) -> Result<(Vec<u8>, Drawn), ShowError> {
+pub fn png(lines: &[Line], choice: &Choice, font: Option<&Path>) -> Result<(Vec<u8>, Drawn), ShowError> {
     const PIXELS: u32 = 2;
     const SCALE: u32 = 2 * PIXELS;
-    let page = Page::new(lines).ok_or(ShowError::Nothing)?;
+    let page = Page::new(lines, choice).ok_or(ShowError::Nothing)?;
     let built_in = font::built_in()?;
     let given = font.map(font::given).transpose()?;
     let font = given.as_ref().unwrap_or(built_in);
@@ -127,7 +175,7 @@ pub fn png(lines: &[Line], font: Option<&Path>) -> Result<(Vec<u8>, Drawn), Show
     {
         let root = BitMapBackend::with_buffer(&mut buffer, drawn).into_drawing_area();
         let brush = draw::Brush { family: font.family, scale: SCALE as i32, sink: 0.13 };
-        draw::page(&root, &page, &brush, &mut |text| font.drawable(text, &mut missing))?;
+        draw::page(&root, &page, choice.by, &brush, &mut |text| font.drawable(text, &mut missing))?;
         root.present().map_err(|e| ShowError::Draw(e.to_string()))?;
     }
     let (width, height) = (width * PIXELS, height * PIXELS);

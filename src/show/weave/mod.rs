@@ -16,7 +16,7 @@ use std::path::Path;
 use super::{ShowError, curves, table};
 use crate::base::files::publish;
 use crate::book::edit::stamp;
-use crate::session::snapshot::{Block, Output, OutputState, Problem, Recipe, Snapshot};
+use crate::session::snapshot::{Block, Curve, Output, OutputState, Problem, Recipe, Snapshot};
 use markdown::{code, escaped, item, rows};
 
 /// A page and the pictures that lie beside it.
@@ -199,10 +199,13 @@ impl Page<'_> {
             };
             Some(vec![curve.series.clone(), of, number(first[1]), number(last[1]), format!("{:.1}", last[0])])
         };
-        let all: Vec<Vec<String>> = self.recipe.curves.iter().filter_map(row).collect();
+        // What tells how the machine did is no part of the story.
+        let told = |curve: &&Curve| curves::series::Series::named(&curve.series).lower_is_better.is_some();
+        let all: Vec<Vec<String>> = self.recipe.curves.iter().filter(told).filter_map(row).collect();
         let head = ["series", "fold", "first", "last", "epoch"].map(str::to_owned);
-        match curves::lines(self.snapshot, std::slice::from_ref(&self.recipe.name))
-            .and_then(|lines| curves::svg(&lines))
+        let choice = curves::Choice::default();
+        match curves::lines(self.snapshot, std::slice::from_ref(&self.recipe.name), &choice)
+            .and_then(|lines| curves::svg(&lines, &choice))
         {
             Ok((svg, _)) => self.picture(&format!("{}-curves.svg", self.stem), svg.into_bytes(), "curves over epochs"),
             Err(ShowError::Nothing) => {}

@@ -4,10 +4,12 @@
 //! not positions, so that a recipe that appears or goes does not move the selection.
 //!
 //! - [`line`]: a line that is typed; [`page`]: folds, and a value that is changed;
-//! - [`album`]: photos that have come; [`compare`]: which recipes are compared; [`queries`] and [`review`]: where the user looks among these.
+//! - [`album`]: photos that have come; [`compare`]: which recipes are compared; [`curves`], [`queries`] and [`review`]: where the user looks
+//!   among these.
 
 pub mod album;
 pub mod compare;
+pub mod curves;
 pub mod line;
 pub mod page;
 pub mod queries;
@@ -28,6 +30,7 @@ use super::terminal::meter::Reading;
 use super::{Feed, Options, Start};
 use album::Album;
 use compare::Comparing;
+use curves::Curves;
 use page::{Change, Paging};
 use queries::Asking;
 use review::{Edit, Looking};
@@ -130,18 +133,8 @@ pub enum Popup {
     Filter,
     /// A value is typed.
     Change(Box<Change>),
-}
-
-/// Which series the curves view shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Measure {
-    /// Loss and score.
-    #[default]
-    Both,
-    /// Only the loss.
-    Loss,
-    /// Only the score.
-    Score,
+    /// "Which series?"
+    Series,
 }
 
 /// What the event loop shall do after an action.
@@ -185,10 +178,8 @@ pub struct Model {
     pub cursor: BTreeMap<String, usize>,
     /// First row shown, for each view and recipe that was scrolled.
     pub scroll: BTreeMap<(u8, String), usize>,
-    /// Which series.
-    pub measure: Measure,
-    /// Logarithmic loss axis.
-    pub log_scale: bool,
+    /// Where the user looks among curves.
+    pub curves: Curves,
     /// Where the user looks among queries.
     pub asking: Asking,
     /// Which recipes are compared.
@@ -283,7 +274,12 @@ impl Model {
             },
             // A recipe that is away for a moment, as editors save, takes nothing that was typed away.
             Some(
-                Popup::Help { .. } | Popup::Explain { .. } | Popup::DecideAll { .. } | Popup::Filter | Popup::Change(_),
+                Popup::Help { .. }
+                | Popup::Explain { .. }
+                | Popup::DecideAll { .. }
+                | Popup::Filter
+                | Popup::Series
+                | Popup::Change(_),
             )
             | None => false,
         };
@@ -321,6 +317,7 @@ impl Model {
             Some(Popup::DecideAll { .. }) => Place::DecideAll,
             Some(Popup::Filter) => Place::Filter,
             Some(Popup::Change(_)) => Place::Change,
+            Some(Popup::Series) => Place::Series,
         }
     }
 

@@ -23,10 +23,10 @@ use crate::tui::{Charset, Colour, Editor, Feed, Options, Out, keys, update, view
 
 /// A terminal that remembers.
 #[derive(Clone, Default)]
-struct Tape(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Tape(Arc<Mutex<Vec<u8>>>);
 
 impl Tape {
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.0.lock().unwrap().len()
     }
 }

@@ -1,6 +1,7 @@
 //! The workbench as a whole, driven by key names over a drawn snapshot.
 
 mod bytes;
+mod curves;
 mod demo;
 mod pages;
 mod pictures;

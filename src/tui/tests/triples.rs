@@ -24,6 +24,7 @@ fn said(model: &Model) -> String {
         }
         Some(Popup::Filter) => " filter".to_owned(),
         Some(Popup::Change(change)) => format!(" {} {:?}", change.key, change.line.text()),
+        Some(Popup::Series) => " series?".to_owned(),
     };
     let marked: String = model.marked.iter().map(|m| format!(" *{m}")).collect();
     let scrolled = if matches!(model.view, View::Page | View::Plan | View::Compare) {
@@ -168,7 +169,8 @@ fn marks_choose_the_curves() {
     assert_eq!(drawn(""), [0, 1, 2], "selected, pin, running");
     assert_eq!(drawn("space G space"), [0, 6]);
     assert_eq!(drawn("space space"), [0, 1, 2]);
-    assert_eq!(drawn("space c x j"), [1, 2]);
+    assert_eq!(drawn("space c u j"), [1, 2]);
+    assert_eq!(drawn("space x j"), [1, 2]);
     assert_eq!(at("space j space"), "Board 01-baseline *00-first-pour *01-baseline");
 }
 

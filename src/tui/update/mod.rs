@@ -3,9 +3,11 @@
 //! Pure: takes the model and an action, asks nothing of the surroundings. An action that cannot be
 //! done now says why in the status row instead of being hidden, so that keys keep their places.
 //!
+//! - [`curves`]: charts, their axes and the crosshair;
 //! - [`page`]: the cursor, folds, the editor, a value changed in place;
 //! - [`review`]: decisions about suspects, one or all that show, and the filter.
 
+mod curves;
 mod page;
 mod review;
 
@@ -16,7 +18,7 @@ use toji::session::snapshot::{Recipe, State};
 
 use super::action::{Action, Motion};
 use super::model::line::Edit;
-use super::model::{Measure, Model, Popup, View, Wish, is_active};
+use super::model::{Model, Popup, View, Wish, is_active};
 use super::terminal::meter::Reading;
 use super::view;
 
@@ -24,6 +26,7 @@ use super::view;
 /// already says what was asked for.
 pub fn update(model: &mut Model, action: Action) -> Option<Command> {
     let command = act(model, action);
+    curves::hold(model);
     // Wherever a key has led to the queries of another recipe, these are asked for.
     command.or_else(|| model.ask_queries()).or_else(|| model.ask_compared())
 }
@@ -66,17 +69,7 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
             }
         }
         Action::ClearMarks => model.marked.clear(),
-        Action::LogScale => {
-            model.log_scale = !model.log_scale;
-            model.reply = Some(if model.log_scale { "logarithmic loss" } else { "linear loss" }.to_owned());
-        }
-        Action::Measure => {
-            model.measure = match model.measure {
-                Measure::Both => Measure::Loss,
-                Measure::Loss => Measure::Score,
-                Measure::Score => Measure::Both,
-            }
-        }
+        Action::Chart(key) => curves::act(model, key),
         Action::ChooseRung => model.popup = Some(Popup::ChooseRung { recipe: model.selected.clone() }),
         Action::AskStop => model.popup = Some(Popup::AskStop { recipe: model.selected.clone() }),
         Action::Run => {
@@ -252,6 +245,7 @@ fn follow(model: &mut Model) -> Option<Command> {
 pub fn refusal(model: &Model, action: Action) -> Option<String> {
     match action {
         Action::Suspend if model.options.suspend.is_none() => Some("cannot suspend here".to_owned()),
+        Action::Chart(key) => curves::refusal(model, key),
         Action::ClearMarks if model.marked.is_empty() => Some("nothing is marked".to_owned()),
         Action::Show(View::Page | View::Plan | View::Queries | View::Compare) | Action::Mark | Action::Pin => {
             no_recipe(model)

@@ -24,6 +24,7 @@ use toji::session::snapshot::{Block, Name, Problem, Recipe, Worker};
 use super::model::page::Part;
 use super::model::{Model, Popup, View};
 use super::terminal::graphics::Framed;
+pub use curves::Charted;
 use ink::{Ink, Tone, line, put};
 
 /// Draws the whole screen into an empty buffer of the model's size; gives the pictures that are left to the terminal.
@@ -100,6 +101,11 @@ pub fn wanted(model: &Model) -> Vec<Wish> {
 /// How many photos can be shown large, one after the other.
 pub fn photos(model: &Model) -> usize {
     photos::items(model).len()
+}
+
+/// The charts of the curves, as they would be drawn.
+pub fn charts(model: &Model) -> Vec<Charted<'_>> {
+    curves::charts(model, Ink::new(&model.options), Frame::of(model.size).body)
 }
 
 /// How many rows page or plan of the selected recipe have in all.

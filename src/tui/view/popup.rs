@@ -7,6 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use toji::base::text;
+use toji::show::curves::series::Series;
 
 use super::ink::{Ink, Tone, line, put, width, wrap};
 use super::{page, words};
@@ -37,6 +38,15 @@ pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
             let rows = page::change::rows(change, ink, columns);
             let high = (rows.len() as u16 + 2).min(body.height);
             framed(&page::change::title(change), &rows, ink, centred(body, columns as u16 + 4, high), buffer);
+        }
+        Some(Popup::Series) => {
+            let all = Series::all(model.metric());
+            let row = |(number, series): (usize, &Series)| {
+                let chosen = model.curves.chosen.contains(&series.word);
+                format!("{number} {} {}", if chosen { "[x]" } else { "[ ]" }, series.title)
+            };
+            let rows: Vec<String> = (1..).zip(&all).map(row).collect();
+            question("Which charts?", &rows, Place::Series, ink, body, buffer);
         }
         Some(Popup::Help { scroll }) => scrolled("Keys", *scroll, model, ink, body, buffer),
         Some(Popup::Explain { topic, scroll, .. }) => scrolled(topic, *scroll, model, ink, body, buffer),

@@ -37,7 +37,7 @@ use crate::session::{Project, Recipe, SessionError, Slot};
 use batches::{Few, FoldBatches};
 use best::Best;
 pub(super) use curve::recall;
-use curve::{Teller, tell_curve};
+use curve::{Teller, tell_curve, tell_steps};
 pub(super) use model::{Model, Purpose, model, tell_notes};
 use symptoms::Symptoms;
 
@@ -165,7 +165,8 @@ pub(super) fn make<'a>(
     let grows_until = bench.recipe.settings().get("loss").and_then(loss::margin_grows_until).unwrap_or(0.0);
     let symptoms = RefCell::new(Symptoms::new(settings, grows_until, None));
     let warn = |found: Vec<String>| bench.warn(&label, found);
-    let so_far = if checkpoint.is_file() { Some(Checkpoint::open(&checkpoint)?.place().history.clone()) } else { None };
+    let so_far = if checkpoint.is_file() { Some(Checkpoint::open(&checkpoint)?.place().clone()) } else { None };
+    let history = so_far.as_ref().map_or(&[][..], |place| &place.history);
     // What learns from everything is examined by nobody.
     let mut exam = match slot.is_all_data() {
         true => None,
@@ -174,7 +175,7 @@ pub(super) fn make<'a>(
             asked: looks::asked(bench, slot),
             best: {
                 let chosen = best::chosen(bench.project, bench.graph, slot)?;
-                Best::of(work.folder(), chosen, step.stage.key(), so_far.as_deref().unwrap_or_default())
+                Best::of(work.folder(), chosen, step.stage.key(), history)
             },
         }),
     };
@@ -207,8 +208,10 @@ pub(super) fn make<'a>(
         _ => untrained(bench, &work.folder().join(UNTRAINED), rung.or(end))?,
     };
     *symptoms.borrow_mut() = Symptoms::new(settings, grows_until, untrained);
-    tell_curve(bench, &name, untrained, &so_far.unwrap_or_default(), now.first);
-    let (per_epoch, _) = train::updates_per_epoch(batches.steps(), settings.accumulate);
+    let (per_epoch, each) = train::updates_per_epoch(batches.steps(), settings.accumulate);
+    let begun = so_far.as_ref().map_or(0.0, |at| at.epoch as f64 + at.batch as f64 / (per_epoch * each) as f64);
+    tell_steps(bench, &name, batches.count_photos());
+    tell_curve(bench, &name, untrained, history, now.first, begun);
     let (pictures, learnt) = (bench.pictures()?, batches.sorted_photos());
     let mut teller = Teller::new(bench, &name, &label, per_epoch);
     let mut observe = |event: &FitEvent| {

@@ -21,7 +21,7 @@ use crate::session::Recipe;
 use crate::session::brew::Planned;
 use crate::session::errands::looking::samples::{samples, shrunk};
 use crate::session::project::weights::{self, in_words};
-use crate::session::snapshot::{Block, Name, Output, OutputState, Picture};
+use crate::session::snapshot::{Block, Name, Output, OutputState, Picture, series};
 use crate::session::stages::Task;
 use crate::session::stages::ensemble::TOLD;
 use crate::session::stages::fit::symptoms;
@@ -284,15 +284,25 @@ fn loss_lines(run: Option<&RunView>) -> Vec<String> {
     let line = |(part, first, last): (String, [f64; 2], [f64; 2])| {
         format!("{part}: loss {:.3} at the start, {:.3} after epoch {:.1}", first[1], last[1], last[0])
     };
-    last_of(run, "loss").into_iter().map(line).collect()
+    let epochs = last_of(run, series::LOSS);
+    // Until the first epoch is over there is only what its batches gave.
+    let begins = |(part, ..): &(String, [f64; 2], [f64; 2])| epochs.iter().all(|(other, ..)| other != part);
+    let batches: Vec<_> = last_of(run, series::BATCH_LOSS).into_iter().filter(begins).collect();
+    epochs.into_iter().chain(batches).map(line).collect()
 }
 
 fn fit_lines(run: Option<&RunView>) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for (part, _, last) in last_of(run, "images per second") {
-        lines.push(format!("{part}: {:.0} images per second in epoch {:.0}", last[1], last[0]));
-    }
     let Some(run) = run else { return lines };
+    for ((_, part), points) in run.told.curves.iter().filter(|((name, _), _)| name == series::SPEED) {
+        let Some(end) = points.last().map(|last| last[0].ceil()) else { continue };
+        // Points of an epoch are about as many pictures each: the mean is of seconds a picture.
+        let own: Vec<f64> = points.iter().filter(|p| p[0] > end - 1.0 && p[1] > 0.0).map(|p| 1.0 / p[1]).collect();
+        let mean = own.len() as f64 / own.iter().sum::<f64>();
+        if mean.is_finite() {
+            lines.push(format!("{part}: {mean:.0} images per second in epoch {end:.0}"));
+        }
+    }
     for (_, warning) in run.told.warnings.iter().filter(|(_, warning)| symptoms::is_one(warning)) {
         // A run that was cut off and went on may tell the same again.
         let line = format!("! {warning}");

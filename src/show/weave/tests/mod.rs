@@ -23,7 +23,13 @@ fn snapshot() -> Snapshot {
     score.tables = vec![table];
     let mut augment = output("augment", OutputState::Fresh, &["32 × 32 pixels"]);
     augment.pictures = vec![vec![Picture { width: 2, height: 2, rgb: vec![9; 12].into() }]];
-    let curve = Curve { series: "loss".to_owned(), fold: 0, seed: 0, points: Arc::new(vec![[1.0, 3.0], [2.0, 1.5]]) };
+    let curve = Curve {
+        series: "loss".to_owned(),
+        fold: 0,
+        seed: 0,
+        points: Arc::new(vec![[1.0, 3.0], [2.0, 1.5]]),
+        axis: Arc::default(),
+    };
     let problem = Problem {
         line: 12,
         column: 1,

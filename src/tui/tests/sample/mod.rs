@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use toji::base::{Key, Time};
+use toji::dag::Axis;
 use toji::score::decide::projection::Projection;
 use toji::score::ledger::agree::Agreement;
 use toji::score::ledger::shake::{Outlook, Split};
@@ -182,7 +183,22 @@ fn score(value: f64, stale: bool) -> Option<Score> {
 
 fn curve(series: &str, fold: u32, n: usize, value: impl Fn(f64) -> f64) -> Curve {
     let points = (1..=n).map(|i| [i as f64, value(i as f64)]).collect();
-    Curve { series: series.to_owned(), fold, seed: 0, points: Arc::new(points) }
+    Curve { series: series.to_owned(), fold, points: Arc::new(points), axis: axis(n), ..Curve::default() }
+}
+
+/// Forty steps and thirteen seconds an epoch, from noon on; after the third one an hour's pause.
+fn axis(epochs: usize) -> Arc<Axis> {
+    let knot = |i: usize| {
+        let pause = if i > 3 { 3600.0 } else { 0.0 };
+        [i as f64, 1_795_521_600.0 + 13.0 * i as f64 + pause, 13.0 * i as f64]
+    };
+    Arc::new(Axis::of(vec![[0.0, 40.0]], (0..=epochs).map(knot).collect()))
+}
+
+/// What is told ten times an epoch.
+fn fine(series: &str, epochs: usize, value: impl Fn(f64) -> f64) -> Curve {
+    let points = (1..=10 * epochs).map(|i| i as f64 / 10.0).map(|x| [x, value(x)]).collect();
+    Curve { series: series.to_owned(), points: Arc::new(points), axis: axis(epochs), ..Curve::default() }
 }
 
 fn curves(epochs: usize, low_loss: f64, high_score: f64) -> Vec<Curve> {
@@ -190,6 +206,11 @@ fn curves(epochs: usize, low_loss: f64, high_score: f64) -> Vec<Curve> {
     vec![
         curve("loss", 0, epochs, move |e| low_loss + 3.2 * (-e / 3.5).exp() + wave(e)),
         curve("MRR@20", 0, epochs, move |e| high_score * (1.0 - (-e / 2.8).exp()) + wave(e) * 0.4),
+        fine("lr", epochs, move |e| 1e-3 * (0.5 + 0.5 * (std::f64::consts::PI * e / epochs as f64).cos())),
+        fine("gradient norm", epochs, move |e| 0.4 + 3.0 * (-e / 2.0).exp() + 0.3 * (e * 29.0).sin().powi(2)),
+        fine("images per second", epochs, move |e| 170.0 + 4.0 * (e * 17.0).sin()),
+        fine("CPU", epochs, move |e| 93.0 + 3.0 * (e * 13.0).cos()),
+        fine("memory", epochs, move |e| 1.2e9 + 4e8 * (1.0 - (-e).exp())),
     ]
 }
 
@@ -408,9 +429,8 @@ fn failed() -> Recipe {
         message: Some("loss is NaN at step 311: images \u{1b}[5m 000812.jpg, 獺祭.jpg".into()),
         curves: vec![Curve {
             series: "loss".into(),
-            fold: 0,
-            seed: 0,
             points: Arc::new(vec![[0.5, 3.0], [1.0, f64::NAN], [1.2, f64::INFINITY], [1.3, 1e300]]),
+            ..Curve::default()
         }],
         ..Recipe::default()
     }

@@ -61,7 +61,7 @@ fn plan_usual() {
 
 #[test]
 fn help_usual() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "?")), @r#"
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "?")), @"
     Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
     ┌ Keys (j and k move) ─────────────────────────────────────────────────────────┐
     │ enter           read the recipe with its results                             │
@@ -69,7 +69,7 @@ fn help_usual() {
     │ R               run it up to a rung of your choice                           │
     │ s               stop its run, or take it out of the queue (asks first)       │
     │ p               compare all recipes with this one; again: with none          │
-    │ c               loss and score over epochs                                   │
+    │ c               loss, score and more while it trained                        │
     │ P               what would run, why, and for how long                        │
     │ t               take it next, before all others that wait                    │
     │ a               do what is advised: stop it, or take it to the next rung     │
@@ -86,12 +86,12 @@ fn help_usual() {
     └──────────────────────────────────────────────────────────────────────────────┘
     02-arcface: saved, only [post] changed
     esc close  j down  k up
-    "#);
+    ");
 }
 
 #[test]
 fn help_narrow() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "?")), @r#"
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "?")), @"
     1 Board 2 3 4 5 6 7     1 busy, 1 queued
     ┌ Keys (j and k move) ─────────────────┐
     │ enter       read the recipe with its │
@@ -105,14 +105,14 @@ fn help_narrow() {
     │ p           compare all recipes with │
     │             this one; again: with    │
     │             none                     │
-    │ c           loss and score over      │
-    │             epochs                   │
+    │ c           loss, score and more     │
+    │             while it trained         │
     │ P           what would run, why, and │
     │             for how long             │
     └──────────────────────────────────────┘
     02-arcface: saved, only [post] changed
     esc close j down k up
-    "#);
+    ");
 }
 
 #[test]

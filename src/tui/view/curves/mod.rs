@@ -1,12 +1,14 @@
-//! Loss and score over epochs, of several recipes on the same axes.
+//! Curves of several recipes on the same axes.
 //!
 //! Takes the curves of the marked recipes (or of the pin, the selected and the running ones); gives
-//! a legend and one or two panels, beside or above each other as there is room. Each recipe has its
+//! a legend and as many charts as are wanted and have room, beside and above each other. Each recipe has its
 //! letter and its colour; the pin is dashed.
+//!
+//! - [`chart`]: what the charts show; [`panel`]: one of them in cells; [`canvas`]: lines in cells.
 
 pub(in crate::tui::view) mod canvas;
+mod chart;
 mod panel;
-mod ticks;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -17,8 +19,9 @@ use toji::session::snapshot::Recipe;
 
 use super::ink::{Ink, Tone, line, put, styled};
 use super::{heading, nothing, text_area};
-use crate::tui::model::{Measure, Model};
-use panel::{Panel, Series};
+use crate::tui::model::Model;
+pub use chart::Charted;
+use panel::Look;
 
 /// Draws the curves.
 pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
@@ -27,64 +30,49 @@ pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
         return nothing(model, ink, area, buffer);
     }
     heading(model, ink, body, 0, buffer);
-    plots(model, ink, area, buffer);
+    drawn(model, ink, area, true, buffer);
 }
 
-/// Legend and panels, without a heading: the board has them too where there is room.
+/// Legend and charts, without a heading and without what keys move: the board has them too where there is room.
 pub fn plots(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
-    let drawn = model.drawn();
-    let metric = drawn.iter().find_map(|(_, r)| r.score.as_ref().map(|s| s.metric.as_str())).unwrap_or("MRR@20");
-    let legend = legend(model, &drawn, metric, ink, area);
+    drawn(model, ink, area, false, buffer);
+}
+
+/// The charts as they stand on the screen of curves.
+pub fn charts<'a>(model: &'a Model, ink: Ink, body: Rect) -> Vec<Charted<'a>> {
+    let area = text_area(body);
+    let legend = legend(model, &model.drawn(), model.metric(), ink, area);
+    chart::charts(model, ink, below(area, legend.len())).0
+}
+
+fn drawn(model: &Model, ink: Ink, area: Rect, own: bool, buffer: &mut Buffer) {
+    let mut legend = legend(model, &model.drawn(), model.metric(), ink, area);
+    let (charts, hidden) = chart::charts(model, ink, below(area, legend.len()));
+    if let Some(last) = legend.last_mut().filter(|_| hidden > 0) {
+        last.spans.push(ink.span(&format!("  +{hidden} charts: o"), Tone::Faint));
+    }
     for (y, row) in (0..area.height).zip(&legend) {
         put(buffer, area, y, row);
     }
-    let used = (legend.len() as u16).min(area.height);
-    let plots = Rect { y: area.y + used, height: area.height - used, ..area };
-    let (first, second) = match model.measure {
-        Measure::Loss => (Some("loss"), None),
-        Measure::Score => (Some(metric), None),
-        Measure::Both => (Some("loss"), Some(metric)),
-    };
-    let (left, right) = match second {
-        None => (plots, Rect::default()),
-        Some(_) if plots.width >= 110 => {
-            let half = plots.width / 2;
-            (Rect { width: half - 1, ..plots }, Rect { x: plots.x + half + 1, width: plots.width - half - 1, ..plots })
-        }
-        Some(_) if plots.height >= 12 => {
-            let half = plots.height / 2;
-            (Rect { height: half, ..plots }, Rect { y: plots.y + half, height: plots.height - half, ..plots })
-        }
-        // Too low for both: the measure that decides. Key m changes it.
-        Some(_) => (Rect::default(), plots),
-    };
-    for (series, place) in [(first, left), (second, right)] {
-        let Some(series) = series else { continue };
-        let curves = drawn.iter().flat_map(|(i, recipe)| series_of(model, *i, recipe, series, ink)).collect();
-        let log = model.log_scale && series == "loss";
-        Panel { title: series, log, epochs: last_epoch(&drawn), curves }.draw(ink, place, buffer);
+    let all = model.charted();
+    let focus = all.get(model.curves.focus.min(all.len().saturating_sub(1))).map(|series| series.word);
+    for chart in &charts {
+        let takes_keys = own && focus == Some(chart.series.word);
+        let look = Look {
+            mark: if takes_keys && all.len() > 1 { ink.either("❯", ">") } else { "" },
+            by: model.curves.by,
+            weight: model.curves.weight(),
+            hair: model.curves.hair.filter(|_| own),
+            crossed: takes_keys,
+        };
+        panel::draw(chart, look, ink, buffer);
     }
 }
 
-/// The recipe's curves of that series, one a fold.
-fn series_of<'a>(model: &Model, index: usize, recipe: &'a Recipe, series: &str, ink: Ink) -> Vec<Series<'a>> {
-    recipe
-        .curves
-        .iter()
-        .filter(|c| c.series == series)
-        .map(|c| Series {
-            letter: letter(index),
-            style: ink.series(index),
-            dashed: model.is_pin(recipe),
-            front: recipe.name == model.selected,
-            points: &c.points,
-        })
-        .collect()
-}
-
-/// How far the axis goes: to the planned end, so that a run shows how much is left.
-fn last_epoch(drawn: &[(usize, &Recipe)]) -> f64 {
-    drawn.iter().filter_map(|(_, r)| r.epoch).map(|(_, total)| total).filter(|t| t.is_finite()).fold(0.0, f64::max)
+/// What a legend of so many rows leaves.
+fn below(area: Rect, rows: usize) -> Rect {
+    let used = (rows as u16).min(area.height);
+    Rect { y: area.y + used, height: area.height - used, ..area }
 }
 
 /// a to z, then A to Z, then from the start.

@@ -10,6 +10,7 @@ use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use toji::base::text;
 use toji::session::snapshot::{Curve, Name, Output, OutputState, Picture, Problem};
+use toji::show::curves::series::Series;
 
 use super::{Piece, Placed};
 use crate::tui::terminal::way::Protocol;
@@ -236,7 +237,8 @@ pub fn output(output: &Output, curves: &[Curve], ink: Ink, columns: u16, pieces:
         push(line(vec![ink.span("    ", Tone::Plain), ink.span(said, tone)]));
     }
     if output.stage.split_whitespace().next() == Some("fit") {
-        for curve in curves {
+        // How good it is; how it went has charts of its own.
+        for curve in curves.iter().filter(|curve| Series::named(&curve.series).lower_is_better.is_some()) {
             if let Some(row) = curve_row(curve, tone, ink, wide) {
                 pieces.push(Piece::Row(row));
             }
