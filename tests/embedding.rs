@@ -65,6 +65,7 @@ fn run(root: &Path, stage: &str, hear: &(dyn Fn(u64, u64, &Cancel) + Sync)) -> R
         command: Vec::new(),
         hub: Hub::from_environment(&|_| None),
         facts: Arc::new(|_| Value::table()),
+        prints: Arc::new(|_, _| ()),
     };
     let opened = Project::open(root, &around).unwrap_or_else(|found| panic!("{found:?}"));
     let cancel = Cancel::new();

@@ -75,6 +75,7 @@ fn around(facts: impl Fn(&Path) -> Value + Send + Sync + 'static) -> Surrounding
         command: vec!["toji".to_owned()],
         hub: Hub::from_environment(&|_| None),
         facts: Arc::new(facts),
+        prints: Arc::new(|_, _| ()),
     }
 }
 

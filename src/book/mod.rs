@@ -35,7 +35,7 @@ pub mod technique;
 
 pub use diagnostic::{Diagnostic, Look, Severity, report};
 pub use pages::{Unknown, explain, print, reference};
-pub use read::{Block, Book, Name, Origin, OriginKind, facts_from, read, read_facts, read_with};
+pub use read::{Block, Book, Name, Origin, OriginKind, facts_from, read, read_facts, read_with, settings_from};
 pub use technique::Schema;
 
 use technique::{Body, Default, Kind, Literal, Param, Section, Status};

@@ -57,11 +57,15 @@ const LEDGER: Place = Place::View(View::Ledger);
 const QUERIES: Place = Place::View(View::Queries);
 const REVIEW: Place = Place::View(View::Review);
 const COMPARE: Place = Place::View(View::Compare);
+const QUEUE: Place = Place::View(View::Queue);
 
-const EVERY_VIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES, REVIEW, COMPARE];
+const EVERY_VIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES, REVIEW, COMPARE, QUEUE];
 /// There `g` decides.
-const BUT_REVIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES, COMPARE];
+const BUT_REVIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES, COMPARE, QUEUE];
+/// There `J` moves a job.
+const BUT_QUEUE: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES, REVIEW, COMPARE];
 const RECIPES: &[Place] = &[BOARD, PAGE, CURVES, PLAN, QUERIES, COMPARE];
+const JOBS: &[Place] = &[BOARD, PAGE, CURVES, PLAN, QUERIES, COMPARE, QUEUE];
 const ONE_RECIPE: &[Place] = &[PAGE, CURVES, PLAN, QUERIES, COMPARE];
 const LISTS: &[Place] = &[BOARD, CURVES];
 const TEXTS: &[Place] = &[PAGE, PLAN, COMPARE];
@@ -152,15 +156,30 @@ pub const BINDINGS: &[Binding] = &[
     row(&["m"], Action::Review, &[REVIEW], "make", "have the review made by the selected recipe's networks"),
     row(&["j", "down"], Action::Move(Motion::Down), &[QUERIES], "", "next query"),
     row(&["k", "up"], Action::Move(Motion::Up), &[QUERIES], "", "query before"),
+    // The queue.
+    row(
+        &["enter", "z"],
+        Action::LargeLog,
+        &[QUEUE],
+        "log",
+        "the log over the whole screen, or beneath the queue again",
+    ),
+    row(&["p"], Action::Pause, &[QUEUE], "pause", "pause: what runs holds at its next clean place; again: go on"),
+    row(&["K"], Action::Shift(Motion::Up), &[QUEUE], "up", "the waiting job before the one above it"),
+    row(&["J"], Action::Shift(Motion::Down), &[QUEUE], "down", "the waiting job behind the one below it"),
+    row(&["x"], Action::TakeOut, &[QUEUE], "out", "take the waiting job out of the queue"),
+    row(&["j", "down"], Action::Move(Motion::Down), &[QUEUE], "", "next job"),
+    row(&["k", "up"], Action::Move(Motion::Up), &[QUEUE], "", "job before"),
     // What a recipe can do.
     row(&["enter"], Action::Show(View::Page), &[BOARD, CURVES, PLAN], "page", "read the recipe with its results"),
-    row(&["r"], Action::Run, RECIPES, "run", "run it, or go on with it"),
+    row(&["r"], Action::Run, JOBS, "run", "run it, or go on with it"),
+    row(&["o"], Action::RunPart, &[PLAN], "cheap part", "run only the steps that are cheap and wait for nothing dear"),
     row(&["R"], Action::ChooseRung, RECIPES, "rung", "run it up to a rung of your choice"),
-    row(&["s"], Action::AskStop, RECIPES, "stop", "stop its run, or take it out of the queue (asks first)"),
+    row(&["s"], Action::AskStop, JOBS, "stop", "stop its run, or take it out of the queue (asks first)"),
     row(&["p"], Action::Pin, RECIPES, "pin", "compare all recipes with this one; again: with none"),
     row(&["c"], Action::Show(View::Curves), &[BOARD, PAGE, PLAN, COMPARE], "curves", "loss and score over epochs"),
     row(&["P"], Action::Show(View::Plan), &[BOARD, PAGE, CURVES], "plan", "what would run, why, and for how long"),
-    row(&["t"], Action::First, RECIPES, "", "take it next, before all others that wait"),
+    row(&["t"], Action::First, JOBS, "", "take it next, before all others that wait"),
     row(&["a"], Action::Follow, RECIPES, "advice", "do what is advised: stop it, or take it to the next rung"),
     // A page's names.
     row(&["enter", "e"], Action::Explain, &[PAGE], "explain", "what the key or technique under the cursor means"),
@@ -201,7 +220,7 @@ pub const BINDINGS: &[Binding] = &[
     row(
         &["b", "esc"],
         Action::Back,
-        &[PAGE, CURVES, PLAN, LEDGER, QUERIES, REVIEW, COMPARE],
+        &[PAGE, CURVES, PLAN, LEDGER, QUERIES, REVIEW, COMPARE, QUEUE],
         "board",
         "back to the board",
     ),
@@ -228,6 +247,8 @@ pub const BINDINGS: &[Binding] = &[
         "compare marked recipes, or the selected one with the pin",
     ),
     row(&["8"], Action::Show(View::Compare), &[REVIEW], "", "compare marked recipes, or the selected one with the pin"),
+    row(&["9", "J"], Action::Show(View::Queue), BUT_QUEUE, "", "queue: what runs and waits, its order, its log"),
+    row(&["9"], Action::Show(View::Queue), &[QUEUE], "", "queue"),
     // The workbench.
     row(&["?", "f1"], Action::Help, EVERY_VIEW, "help", "these keys"),
     row(&["ctrl+r", "f5"], Action::Refresh, EVERY_VIEW, "", "look at the files again"),
@@ -252,6 +273,7 @@ pub const BINDINGS: &[Binding] = &[
             QUERIES,
             REVIEW,
             COMPARE,
+            QUEUE,
             Place::Zoom,
             Place::DecideAll,
             Place::Filter,
@@ -333,6 +355,7 @@ mod tests {
         QUERIES,
         REVIEW,
         COMPARE,
+        QUEUE,
         Place::Zoom,
         Place::DecideAll,
         Place::Filter,

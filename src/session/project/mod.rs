@@ -50,6 +50,8 @@ pub struct Surroundings {
     pub hub: Hub,
     /// Facts for `recipe.lock.toml` about a project's folder: commit, dirty diff, toolchain, crates' hash, CPU.
     pub facts: Arc<dyn Fn(&Path) -> Value + Send + Sync>,
+    /// Sends what libraries and panics print into this file too, from the beginning of a run (`true`) to its end (`false`).
+    pub prints: Arc<dyn Fn(&Path, bool) + Send + Sync>,
 }
 
 impl Surroundings {
@@ -132,6 +134,12 @@ impl Project {
             folds: Mutex::default(),
             weights: Mutex::default(),
         })
+    }
+
+    /// The competition's name, or that of its folder.
+    pub fn name(&self) -> String {
+        let folder = || self.root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if self.competition.name.is_empty() { folder() } else { self.competition.name.clone() }
     }
 
     /// The name of the recipe that the others are compared with: what was pinned here, else what `toji.toml` pins.

@@ -3,11 +3,13 @@
 //! Takes snapshots and, through `update`, actions; gives the views all they need. It holds names,
 //! not positions, so that a recipe that appears or goes does not move the selection.
 //!
-//! - [`album`]: photos that have come; [`compare`]: which recipes are compared; [`queries`] and [`review`]: where the user looks among these.
+//! - [`album`]: photos that have come; [`compare`]: which recipes are compared; [`queries`], [`review`] and [`queue`]: where the user looks among
+//!   these.
 
 pub mod album;
 pub mod compare;
 pub mod queries;
+pub mod queue;
 pub mod review;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +28,7 @@ use super::{Feed, Options, Start};
 use album::Album;
 use compare::Comparing;
 use queries::Asking;
+use queue::Queueing;
 use review::{Edit, Looking};
 
 /// One of the screens.
@@ -48,12 +51,23 @@ pub enum View {
     Review,
     /// Recipes side by side.
     Compare,
+    /// What runs and waits, with a log.
+    Queue,
 }
 
 impl View {
     /// In the order of the tabs.
-    pub const ALL: [View; 8] =
-        [View::Board, View::Page, View::Curves, View::Plan, View::Ledger, View::Queries, View::Review, View::Compare];
+    pub const ALL: [View; 9] = [
+        View::Board,
+        View::Page,
+        View::Curves,
+        View::Plan,
+        View::Ledger,
+        View::Queries,
+        View::Review,
+        View::Compare,
+        View::Queue,
+    ];
 
     /// The tab's text.
     pub fn title(self) -> &'static str {
@@ -66,6 +80,7 @@ impl View {
             View::Queries => "Queries",
             View::Review => "Review",
             View::Compare => "Compare",
+            View::Queue => "Queue",
         }
     }
 }
@@ -187,6 +202,8 @@ pub struct Model {
     pub comparing: Comparing,
     /// Where the user looks among suspects.
     pub looking: Looking,
+    /// Where the user looks in the queue and in a log.
+    pub queueing: Queueing,
     /// Photos that have come.
     pub album: Album,
     /// The answer to the last key; gone with the next.

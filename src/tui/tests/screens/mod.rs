@@ -7,6 +7,7 @@ mod ledger;
 mod page;
 mod photos;
 mod popup;
+mod queue;
 
 use std::sync::Arc;
 
@@ -68,9 +69,21 @@ fn tiny() {
 
 #[test]
 fn ascii_draws_nothing_else() {
-    for keys in
-        ["j j", "j j enter", "j j enter G", "j j c", "j j P", "?", "j j s", "5", "5 j enter", "j j 6", "j j 7", "j j 8"]
-    {
+    for keys in [
+        "j j",
+        "j j enter",
+        "j j enter G",
+        "j j c",
+        "j j P",
+        "?",
+        "j j s",
+        "5",
+        "5 j enter",
+        "j j 6",
+        "j j 7",
+        "j j 8",
+        "9",
+    ] {
         let mut model = model(sample::snapshot(), USUAL, keys);
         model.options.charset = Charset::Ascii;
         let text = screen(&model);
@@ -85,7 +98,7 @@ fn ascii_draws_nothing_else() {
 
 #[test]
 fn without_colours_no_cell_has_one() {
-    for keys in ["j j", "j j enter G", "j j c", "j j P", "?", "5", "j j 6", "j j 7", "j j 8"] {
+    for keys in ["j j", "j j enter G", "j j c", "j j P", "?", "5", "j j 6", "j j 7", "j j 8", "9"] {
         let mut model = model(sample::snapshot(), USUAL, keys);
         model.options.colour = Colour::None;
         let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
