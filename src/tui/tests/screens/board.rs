@@ -6,7 +6,7 @@ use crate::tui::tests::sample;
 #[test]
 fn board_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j")), @"
-    1 Board 2 3 4 5 6 7 8   1 busy, 1 queued
+    1 Board 2 3 4 5 6 7 8 9        1 busy +1
       00-first-pour                  ✓ fresh
       0.412 -.279 [-.310,-.246]
       01-baseline                    ✓ fresh
@@ -32,7 +32,7 @@ fn board_narrow() {
 #[test]
 fn board_usual() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j")), @"
-    Board Page Curves Plan Ledger Queries Review Queue  worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
       00-first-pour     ✓ fresh   smoke       3/3 0.412  -.279 [-.310,-.246]
       01-baseline       ✓ fresh   holdout   12/12 0.691  pin
@@ -62,7 +62,7 @@ fn board_usual() {
 #[test]
 fn board_large() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), LARGE, "j j space")), @"
-     Board   Page   Curves   Plan   Ledger   Queries   Review   Queue   sake-labels                                                     worker: 02-arcface +1 queued
+     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   Queue   sake-labels                                           worker: 02-arcface +1 queued
       recipe                           state     rung      epoch MRR@20  difference to the pin, 95 %    left  what
       00-first-pour                    ✓ fresh   smoke       3/3 0.4123  -0.2787 [-0.3100, -0.2460]
       01-baseline                      ✓ fresh   holdout   12/12 0.6910  pin
@@ -118,7 +118,7 @@ fn board_large() {
 #[test]
 fn board_without_recipes() {
     insta::assert_snapshot!(screen(&model(sample::empty(), USUAL, "")), @r#"
-    Board Page Curves Plan Ledger Queries Review Queue  fresh              no worker
+    Board Page Curves Plan Ledger Queries Review Compare Queue  fresh      no worker
     ! toji.toml:3:1: unknown key `imges`
       did you mean `images`?
     ! toji.toml:9:12: no file data/train.csv
@@ -148,7 +148,7 @@ fn board_without_recipes() {
 #[test]
 fn board_without_recipes_narrow() {
     insta::assert_snapshot!(screen(&model(sample::empty(), NARROW, "")), @r#"
-    1 Board 2 3 4 5 6 7 8          no worker
+    1 Board 2 3 4 5 6 7 8 9        no worker
     ! toji.toml:3:1: unknown key `imges`
       did you mean `images`?
     ! toji.toml:9:12: no file data/train.csv
@@ -174,7 +174,7 @@ fn board_without_recipes_narrow() {
 #[test]
 fn board_unpaired() {
     insta::assert_snapshot!(screen(&model(sample::unpaired(), USUAL, "")), @"
-    Board Page Curves Plan Ledger Queries Review Queue  worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
     ❯ 00-first-pour     ✓ fresh   smoke       3/3 0.412  not paired
       01-baseline       ✓ fresh   holdout   12/12 0.691  pin
@@ -204,7 +204,7 @@ fn board_unpaired() {
 #[test]
 fn board_while_planning() {
     insta::assert_snapshot!(screen(&model(sample::planning(), USUAL, "")), @"
-    Board Page Curves Plan Ledger Queries Review Queue  sake-labels      worker idle
+    Board Page Curves Plan Ledger Queries Review Compare Queue           worker idle
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
     ❯ 00-first-pour     ✓ fresh   smoke       3/3 0.412  -.279 [-.310,-.246]
       01-baseline       ✓ fresh   holdout   12/12 0.691  pin

@@ -6,7 +6,7 @@ use crate::tui::tests::sample;
 #[test]
 fn curves_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j c")), @"
-    1 2 3 Curves 4 5 6 7 8  1 busy, 1 queued
+    1 2 3 Curves 4 5 6 7 8 9       1 busy +1
     02-arcface  3/7  ▸ running  holdout epo…
      b ╌╌ 01-baseline pin 0.66 0.695
     ❯c ── 02-arcface  0.73 0.723
@@ -32,7 +32,7 @@ fn curves_narrow() {
 #[test]
 fn curves_usual() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j c")), @"
-    Board Page Curves Plan Ledger Queries Review Queue  worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
       b ╌╌ 01-baseline pin  loss 0.664  MRR@20 0.695  best 0.695 at epoch 12
      ❯c ── 02-arcface       loss 0.729  MRR@20 0.723  best 0.723 at epoch 7
@@ -62,7 +62,7 @@ fn curves_usual() {
 #[test]
 fn curves_large() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), LARGE, "j j c y")), @"
-     Board   Page   Curves   Plan   Ledger   Queries   Review   Queue   sake-labels                                                     worker: 02-arcface +1 queued
+     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   Queue   sake-labels                                           worker: 02-arcface +1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
       b ╌╌ 01-baseline pin  loss 0.664  MRR@20 0.695  best 0.695 at epoch 12
      ❯c ── 02-arcface       loss 0.729  MRR@20 0.723  best 0.723 at epoch 7

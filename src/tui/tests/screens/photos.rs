@@ -27,7 +27,7 @@ fn shown(model: &Model) -> String {
 #[test]
 fn queries_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j 6")), @"
-    1 2 3 4 5 6 Queries 7 8        1 busy +1
+    1 2 3 4 5 6 Queries 7 8 9      1 busy +1
     02-arcface  1/6  MRR@5 0.4917
     worst first
       rank  query
@@ -53,7 +53,7 @@ fn queries_narrow() {
 #[test]
 fn queries_usual() {
     insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), USUAL, "j j 6"))), @"
-    Board Page Curves Plan Ledger Queries Review Queue  worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     02-arcface  1/6  MRR@5 0.4917  worst first
       rank  query                xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
     ❯ miss  𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷…  no hit among 5, 1 right; MRR@5 0.0000
@@ -85,7 +85,7 @@ fn queries_beside_the_pin() {
     let mut model = model(sample::snapshot(), USUAL, "j j 6 v");
     model.take(Feed::Snapshot(std::sync::Arc::new(sample::compared())));
     insta::assert_snapshot!(shown(&loaded(model)), @"
-    Board Page Curves Plan Ledger Queries Review Queue  worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     02-arcface  1/6  MRR@5 0.4917  changed first  -0.0083, 2 lost, 3 won against 01…
       rank  was  query           xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
     ❯ miss    1  𠮷𠮷𠮷𠮷𠮷𠮷𠮷… no hit among 5, 1 right; MRR@5 0.0000; was 1, 1.00…
@@ -117,7 +117,7 @@ fn queries_large() {
     let mut model = model(sample::snapshot(), LARGE, "j j 6 v j");
     model.take(Feed::Snapshot(std::sync::Arc::new(sample::compared())));
     insta::assert_snapshot!(shown(&loaded(model)), @"
-     Board   Page   Curves   Plan   Ledger   Queries   Review   Queue   sake-labels                                                     worker: 02-arcface +1 queued
+     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   Queue   sake-labels                                           worker: 02-arcface +1 queued
     02-arcface  1/6  MRR@5 0.4917  changed first  -0.0083, 2 lost, 3 won against 01-baseline
       rank  was  value  query                            xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
     ❯ miss    1  0.000  𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷… xxxxxxxxxxx… no hit among 5, 1 right; MRR@5 0.0000; was 1, 1.0000 in 01-baseline
@@ -176,7 +176,7 @@ fn queries_without_pictures() {
     model.options.way.protocol = Protocol::Off;
     assert!(view::wanted(&model).is_empty(), "nothing is loaded for nobody");
     insta::assert_snapshot!(screen(&model), @"
-    Board Page Curves Plan Ledger Queries Review Queue  worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     02-arcface  2/6  MRR@5 0.4917  worst first
       rank  query                000200  fold 0
       miss  𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷…  first hit 5, 1 right; MRR@5 0.2000
@@ -214,7 +214,7 @@ fn queries_that_are_not_there_say_what_makes_them() {
         why.to_owned(),
     ));
     insta::assert_snapshot!(screen(&model(snapshot, NARROW, "6")), @"
-    1 2 3 4 5 6 Queries 7 8        1 busy +1
+    1 2 3 4 5 6 Queries 7 8 9      1 busy +1
     00-first-pour
 
     00-first-pour has no lists up to smoke
@@ -240,7 +240,7 @@ fn queries_that_are_not_there_say_what_makes_them() {
 #[test]
 fn zoom_narrow() {
     insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), NARROW, "j j 6 enter n"))), @"
-    1 2 3 4 5 6 Queries 7 8        1 busy +1
+    1 2 3 4 5 6 Queries 7 8 9      1 busy +1
     █████████████████
     █████████████████
     █████████████████
@@ -266,7 +266,7 @@ fn zoom_narrow() {
 #[test]
 fn zoom_of_a_lost_photo_says_so() {
     insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), NARROW, "j j 6 enter n n"))), @"
-    1 2 3 4 5 6 Queries 7 8        1 busy +1
+    1 2 3 4 5 6 Queries 7 8 9      1 busy +1
     no picture: is not there
 
 
@@ -292,7 +292,7 @@ fn zoom_of_a_lost_photo_says_so() {
 #[test]
 fn review_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j 7")), @"
-    1 2 3 4 5 6 7 Review 8  1 busy, 1 queued
+    1 2 3 4 5 6 7 Review 8 9       1 busy +1
     02-arcface  1/3  1,412 photos looked at
     [ wrong-label 2/3 ]  1/4
     ❯ .97 久保田 千寿  000000 → 獺祭 純米大…
@@ -318,7 +318,7 @@ fn review_narrow() {
 #[test]
 fn review_usual() {
     insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), USUAL, "j j 7"))), @"
-    Board Page Curves Plan Ledger Queries Review Queue  worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     02-arcface  1/3  1,412 photos looked at
     ❯ wrong-label       2/3│❯ .97 久保田 千寿  000000            → 獺祭 純米大吟醸 …
       duplicate           2│  .81 𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷… → evil·]0;owned· ·<…
@@ -348,7 +348,7 @@ fn review_usual() {
 #[test]
 fn review_large() {
     insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), LARGE, "j j 7 a n"))), @"
-     Board   Page   Curves   Plan   Ledger   Queries   Review   Queue   sake-labels                                                     worker: 02-arcface +1 queued
+     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   Queue   sake-labels                                           worker: 02-arcface +1 queued
     02-arcface  2/4  1,412 photos looked at
     ❯ wrong-label       2/3│  .97 久保田 千寿  000000       → 獺祭 純米大吟醸… 𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷
       duplicate           2│❯ .81 𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷… → evil·]0;owned· …   𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷…
@@ -406,7 +406,7 @@ fn review_of_hostile_names_without_pictures() {
     let mut model = model(sample::snapshot(), USUAL, "j j 7 n n");
     model.options.way.protocol = Protocol::Off;
     insta::assert_snapshot!(screen(&model), @"
-    Board Page Curves Plan Ledger Queries Review Queue  worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     02-arcface  3/3  1,412 photos looked at
     ❯ wrong-label       2/3│  .97 久保田 千寿  000000            → 獺祭 純米大吟醸 …
       duplicate           2│  .81 𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷… → evil·]0;owned· ·<…
@@ -436,7 +436,7 @@ fn review_of_hostile_names_without_pictures() {
 #[test]
 fn deciding_about_all_shows_what_is_written() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j 7 R")), @"
-    Board Page Curves Plan Ledger Queries Review Queue  worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     02-arcface  1/3  1,412 photos looked at
     ❯ wrong-label       2/3│❯ .97 久保田 千寿  000000            → 獺祭 純米大吟醸 …
       duplicate           2│  .81 𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷… → evil·]0;owned· ·<…
@@ -466,7 +466,7 @@ fn deciding_about_all_shows_what_is_written() {
 #[test]
 fn a_filter_is_typed_in_the_status_row() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j 7 / 獺")), @"
-    1 2 3 4 5 6 7 Review 8  1 busy, 1 queued
+    1 2 3 4 5 6 7 Review 8 9       1 busy +1
     02-arcface  1/1  filter: 獺  1,412 phot…
     [ wrong-label 2/3 ]  1/4
     ❯ .97 久保田 千寿  000000 → 獺祭 純米大…
@@ -492,7 +492,7 @@ fn a_filter_is_typed_in_the_status_row() {
 #[test]
 fn no_review_says_how_one_is_made() {
     insta::assert_snapshot!(screen(&model(sample::empty(), NARROW, "j j 7")), @"
-    1 2 3 4 5 6 7 Review 8         no worker
+    1 2 3 4 5 6 7 Review 8 9       no worker
     No review yet.
 
     A review ranks photos that are worth a

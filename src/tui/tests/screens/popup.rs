@@ -6,7 +6,7 @@ use crate::tui::tests::sample;
 #[test]
 fn plan_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j P")), @"
-    1 2 3 4 Plan 5 6 7 8    1 busy, 1 queued
+    1 2 3 4 Plan 5 6 7 8 9  1 busy, 1 queued
     02-arcface  3/7  ▸ running  holdout epo…
     4 steps would run, time not known yet;
     172 MB of disk, 1 in the store.
@@ -32,7 +32,7 @@ fn plan_narrow() {
 #[test]
 fn plan_usual() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j P")), @"
-    Board Page Curves Plan Ledger Queries Review Queue  worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
      4 steps would run, time not known yet; 172 MB of disk, 1 in the store.
 
@@ -55,14 +55,14 @@ fn plan_usual() {
 
 
     02-arcface: saved, only [post] changed
-    enter page  r run  C cheap part  R rung  s stop  p pin  ? help  q quit
+    enter page  r run  o cheap part  R rung  s stop  p pin  ? help  q quit
     ");
 }
 
 #[test]
 fn help_usual() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "?")), @"
-    Board Page Curves Plan Ledger Queries Review Queue  worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     ┌ Keys (j and k move) ─────────────────────────────────────────────────────────┐
     │ enter           read the recipe with its results                             │
     │ r               run it, or go on with it                                     │
@@ -92,7 +92,7 @@ fn help_usual() {
 #[test]
 fn help_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "?")), @"
-    1 Board 2 3 4 5 6 7 8   1 busy, 1 queued
+    1 Board 2 3 4 5 6 7 8 9        1 busy +1
     ┌ Keys (j and k move) ─────────────────┐
     │ enter       read the recipe with its │
     │             results                  │
@@ -118,7 +118,7 @@ fn help_narrow() {
 #[test]
 fn stop_usual() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j s")), @"
-    Board Page Curves Plan Ledger Queries Review Queue  worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
       00-first-pour     ✓ fresh   smoke       3/3 0.412  -.279 [-.310,-.246]
       01-baseline       ✓ fresh   holdout   12/12 0.691  pin
@@ -148,7 +148,7 @@ fn stop_usual() {
 #[test]
 fn rung_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "G R")), @"
-    1 Board 2 3 4 5 6 7 8   1 busy, 1 queued
+    1 Board 2 3 4 5 6 7 8 9        1 busy +1
     ❯ 06-swin                          - new
       run fit fold 1: never run
 
@@ -174,7 +174,7 @@ fn rung_narrow() {
 #[test]
 fn explained_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j enter n n n n n n n n n e")), @"
-    1 2 Page 3 4 5 6 7 8    1 busy, 1 queued
+    1 2 Page 3 4 5 6 7 8 9  1 busy, 1 queued
     ┌ ArcFaceLoss.margin (j and k move) ───┐
     │ ArcFaceLoss.margin  Angle by which   │
     │ the right label must win; 17.2 is a  │
@@ -200,7 +200,7 @@ fn explained_narrow() {
 #[test]
 fn explained_usual() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j enter n n n n n n n n n e j j")), @"
-    Board Page Curves Plan Ledger Queries Review Queue  worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     ┌ ArcFaceLoss.margin (j and k move) ───────────────────────────────────────────┐
     │   a real number, 0.0 to 180.0 degrees; or a table that names a technique     │
     │     (margin) by `kind`; or a table with `from`, `to` and `epochs`; default   │

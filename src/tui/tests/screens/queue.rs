@@ -6,7 +6,7 @@ use crate::tui::Charset;
 #[test]
 fn queue_narrow() {
     insta::assert_snapshot!(screen(&model(sample::busy(), NARROW, "j j 9")), @"
-    1 2 3 4 5 6 7 8 Queue   1 busy, 1 queued
+    1 2 3 4 5 6 7 8 9 Queue        1 busy +1
     2 running, 4 waiting, 1 lost, more than
     13h 15m  11 h 20 min to the deadline
     ▸ running 02-arcface             55m 00s
@@ -17,9 +17,9 @@ fn queue_narrow() {
       full                     21:40 in time
     : waiting 06-swin                 8h 20m
       holdout              +1d 06:55 in time
-    02-arcface  asked for, runs since
-      2026-11-30 20:10, fit fold 0 62%; ends
-    ── log of 02-arcface, its end, 81.2 kB:…
+    02-arcface  ends 10 h 25 min before the
+      deadline; asked for, runs since
+    ── log of 02-arcface: follows; its end,…
       田 share a label; 12 photos of 1,412
       are smaller than the crop
     decoding: 100%|##########| 1412/1412
@@ -32,20 +32,20 @@ fn queue_narrow() {
 #[test]
 fn queue_usual() {
     insta::assert_snapshot!(screen(&model(sample::busy(), USUAL, "9 j j j j")), @"
-    Board Page Curves Plan Ledger Queries Review Queue  worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     2 running, 4 waiting, 1 lost, more than 13h 15m  11 h 20 min to the deadline
     (2026-12-01 09:00 here)
-    state      recipe             rung      does              left  ends
-    ▸ running  02-arcface         holdout   fit fold 0 6…  55m 00s  22:35 in time
-    ▸ running  00-first-pour      smoke     embed fold 0…        ?  ?
-    : waiting  03-純米大吟醸-小…  full                         <1s  21:40 in time
-    : waiting  06-swin            holdout                   8h 20m  +1d 06:55 in ti…
-    : waiting  01-baseline        full                      4h 00m  +1d 10:55 late
-    : waiting  02-arcface         review                         ?  ?
-    ? lost     05-evil·]0;owned…  holdout   fit fold 0      1h 06m  ?
-    02-arcface  asked for, waits since 2026-11-30 21:36; ends 10 h 25 min before the
-      deadline
-    ── log of 02-arcface, its end, 81.2 kB: follows
+    state      recipe            rung     does               left  ends
+    ▸ running  02-arcface        holdout  fit fold 0 62%  55m 00s  22:35 in time
+    ▸ running  00-first-pour     smoke    embed fold 0 …        ?  ?
+    : waiting  03-純米大吟醸-…   full                         <1s  21:40 in time
+    : waiting  06-swin           holdout                   8h 20m  +1d 06:55 in time
+    : waiting  01-baseline       full                      4h 00m  +1d 10:55 late
+    : waiting  02-arcface        review                         ?  ?
+    ? lost     05-evil·]0;owne…  holdout  fit fold 0       1h 06m  ?
+    02-arcface  ends 10 h 25 min before the deadline; asked for, waits since
+      2026-11-30 21:36
+    ── log of 02-arcface: follows; its end, 81.2 kB
     2026-11-30 20:56:07 fold 0 epoch 56: go-on: may still win
     2026-11-30 20:57:07 fold 0 epoch 57: go-on: may still win
     2026-11-30 20:58:07 fold 0 epoch 58: go-on: may still win
@@ -62,7 +62,7 @@ fn queue_usual() {
 #[test]
 fn queue_large() {
     insta::assert_snapshot!(screen(&model(sample::busy(), LARGE, "j j 9")), @"
-     Board   Page   Curves   Plan   Ledger   Queries   Review   Queue   sake-labels                                                     worker: 02-arcface +1 queued
+     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   Queue   sake-labels                                           worker: 02-arcface +1 queued
     2 running, 4 waiting, 1 lost, more than 13h 15m  11 h 20 min to the deadline (2026-12-01 09:00 here)
     state      recipe                                    rung          lane   by            does                            left  ends
     ▸ running  02-arcface                                holdout       dear   asked for     fit fold 0 62%               55m 00s  22:35 in time
@@ -72,9 +72,9 @@ fn queue_large() {
     : waiting  01-baseline                               full          dear   asked for                                   4h 00m  +1d 10:55 late
     : waiting  02-arcface                                review        dear   asked for                                        ?  ?
     ? lost     05-evil·]0;owned··                        holdout       own    asked for     fit fold 0                    1h 06m  ?
-    02-arcface  asked for, runs since 2026-11-30 20:10, fit fold 0 62%; ends 10 h 25 min before the deadline
+    02-arcface  ends 10 h 25 min before the deadline; asked for, runs since 2026-11-30 20:10, fit fold 0 62%
 
-    ── log of 02-arcface, its end, 81.2 kB: follows
+    ── log of 02-arcface: follows; its end, 81.2 kB
     2026-11-30 20:28:07 fold 0 epoch 28: go-on: may still win
     2026-11-30 20:29:07 fold 0 epoch 29: go-on: may still win
     2026-11-30 20:30:07 fold 0 epoch 30: go-on: may still win
@@ -120,16 +120,16 @@ fn queue_paused_in_ascii() {
     let mut model = model(sample::paused(), USUAL, "j j 9");
     model.options.charset = Charset::Ascii;
     insta::assert_snapshot!(screen(&model), @"
-    Board Page Curves Plan Ledger Queries Review Queue  worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     4 waiting, more than 12h 20m  PAUSED since 21:20, p goes on
-    state      recipe             rung      does              left  ends
-    = held     03-純米大吟醸-小…  full                         <1s  ?
-    = held     06-swin            holdout                   8h 20m  ?
-    = held     01-baseline        full                      4h 00m  ?
-    = held     02-arcface         review                         ?  ?
+    state      recipe            rung     does               left  ends
+    = held     03-純米大吟醸-…   full                         <1s  ?
+    = held     06-swin           holdout                   8h 20m  ?
+    = held     01-baseline       full                      4h 00m  ?
+    = held     02-arcface        review                         ?  ?
     02-arcface  asked for, waits since 2026-11-30 21:36
 
-    -- log of 02-arcface, its end, 81.2 kB: follows
+    -- log of 02-arcface: follows; its end, 81.2 kB
     2026-11-30 20:52:07 fold 0 epoch 52: go-on: may still win
     2026-11-30 20:53:07 fold 0 epoch 53: go-on: may still win
     2026-11-30 20:54:07 fold 0 epoch 54: go-on: may still win
@@ -150,8 +150,8 @@ fn queue_paused_in_ascii() {
 #[test]
 fn a_log_scrolled_back_over_the_whole_screen() {
     insta::assert_snapshot!(screen(&model(sample::busy(), NARROW, "j j 9 enter k k k ctrl+u")), @"
-    1 2 3 4 5 6 7 8 Queue   1 busy, 1 queued
-    ── log of 02-arcface, its end, 81.2 kB:…
+    1 2 3 4 5 6 7 8 9 Queue        1 busy +1
+    ── log of 02-arcface: stands 11 lines b…
     2026-11-30 20:44:07 fold 0 epoch 44:
       go-on: may still win
     2026-11-30 20:45:07 fold 0 epoch 45:
@@ -176,7 +176,7 @@ fn a_log_scrolled_back_over_the_whole_screen() {
 #[test]
 fn nothing_in_the_queue() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "9")), @"
-    1 2 3 4 5 6 7 8 Queue   1 busy, 1 queued
+    1 2 3 4 5 6 7 8 9 Queue        1 busy +1
     nothing to do
     Nothing runs or waits. r on a recipe ru…
 
@@ -202,7 +202,7 @@ fn nothing_in_the_queue() {
 #[test]
 fn a_plan_says_whether_it_ends_in_time_and_how_good_estimates_were() {
     insta::assert_snapshot!(screen(&model(sample::busy(), USUAL, "j j P")), @"
-    Board Page Curves Plan Ledger Queries Review Queue  worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
      4 steps would run, time not known yet; 172 MB of disk, 1 in the store.
 
@@ -225,10 +225,10 @@ fn a_plan_says_whether_it_ends_in_time_and_how_good_estimates_were() {
      fit fold 0  01-baseline                 1h 20m   1h 18m    0.98
 
     02-arcface: saved, only [post] changed
-    enter page  r run  C cheap part  R rung  s stop  p pin  ? help  q quit
+    enter page  r run  o cheap part  R rung  s stop  p pin  ? help  q quit
     ");
     insta::assert_snapshot!(screen(&model(sample::busy(), NARROW, "j j P G")), @"
-    1 2 3 4 Plan 5 6 7 8    1 busy, 1 queued
+    1 2 3 4 Plan 5 6 7 8 9  1 busy, 1 queued
     02-arcface  3/7  ▸ running  holdout epo…
       43.0 MB  its input embed fold 1 runs
       (starts by itself)
@@ -250,7 +250,7 @@ fn a_plan_says_whether_it_ends_in_time_and_how_good_estimates_were() {
     enter page r run ? help q quit
     ");
     insta::assert_snapshot!(screen(&model(sample::busy(), LARGE, "j j P")), @"
-     Board   Page   Curves   Plan   Ledger   Queries   Review   Queue   sake-labels                                                     worker: 02-arcface +1 queued
+     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   Queue   sake-labels                                           worker: 02-arcface +1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
      4 steps would run, time not known yet; 172 MB of disk, 1 in the store.
 
@@ -299,7 +299,7 @@ fn a_plan_says_whether_it_ends_in_time_and_how_good_estimates_were() {
 
 
     02-arcface: saved, only [post] changed
-    enter page  r run  C cheap part  R rung  s stop  p pin  c curves  a advice  j down  k up  ] next  b board  ? help  q quit
+    enter page  r run  o cheap part  R rung  s stop  p pin  c curves  a advice  j down  k up  ] next  b board  ? help  q quit
     ");
 }
 
@@ -311,15 +311,15 @@ fn tabs_fit_at_any_width() {
     };
     let rows: Vec<String> = [12, 16, 20, 30, 40, 60, 70, 80, 100, 160].map(row).to_vec();
     insta::assert_snapshot!(rows.join("\n"), @"
-    6 7 8 Queue
-    4 5 6 7 8 Queue
-    2 3 4 5 6 7 8 Queue
-    1 2 3 4 5 6 7 8 Queue  1 busy…
-    1 2 3 4 5 6 7 8 Queue   1 busy, 1 queued
-    1 2 3 4 5 6 7 8 Queue           worker: 02-arcface +1 queued
-    Board Page Curves Plan Ledger Queries Review Queue    1 busy, 1 queued
-    Board Page Curves Plan Ledger Queries Review Queue  worker: 02-arcface +1 queued
-     Board   Page   Curves   Plan   Ledger   Queries   Review   Queue       worker: 02-arcface +1 queued
-     Board   Page   Curves   Plan   Ledger   Queries   Review   Queue   sake-labels                                                     worker: 02-arcface +1 queued
+    7 8 9 Queue
+    5 6 7 8 9 Queue
+    3 4 5 6 7 8 9 Queue
+    1 2 3 4 5 6 7 8 9 Queue  1 bu…
+    1 2 3 4 5 6 7 8 9 Queue        1 busy +1
+    1 2 3 4 5 6 7 8 9 Queue         worker: 02-arcface +1 queued
+    1 2 3 4 5 6 7 8 9 Queue                   worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue              worker: 02-arcface +1 queued
+     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   Queue   sake-labels                                           worker: 02-arcface +1 queued
     ");
 }
