@@ -138,7 +138,9 @@ impl Serving<'_> {
         // Of what starts by itself nobody wants to hear but that it failed.
         let tell = |happened: &Happened| {
             told_of_failure.fetch_or(happened.event == Kind::Failed, Ordering::Relaxed);
-            let matters = taken.job.lane == Lane::Dear || matches!(happened.event, Kind::Failed | Kind::Lost);
+            let is_pause = happened.event == Kind::Stopped && held.load(Ordering::Relaxed);
+            let dear = taken.job.lane == Lane::Dear && !is_pause;
+            let matters = dear || matches!(happened.event, Kind::Failed | Kind::Lost);
             if let Some(hear) = self.ears.happened.filter(|_| matters) {
                 hear(happened);
             }
@@ -161,7 +163,7 @@ impl Serving<'_> {
             ))),
         };
         let done = self.unless_paused(&own, &held, || std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)));
-        let held = held.into_inner();
+        let held = held.load(Ordering::Relaxed);
         let told = match &done {
             Ok(Ok(())) => "done".to_owned(),
             Ok(Err(error)) if error.is_cancelled() && held => "goes on when the queue does".to_owned(),

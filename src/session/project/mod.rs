@@ -31,6 +31,9 @@ use crate::learn::ops::Processor;
 use crate::score::Metric;
 use watch::{Stamp, stamp};
 
+/// Takes the log of a run and whether the run begins (else it ends).
+pub type Prints = Arc<dyn Fn(&Path, bool) + Send + Sync>;
+
 /// What the library may not ask for by itself.
 #[derive(Clone)]
 pub struct Surroundings {
@@ -51,7 +54,7 @@ pub struct Surroundings {
     /// Facts for `recipe.lock.toml` about a project's folder: commit, dirty diff, toolchain, crates' hash, CPU.
     pub facts: Arc<dyn Fn(&Path) -> Value + Send + Sync>,
     /// Sends what libraries and panics print into this file too, from the beginning of a run (`true`) to its end (`false`).
-    pub prints: Arc<dyn Fn(&Path, bool) + Send + Sync>,
+    pub prints: Prints,
 }
 
 impl Surroundings {

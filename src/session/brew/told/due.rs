@@ -26,7 +26,7 @@ pub fn left(now: Time, deadline: Time, hours: f64) -> String {
 }
 
 /// The highest of some rungs, lowest first with the seconds that each takes from now, that ends before the deadline.
-pub fn highest<'a>(now: Time, deadline: Time, rungs: &'a [(String, Option<f64>)]) -> Option<&'a str> {
+pub fn highest(now: Time, deadline: Time, rungs: &[(String, Option<f64>)]) -> Option<&str> {
     let fits = |seconds: &Option<f64>| seconds.is_some_and(|seconds| now.0 + seconds <= deadline.0);
     rungs.iter().rev().find(|(_, seconds)| fits(seconds)).map(|(rung, _)| rung.as_str())
 }
