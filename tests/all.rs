@@ -34,6 +34,7 @@ mod pictures;
 mod post;
 mod project;
 mod queries;
+mod queue;
 mod retrieve;
 mod review;
 mod session;

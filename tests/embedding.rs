@@ -66,6 +66,7 @@ fn run(root: &Path, stage: &str, hear: &(dyn Fn(u64, u64, &Cancel) + Sync)) -> R
         hub: Hub::from_environment(&|_| None),
         facts: Arc::new(|_| Value::table()),
         load: Arc::new(Load::default),
+        prints: Arc::new(|_, _| ()),
     };
     let opened = Project::open(root, &around).unwrap_or_else(|found| panic!("{found:?}"));
     let cancel = Cancel::new();

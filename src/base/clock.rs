@@ -28,6 +28,18 @@ impl Time {
         format!("{year:04}-{month:02}-{day:02}")
     }
 
+    /// `2026-11-27 23:59` on clocks that are `hours` before UTC.
+    pub fn clock(self, hours: f64) -> String {
+        let (hour, minute, _) = self.of_day(hours);
+        format!("{} {hour:02}:{minute:02}", self.date(hours))
+    }
+
+    /// Hour, minute and second on clocks that are `hours` before UTC.
+    pub fn of_day(self, hours: f64) -> (u32, u32, u32) {
+        let seconds = (self.0 + hours * HOUR).rem_euclid(DAY) as u32;
+        (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60)
+    }
+
     /// Reads `2026-11-27`, `2026-11-27 23:59` or `2026-11-27T23:59:30`, with `Z` or `+09:00` behind it or else on clocks
     /// that are `hours` before UTC; gives also whether only a day was named, of which the time is the beginning.
     ///
@@ -108,6 +120,11 @@ pub fn days(year: i64, month: i64, day: i64) -> i64 {
 pub trait Clock: Send + Sync {
     /// The present moment.
     fn now(&self) -> Time;
+
+    /// Hours by which clocks on the walls of this place are before UTC, for what people read.
+    fn hours(&self) -> f64 {
+        0.0
+    }
 }
 
 /// A clock that stands still, for tests and for pages that must not change.
@@ -135,6 +152,9 @@ mod tests {
         assert_eq!(read("2026-11-26T19:00-05:00", 3.0), (Time(1_795_737_600.0), false));
         assert_eq!(read("2026-11-27T00:00Z", 9.0), (Time(1_795_737_600.0), false));
         assert_eq!(Time(1_795_737_600.0).date(-1.0), "2026-11-26");
+        assert_eq!(Time(1_795_737_599.0).clock(9.0), "2026-11-27 08:59");
+        assert_eq!(Time(-1.0).clock(-0.5), "1969-12-31 23:29");
+        assert_eq!(Time(1_795_737_630.5).of_day(5.75), (5, 45, 30), "Nepal");
         assert_eq!(read("2024-02-29", 0.0).0.date(0.0), "2024-02-29");
         for wrong in [
             "",

@@ -8,6 +8,7 @@ pub mod cancel;
 pub mod clock;
 pub mod files;
 pub mod key;
+pub mod printed;
 pub mod progress;
 pub mod seed;
 pub mod text;

@@ -96,6 +96,19 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A long time in two units, for what is far off: `4 d 7 h`, `2 h 10 min`, `9 min`.
+pub fn span(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "?".to_owned();
+    }
+    let minutes = (seconds / 60.0).floor().min(1e12) as u64;
+    match minutes {
+        0..60 => format!("{minutes} min"),
+        60..1440 => format!("{} h {} min", minutes / 60, minutes % 60),
+        _ => format!("{} d {} h", minutes / 1440, minutes % 1440 / 60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

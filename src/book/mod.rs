@@ -38,7 +38,9 @@ pub mod technique;
 
 pub use diagnostic::{Diagnostic, Look, Severity, report};
 pub use pages::{Unknown, explain, print, reference};
-pub use read::{Block, Book, Bytes, Name, Origin, OriginKind, facts_from, read, read_as, read_facts, read_with};
+pub use read::{
+    Block, Book, Bytes, Name, Origin, OriginKind, facts_from, read, read_as, read_facts, read_with, settings_from,
+};
 pub use technique::Schema;
 
 use technique::{Body, Default, Kind, Literal, Param, Section, Status};

@@ -14,8 +14,8 @@ use super::check::{Checked, check};
 use super::diagnostic::{Diagnostic, Place, Source};
 use super::source::cell;
 use super::source::markdown::{self, Part};
-use super::source::tree::{Shape, Table, inherit, join};
-use super::technique::Schema;
+use super::source::tree::{Entry, Node, Shape, Table, inherit, join};
+use super::technique::{Schema, Section};
 use crate::base::Value;
 use crate::base::files::{self, FileError};
 
@@ -146,6 +146,29 @@ pub fn facts_from(file: &Path, text: String, schema: &Schema) -> (Value, BTreeMa
 /// [`read`] as if the file held this text; its parents are read from the disk.
 pub fn read_as(file: &Path, text: &str, schema: &Schema) -> (Book, Vec<Diagnostic>) {
     read_with(file, schema, &|path| if path == file { Ok(text.to_owned()) } else { load(path) })
+}
+
+/// Reads a TOML file whose keys may stand in no table, such as a user's own settings: they are those of `section`, whatever it is called.
+/// Gives its settings and all mistakes at once.
+pub fn settings_from(file: &Path, text: String, section: &'static Section) -> (Value, Vec<Diagnostic>) {
+    let source = Source::new(file, text);
+    let start = if source.text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let read = cell::parse_whole(&source, start..source.text.len());
+    let mut found = read.diagnostics;
+    let whole = Node { shape: Shape::Table(read.tables), place: None };
+    let entries = BTreeMap::from([(section.name.to_owned(), Entry { key: None, node: whole })]);
+    let tree = Table { entries, ..Table::default() };
+    let schema = Schema { sections: vec![section], techniques: Vec::new() };
+    let Checked { settings, diagnostics, .. } = check(&tree, &schema, file);
+    let (table, dotted) = (format!("[{}]", section.name), format!("`{}.", section.name));
+    let of_file = |text: String| text.replace(&table, &short(file)).replace(&dotted, "`");
+    for mut mistake in diagnostics {
+        mistake.message = of_file(mistake.message);
+        mistake.help = mistake.help.map(of_file);
+        found.push(mistake);
+    }
+    sort(&mut found, &[file.to_owned()]);
+    (settings.get(section.name).cloned().unwrap_or_else(Value::table), found)
 }
 
 /// [`read`], with a function that gives the text of a file: texts that are not saved yet, or come from a lock file.

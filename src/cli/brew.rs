@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use toji::base::text::{plain, width};
 use toji::session::Photos;
 use toji::session::brew::climb::{Climbed, climb};
+use toji::session::brew::happened::{Ear, Happened};
 
 use super::failure::Failure;
 use super::run::Teller;
@@ -41,6 +42,12 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if project.pinned().is_none() {
         context.say.error("note: no recipe is pinned, so none is compared: pin one with p in the workbench, or workbench.pin in toji.toml");
     }
+    let alerts = context.alerts_here()?;
+    let happened = |happened: &Happened| alerts.iter().for_each(|alerts| alerts.tell(happened));
+    let ears: BTreeMap<String, Ear<'_>> = match alerts {
+        Some(_) => recipes.iter().map(|r| (r.name.clone(), Ear::new(&project, r, &photos, &happened))).collect(),
+        None => BTreeMap::new(),
+    };
     let teller = |name| Teller { say: &context.say, recipe: name, last: Mutex::new(0.0) };
     let tellers: BTreeMap<String, Teller<'_>> =
         recipes.iter().map(|recipe| (recipe.name.clone(), teller(&recipe.name))).collect();
@@ -52,6 +59,9 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         &|recipe, event| {
             if let Some(teller) = tellers.get(&recipe.name) {
                 teller.tell(event);
+            }
+            if let Some(ear) = ears.get(&recipe.name) {
+                ear.hear(event);
             }
         },
         &cancel,

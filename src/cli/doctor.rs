@@ -5,11 +5,12 @@
 
 use serde_json::{Value as Json, json};
 use toji::base::text::{pad, plain};
+use toji::book::{self, Diagnostic, Look};
 use toji::session::Project;
 use toji::session::project::TOJI;
 
 use super::failure::Failure;
-use super::{Context, surroundings};
+use super::{Context, config, surroundings};
 use crate::tui::{self, Charset, Colour, Options};
 
 /// Says what was found.
@@ -30,6 +31,7 @@ pub fn doctor(context: &Context) -> Result<(), Failure> {
     let findings = surroundings::system::findings(&folder, 6, free);
     let processor = &context.around.processor;
     let (devices, displaced) = (devices(context), processor.displaced());
+    let config = config::read();
     if context.say.is_json() {
         context.say.json(&json!({
             "terminal": found.as_ref().map(|found| json!({
@@ -46,6 +48,16 @@ pub fn doctor(context: &Context) -> Result<(), Failure> {
             "devices": devices, "displaced": displaced, "threads": context.around.threads,
             "project": { "folder": folder.display().to_string(), "recipes": recipes, "problem": problem },
             "free": free, "findings": findings,
+            "config": match &config {
+                Ok(config) => json!({
+                    "file": config.file.as_ref().map(|file| file.display().to_string()), "found": config.is_there,
+                    "on_event": config.on_event, "problems": [],
+                }),
+                Err(found) => json!({
+                    "file": surroundings::config_file().map(|file| file.display().to_string()), "found": true,
+                    "on_event": null, "problems": found,
+                }),
+            },
         }));
         return Ok(());
     }
@@ -89,7 +101,26 @@ pub fn doctor(context: &Context) -> Result<(), Failure> {
             line("", &format!("! {advice}"));
         }
     }
+    for said in of_config(&config) {
+        line("config", &said);
+    }
     Ok(())
+}
+
+/// Which settings of the user were read, and what they say.
+fn of_config(config: &Result<config::Config, Vec<Diagnostic>>) -> Vec<String> {
+    match config {
+        Err(found) => book::report(found, Look::LINES).lines().map(str::to_owned).collect(),
+        Ok(config) => {
+            let Some(file) = &config.file else { return vec!["none: no HOME".to_owned()] };
+            let file = file.display();
+            vec![match (&config.on_event, config.is_there) {
+                (_, false) => format!("none: {file} is not there"),
+                (Some(words), true) => format!("{file}; on_event runs {}", words.join(" ")),
+                (None, true) => format!("{file}; no on_event"),
+            }]
+        }
+    }
 }
 
 /// This machine, and a card beside it.

@@ -6,11 +6,13 @@
 //!        ─▶ 0 done, 1 failed, 2 wrong use
 //! ```
 
+mod alert;
 mod augment;
 mod backbone;
 mod boxes;
 mod brew;
 mod compare;
+mod config;
 mod doctor;
 mod edit;
 mod editor;
@@ -29,6 +31,7 @@ mod plot;
 mod post;
 mod predict;
 mod queries;
+mod queue;
 mod replay;
 mod review;
 mod run;
@@ -85,6 +88,11 @@ enum Command {
     Replay(replay::Args),
     /// Show what would run, why, and what it would take. Runs nothing.
     Plan(plan::Args),
+    /// Show what runs and waits, with what is left; `add`, `pause`, `resume`, `stop`, `first`, `up`, `down` change it.
+    ///
+    /// A deadline under [leaderboard] of toji.toml says of each job whether it ends in time. A pause lets what runs stop at its next clean place,
+    /// from which it goes on; it holds until it is taken away, whatever is started again meanwhile.
+    Queue(queue::Args),
     /// Do the queue's work, detached from the terminal. The workbench starts it by itself.
     Worker(worker::Args),
     /// Explain a table, a key or a technique.
@@ -201,6 +209,18 @@ impl Context {
         Project::open(&self.root()?, &self.around).map_err(|found| Failure::diagnostics(&found, &self.say))
     }
 
+    /// The user's command for what happened, ready to hear; `None` where none is set.
+    fn alerts(&self, complain: impl Fn(&str) + Send + 'static) -> Result<Option<alert::Alerts>, Failure> {
+        let config = config::read().map_err(|found| Failure::diagnostics(&found, &self.say))?;
+        Ok(config.on_event.map(|words| alert::Alerts::new(&words, complain)))
+    }
+
+    /// [`Context::alerts`] that complains on standard error.
+    fn alerts_here(&self) -> Result<Option<alert::Alerts>, Failure> {
+        let say = self.say.clone();
+        self.alerts(move |text| say.error(&format!("note: {text}")))
+    }
+
     /// The project with one recipe, which has no mistakes, and the photos.
     fn opened(&self, recipe: &str, cancel: &Cancel) -> Result<(Project, Recipe, Photos), Failure> {
         let project = self.project()?;
@@ -244,6 +264,7 @@ pub fn run() -> ExitCode {
             Some(Command::Brew(args)) => brew::run(&context, &args),
             Some(Command::Replay(args)) => replay::run(&context, &args),
             Some(Command::Plan(args)) => plan::plan(&context, &args),
+            Some(Command::Queue(args)) => queue::queue(&context, &args),
             Some(Command::Worker(args)) => worker::work(&context, &args),
             Some(Command::Explain(args)) => explain::explain(&context, &args),
             Some(Command::Backbone(args)) => backbone::backbone(&context, &args),

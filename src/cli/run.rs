@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use toji::base::text::{duration, plain};
 use toji::dag::Event;
 use toji::score::Metric;
+use toji::session::brew::happened::{Ear, Happened};
 use toji::session::brew::{self, Brewed, Manner};
 use toji::session::{Photos, SessionError};
 
@@ -26,6 +27,9 @@ pub struct Args {
     /// seeds (all folds by three seeds), or a rung of `[folds] ladder`.
     #[arg(long, value_name = "RUNG")]
     rung: Option<String>,
+    /// Only the steps that are cheap (under auto_seconds) and wait for nothing dear.
+    #[arg(long)]
+    cheap: bool,
 }
 
 /// Runs the recipes one after the other.
@@ -37,15 +41,24 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if recipes.iter().any(toji::session::Recipe::is_broken) {
         return Err(Failure::diagnostics(&found, &context.say));
     }
+    let alerts = context.alerts_here()?;
     let cancel = surroundings::stop_on_signals();
     let photos = Photos::read(&project, &context.say, &cancel)?;
     context.say.wipe();
+    let tell = |happened: &Happened| alerts.iter().for_each(|alerts| alerts.tell(happened));
     for recipe in &recipes {
         let teller = Teller { say: &context.say, recipe: &recipe.name, last: Mutex::new(0.0) };
-        let manner = Manner::default();
+        let manner = Manner { part: args.cheap, ..Manner::default() };
         let rung = recipe.rung(args.rung.as_deref())?;
-        match brew::brew(&project, recipe, &photos, &rung, manner, &|event| teller.tell(event), &cancel) {
+        let ear = alerts.as_ref().map(|_| Ear::new(&project, recipe, &photos, &tell));
+        let listen = |event: &Event| {
+            teller.tell(event);
+            ear.iter().for_each(|ear| ear.hear(event));
+        };
+        match brew::brew(&project, recipe, &photos, &rung, manner, &listen, &cancel) {
             Ok(done) => tell_result(&context.say, &done),
+            // So it was asked for, and was told.
+            Err(SessionError::Part { .. }) => {}
             // What the recipe asked for is no failure, and was told.
             Err(SessionError::Decided { .. }) => {}
             Err(error) => return Err(error.into()),

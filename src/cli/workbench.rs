@@ -18,7 +18,7 @@ use toji::session::snapshot::Snapshot;
 use toji::session::survey::Survey;
 
 use super::failure::Failure;
-use super::{Context, shell, surroundings, worker};
+use super::{Context, config, shell, surroundings, worker};
 use crate::tui::{self, Feed, Out};
 
 /// How often running work is looked at.
@@ -84,6 +84,11 @@ pub fn open(context: &Context, start: Option<tui::Start>) -> Result<(), Failure>
     std::thread::spawn(move || {
         loader::serve(&root, &limits, &wished, |wish, loaded| photos.send(Feed::Photo(wish, loaded)).is_ok());
     });
+    if let Err(found) = config::read()
+        && let Some(first) = found.first()
+    {
+        let _ = feed.send(Feed::Say(format!("{}:{}: {}", first.file.display(), first.line, first.message)));
+    }
     let quit = surroundings::stop_on_termination();
     std::thread::spawn(move || watch(survey, &feed, wake, &woken, &allowed, &quit));
     Ok(tui::run(incoming, Out { commands, wishes }, options, start)?)
@@ -163,7 +168,7 @@ fn watch(
                     if awaited.is_some() && looked.elapsed() < BUSY {
                         continue;
                     }
-                    if survey.glance() {
+                    if survey.glance() || survey.is_due() {
                         break;
                     }
                     let (now, busy) = (stamp_of(&watched), survey.is_busy());

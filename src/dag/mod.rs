@@ -17,6 +17,7 @@
 //! - [`store`]: artefacts by key, published whole or not at all, and folders of unfinished work.
 //! - [`plan()`]: the pure function from stages and store to steps with reasons in words.
 //! - [`history`]: what stages took on this machine, rebuilt from the store when it is lost.
+//! - [`run::estimates`]: what stages were thought to take beside what they took.
 //! - [`event`]: everything that a run may say, one JSON object a line.
 //! - [`run`]: the folder of one run, its only writer and its many readers.
 //! - [`queue`]: jobs as files that workers take by renaming them.
@@ -39,7 +40,10 @@ pub use error::DagError;
 pub use event::{Event, Line};
 pub use history::{Estimate, History, Sample};
 pub use plan::{Action, Node, Plan, Previous, Reached, Resume, Step, View, plan};
+pub use queue::order::Shift;
 pub use queue::{Job, Lane, Order, Queue, Taken, Worker, WorkerInfo};
+pub use run::estimates::{self, Judged};
+pub use run::tail::Tail;
 pub use run::{
     Axis, Board, Counted, Decided, Measured, Outcome, Run, RunState, RunView, Runs, StageState, StageView, Start, Told,
 };

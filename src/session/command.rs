@@ -28,6 +28,27 @@ pub enum Command {
         /// Name of the recipe.
         recipe: String,
     },
+    /// Move the recipe's waiting job by one place.
+    Shift {
+        /// Name of the recipe.
+        recipe: String,
+        /// Up: it is taken earlier; else down.
+        up: bool,
+    },
+    /// Let what runs hold at its next clean place, and start nothing new.
+    Pause,
+    /// Let the queue go on.
+    Resume,
+    /// Run the part of a recipe that is cheap and waits for nothing dear.
+    Part {
+        /// Name of the recipe.
+        recipe: String,
+    },
+    /// Show the log of a recipe's newest run from now on.
+    Log {
+        /// Name of the recipe.
+        recipe: String,
+    },
     /// Compare everything with this recipe; the same again takes the pin away.
     Pin {
         /// Name of the recipe.

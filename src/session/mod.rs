@@ -61,6 +61,14 @@ pub enum SessionError {
         /// Why.
         reason: String,
     },
+    /// Of a recipe only the cheap part was asked for, and it is done.
+    #[error("the cheap part of {recipe} is done; {left} is left to be asked for")]
+    Part {
+        /// The recipe.
+        recipe: String,
+        /// What was left, in words.
+        left: String,
+    },
     /// The recipe cannot be run on this data.
     #[error("{0}")]
     Unfit(String),

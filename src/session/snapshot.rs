@@ -14,6 +14,9 @@ use super::errands::ledger::Standing;
 use super::errands::looking::compare::Comparison;
 use super::errands::looking::queries::Queries;
 use super::errands::review::Review;
+use super::survey::queue::Queued;
+use super::survey::queue::estimates::Estimates;
+use super::survey::queue::log::Log;
 use crate::base::Time;
 use crate::dag::Axis;
 use crate::score::decide::projection::Projection;
@@ -53,14 +56,23 @@ pub struct Snapshot {
     pub answer: Option<Arc<Answer>>,
     /// What the detached worker does.
     pub worker: Worker,
+    /// What runs, waits and was lost.
+    #[serde(serialize_with = "shared")]
+    pub queue: Arc<Queued>,
+    /// The end of the log that a viewer asked for last.
+    #[serde(skip)]
+    pub log: Arc<Log>,
+    /// How good estimates were.
+    #[serde(skip)]
+    pub estimates: Arc<Estimates>,
     /// Planning that takes long (hashing pictures for the first time).
     pub planning: Option<Counting>,
     /// One line about what just happened, for the status row.
     pub notice: Option<String>,
 }
 
-fn shared<S: Serializer>(standing: &Arc<Standing>, serializer: S) -> Result<S::Ok, S::Error> {
-    standing.as_ref().serialize(serializer)
+fn shared<T: Serialize, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    value.as_ref().serialize(serializer)
 }
 
 /// Something counted.

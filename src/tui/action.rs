@@ -49,8 +49,18 @@ pub enum Action {
     RunRung(Rung),
     /// Run up to the rung in this place of the recipe's ladder, from 1.
     RunPlace(u8),
+    /// Run what is cheap of it.
+    RunPart,
     /// Put the waiting job before all others.
     First,
+    /// Move the waiting job up by one place, or down.
+    Shift(Motion),
+    /// Take the waiting job out of the queue.
+    TakeOut,
+    /// Pause the queue, or let it go on.
+    Pause,
+    /// Show the log over the whole screen, or no longer.
+    LargeLog,
     /// Do what the decider says: stop, or go on to the next rung.
     Follow,
     /// Ask whether to stop.

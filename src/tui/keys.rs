@@ -70,12 +70,16 @@ const LEDGER: Place = Place::View(View::Ledger);
 const QUERIES: Place = Place::View(View::Queries);
 const REVIEW: Place = Place::View(View::Review);
 const COMPARE: Place = Place::View(View::Compare);
+const QUEUE: Place = Place::View(View::Queue);
 
-const EVERY_VIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES, REVIEW, COMPARE];
+const EVERY_VIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES, REVIEW, COMPARE, QUEUE];
 /// There `g` decides.
-const BUT_REVIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES, COMPARE];
+const BUT_REVIEW: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES, COMPARE, QUEUE];
+/// There `J` moves a job.
+const BUT_QUEUE: &[Place] = &[BOARD, PAGE, CURVES, PLAN, LEDGER, QUERIES, REVIEW, COMPARE];
 const RECIPES: &[Place] = &[BOARD, PAGE, CURVES, PLAN, QUERIES, COMPARE];
 const PAGED: &[Place] = &[PAGE, PLAN, QUERIES, COMPARE];
+const JOBS: &[Place] = &[BOARD, PAGE, CURVES, PLAN, QUERIES, COMPARE, QUEUE];
 const LISTS: &[Place] = &[BOARD, CURVES];
 const TEXTS: &[Place] = &[PAGE, PLAN, COMPARE];
 /// Where a line is typed that is a `model::line::Line`.
@@ -276,11 +280,26 @@ pub const BINDINGS: &[Binding] = &[
     row(&["y"], Action::Chart(Chart::LogY), &[CURVES], "log", "logarithmic or linear upwards, in the marked chart"),
     row(&["X"], Action::Chart(Chart::LogX), &[CURVES], "", "logarithmic or linear to the right, in all charts"),
     row(&["esc"], Action::Chart(Chart::Leave), &[CURVES], "", "take the crosshair away; without it, back to the board"),
+    // The queue.
+    row(
+        &["enter", "z"],
+        Action::LargeLog,
+        &[QUEUE],
+        "log",
+        "the log over the whole screen, or beneath the queue again",
+    ),
+    row(&["p"], Action::Pause, &[QUEUE], "pause", "pause: what runs holds at its next clean place; again: go on"),
+    row(&["K"], Action::Shift(Motion::Up), &[QUEUE], "up", "the waiting job before the one above it"),
+    row(&["J"], Action::Shift(Motion::Down), &[QUEUE], "down", "the waiting job behind the one below it"),
+    row(&["x"], Action::TakeOut, &[QUEUE], "out", "take the waiting job out of the queue"),
+    row(&["j", "down"], Action::Move(Motion::Down), &[QUEUE], "", "next job"),
+    row(&["k", "up"], Action::Move(Motion::Up), &[QUEUE], "", "job before"),
     // What a recipe can do.
     row(&["enter"], Action::Show(View::Page), &[BOARD, CURVES, PLAN], "page", "read the recipe with its results"),
-    row(&["r"], Action::Run, RECIPES, "run", "run it, or go on with it"),
+    row(&["r"], Action::Run, JOBS, "run", "run it, or go on with it"),
+    row(&["o"], Action::RunPart, &[PLAN], "cheap part", "run only the steps that are cheap and wait for nothing dear"),
     row(&["R"], Action::ChooseRung, RECIPES, "rung", "run it up to a rung of your choice"),
-    row(&["s"], Action::AskStop, RECIPES, "stop", "stop its run, or take it out of the queue (asks first)"),
+    row(&["s"], Action::AskStop, JOBS, "stop", "stop its run, or take it out of the queue (asks first)"),
     row(&["p"], Action::Pin, RECIPES, "pin", "compare all recipes with this one; again: with none"),
     row(
         &["c"],
@@ -290,7 +309,7 @@ pub const BINDINGS: &[Binding] = &[
         "loss, score and more while it trained",
     ),
     row(&["P"], Action::Show(View::Plan), &[BOARD, PAGE, CURVES], "plan", "what would run, why, and for how long"),
-    row(&["t"], Action::First, RECIPES, "", "take it next, before all others that wait"),
+    row(&["t"], Action::First, JOBS, "", "take it next, before all others that wait"),
     row(&["a"], Action::Follow, RECIPES, "advice", "do what is advised: stop it, or take it to the next rung"),
     // Marks.
     row(
@@ -327,7 +346,13 @@ pub const BINDINGS: &[Binding] = &[
     row(&["home"], Action::Move(Motion::Top), &[REVIEW], "", "to the first"),
     row(&["end"], Action::Move(Motion::Bottom), &[REVIEW], "", "to the last"),
     // Views.
-    row(&["b", "esc"], Action::Back, &[PAGE, PLAN, LEDGER, QUERIES, REVIEW, COMPARE], "board", "back to the board"),
+    row(
+        &["b", "esc"],
+        Action::Back,
+        &[PAGE, PLAN, LEDGER, QUERIES, REVIEW, COMPARE, QUEUE],
+        "board",
+        "back to the board",
+    ),
     row(&["b"], Action::Back, &[CURVES], "board", "back to the board"),
     row(&["tab"], Action::NextView, EVERY_VIEW, "", "next view"),
     row(&["shift+tab"], Action::PreviousView, EVERY_VIEW, "", "view before"),
@@ -352,6 +377,8 @@ pub const BINDINGS: &[Binding] = &[
         "compare marked recipes, or the selected one with the pin",
     ),
     row(&["8"], Action::Show(View::Compare), &[REVIEW], "", "compare marked recipes, or the selected one with the pin"),
+    row(&["9", "J"], Action::Show(View::Queue), BUT_QUEUE, "", "queue: what runs and waits, its order, its log"),
+    row(&["9"], Action::Show(View::Queue), &[QUEUE], "", "queue"),
     // The workbench.
     row(&["?", "f1"], Action::Help, EVERY_VIEW, "help", "these keys"),
     row(&["ctrl+r", "f5"], Action::Refresh, EVERY_VIEW, "", "look at the files again"),
@@ -376,6 +403,7 @@ pub const BINDINGS: &[Binding] = &[
             QUERIES,
             REVIEW,
             COMPARE,
+            QUEUE,
             Place::Zoom,
             Place::DecideAll,
             Place::Filter,
@@ -460,6 +488,7 @@ mod tests {
         QUERIES,
         REVIEW,
         COMPARE,
+        QUEUE,
         Place::Zoom,
         Place::DecideAll,
         Place::Filter,

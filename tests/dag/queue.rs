@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use toji::base::Time;
-use toji::dag::{Job, Lane, Queue};
+use toji::dag::{Job, Lane, Order, Queue, Shift};
 
 const BOTH: [Lane; 2] = [Lane::Cheap, Lane::Dear];
 
@@ -174,4 +174,113 @@ fn a_job_can_be_put_before_the_others() {
     let worker = queue.register(1, Time(4.0)).unwrap();
     let order = || worker.take(&BOTH).unwrap().map(|taken| taken.job.recipe.clone());
     assert_eq!([order(), order(), order(), order()], [Some("b".into()), Some("c".into()), Some("a".into()), None]);
+}
+
+/// The waiting jobs of the lane of what was asked for, in the order in which they are taken.
+fn order(queue: &Queue) -> String {
+    names(&queue.waiting().into_iter().filter(|job| job.lane == Lane::Dear).collect::<Vec<_>>()).join("")
+}
+
+#[test]
+fn jobs_move_by_one_place_and_stay_within_their_lane() {
+    let toji = tempfile::tempdir().unwrap();
+    let queue = Queue::open(toji.path(), "box");
+    for (at, recipe) in ["a", "b", "c", "d"].into_iter().enumerate() {
+        queue.add(recipe, "smoke", Lane::Dear, Time(at as f64)).unwrap();
+    }
+    queue.add("x", "smoke", Lane::Cheap, Time(2.5)).unwrap();
+    let moved = |recipe: &str, shift: Shift| {
+        assert!(queue.shift(recipe, shift).unwrap());
+        order(&queue)
+    };
+    assert_eq!(moved("c", Shift::Up), "acbd");
+    assert_eq!(moved("c", Shift::Up), "cabd");
+    assert_eq!(moved("c", Shift::Up), "cabd", "the first stays the first");
+    assert_eq!(moved("a", Shift::Down), "cbad");
+    assert_eq!(moved("d", Shift::Down), "cbad", "and the last the last");
+    assert_eq!(moved("d", Shift::Up), "cbda");
+    assert_eq!(moved("x", Shift::Up), "cbda", "another lane");
+    assert!(!queue.shift("nobody", Shift::Up).unwrap());
+    // A later wish goes behind, and putting one first still works.
+    queue.add("e", "smoke", Lane::Dear, Time(9.0)).unwrap();
+    assert_eq!(order(&queue), "cbdae");
+    assert!(queue.first("e").unwrap());
+    assert_eq!(order(&queue), "ecbda");
+    let worker = queue.register(1, Time(10.0)).unwrap();
+    let mut taken = String::new();
+    while let Some(job) = worker.take(&[Lane::Dear]).unwrap() {
+        taken.push_str(&job.job.recipe);
+        job.done().unwrap();
+    }
+    assert_eq!(taken, "ecbda");
+}
+
+proptest::proptest! {
+    // Each move syncs files.
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+    #[test]
+    fn moving_is_what_moving_in_a_list_is(moves in proptest::collection::vec((0usize..6, proptest::bool::ANY), 0..12)) {
+        let toji = tempfile::tempdir().unwrap();
+        let queue = Queue::open(toji.path(), "box");
+        let mut list: Vec<String> = (0..6).map(|i| format!("r{i}")).collect();
+        for (at, recipe) in list.iter().enumerate() {
+            // Two at a time in one moment: their order is that of their files.
+            queue.add(recipe, "smoke", Lane::Dear, Time((at / 2) as f64)).unwrap();
+        }
+        list = queue.waiting().into_iter().map(|job| job.recipe).collect();
+        for (which, up) in moves {
+            let name = format!("r{which}");
+            let at = list.iter().position(|other| *other == name).unwrap();
+            let to = if up { at.saturating_sub(1) } else { (at + 1).min(list.len() - 1) };
+            // Which of two jobs of one moment comes first is open while neither was moved.
+            queue.shift(&name, if up { Shift::Up } else { Shift::Down }).unwrap();
+            list.swap(at, to);
+            let now: Vec<String> = queue.waiting().into_iter().map(|job| job.recipe).collect();
+            proptest::prop_assert_eq!(&now, &list);
+        }
+    }
+}
+
+#[test]
+fn a_paused_queue_gives_nothing_to_any_worker_until_it_goes_on() {
+    let toji = tempfile::tempdir().unwrap();
+    let queue = Queue::open(toji.path(), "box");
+    queue.add("a", "smoke", Lane::Dear, Time(1.0)).unwrap();
+    queue.add("b", "smoke", Lane::Cheap, Time(2.0)).unwrap();
+    let first = queue.register(1, Time(3.0)).unwrap();
+    let begun = first.take(&[Lane::Dear]).unwrap().unwrap();
+    queue.pause(Time(4.0)).unwrap();
+    queue.pause(Time(5.0)).unwrap();
+    assert_eq!(queue.paused(), Some(Time(4.0)), "since when stays");
+    assert!(first.take(&BOTH).unwrap().is_none());
+    // Given back at its clean place, at its old place; and another worker, another viewer take nothing either.
+    begun.give_back().unwrap();
+    let second = Queue::open(toji.path(), "box").register(2, Time(6.0)).unwrap();
+    assert!(second.take(&BOTH).unwrap().is_none());
+    assert_eq!(names(&queue.waiting()), ["a", "b"]);
+    // A killed worker's job waits, too.
+    drop((first, second));
+    assert!(Queue::open(toji.path(), "box").register(3, Time(7.0)).unwrap().take(&BOTH).unwrap().is_none());
+    // A copy of the folder on another machine is not paused.
+    assert_eq!(Queue::open(toji.path(), "laptop").paused(), None);
+    assert!(queue.resume().unwrap() && !queue.resume().unwrap());
+    let third = queue.register(4, Time(8.0)).unwrap();
+    assert_eq!(third.take(&[Lane::Dear]).unwrap().unwrap().job.deaths, 0, "a pause is no death");
+}
+
+#[test]
+fn a_review_and_a_run_of_one_recipe_do_not_answer_each_other() {
+    let toji = tempfile::tempdir().unwrap();
+    let queue = Queue::open(toji.path(), "box");
+    queue.add("a", "smoke", Lane::Dear, Time(1.0)).unwrap();
+    queue.add_review("a", Time(2.0)).unwrap();
+    queue.add("b", "smoke", Lane::Dear, Time(3.0)).unwrap();
+    // The review goes before the run; which is older.
+    let orders = |queue: &Queue| queue.waiting().iter().map(|job| job.order).collect::<Vec<_>>();
+    assert_eq!(orders(&queue), [Order::Run, Order::Review, Order::Run]);
+    assert!(queue.first("a").unwrap());
+    let worker = queue.register(1, Time(4.0)).unwrap();
+    worker.take(&[Lane::Dear]).unwrap().unwrap().done().unwrap();
+    worker.take(&[Lane::Dear]).unwrap().unwrap().done().unwrap();
+    assert_eq!(names(&queue.waiting()), ["b"]);
 }

@@ -81,5 +81,14 @@ fn a_leaderboard_has_limits_and_an_end() {
     assert_eq!((all.finals, all.max_daily_submissions, all.max_submissions), (3, Some(5), Some(90)));
     // The last second of the day in Japan.
     assert_eq!(all.deadline.map(|end| end.0), Some(1_795_737_600.0 + 15.0 * 3600.0 - 1.0));
+    let end = |lines: &str| of(lines).map(|all| all.deadline.map(|end| end.0)).map_err(|error| error.to_string());
+    let tokyo = end("deadline = \"2026-12-01T23:59:00+09:00\"").unwrap();
+    assert_eq!(tokyo, end("deadline = \"2026-12-01T14:59:00Z\"").unwrap());
+    assert_eq!(tokyo, end("deadline = \"2026-12-01 23:59\"\nutc_offset = 9").unwrap());
+    assert_eq!(tokyo, end("deadline = \"2026-12-01T09:59:00-05:00\"\nutc_offset = 9").unwrap());
+    for without in ["2026-12-01", "2026-12-01 23:59", "2026-12-01T23:59:00"] {
+        let error = end(&format!("deadline = \"{without}\"")).unwrap_err();
+        assert!(error.contains("leaderboard.deadline") && error.contains("2026-12-01T23:59:00+09:00"), "{error}");
+    }
     assert!(of("deadline = \"soon\"").unwrap_err().to_string().contains("leaderboard.deadline"));
 }

@@ -24,15 +24,24 @@ pub struct Cell {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Parses the bytes `ranges` of a file (in order) as one TOML document.
+/// Parses the bytes `ranges` of a file (in order) as one TOML document, in which every key stands in a table.
 pub fn parse(source: &Arc<Source>, ranges: &[Range<usize>]) -> Cell {
+    read(source, ranges, true)
+}
+
+/// Parses a whole file, whose keys may stand above the first table.
+pub fn parse_whole(source: &Arc<Source>, range: Range<usize>) -> Cell {
+    read(source, &[range], false)
+}
+
+fn read(source: &Arc<Source>, ranges: &[Range<usize>], in_tables: bool) -> Cell {
     let (mut text, pieces) = gather(&source.text, ranges);
     let stops = blank_stops(&mut text);
     let (document, mut errors) = DeTable::parse_recoverable(&text);
     errors.extend(stops);
     let mut reader = Reader { source, text: &text, pieces, errors: Vec::new(), found: Vec::new() };
     let doubled = reader.take_errors(errors);
-    let bare = bare_key(&text);
+    let bare = bare_key(&text).filter(|_| in_tables);
     if let Some(key) = bare.clone().filter(|key| !reader.spoilt(key)) {
         let place = reader.place(key);
         reader.found.push(
@@ -45,7 +54,7 @@ pub fn parse(source: &Arc<Source>, ranges: &[Range<usize>]) -> Cell {
     for (key, value) in document.get_ref() {
         let header = value.span().start..key.span().end;
         let broken = reader.errors.iter().any(|error| header.contains(&error.start));
-        if broken || !has_header(key, value) {
+        if broken || (in_tables && !has_header(key, value)) {
             tables.entries.remove(key.get_ref().as_ref());
         }
     }

@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use toji::base::{Cancel, Clock, Key, Time, Value};
@@ -24,12 +24,49 @@ use super::failure::Failure;
 use crate::tui::{Charset, Colour, Editor, Options, Theme, Tmux, Wanted, Way, has_placeholders};
 
 /// The system's clock.
-struct System;
+#[derive(Default)]
+struct System {
+    hours: OnceLock<f64>,
+}
 
 impl Clock for System {
     fn now(&self) -> Time {
         Time(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()))
     }
+
+    /// As the system's own command says; UTC where there is none. Asked once, and only by who shows a time.
+    fn hours(&self) -> f64 {
+        *self.hours.get_or_init(|| {
+            let said = Command::new("date").arg("+%z").output().ok().filter(|out| out.status.success());
+            said.and_then(|out| offset(String::from_utf8_lossy(&out.stdout).trim())).unwrap_or(0.0)
+        })
+    }
+}
+
+/// Hours of "+0900".
+fn offset(text: &str) -> Option<f64> {
+    let (sign, digits) = text.split_at_checked(1)?;
+    let sign = match sign {
+        "+" => 1.0,
+        "-" => -1.0,
+        _ => return None,
+    };
+    let (hours, minutes) = digits.split_at_checked(2)?;
+    Some(sign * (hours.parse::<f64>().ok()? + minutes.parse::<f64>().ok()? / 60.0))
+}
+
+/// The user's own settings: the file that is meant, whether it is there or not; `None` where nobody has a home.
+pub fn config_file() -> Option<PathBuf> {
+    config_in(&|name| std::env::var_os(name).map(PathBuf::from))
+}
+
+fn config_in(var: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    // A relative path in these means a mistake of whoever set them (XDG's own rule).
+    let folder = |name: &str| var(name).filter(|path| path.is_absolute());
+    let own = folder("TOJI_CONFIG_HOME");
+    let shared = || folder("XDG_CONFIG_HOME").map(|path| path.join("toji"));
+    let usual = || folder("HOME").map(|path| path.join(".config").join("toji"));
+    own.or_else(shared).or_else(usual).map(|path| path.join("config.toml"))
 }
 
 /// At most so much of a dirty diff is kept in a lock file.
@@ -48,8 +85,10 @@ pub fn here() -> Result<(Surroundings, PathBuf), Failure> {
     let facts =
         Arc::new(move |root: &Path| facts(root, &cpu, threads, if card.is_cpu() { "none used" } else { card.name() }));
     let hub = Hub::from_environment(&|name| std::env::var_os(name));
-    let (clock, pid, load) = (Arc::new(System), std::process::id(), load::reader(&processor));
-    Ok((Surroundings { clock, machine, processor, threads, pid, command, hub, facts, load }, here))
+    let (clock, pid, load) = (Arc::new(System::default()), std::process::id(), load::reader(&processor));
+    // In the foreground, prints belong to whoever looks at the terminal.
+    let prints = Arc::new(|_: &Path, _: bool| ());
+    Ok((Surroundings { clock, machine, processor, threads, pid, command, hub, facts, load, prints }, here))
 }
 
 /// What `recipe.lock.toml` keeps of this machine and of the project's repository.
@@ -224,4 +263,33 @@ pub fn free(folder: &Path) -> Option<u64> {
 /// The program itself, to start the worker with.
 pub fn program() -> std::io::Result<PathBuf> {
     std::env::current_exe()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_the_config_follows_its_own_then_xdgs_then_the_usual_one() {
+        let found = |set: &[(&str, &str)]| {
+            let var = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| PathBuf::from(value));
+            config_in(&var).map(|path| path.display().to_string())
+        };
+        let (own, xdg, home) = (("TOJI_CONFIG_HOME", "/t"), ("XDG_CONFIG_HOME", "/x"), ("HOME", "/h"));
+        assert_eq!(found(&[own, xdg, home]).as_deref(), Some("/t/config.toml"));
+        assert_eq!(found(&[xdg, home]).as_deref(), Some("/x/toji/config.toml"));
+        assert_eq!(
+            found(&[("TOJI_CONFIG_HOME", ""), ("XDG_CONFIG_HOME", "x"), home]).as_deref(),
+            Some("/h/.config/toji/config.toml")
+        );
+        assert_eq!(found(&[]), None);
+    }
+
+    #[test]
+    fn offsets_are_hours() {
+        assert_eq!(
+            ["+0900", "-0330", "+0545", "", "UTC", "+é"].map(offset),
+            [Some(9.0), Some(-3.5), Some(5.75), None, None, None]
+        );
+    }
 }

@@ -179,6 +179,11 @@ impl Plan {
         self.running().filter_map(|s| s.bytes).sum()
     }
 
+    /// How many of the steps that would run are of unknown size.
+    pub fn unsized_steps(&self) -> usize {
+        self.running().filter(|s| s.bytes.is_none()).count()
+    }
+
     /// Whether something would run and all of it may start without being asked.
     pub fn starts_by_itself(&self) -> bool {
         self.running().next().is_some() && self.running().all(|s| s.by_itself)

@@ -4,7 +4,7 @@
 //!   events.jsonl      what it says, append-only; a torn line is skipped
 //!   recipe.lock.toml  all that is needed to do it again, there from the first moment
 //!   stages.json       the stages it set out to do, for later plans to compare with
-//!   log.txt           text for people
+//!   log.txt           text for people, and what its process printed besides
 //!   lock              held while a process works on it: the only sign of life
 //!   stop              somebody wants it to stop
 //! ```
@@ -15,6 +15,8 @@
 
 mod axis;
 mod board;
+pub mod estimates;
+pub mod tail;
 #[cfg(test)]
 mod tests;
 mod view;

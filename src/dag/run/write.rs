@@ -46,6 +46,7 @@ pub struct Run {
     folder: PathBuf,
     clock: Arc<dyn Clock>,
     started: Time,
+    attempt: u32,
     events: Mutex<Appended>,
     _lock: Lock,
 }
@@ -91,7 +92,7 @@ impl Run {
                 && lock.is_at(&folder.join(LOCK))
             {
                 let _ = lock.describe(&format!("pid {} since {}\n", start.pid, stamp(now)));
-                return Run::open(id, folder, lock, clock, now);
+                return Run::open(id, folder, lock, clock, now, 1);
             }
         }
     }
@@ -113,13 +114,13 @@ impl Run {
         let stages = folder.join(STAGES);
         let text = serde_json::to_vec_pretty(start.stages).map_err(malformed(&stages, "a list of stages"))?;
         files::publish(&stages, &text)?;
-        let run = Run::open(id.to_owned(), folder, lock, clock, now)?;
-        let attempts = files::read(&run.folder.join(EVENTS))?
+        let attempts = files::read(&folder.join(EVENTS))?
             .split(|&b| b == b'\n')
             .filter_map(Line::from_json)
             .filter(|line| matches!(line.event, Event::RunStarted { .. }))
             .count();
-        run.emit(started(start, attempts as u32 + 1))?;
+        let run = Run::open(id.to_owned(), folder, lock, clock, now, attempts as u32 + 1)?;
+        run.emit(run.began(start))?;
         Ok(run)
     }
 
@@ -131,10 +132,17 @@ impl Run {
         }
         let lock = Lock::try_take(&folder.join(LOCK))?.ok_or_else(|| DagError::RunHeld { id: id.to_owned() })?;
         let now = clock.now();
-        Run::open(id.to_owned(), folder, lock, clock, now)?.end(event)
+        Run::open(id.to_owned(), folder, lock, clock, now, 0)?.end(event)
     }
 
-    fn open(id: String, folder: PathBuf, lock: Lock, clock: Arc<dyn Clock>, started: Time) -> Result<Run, DagError> {
+    fn open(
+        id: String,
+        folder: PathBuf,
+        lock: Lock,
+        clock: Arc<dyn Clock>,
+        started: Time,
+        attempt: u32,
+    ) -> Result<Run, DagError> {
         let path = folder.join(EVENTS);
         let open = || -> io::Result<(File, bool)> {
             let mut file = File::append(&path)?;
@@ -147,7 +155,7 @@ impl Run {
         };
         let (file, torn) = open().map_err(FileError::at("cannot open", &path))?;
         let events = Mutex::new(Appended { file, torn, progress: HashMap::new() });
-        Ok(Run { id, folder, clock, started, events, _lock: lock })
+        Ok(Run { id, folder, clock, started, attempt, events, _lock: lock })
     }
 
     /// Its id.
@@ -158,6 +166,16 @@ impl Run {
     /// Its folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The event that this attempt began with.
+    pub fn began(&self, start: &Start<'_>) -> Event {
+        started(start, self.attempt)
+    }
+
+    /// Where its log is.
+    pub fn log_file(&self) -> PathBuf {
+        self.folder.join(LOG)
     }
 
     /// When this attempt began.
@@ -202,7 +220,7 @@ impl Run {
     /// # Errors
     /// When it cannot be opened.
     pub fn log(&self) -> Result<File, DagError> {
-        let path = self.folder.join(LOG);
+        let path = self.log_file();
         Ok(File::append(&path).map_err(FileError::at("cannot open", &path))?)
     }
 

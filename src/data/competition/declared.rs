@@ -263,15 +263,15 @@ const LEADERBOARD: Section = Section {
             "deadline",
             Kind::Text,
             Default::Absent,
-            "When it ends: a date (to its last second), or a date and a time: 2026-12-01, 2026-12-01 23:59, \
-             2026-12-01T23:59:00+09:00.",
+            "When it ends, with the offset of its clock: 2026-12-01T23:59:00+09:00. Beside utc_offset it may be on the host's clock: \
+             2026-12-01 23:59, or 2026-12-01 (to its last second). The plan and the queue say what ends before it.",
         ),
         Param::new(
             "utc_offset",
             Kind::Float { min: -12.0, max: 14.0 },
-            Default::Is(Literal::Float(0.0)),
+            Default::Absent,
             "Hours by which the host's clock is before UTC: at its midnight a new day's submissions begin (Kaggle: 0, Nishika and \
-             SIGNATE: 9).",
+             SIGNATE: 9). Without it the day is that of UTC.",
         )
         .unit("hours"),
     ]),

@@ -119,8 +119,7 @@ pub(super) struct WrittenLeaderboard {
     max_submissions: Option<usize>,
     public_share: Option<f64>,
     deadline: Option<String>,
-    #[serde(default)]
-    utc_offset: f64,
+    utc_offset: Option<f64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -193,12 +192,20 @@ impl WrittenLeaderboard {
     /// The facts about the leaderboard.
     ///
     /// # Errors
-    /// When the deadline is no date.
+    /// When the deadline is no date, or does not say on whose clock.
     pub(super) fn resolve(self) -> Result<Leaderboard, DataError> {
-        let end = |text: &String| match Time::read(text, self.utc_offset) {
-            Ok((day, true)) => Ok(Time(day.0 + DAY - 1.0)),
-            Ok((moment, false)) => Ok(moment),
-            Err(why) => Err(DataError::Facts(format!("leaderboard.deadline: {why}"))),
+        let hours = self.utc_offset.unwrap_or(0.0);
+        let end = |text: &String| {
+            let on = |hours: f64| {
+                Time::read(text, hours).map_err(|why| DataError::Facts(format!("leaderboard.deadline: {why}")))
+            };
+            // A text that means another moment on another clock does not name its clock.
+            if self.utc_offset.is_none() && on(0.0)? != on(1.0)? {
+                let why = "does not say on whose clock: write it with an offset, as in 2026-12-01T23:59:00+09:00, or write the \
+                           host's utc_offset beside it";
+                return Err(DataError::Facts(format!("leaderboard.deadline: {text:?} {why}")));
+            }
+            on(hours).map(|(moment, is_day)| if is_day { Time(moment.0 + DAY - 1.0) } else { moment })
         };
         Ok(Leaderboard {
             deadline: self.deadline.as_ref().map(end).transpose()?,
@@ -206,7 +213,7 @@ impl WrittenLeaderboard {
             max_daily_submissions: self.max_daily_submissions,
             max_submissions: self.max_submissions,
             public_share: self.public_share,
-            utc_offset: self.utc_offset,
+            utc_offset: hours,
         })
     }
 }

@@ -9,6 +9,7 @@
 //! - [`steps`]: the steps of a plan, one after the other;
 //! - [`lock`]: what is needed to do a run again;
 //! - [`worker`]: brews the jobs of the queue, detached from any terminal;
+//! - [`told`]: its log, what of it somebody wants to hear of, whether it ends before the deadline;
 //! - [`stopwatch`]: tries a few batches where nothing tells how long a stage takes.
 
 pub mod climb;
@@ -17,14 +18,15 @@ pub mod lock;
 pub mod rung;
 mod steps;
 pub mod stopwatch;
+pub mod told;
 pub mod verdict;
 pub mod worker;
 
 use std::collections::BTreeSet;
-use std::io::Write;
 
 use serde::Serialize;
 
+pub use self::told::{due, happened};
 use self::verdict::Council;
 use super::stages::{self, Bench};
 use super::{Graph, Photos, Project, Recipe, Rung, SessionError, Slot};
@@ -55,6 +57,8 @@ pub struct Brewed {
 pub struct Manner {
     /// Run only when everything that would run is cheap, and stop what takes three times as long as thought.
     pub only_cheap: bool,
+    /// Run the steps that are cheap and wait for nothing dear, and leave the others.
+    pub part: bool,
     /// Have every network that answers the host, by `[final]`.
     pub networks: bool,
     /// Have the trainings themselves, also where all that follows from them is there.
@@ -252,6 +256,9 @@ pub fn brew(
     if manner.only_cheap && !plan.starts_by_itself() {
         return Err(SessionError::Unfit("not cheap any more: it waits to be asked".to_owned()));
     }
+    if manner.part && !plan.running().any(|step| step.by_itself) {
+        return Err(SessionError::Unfit("no step of it is cheap and waits for nothing dear".to_owned()));
+    }
     let rung_name = rung.to_string();
     let recorded = graph.recorded();
     let text = lock::text(project, recipe, photos, &graph, rung);
@@ -270,13 +277,16 @@ pub fn brew(
         None => runs.start(&start, clock)?,
     };
     drop(entering);
-    let log = std::sync::Mutex::new(run.log()?);
-    let tell = |event: Event| {
+    let log = told::log::Log::open(&run, &project.around)?;
+    // The run's own file has its beginning and its end from the run itself.
+    let say = |event: Event| {
+        log.write(&event);
         listen(&event);
-        if let (Some(line), Ok(mut log)) = (in_words(&event), log.lock()) {
-            // For people only; what counts is in the events.
-            let _ = writeln!(log, "{:.1} {line}", project.around.clock.now().0);
-        }
+    };
+    say(run.began(&start));
+    let tell = |event: Event| {
+        log.write(&event);
+        listen(&event);
         // A full disk is met by the next artefact, whose error names the file.
         let _ = run.emit(event);
     };
@@ -323,7 +333,7 @@ pub fn brew(
     match done {
         Ok((score, reused)) => {
             let seconds = project.around.clock.now().since(began);
-            listen(&Event::RunFinished { seconds });
+            say(Event::RunFinished { seconds });
             run.finish()?;
             let Score { metric, value, interval, .. } = score;
             Ok(Brewed { recipe: recipe.name.clone(), metric, score: value, interval, seconds, reused })
@@ -331,18 +341,24 @@ pub fn brew(
         Err(error) if error.is_cancelled() => {
             let decided = decided.into_inner().ok().flatten();
             if let Some(reason) = decided {
-                listen(&Event::RunStopped { reason: reason.clone() });
+                say(Event::RunStopped { reason: reason.clone() });
                 run.stop(reason.clone())?;
                 return Err(SessionError::Decided { recipe: recipe.name.clone(), reason });
             }
             let reason = run.stop_requested().unwrap_or_else(|| "asked to".to_owned());
-            listen(&Event::RunStopped { reason: reason.clone() });
+            say(Event::RunStopped { reason: reason.clone() });
             run.stop(reason)?;
             Err(error)
         }
+        Err(SessionError::Part { recipe, left }) => {
+            let reason = format!("its cheap part is done; {left} is left to be asked for");
+            say(Event::RunStopped { reason: reason.clone() });
+            run.stop(reason)?;
+            Err(SessionError::Part { recipe, left })
+        }
         Err(error) => {
             let text = chain(&error);
-            listen(&Event::RunFailed { error: text.clone() });
+            say(Event::RunFailed { error: text.clone() });
             // Where not even that can be written (a full disk), the run reads as lost; why it failed is told here all the same.
             let _ = run.fail(text);
             Err(error)
@@ -418,22 +434,6 @@ fn goes_on(view: &RunView, stages: &[dag::Recorded]) -> bool {
     let keys = |stages: &[dag::Recorded]| stages.iter().map(|stage| stage.key).collect::<BTreeSet<Key>>();
     matches!(view.state(), RunState::Lost | RunState::Stopped(_) | RunState::Failed(_))
         && view.previous().is_ok_and(|previous| keys(&previous.stages) == keys(stages))
-}
-
-/// An event as a line of `log.txt`; `None` for counts and points, which would drown the rest.
-fn in_words(event: &Event) -> Option<String> {
-    let label = |stage: &str, part: &str| if part.is_empty() { stage.to_owned() } else { format!("{stage} {part}") };
-    Some(match event {
-        Event::StageStarted { stage, part, reason, .. } => format!("{} begins: {reason}", label(stage, part)),
-        Event::StageReused { stage, part, .. } => format!("{} is in the store", label(stage, part)),
-        Event::StageFinished { stage, part, seconds, .. } => format!("{} done in {seconds:.1} s", label(stage, part)),
-        Event::StageFailed { stage, part, error } => format!("{} failed: {error}", label(stage, part)),
-        Event::Rewind { part, x } if *x > 0.0 => format!("{part} goes on from epoch {x:.2}"),
-        Event::Metric { name, part, value, .. } => format!("{name} {part} {value:.4}"),
-        Event::Decision { part, epoch, advice, reason, .. } => format!("{part} epoch {epoch}: {advice}: {reason}"),
-        Event::Note { text } | Event::Warning { text } => text.clone(),
-        _ => return None,
-    })
 }
 
 /// An error with its causes, on one line.

@@ -44,7 +44,7 @@ pub(super) fn all(
     run: &Run,
     manner: Manner,
 ) -> Result<(Score, Vec<String>), SessionError> {
-    let mut reused = Vec::new();
+    let (mut reused, mut left) = (Vec::new(), Vec::new());
     for (step, task) in plan.steps.iter().zip(&bench.graph.tasks) {
         bench.cancel.check()?;
         match step.action {
@@ -56,9 +56,14 @@ pub(super) fn all(
                     stages::recall(bench, *task)?;
                 }
             }
+            Action::Run if manner.part && !step.by_itself => left.push(step.label()),
             Action::Run => one(bench, *task, step, run, manner)?,
             Action::Blocked => {}
         }
+    }
+    if let Some(first) = left.first() {
+        let more = if left.len() > 1 { format!(" and {} more", left.len() - 1) } else { String::new() };
+        return Err(SessionError::Part { recipe: bench.recipe.name.clone(), left: format!("{first}{more}") });
     }
     let folder = bench.project.store.folder("score", &bench.graph.stage(stages::Task::Score)?.artefact())?;
     Ok((Score::load(&folder.join(stages::score::FILE))?, reused))
@@ -78,7 +83,7 @@ fn one(bench: &Bench<'_>, task: stages::Task, step: &Step, run: &Run, manner: Ma
     });
     let overrun = AtomicBool::new(false);
     let made: Result<Option<std::path::PathBuf>, SessionError> =
-        limited(bench, manner.only_cheap.then_some(step.seconds).flatten(), &overrun, || {
+        limited(bench, (manner.only_cheap || manner.part).then_some(step.seconds).flatten(), &overrun, || {
             let made = made_or_found(bench, task, step)?;
             let Some(made) = made else { return Ok(None) };
             let facts: Value = made.facts;

@@ -2,15 +2,18 @@
 //!
 //! Takes jobs from the queue, one at a time in each lane, so that a changed `[post]` is ranked again
 //! while a training goes on. It opens the project anew for each job: what is on disk when a job
-//! begins is what counts. Without work for a while it ends; whoever adds a job starts it again.
+//! begins is what counts. Without work for a while it ends; whoever adds a job starts it again. While the queue is paused it takes
+//! nothing, and what it had begun goes back at its next clean place.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::base::{Cancel, Key, Time, files};
 use crate::book;
-use crate::dag::{Event, Job, Lane, Order, Queue, Taken, Worker};
+use crate::dag::{Board, Event, Job, Lane, Order, Queue, RunState, Runs, Taken, Worker};
+use crate::session::brew::happened::{Ear, Happened, Kind};
 use crate::session::brew::{self, Manner, Weigh};
 use crate::session::errands::review::find;
 use crate::session::project::TOJI;
@@ -21,17 +24,28 @@ use crate::session::{Photos, Project, SessionError, Surroundings};
 const DEATHS: u32 = 2;
 /// How often a lane looks for a job: a number is waited for within a tenth of a second, and a look costs some microseconds.
 const LOOK: Duration = Duration::from_millis(10);
+/// How often a running job looks whether the queue was paused.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Who hears what a worker has to say.
+#[derive(Clone, Copy)]
+pub struct Ears<'a> {
+    /// Lines about its jobs.
+    pub report: &'a (dyn Fn(&str) + Sync),
+    /// What somebody wants to be told of; `None`: nobody does.
+    pub happened: Option<&'a (dyn Fn(&Happened) + Sync)>,
+}
 
 /// Works until there is nothing to do for `idle_seconds`, or until cancelled. Gives how many jobs were done;
 /// `None` when another worker of this project lives on this device already.
 ///
 /// # Errors
-/// When the queue cannot be used. A job that fails is told in its run, or by `report`, and does not end the worker.
+/// When the queue cannot be used. A job that fails is told in its run, or by `ears`, and does not end the worker.
 pub fn work(
     root: &Path,
     around: &Surroundings,
     idle_seconds: f64,
-    report: &(dyn Fn(&str) + Sync),
+    ears: Ears<'_>,
     cancel: &Cancel,
 ) -> Result<Option<u64>, SessionError> {
     let queue = Queue::open(&root.join(TOJI), &around.machine);
@@ -41,8 +55,7 @@ pub fn work(
     };
     let busy = Mutex::new(Busy { lanes: 0, done: 0, last: clock.now(), leaving: false });
     std::thread::scope(|scope| {
-        let serving =
-            Serving { root, around, worker: &worker, queue: &queue, busy: &busy, idle_seconds, report, cancel };
+        let serving = Serving { root, around, worker: &worker, queue: &queue, busy: &busy, idle_seconds, ears, cancel };
         let serving = Arc::new(serving);
         let lane = |lane: Lane| {
             let serving = serving.clone();
@@ -79,7 +92,7 @@ struct Serving<'a> {
     queue: &'a Queue,
     busy: &'a Mutex<Busy>,
     idle_seconds: f64,
-    report: &'a (dyn Fn(&str) + Sync),
+    ears: Ears<'a>,
     cancel: &'a Cancel,
 }
 
@@ -107,33 +120,67 @@ impl Serving<'_> {
             return Ok(Next::Do(taken));
         }
         let idle = self.around.clock.now().since(busy.last);
-        busy.leaving = busy.lanes == 0 && idle > self.idle_seconds && self.queue.waiting().is_empty();
+        // What waits in a paused queue waits for whoever lets it go on, who starts a worker.
+        let nothing = || self.queue.waiting().is_empty() || self.queue.paused().is_some();
+        busy.leaving = busy.lanes == 0 && idle > self.idle_seconds && nothing();
         Ok(if busy.leaving { Next::Leave } else { Next::Wait })
     }
 
     fn work_on(&self, taken: Taken) -> Result<(), SessionError> {
         let name = match taken.job.order {
             Order::Run => format!("{} up to {}", taken.job.recipe, taken.job.rung),
+            Order::Part => format!("the cheap part of {} up to {}", taken.job.recipe, taken.job.rung),
             Order::Review => format!("a review by {}", taken.job.recipe),
         };
-        (self.report)(&format!("{name}: begins"));
+        let report = self.ears.report;
+        report(&format!("{name}: begins"));
+        let (own, held, told_of_failure) = (self.cancel.child(), AtomicBool::new(false), AtomicBool::new(false));
+        // Of what starts by itself nobody wants to hear but that it failed.
+        let tell = |happened: &Happened| {
+            told_of_failure.fetch_or(happened.event == Kind::Failed, Ordering::Relaxed);
+            let is_pause = happened.event == Kind::Stopped && held.load(Ordering::Relaxed);
+            let dear = taken.job.lane == Lane::Dear && !is_pause;
+            let matters = dear || matches!(happened.event, Kind::Failed | Kind::Lost);
+            if let Some(hear) = self.ears.happened.filter(|_| matters) {
+                hear(happened);
+            }
+        };
+        let tell_plainly = |kind: Kind, text: &str| {
+            if let Ok(project) = Project::open(self.root, self.around) {
+                tell(&Happened::plain(kind, &project, &taken.job.recipe, &taken.job.rung, text.to_owned()));
+            }
+        };
         // A panic in a job is a fault of Toji, but must not take the other lane's training with it.
         let work = || match taken.job.deaths {
-            0..DEATHS => job(self.root, self.around, &taken.job, self.cancel),
+            0..DEATHS => {
+                if taken.job.deaths > 0 {
+                    tell_plainly(Kind::Lost, "its worker died; it goes on from its checkpoint");
+                }
+                job(self.root, self.around, &taken.job, self.ears.happened.map(|_| &tell as _), &own)
+            }
             deaths => Err(SessionError::Unfit(format!(
                 "{deaths} workers died over it (out of memory?); ask for it again to try once more"
             ))),
         };
-        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        let done = self.unless_paused(&own, &held, || std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)));
+        let held = held.load(Ordering::Relaxed);
         let told = match &done {
             Ok(Ok(())) => "done".to_owned(),
+            Ok(Err(error)) if error.is_cancelled() && held => "goes on when the queue does".to_owned(),
             Ok(Err(error)) => brew::chain(error),
             Err(_) => "panicked; this is a fault of Toji".to_owned(),
         };
-        (self.report)(&format!("{name}: {told}"));
+        report(&format!("{name}: {told}"));
+        let is_stop = |error: &SessionError| {
+            error.is_cancelled() || matches!(error, SessionError::Decided { .. } | SessionError::Part { .. })
+        };
+        let failed = done.as_ref().map_or(true, |done| done.as_ref().is_err_and(|error| !is_stop(error)));
+        if failed && self.ears.happened.is_some() && !told_of_failure.load(Ordering::Relaxed) {
+            tell_plainly(Kind::Failed, &told);
+        }
         match &done {
-            // The worker itself was asked to end: the job waits for the next one.
-            Ok(Err(error)) if error.is_cancelled() && self.cancel.is_cancelled() => taken.give_back()?,
+            // The worker itself was asked to end, or the queue is paused: the job waits.
+            Ok(Err(error)) if error.is_cancelled() && (held || self.cancel.is_cancelled()) => taken.give_back()?,
             _ => taken.done()?,
         }
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
@@ -141,6 +188,38 @@ impl Serving<'_> {
         busy.last = self.around.clock.now();
         busy.lanes -= 1;
         Ok(())
+    }
+
+    /// Does `work`, which must not panic, and asks it to stop when the queue is paused meanwhile.
+    fn unless_paused<T>(&self, cancel: &Cancel, held: &AtomicBool, work: impl FnOnce() -> T) -> T {
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let watcher = scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    if self.queue.paused().is_some() {
+                        held.store(true, Ordering::Relaxed);
+                        self.say_why();
+                        return cancel.cancel();
+                    }
+                    std::thread::park_timeout(PAUSE);
+                }
+            });
+            let done = work();
+            over.store(true, Ordering::Relaxed);
+            watcher.thread().unpark();
+            done
+        })
+    }
+
+    /// Leaves word in this process's runs why they stop.
+    fn say_why(&self) {
+        let runs = Runs::open(&self.root.join(TOJI));
+        let mut board = Board::new();
+        board.refresh(&runs);
+        for run in board.runs().filter(|run| run.state() == RunState::Running && run.told.pid == self.around.pid) {
+            // Without it the run stops all the same.
+            let _ = runs.request_stop(run.id(), "the queue is paused");
+        }
     }
 }
 
@@ -171,7 +250,13 @@ fn stop_requested(root: &Path, recipe: &str, requested: Time) -> bool {
 }
 
 /// Does one job.
-fn job(root: &Path, around: &Surroundings, job: &Job, cancel: &Cancel) -> Result<(), SessionError> {
+fn job(
+    root: &Path,
+    around: &Surroundings,
+    job: &Job,
+    tell: Option<&(dyn Fn(&Happened) + Sync)>,
+    cancel: &Cancel,
+) -> Result<(), SessionError> {
     let project =
         Project::open(root, around).map_err(|found| SessionError::Mistakes(book::report(&found, book::Look::LINES)))?;
     let recipe = project.recipe(&job.recipe)?;
@@ -191,12 +276,19 @@ fn job(root: &Path, around: &Surroundings, job: &Job, cancel: &Cancel) -> Result
         return Ok(());
     }
     let rung = recipe.rung(Some(&job.rung))?;
-    let manner = Manner { only_cheap: job.lane == Lane::Cheap, gain: Weigh::IfCheap, ..Manner::default() };
+    let part = job.order == Order::Part;
+    let only_cheap = job.lane == Lane::Cheap && !part;
+    let manner =
+        Manner { only_cheap, part, gain: if part { Weigh::Never } else { Weigh::IfCheap }, ..Manner::default() };
     // While a member of an ensemble is trained first, the ensemble has no run that could be asked to stop.
     let joint = ensemble::is_one(&recipe);
-    let listen = |_: &Event| {
+    let ear = tell.map(|tell| Ear::new(&project, &recipe, &photos, tell));
+    let listen = |event: &Event| {
         if joint {
             heard("", 0, 0, "");
+        }
+        if let Some(ear) = &ear {
+            ear.hear(event);
         }
     };
     brew::brew(&project, &recipe, &photos, &rung, manner, &listen, &own)?;

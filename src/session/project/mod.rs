@@ -31,6 +31,9 @@ use crate::learn::ops::Processor;
 use crate::score::Metric;
 use watch::{Stamp, stamp};
 
+/// Takes the log of a run and whether the run begins (else it ends).
+pub type Prints = Arc<dyn Fn(&Path, bool) + Send + Sync>;
+
 /// What the library may not ask for by itself.
 #[derive(Clone)]
 pub struct Surroundings {
@@ -52,6 +55,8 @@ pub struct Surroundings {
     pub facts: Arc<dyn Fn(&Path) -> Value + Send + Sync>,
     /// What this process takes of the machine now. Asked some ten times an epoch; answers at once.
     pub load: Arc<dyn Fn() -> Load + Send + Sync>,
+    /// Sends what libraries and panics print into this file too, from the beginning of a run (`true`) to its end (`false`).
+    pub prints: Prints,
 }
 
 /// What a process takes of its machine. `None` where the machine does not tell.
@@ -147,6 +152,12 @@ impl Project {
             folds: Mutex::default(),
             weights: Mutex::default(),
         })
+    }
+
+    /// The competition's name, or that of its folder.
+    pub fn name(&self) -> String {
+        let folder = || self.root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if self.competition.name.is_empty() { folder() } else { self.competition.name.clone() }
     }
 
     /// The name of the recipe that the others are compared with: what was pinned here, else what `toji.toml` pins.

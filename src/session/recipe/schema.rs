@@ -3,6 +3,7 @@
 //! Takes the constant tables of book, data, learn, retrieve and score; gives one [`Schema`] for recipes and
 //! one for the facts of the competition. Help, linter, `toji explain` and docs/reference.md read these.
 
+use crate::book::technique::{Body, Kind, Param, Section, Status};
 use crate::book::{self, Schema};
 use crate::{data, learn, retrieve, score};
 
@@ -47,6 +48,20 @@ pub fn facts() -> Schema {
     schema
 }
 
+/// What a user's own `config.toml` may contain, in no table.
+pub static CONFIG: Section = Section {
+    name: "config",
+    about: "What a user wants on this machine, whatever the project: read from the user's own folder, never from a project.",
+    body: Body::Params(&[Param::new(
+        "on_event",
+        Kind::List { of: &Kind::Text, min: 1, max: 64 },
+        book::technique::Default::Absent,
+        "A command that is run when something happened: its words, without a shell between. It gets one JSON object on its standard \
+         input, and TOJI_EVENT, TOJI_PROJECT, TOJI_RECIPE, TOJI_RUNG, TOJI_TEXT and TOJI_SCORE.",
+    )]),
+    status: Status::Built,
+};
+
 /// docs/reference.md: every key of recipes and of `toji.toml`, every technique, every JSON field.
 pub fn reference() -> String {
     let mut text = book::reference(&recipes());
@@ -55,9 +70,22 @@ pub fn reference() -> String {
     let facts = book::reference(&facts());
     let body = facts.split_once("\n## ").map_or("", |(_, body)| body);
     text.push_str(&format!("\n## {body}"));
+    text.push_str(HOME);
+    let own = Schema { sections: vec![&CONFIG], techniques: Vec::new() };
+    let rows = book::reference(&own);
+    text.extend(rows.lines().filter(|line| line.starts_with('|')).flat_map(|line| [line, "\n"]));
     text.push_str(JSON);
     text
 }
+
+/// Where a user's own settings are.
+const HOME: &str = "
+# config.toml
+
+A user's own settings, which no project can make: `config.toml` in the folder `$TOJI_CONFIG_HOME`, else `$XDG_CONFIG_HOME/toji`, else
+`~/.config/toji`. `toji doctor` says which was read.
+
+";
 
 /// The fields of `--json`, by command.
 const JSON: &str = include_str!("json.md");
@@ -69,7 +97,7 @@ mod tests {
     use super::*;
     use crate::base::Value;
     use crate::book::read::facts_from;
-    use crate::book::technique::{Body, Default, Kind, Param, Section, Status};
+    use crate::book::technique::Default;
 
     /// The tables of a schema with their names: sections, techniques, and the fixed tables inside their keys.
     fn owners(schema: &Schema) -> Vec<(String, &'static [Param])> {

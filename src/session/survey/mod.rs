@@ -11,6 +11,7 @@
 //! - [`ledger`]: how submissions stand beside the leaderboard;
 //! - [`pin`]: the recipe that the others are compared with;
 //! - [`queries`]: the queries that a viewer looks at;
+//! - [`queue`]: what runs, waits and was lost, its log, estimates beside what they came to;
 //! - [`review`]: suspects, and what is decided about them;
 //! - [`state`]: how one recipe stands: state, epoch, time left, plan;
 //! - [`page`]: its prose and cells with what their stages last gave.
@@ -23,6 +24,7 @@ mod ledger;
 mod page;
 mod pin;
 mod queries;
+pub mod queue;
 mod review;
 mod state;
 
@@ -38,7 +40,7 @@ use super::recipe::change::Wish;
 use super::snapshot::{Counting, Delta, Problem, Snapshot, Worker};
 use super::stages::{Task, ensemble, score};
 use super::{Photos, Project, Recipe, SessionError, Surroundings, recipe};
-use crate::base::{Cancel, Key, Progress, Value};
+use crate::base::{Cancel, Key, Progress, Time, Value};
 use crate::book::Diagnostic;
 use crate::dag::{Board, History, Job, Lane, Order, Queue, RunState, RunView, Runs, Stage};
 use crate::data::decode::Limits;
@@ -82,6 +84,10 @@ pub struct Survey {
     submissions: ledger::Submissions,
     queries: queries::Asked,
     compared: compare::Compared,
+    log: queue::log::Asked,
+    estimates: queue::estimates::Known,
+    rungs: HashMap<String, (Key, Vec<(String, Option<f64>)>)>,
+    looked: Time,
     reviews: review::Reviews,
     changes: change::Changes,
     /// Rungs that were asked for instead of those that recipes had last.
@@ -125,6 +131,10 @@ impl Survey {
             submissions: ledger::Submissions::default(),
             queries: queries::Asked::default(),
             compared: compare::Compared::default(),
+            log: queue::log::Asked::default(),
+            estimates: queue::estimates::Known::default(),
+            rungs: HashMap::new(),
+            looked: Time(f64::NEG_INFINITY),
             reviews: review::Reviews::default(),
             changes: change::Changes::default(),
             preferred: HashMap::new(),
@@ -190,6 +200,8 @@ impl Survey {
         self.read_queries();
         self.read_compared();
         self.read_reviews();
+        self.read_log();
+        self.read_estimates();
         if self.began {
             self.pending.extend(changed_texts);
             self.start_cheap();
@@ -233,12 +245,21 @@ impl Survey {
         self.plan();
         self.read_ledger();
         self.read_reviews();
+        self.read_log();
+        self.read_estimates();
         self.snapshot()
     }
 
     /// From now on a recipe stands by this rung, whichever it had last.
     pub fn prefer(&mut self, recipe: &str, rung: &str) {
         self.preferred.insert(recipe.to_owned(), rung.to_owned());
+    }
+
+    /// Reads facts, recipes and runs, and none of the photos: enough to ask for a recipe.
+    pub fn read_texts(&mut self) {
+        self.read_project();
+        self.read_recipes();
+        self.board.refresh(&Runs::open(&self.root.join(TOJI)));
     }
 
     /// Looks at everything anew, whatever the stamps say.
@@ -252,6 +273,16 @@ impl Survey {
 
     /// Does what a viewer asks for. What comes of it is seen at the next look.
     pub fn obey(&mut self, command: &Command) {
+        if let Some(said) = self.carry_out(command).transpose() {
+            self.notice = Some(said.unwrap_or_else(|error| brew::chain(&error)));
+        }
+    }
+
+    /// Does what is asked for and says what was done; `None` for looks, which say nothing.
+    ///
+    /// # Errors
+    /// Why it cannot be done.
+    pub fn carry_out(&mut self, command: &Command) -> Result<Option<String>, SessionError> {
         let done = match command {
             Command::Refresh => {
                 self.forget();
@@ -259,12 +290,11 @@ impl Survey {
             }
             Command::Pin { recipe } => self.toggle_pin(recipe),
             Command::Stop { recipe } => self.stop(recipe),
-            Command::First { recipe } => {
-                self.queue.first(recipe).map_err(SessionError::from).map(|found| match found {
-                    true => format!("{recipe} is next"),
-                    false => format!("{recipe} does not wait"),
-                })
-            }
+            Command::First { recipe } => self.put_first(recipe),
+            Command::Shift { recipe, up } => self.shift(recipe, *up),
+            Command::Pause => self.pause(),
+            Command::Resume => self.resume(),
+            Command::Part { recipe } => self.ask_for_part(recipe),
             Command::Final { hash, marked } => self.mark_final(hash, *marked),
             Command::Lab { hash } => self.ask_lab(hash),
             Command::Run { recipe, rung } => self.ask_for(recipe, rung.as_deref()),
@@ -273,15 +303,24 @@ impl Survey {
             Command::Review { recipe } => self.ask_review(recipe),
             Command::Set { number, recipe, key, value, seen, add } => {
                 let wish = Wish { key, value, seen: seen.as_deref(), add: *add };
-                self.notice = self.set(*number, recipe, wish);
-                return;
+                return Ok(self.set(*number, recipe, wish));
             }
             Command::TakeBack { recipe } => Ok(self.take_back(recipe)),
             // Looking says nothing of what happened.
-            Command::Queries { recipe, against } => return self.queries.ask(recipe, against.as_deref()),
-            Command::Compare { recipes } => return self.compared.ask(recipes),
+            Command::Queries { recipe, against } => {
+                self.queries.ask(recipe, against.as_deref());
+                return Ok(None);
+            }
+            Command::Compare { recipes } => {
+                self.compared.ask(recipes);
+                return Ok(None);
+            }
+            Command::Log { recipe } => {
+                self.log.ask(recipe);
+                return Ok(None);
+            }
         };
-        self.notice = Some(done.unwrap_or_else(|error| brew::chain(&error)));
+        done.map(Some)
     }
 
     fn read_project(&mut self) {
@@ -459,9 +498,10 @@ impl Survey {
         }
     }
 
-    /// Whoever asks for work makes sure that somebody does it.
-    fn keep_worker(&mut self) {
+    /// Whoever asks for work makes sure that somebody does it, unless the queue is paused.
+    pub fn keep_worker(&mut self) {
         if !self.queue.waiting().is_empty()
+            && self.queue.paused().is_none()
             && !self.queue.has_background_worker()
             && let Err(error) = (self.launch)(Helper::Worker)
         {
@@ -531,6 +571,7 @@ impl Survey {
     }
 
     fn snapshot(&mut self) -> Snapshot {
+        self.looked = self.around.clock.now();
         let mut problems: Vec<Problem> = Vec::new();
         if let Err(found) = &self.project {
             problems.extend(found.iter().map(|d| page::problem(&self.root, d)));
@@ -556,7 +597,9 @@ impl Survey {
             let against = pinned.clone().filter(|_| pin.as_deref() != Some(&recipe.name));
             self.recipe(recipe, waits, against.as_deref(), measuring)
         });
-        let recipes = shown.collect();
+        let recipes: Vec<_> = shown.collect();
+        let queued = self.queued(&recipes, &workers, &waiting);
+        let short = self.time_is_short(&queued);
         let unscored = pin.as_ref().filter(|name| pinned.is_none() && pin_note.is_none() && self.is_known(name));
         let unscored = unscored.map(|name| format!("{name}, the pin, has no score yet: no difference is shown"));
         let read = self.photos.as_ref().and_then(|photos| photos.as_ref().ok());
@@ -574,7 +617,10 @@ impl Survey {
             compared: self.compared.found.clone(),
             reviews: self.reviews.found.clone(),
             answer: self.changes.answer.clone(),
-            notes: pin_note.into_iter().chain(unscored).chain(of_data).collect(),
+            notes: pin_note.into_iter().chain(unscored).chain(short).chain(of_data).collect(),
+            queue: Arc::new(queued),
+            log: self.log.found.clone(),
+            estimates: self.estimates.found.clone(),
             worker,
             planning: None,
             notice: self.notice.clone(),
@@ -587,7 +633,7 @@ impl Survey {
     }
 
     fn name(&self) -> String {
-        let written = self.project.as_ref().ok().map(|p| p.competition.name.clone()).filter(|name| !name.is_empty());
+        let written = self.project.as_ref().ok().map(|project| project.name());
         written.unwrap_or_else(|| self.root.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default())
     }
 }

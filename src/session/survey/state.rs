@@ -266,7 +266,7 @@ fn step(step: &crate::dag::Step) -> Step {
         reason: step.reason.clone(),
         seconds: step.seconds,
         bytes: step.bytes,
-        cheap: step.cheap,
+        cheap: step.action != crate::dag::Action::Run || step.by_itself,
     }
 }
 

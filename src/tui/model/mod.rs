@@ -4,8 +4,8 @@
 //! not positions, so that a recipe that appears or goes does not move the selection.
 //!
 //! - [`line`]: a line that is typed; [`page`]: folds, and a value that is changed;
-//! - [`album`]: photos that have come; [`compare`]: which recipes are compared; [`curves`], [`queries`] and [`review`]: where the user looks
-//!   among these.
+//! - [`album`]: photos that have come; [`compare`]: which recipes are compared; [`curves`], [`queries`], [`review`] and [`queue`]: where the user
+//!   looks among these.
 
 pub mod album;
 pub mod compare;
@@ -13,6 +13,7 @@ pub mod curves;
 pub mod line;
 pub mod page;
 pub mod queries;
+pub mod queue;
 pub mod review;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,7 @@ use compare::Comparing;
 use curves::Curves;
 use page::{Change, Paging};
 use queries::Asking;
+use queue::Queueing;
 use review::{Edit, Looking};
 
 /// One of the screens.
@@ -55,12 +57,23 @@ pub enum View {
     Review,
     /// Recipes side by side.
     Compare,
+    /// What runs and waits, with a log.
+    Queue,
 }
 
 impl View {
     /// In the order of the tabs.
-    pub const ALL: [View; 8] =
-        [View::Board, View::Page, View::Curves, View::Plan, View::Ledger, View::Queries, View::Review, View::Compare];
+    pub const ALL: [View; 9] = [
+        View::Board,
+        View::Page,
+        View::Curves,
+        View::Plan,
+        View::Ledger,
+        View::Queries,
+        View::Review,
+        View::Compare,
+        View::Queue,
+    ];
 
     /// The tab's text.
     pub fn title(self) -> &'static str {
@@ -73,6 +86,7 @@ impl View {
             View::Queries => "Queries",
             View::Review => "Review",
             View::Compare => "Compare",
+            View::Queue => "Queue",
         }
     }
 }
@@ -188,6 +202,8 @@ pub struct Model {
     pub looking: Looking,
     /// Folds and changes of pages.
     pub page: Paging,
+    /// Where the user looks in the queue and in a log.
+    pub queueing: Queueing,
     /// Photos that have come.
     pub album: Album,
     /// The answer to the last key; gone with the next.

@@ -76,8 +76,8 @@ fn the_board_moves_and_stops_at_its_ends() {
 fn views_open_turn_and_lead_back() {
     assert_eq!(at("j enter"), "Page@0 01-baseline");
     assert_eq!(at("j enter esc"), "Board 01-baseline");
-    assert_eq!(at("tab tab tab tab tab tab tab tab"), "Board 00-first-pour");
-    assert_eq!(at("shift+tab shift+tab shift+tab shift+tab shift+tab"), "Plan@0 00-first-pour");
+    assert_eq!(at("tab tab tab tab tab tab tab tab tab"), "Board 00-first-pour");
+    assert_eq!(at("shift+tab shift+tab shift+tab shift+tab shift+tab shift+tab"), "Plan@0 00-first-pour");
     assert_eq!(at("c"), "Curves 00-first-pour");
     assert_eq!(at("c b"), "Board 00-first-pour");
     assert_eq!(at("P 3 2"), "Page@0 00-first-pour");
@@ -420,4 +420,85 @@ fn marked_recipes_are_compared_and_the_pin_is_what_they_are_compared_with() {
         refused("space j j space 8 ] enter"),
         "00-first-pour is what the others are compared with: ] selects another"
     );
+}
+
+/// The queue's chosen job, what was asked for and what was answered.
+fn in_queue(snapshot: Snapshot, keys: &str) -> (String, Vec<Command>, String) {
+    let (_, commands, model) = typed(snapshot, &format!("9 {keys}"));
+    let job = model.job().map(|job| format!("{} {:?}", job.recipe, job.state)).unwrap_or_default();
+    let asked = commands.into_iter().filter(|command| !matches!(command, Command::Log { .. })).collect();
+    (job, asked, model.reply.unwrap_or_default())
+}
+
+#[test]
+fn jobs_are_chosen_moved_and_taken_out() {
+    let name = |recipe: &str| recipe.to_owned();
+    let (job, asked, _) = in_queue(sample::busy(), "j j K");
+    assert_eq!(job, "06-swin Waiting");
+    assert_eq!(asked, [Command::Shift { recipe: name("06-swin"), up: true }]);
+    let (_, asked, _) = in_queue(sample::busy(), "j j j J x t");
+    let recipe = || name("01-baseline");
+    assert_eq!(
+        asked,
+        [
+            Command::Shift { recipe: recipe(), up: false },
+            Command::Stop { recipe: recipe() },
+            Command::First { recipe: recipe() }
+        ]
+    );
+    // What runs is stopped by a question, and neither moved nor taken out.
+    assert_eq!(in_queue(sample::busy(), "k s y").1, [Command::Stop { recipe: name("02-arcface") }]);
+    let (_, asked, said) = in_queue(sample::busy(), "K");
+    assert_eq!((asked.len(), said.as_str()), (0, "00-first-pour runs already: s stops it"));
+    // What was lost is gone on with.
+    let (job, asked, _) = in_queue(sample::busy(), "j j j j j j j j j r");
+    assert!(job.starts_with("05-evil") && job.ends_with("Lost"), "{job}");
+    assert!(matches!(asked.as_slice(), [Command::Run { recipe, rung: None }] if recipe.starts_with("05-evil")));
+    let (_, _, said) = in_queue(sample::snapshot(), "K");
+    assert_eq!(said, "nothing runs or waits");
+}
+
+#[test]
+fn one_key_pauses_and_lets_go_on() {
+    assert_eq!(in_queue(sample::busy(), "p").1, [Command::Pause]);
+    assert_eq!(in_queue(sample::paused(), "p").1, [Command::Resume]);
+}
+
+#[test]
+fn the_log_is_that_of_the_chosen_job_and_stands_still_where_it_is_read() {
+    let logs = |keys: &str| -> Vec<String> {
+        let of = |command| if let Command::Log { recipe } = command { Some(recipe) } else { None };
+        typed(sample::busy(), keys).1.into_iter().filter_map(of).collect()
+    };
+    // The job of the selected recipe, then those that are chosen, each asked for once.
+    assert_eq!(logs("j j 9 ? esc"), ["02-arcface"]);
+    assert_eq!(logs("9 j j j"), ["00-first-pour", "03-純米大吟醸-小さな文字", "06-swin", "01-baseline"]);
+    let back = |keys: &str| typed(sample::busy(), keys).2.queueing.back;
+    assert_eq!([back("j j 9"), back("j j 9 pgup pgdn"), back("j j 9 ctrl+u G")], [0, 0, 0]);
+    assert!(back("j j 9 pgup") > 0 && back("j j 9 g") > back("j j 9 pgup"));
+    assert_eq!(back("j j 9 enter k k"), 2, "large, it moves by lines");
+    assert_eq!(back("j j 9 pgup j"), 0, "another job's log is followed");
+    // What comes while it is scrolled back does not move it.
+    let (_, _, mut model) = typed(sample::busy(), "j j 9 pgup");
+    let shown = model.log().lines.clone();
+    let mut next = sample::busy();
+    let longer = [shown.as_slice(), &["more".to_owned()]].concat();
+    next.log =
+        std::sync::Arc::new(toji::session::survey::queue::log::Log { lines: longer.clone(), ..(*next.log).clone() });
+    model.take(crate::tui::Feed::Snapshot(std::sync::Arc::new(next)));
+    assert_eq!(model.log().lines, shown);
+    let place = model.place();
+    update(&mut model, keys::action("G", place).unwrap());
+    assert_eq!(model.log().lines, longer);
+}
+
+#[test]
+fn the_cheap_part_runs_by_one_key_where_there_is_one() {
+    let mut all = sample::snapshot();
+    all.recipes.iter_mut().find(|recipe| recipe.name == "02-arcface").unwrap().state = State::Stale;
+    let (_, asked, _) = typed(all, "j j P o");
+    assert_eq!(asked, [Command::Part { recipe: "02-arcface".to_owned() }]);
+    assert_eq!(refused("G P o"), "no step of 06-swin is cheap and waits for nothing dear");
+    assert_eq!(refused("P o"), "no step of 00-first-pour is cheap and waits for nothing dear");
+    assert_eq!(refused("j j P o"), "02-arcface runs already: s stops it");
 }

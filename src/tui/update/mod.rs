@@ -5,10 +5,12 @@
 //!
 //! - [`curves`]: charts, their axes and the crosshair;
 //! - [`page`]: the cursor, folds, the editor, a value changed in place;
+//! - [`queue`]: the order of jobs, the pause, the log;
 //! - [`review`]: decisions about suspects, one or all that show, and the filter.
 
 mod curves;
 mod page;
+mod queue;
 mod review;
 
 use toji::session::command::Command;
@@ -25,10 +27,14 @@ use super::view;
 /// Does what the action means. A returned command is to be sent; the reply in the status row
 /// already says what was asked for.
 pub fn update(model: &mut Model, action: Action) -> Option<Command> {
+    if model.view == View::Queue && model.popup.is_none() {
+        // Jobs come and go by themselves; keys are about the one that is lit now.
+        model.choose_job(model.job_index());
+    }
     let command = act(model, action);
     curves::hold(model);
     // Wherever a key has led to the queries of another recipe, these are asked for.
-    command.or_else(|| model.ask_queries()).or_else(|| model.ask_compared())
+    command.or_else(|| model.ask_queries()).or_else(|| model.ask_compared()).or_else(|| model.ask_log())
 }
 
 fn act(model: &mut Model, action: Action) -> Option<Command> {
@@ -99,6 +105,9 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
             let recipe = model.selected.clone();
             model.reply = Some(format!("asked to take {recipe} next"));
             return Some(Command::First { recipe });
+        }
+        Action::RunPart | Action::Shift(_) | Action::TakeOut | Action::Pause | Action::LargeLog => {
+            return queue::act(model, action);
         }
         Action::Follow => return follow(model),
         Action::Stop => {
@@ -255,6 +264,10 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
             let recipe = model.recipe()?;
             (!is_active(recipe.state)).then(|| format!("{} does not run: nothing to stop", recipe.name))
         }),
+        Action::RunPart => {
+            no_recipe(model).or_else(|| cannot_run(model, action)).or_else(|| queue::refusal(model, action))
+        }
+        Action::Shift(_) | Action::TakeOut | Action::LargeLog => queue::refusal(model, action),
         Action::First => no_recipe(model).or_else(|| {
             let recipe = model.recipe()?;
             (recipe.state != State::Queued).then(|| format!("{} does not wait", recipe.name))
@@ -397,6 +410,7 @@ fn moved(model: &mut Model, motion: Motion) {
             let last = model.suspects().len().saturating_sub(1);
             model.choose_suspect(target(model.suspect_index(), last, screen, motion));
         }
+        View::Queue => queue::moved(model, screen, motion),
         View::Page | View::Plan | View::Compare => {
             let last = view::rows(model).saturating_sub(screen);
             model.scroll_to(target(model.scrolled().min(last), last, screen, motion));

@@ -21,30 +21,14 @@ pub fn title(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
     if area.height == 0 {
         return;
     }
-    // Padded where that leaves room for the project and the worker; on narrow terminals only numbers, with the name of the current one.
-    let names: usize = View::ALL.iter().map(|view| view.title().len() + 1).sum();
-    let leaves = |taken: usize, room: usize| usize::from(area.width) >= taken + room;
-    let (roomy, narrow) = (leaves(names + 2 * View::ALL.len(), 28), !leaves(names, 20));
-    let mut tabs: Vec<Span<'static>> = Vec::new();
-    for (number, view) in (1..).zip(View::ALL) {
-        let here = view == model.view;
-        let title = match (roomy, narrow, here) {
-            (true, ..) => format!(" {} ", view.title()),
-            (_, true, true) => format!("{number} {}", view.title()),
-            (_, true, false) => number.to_string(),
-            _ => view.title().to_owned(),
-        };
-        let style = ink.style(if here { Tone::Strong } else { Tone::Plain });
-        if !tabs.is_empty() {
-            tabs.push(ink.span(" ", Tone::Plain));
-        }
-        tabs.push(styled(&title, if here { style.add_modifier(Modifier::REVERSED) } else { style }));
-    }
+    let (mut tabs, form) = tabs(model.view, ink, usize::from(area.width));
     let taken: usize = tabs.iter().map(|span| toji::base::text::width(&span.content)).sum();
     let room = usize::from(area.width).saturating_sub(taken + 2);
     let worker = if model.loaded { words::worker(&model.snapshot.worker, room) } else { String::new() };
-    if !narrow && model.loaded {
-        tabs.push(ink.span(&format!("  {}", model.snapshot.project), Tone::Faint));
+    let project = format!("  {}", model.snapshot.project);
+    let whole = toji::base::text::width(&project) + toji::base::text::width(&worker) < room;
+    if form != Tabs::Numbers && model.loaded && whole {
+        tabs.push(ink.span(&project, Tone::Faint));
     }
     let left = line(tabs);
     let right = line(vec![ink.span(&toji::base::text::fit(&worker, room), Tone::Plain)]);
@@ -52,6 +36,53 @@ pub fn title(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
     let at = area.width.saturating_sub(taken);
     put(buffer, Rect { width: at.saturating_sub(u16::from(taken > 0)), ..area }, 0, &left);
     put_at(buffer, area, at, 0, &right);
+}
+
+/// How tabs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tabs {
+    /// Names with a space around each.
+    Padded,
+    /// Names.
+    Names,
+    /// Numbers, and the name of the current one; where even these do not fit, those around it.
+    Numbers,
+}
+
+/// The tabs, in the longest form that leaves some room.
+fn tabs(current: View, ink: Ink, columns: usize) -> (Vec<Span<'static>>, Tabs) {
+    let written = |form: Tabs, from: usize, to: usize| {
+        let mut tabs: Vec<Span<'static>> = Vec::new();
+        for (number, view) in (1..).zip(View::ALL).skip(from).take(to - from) {
+            let here = view == current;
+            let title = match form {
+                Tabs::Padded => format!(" {} ", view.title()),
+                Tabs::Names => view.title().to_owned(),
+                Tabs::Numbers if here => format!("{number} {}", view.title()),
+                Tabs::Numbers => number.to_string(),
+            };
+            let style = ink.style(if here { Tone::Strong } else { Tone::Plain });
+            if !tabs.is_empty() {
+                tabs.push(ink.span(" ", Tone::Plain));
+            }
+            tabs.push(styled(&title, if here { style.add_modifier(Modifier::REVERSED) } else { style }));
+        }
+        tabs
+    };
+    let all = View::ALL.len();
+    // What is left for the project and the worker.
+    for (form, spare) in [(Tabs::Padded, 28), (Tabs::Names, 20)] {
+        let tabs = written(form, 0, all);
+        if width(&line(tabs.clone())) + spare <= columns {
+            return (tabs, form);
+        }
+    }
+    // Numbers around the current one, fewer and fewer: what it is called shows in any case.
+    let at = View::ALL.iter().position(|view| *view == current).unwrap_or(0);
+    let around = |reach: usize| written(Tabs::Numbers, at.saturating_sub(reach), (at + reach + 1).min(all));
+    let fits = |tabs: &Vec<Span<'static>>| width(&line(tabs.clone())) <= columns;
+    let tabs = (0..all).rev().map(around).find(fits).unwrap_or_else(|| around(0));
+    (tabs, Tabs::Numbers)
 }
 
 /// Status and keys.

@@ -14,6 +14,7 @@ mod page;
 mod photos;
 mod plan;
 mod popup;
+mod queue;
 mod words;
 
 use ratatui::buffer::Buffer;
@@ -45,6 +46,7 @@ pub fn draw(model: &Model, buffer: &mut Buffer) -> Vec<Framed> {
         View::Plan => plan::draw(model, ink, frame.body, buffer),
         View::Compare => compare::draw(model, ink, frame.body, buffer),
         View::Ledger => ledger::draw(model, ink, frame.body, buffer),
+        View::Queue => queue::draw(model, ink, frame.body, buffer),
     }
     bars::bottom(model, ink, &frame, buffer);
     popup::draw(model, ink, frame.body, buffer);
@@ -89,6 +91,7 @@ pub fn rows_shown(model: &Model) -> usize {
         View::Queries => photos::queries::shown(model, body),
         View::Review => photos::review::shown(model, body),
         View::Compare => compare::shown(body),
+        View::Queue => queue::log_rows(model, body),
         View::Page | View::Plan => usize::from(text_area(body).height),
     }
 }

@@ -1,13 +1,15 @@
 //! The plan of one recipe: what would run, why, and for how long.
 //!
 //! Takes the recipe's steps; gives a heading with the sum and one or two rows a step: marker and
-//! word of the action, stage, seconds, size, reason.
+//! word of the action, stage, seconds, size, reason. Below them whether it ends before the deadline, and how good the estimates of this machine were.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use toji::base::text;
+use toji::dag::Judged;
 use toji::session::snapshot::{Recipe, State, Step};
+use toji::session::survey::queue::estimates::Estimates;
 
 use super::ink::{Ink, Tone, line, put, wrap};
 use super::{heading, nothing, text_area, words};
@@ -39,9 +41,49 @@ pub fn rows(model: &Model, recipe: &Recipe, ink: Ink, columns: u16) -> Vec<Line<
     for step in &recipe.plan {
         rows.extend(step_rows(step, ink, columns, stage_wide));
     }
-    let how = refusal(model, Action::Run).unwrap_or_else(|| "r runs it; R asks up to which rung.".to_owned());
+    let mut how = refusal(model, Action::Run).unwrap_or_else(|| "r runs it; R asks up to which rung.".to_owned());
+    if refusal(model, Action::RunPart).is_none() {
+        how.push_str(" o runs only what is cheap.");
+    }
     rows.push(Line::default());
+    if let Some((due, deadline)) = model.snapshot.queue.due.get(&recipe.name).zip(model.snapshot.queue.deadline) {
+        let words = due.in_words(deadline);
+        let words = format!("It {words}.");
+        let tone = if due.in_time { Tone::Good } else { Tone::Bad };
+        rows.extend(wrap(&line(vec![ink.span(&words, tone)]), columns, &Line::default()));
+    }
     rows.extend(wrap(&line(vec![ink.span(&how, Tone::Faint)]), columns, &Line::default()));
+    rows.extend(estimates(&model.snapshot.estimates, ink, columns));
+    rows
+}
+
+/// So many of the newest stages are shown with their estimates.
+const JUDGED: usize = 8;
+
+/// Estimates beside what they came to.
+fn estimates(estimates: &Estimates, ink: Ink, columns: usize) -> Vec<Line<'static>> {
+    if estimates.newest.is_empty() {
+        return Vec::new();
+    }
+    let mut rows = vec![Line::default()];
+    rows.extend(wrap(&line(vec![ink.span(&estimates.words, Tone::Plain)]), columns, &Line::default()));
+    let newest = &estimates.newest[..estimates.newest.len().min(JUDGED)];
+    let name = |one: &Judged| match columns {
+        0..60 => one.stage.clone(),
+        _ => format!("{}  {}", one.stage, one.recipe),
+    };
+    let longest = newest.iter().map(|one| text::width(&name(one))).max().unwrap_or(0);
+    let wide = longest.min(columns.saturating_sub(28)).max(8);
+    let row = |name: &str, estimate: &str, took: &str, ratio: &str, tone: Tone| {
+        let name = text::pad(name, wide);
+        line(vec![ink.span(&format!("{name} {estimate:>9}{took:>9}{ratio:>8}"), tone)])
+    };
+    rows.push(row("last stages", "estimate", "took", "ratio", Tone::Faint));
+    for one in newest {
+        let ratio = one.ratio().map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+        let (estimate, took) = (words::seconds(one.estimate), words::seconds(one.seconds));
+        rows.push(row(&name(one), &estimate, &took, &ratio, Tone::Plain));
+    }
     rows
 }
 
@@ -64,6 +106,19 @@ pub fn summary(recipe: &Recipe) -> String {
         match recipe.plan_seconds {
             Some(seconds) => text.push_str(&format!(" in about {}", words::seconds(seconds))),
             None => text.push_str(", time not known yet"),
+        }
+        let running = || recipe.plan.iter().filter(|step| step.action == "run");
+        let known: u64 = running().filter_map(|step| step.bytes).sum();
+        let unknown = running().filter(|step| step.bytes.is_none()).count();
+        // Less than this nobody has to make room for.
+        if known >= 1 << 20 {
+            let between = if recipe.plan_seconds.is_some() { " and" } else { ";" };
+            text.push_str(&format!("{between} {} of disk", words::bytes(known)));
+        }
+        match unknown {
+            0 => {}
+            1 => text.push_str(" (1 of unknown size)"),
+            n => text.push_str(&format!(" ({n} of unknown size)")),
         }
     }
     if reuse > 0 {
@@ -89,7 +144,11 @@ fn step_rows(step: &Step, ink: Ink, columns: usize, stage_wide: usize) -> Vec<Li
         (None, true) => "?".to_owned(),
         (None, false) => String::new(),
     };
-    let size = step.bytes.map(words::bytes).unwrap_or_default();
+    let size = match (step.bytes, runs) {
+        (Some(bytes), _) => words::bytes(bytes),
+        (None, true) => "?".to_owned(),
+        (None, false) => String::new(),
+    };
     let mut reason = step.reason.clone();
     if runs && step.cheap {
         reason.push_str(if reason.is_empty() { "starts by itself" } else { " (starts by itself)" });
@@ -106,8 +165,14 @@ fn step_rows(step: &Step, ink: Ink, columns: usize, stage_wide: usize) -> Vec<Li
         spans.push(reason_span);
         return wrap(&line(spans), columns, &line(vec![ink.span(&" ".repeat(indent), Tone::Plain)]));
     }
+    // On a narrow screen the size goes in front of the reason.
     let mut rows = vec![line(spans)];
-    if !reason.is_empty() {
+    let reason_span = match size.as_str() {
+        "" => reason_span,
+        size if reason.is_empty() => ink.span(size, Tone::Plain),
+        size => ink.span(&format!("{size}  {reason}"), Tone::Plain),
+    };
+    if !reason_span.content.is_empty() {
         let indent = line(vec![ink.span("  ", Tone::Plain)]);
         rows.extend(wrap(&line(vec![ink.span("  ", Tone::Plain), reason_span]), columns, &indent));
     }

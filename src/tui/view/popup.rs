@@ -158,6 +158,10 @@ fn help_rows(model: &Model, ink: Ink, body: Rect) -> Vec<Line<'static>> {
         View::Review => &[
             "Decisions are lines of edits.csv beside toji.toml; recipes see them, and the plan says what they run again.",
         ],
+        View::Queue => &[
+            "A worker has two lanes: cheap jobs need not wait for dear ones. own: it runs in a terminal of its own.",
+            "late: it would end after the deadline of [leaderboard] in toji.toml. toji queue does the same from a shell.",
+        ],
         _ => &[
             "A ~ behind a score: it belongs to an older text of the recipe.",
             "Differences are to the pin, over the queries that both answered, with a 95 % interval.",

@@ -1,6 +1,7 @@
 //! A drawn project: every state, Japanese names, text that tries to steer the terminal.
 
 mod looks;
+mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use toji::session::snapshot::{
 };
 
 pub use looks::{compared, photo, side_by_side};
+pub use work::{busy, paused};
 
 /// A project in the midst of work.
 pub fn snapshot() -> Snapshot {
@@ -38,6 +40,7 @@ pub fn snapshot() -> Snapshot {
         worker: Worker::Busy { recipes: vec!["02-arcface".to_owned()], queued: 1 },
         planning: None,
         notice: Some("02-arcface: saved, only [post] changed".to_owned()),
+        ..Snapshot::default()
     }
 }
 

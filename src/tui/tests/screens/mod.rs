@@ -7,6 +7,7 @@ mod ledger;
 mod page;
 mod photos;
 mod popup;
+mod queue;
 
 use std::sync::Arc;
 
@@ -83,6 +84,7 @@ fn ascii_draws_nothing_else() {
         "j j 6",
         "j j 7",
         "j j 8",
+        "9",
     ] {
         let mut model = model(sample::snapshot(), USUAL, keys);
         model.options.charset = Charset::Ascii;
@@ -98,7 +100,7 @@ fn ascii_draws_nothing_else() {
 
 #[test]
 fn without_colours_no_cell_has_one() {
-    for keys in ["j j", "j j enter G", "j j c", "j j c m m m l w", "j j P", "?", "5", "j j 6", "j j 7", "j j 8"] {
+    for keys in ["j j", "j j enter G", "j j c", "j j c m m m l w", "j j P", "?", "5", "j j 6", "j j 7", "j j 8", "9"] {
         let mut model = model(sample::snapshot(), USUAL, keys);
         model.options.colour = Colour::None;
         let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));

@@ -5,14 +5,22 @@
 //!   .toji/queue/workers/<worker>/lock               held while the worker lives
 //!   .toji/queue/workers/<worker>/<time>-….json      what it has taken
 //!   .toji/queue/worker-<device>.lock                held by the one worker of the background on this device
+//!   .toji/queue/paused-<machine>                    there while no worker of that machine shall take anything
 //! ```
 //!
 //! A rename has one winner, so a job has one worker. A worker whose lock is gone gives its jobs back. The
 //! newest request for a recipe and lane takes the place of older ones. Jobs name their machine:
 //! a queue that was copied with `.toji` starts nothing by surprise on another one.
+//!
+//! - [`mod@order`]: which job comes next, and that none does: the queue paused;
+//! - [`mod@worker`]: whoever takes them.
+
+pub mod order;
+#[cfg(test)]
+mod tests;
+pub mod worker;
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +30,7 @@ use super::run::stamp;
 use super::store::names;
 use crate::base::Time;
 use crate::base::files::{self, FileError, Lock, disk};
+pub use worker::{Taken, Worker};
 
 /// What kind of work a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -42,6 +51,8 @@ pub enum Order {
     Run,
     /// To look for suspects among the photos, by the networks that the recipe has.
     Review,
+    /// To run the part of the recipe that is cheap and waits for nothing dear.
+    Part,
 }
 
 /// A wish to run a recipe.
@@ -79,30 +90,22 @@ pub struct WorkerInfo {
     pub jobs: Vec<Job>,
 }
 
+impl WorkerInfo {
+    /// The worker's process, as it wrote.
+    pub fn pid(&self) -> Option<u32> {
+        #[derive(Deserialize)]
+        struct About {
+            pid: u32,
+        }
+        serde_json::from_str::<About>(&self.about).ok().map(|about| about.pid)
+    }
+}
+
 /// The queue below one `.toji`, as seen from one machine.
 #[derive(Clone, Debug)]
 pub struct Queue {
     folder: PathBuf,
     machine: String,
-}
-
-/// A worker of the queue, alive as long as this value.
-#[derive(Debug)]
-pub struct Worker {
-    queue: Queue,
-    folder: PathBuf,
-    lock: Option<Lock>,
-    _alone: Option<Lock>,
-}
-
-/// A job that this worker has taken. Dropping it leaves it taken until the worker ends.
-#[derive(Debug)]
-#[must_use = "a job that is neither done nor given back stays taken until the worker ends"]
-pub struct Taken {
-    /// What is asked for.
-    pub job: Job,
-    file: PathBuf,
-    waiting: PathBuf,
 }
 
 impl Queue {
@@ -135,6 +138,14 @@ impl Queue {
         self.ask(recipe, (Order::Review, ""), Lane::Dear, now)
     }
 
+    /// Asks for the cheap part of a recipe.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn add_part(&self, recipe: &str, rung: &str, now: Time) -> Result<(), DagError> {
+        self.ask(recipe, (Order::Part, rung), Lane::Cheap, now)
+    }
+
     fn ask(&self, recipe: &str, (order, rung): (Order, &str), lane: Lane, now: Time) -> Result<(), DagError> {
         let job = Job {
             recipe: recipe.to_owned(),
@@ -160,25 +171,6 @@ impl Queue {
     /// Jobs of this machine that wait, in the order in which they are taken within a lane.
     pub fn waiting(&self) -> Vec<Job> {
         self.newest().into_iter().map(|(_, job)| job).collect()
-    }
-
-    /// Puts the waiting jobs of a recipe before all others. Whether there was one.
-    ///
-    /// # Errors
-    /// When one cannot be written.
-    pub fn first(&self, recipe: &str) -> Result<bool, DagError> {
-        let waiting = self.newest();
-        let most = waiting.iter().filter(|(_, job)| job.recipe != recipe).map(|(_, job)| job.ahead).max();
-        let ahead = most.map_or(0, |most| most.saturating_add(1));
-        let mut found = false;
-        for (file, job) in waiting.into_iter().filter(|(_, job)| job.recipe == recipe) {
-            found = true;
-            if job.ahead < ahead {
-                put(&self.waiting_folder(), &Job { ahead, ..job })?;
-                remove(&file)?;
-            }
-        }
-        Ok(found)
     }
 
     /// Takes every waiting job of a recipe out of the queue. How many there were.
@@ -309,79 +301,9 @@ impl Queue {
         };
         let mut jobs: Vec<_> =
             names(folder).into_iter().filter(|name| name.ends_with(".json")).filter_map(read).collect();
-        jobs.sort_by(|(_, a), (_, b)| a.requested.0.total_cmp(&b.requested.0));
+        // Of a job that was cut off while it was put further ahead, what it was put to is the newer one.
+        jobs.sort_by(|(_, a), (_, b)| a.requested.0.total_cmp(&b.requested.0).then(a.ahead.cmp(&b.ahead)));
         jobs
-    }
-}
-
-impl Worker {
-    /// Name of its folder.
-    pub fn id(&self) -> String {
-        self.folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
-    }
-
-    /// Takes the oldest job of the first of these lanes that has one, passing over what another worker does
-    /// for the same recipe and lane. `None` when there is nothing to do.
-    ///
-    /// # Errors
-    /// When a job cannot be moved or removed.
-    pub fn take(&self, lanes: &[Lane]) -> Result<Option<Taken>, DagError> {
-        let waiting = self.queue.newest();
-        // As a rule nothing waits: looking often then costs one look at a folder.
-        if !waiting.iter().any(|(_, job)| lanes.contains(&job.lane)) {
-            return Ok(None);
-        }
-        let under_way: Vec<Job> = self.queue.workers().into_iter().flat_map(|w| w.jobs).collect();
-        for lane in lanes {
-            for (from, job) in waiting.iter().filter(|(_, job)| job.lane == *lane) {
-                if under_way.iter().any(|w| w.recipe == job.recipe && w.lane == job.lane) {
-                    continue;
-                }
-                let Some(name) = from.file_name() else { continue };
-                let file = self.folder.join(name);
-                match disk::rename(from, &file) {
-                    Ok(()) => {}
-                    Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-                    Err(e) => return Err(FileError::at("cannot take", from)(e).into()),
-                }
-                // Older requests for the same are answered by this one.
-                for (old, other) in self.queue.files(&self.queue.waiting_folder()) {
-                    let same = other.recipe == job.recipe && other.lane == job.lane && other.machine == job.machine;
-                    if same && other.requested <= job.requested {
-                        remove(&old)?;
-                    }
-                }
-                return Ok(Some(Taken { job: job.clone(), file, waiting: self.queue.waiting_folder() }));
-            }
-        }
-        Ok(None)
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.lock = None;
-        // What it had taken goes back; where that fails the next worker does it.
-        let _ = self.queue.recover();
-    }
-}
-
-impl Taken {
-    /// The job is done (or failed for good): it leaves the queue.
-    ///
-    /// # Errors
-    /// When its file cannot be removed.
-    pub fn done(self) -> Result<(), DagError> {
-        remove(&self.file).map(drop)
-    }
-
-    /// The job waits again, at its old place.
-    ///
-    /// # Errors
-    /// When its file cannot be moved.
-    pub fn give_back(self) -> Result<(), DagError> {
-        put(&self.waiting, &self.job)?;
-        remove(&self.file).map(drop)
     }
 }
 
@@ -408,77 +330,4 @@ fn remove(file: &Path) -> Result<bool, DagError> {
         disk::sync_folder(folder).map_err(FileError::at("cannot sync", folder))?;
     }
     Ok(was_there)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::files::sweep::Sweep;
-
-    fn queue(toji: &Path) -> Queue {
-        Queue::open(toji, "box")
-    }
-
-    /// What waits and what dead workers hold, each recipe once.
-    fn asked(toji: &Path) -> Vec<String> {
-        let queue = queue(toji);
-        let mut jobs = queue.files(&queue.waiting_folder());
-        for id in names(&queue.workers_folder()) {
-            jobs.extend(queue.files(&queue.workers_folder().join(id)));
-        }
-        let mut recipes: Vec<String> = jobs.into_iter().map(|(_, job)| job.recipe).collect();
-        recipes.sort();
-        recipes.dedup();
-        recipes
-    }
-
-    fn waiting(toji: &Path) -> String {
-        format!("{:?}", queue(toji).waiting().iter().map(|job| (&job.recipe, job.requested)).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn asking_and_changing_ones_mind_under_every_fault() {
-        let act = |toji: &Path| {
-            let queue = queue(toji);
-            queue.add("a", "smoke", Lane::Dear, Time(1.0))?;
-            queue.add("b", "smoke", Lane::Dear, Time(2.0))?;
-            queue.add("a", "holdout", Lane::Dear, Time(3.0))?;
-            queue.add("c", "smoke", Lane::Cheap, Time(4.0))?;
-            queue.first("a")?;
-            queue.cancel("c").map(drop)
-        };
-        let act = |toji: &Path| act(toji).map_err(|e: DagError| e.to_string());
-        let look = |toji: &Path| assert!(queue(toji).waiting().len() <= 3);
-        let end = |toji: &Path| waiting(toji);
-        assert!(Sweep { prepare: &|_| {}, act: &act, look: &look, end: &end }.run() > 200);
-    }
-
-    #[test]
-    fn no_job_is_lost_by_who_takes_it() {
-        let prepare = |toji: &Path| {
-            for (at, recipe) in ["a", "b"].into_iter().enumerate() {
-                queue(toji).add(recipe, "smoke", Lane::Dear, Time(at as f64)).unwrap();
-            }
-        };
-        let done = |toji: &Path, recipe: &str| toji.join("done").join(recipe);
-        let act = |toji: &Path| {
-            let worker = queue(toji).register(7, Time(9.0))?;
-            while let Some(taken) = worker.take(&[Lane::Dear])? {
-                files::publish(&done(toji, &taken.job.recipe), b"")?;
-                taken.done()?;
-            }
-            Ok(())
-        };
-        let act = |toji: &Path| act(toji).map_err(|e: DagError| e.to_string());
-        let look = |toji: &Path| {
-            for recipe in ["a", "b"] {
-                assert!(done(toji, recipe).exists() || asked(toji).contains(&recipe.to_owned()), "{recipe} is lost");
-            }
-        };
-        let end = |toji: &Path| {
-            let all = ["a", "b"].map(|recipe| done(toji, recipe).exists());
-            format!("{all:?} {:?} {}", asked(toji), queue(toji).workers().len())
-        };
-        assert!(Sweep { prepare: &prepare, act: &act, look: &look, end: &end }.run() > 100);
-    }
 }
