@@ -38,6 +38,7 @@ mod surroundings;
 mod synth;
 mod tune;
 mod verify;
+mod why;
 mod workbench;
 mod worker;
 

@@ -3,12 +3,14 @@
 //! Takes snapshots and, through `update`, actions; gives the views all they need. It holds names,
 //! not positions, so that a recipe that appears or goes does not move the selection.
 //!
-//! - [`album`]: photos that have come; [`compare`]: which recipes are compared; [`queries`] and [`review`]: where the user looks among these.
+//! - [`album`]: photos that have come; [`compare`]: which recipes are compared; [`mod@why`]: why answers stand where they do; [`queries`] and
+//!   [`review`]: where the user looks among these.
 
 pub mod album;
 pub mod compare;
 pub mod queries;
 pub mod review;
+pub mod why;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use album::Album;
 use compare::Comparing;
 use queries::Asking;
 use review::{Edit, Looking};
+use why::Whys;
 
 /// One of the screens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -109,6 +112,15 @@ pub enum Popup {
         /// Which, from 0.
         at: usize,
     },
+    /// Why an answer stands where it does.
+    Why {
+        /// The rank, from 1.
+        at: usize,
+        /// Whether photos are lit by what each place adds.
+        lit: bool,
+        /// Whether it was asked of the photo that shows large, to which it leads back.
+        zoomed: bool,
+    },
     /// "Decide so about all of these?"
     DecideAll {
         /// What is decided.
@@ -189,6 +201,8 @@ pub struct Model {
     pub looking: Looking,
     /// Photos that have come.
     pub album: Album,
+    /// Why answers stand where they do, as far as known.
+    pub whys: Whys,
     /// The answer to the last key; gone with the next.
     pub reply: Option<String>,
     /// What frames cost, up to the one before; `None` where that is not shown.
@@ -219,6 +233,10 @@ impl Model {
                 changed
             }
             Feed::Photo(wish, loaded) => self.album.take(wish, loaded),
+            Feed::Why(wish, found) => {
+                self.whys.take(wish, *found);
+                matches!(self.popup, Some(Popup::Why { .. }))
+            }
             Feed::Quit => {
                 self.wish = Wish::Quit;
                 false
@@ -241,6 +259,7 @@ impl Model {
         self.snapshot = snapshot;
         self.loaded = true;
         if sorted {
+            self.whys = Whys::default();
             self.sort_queries();
         }
         if let Some(back) = self.lost.take_if(|name| self.snapshot.recipes.iter().any(|r| r.name == *name)) {
@@ -262,7 +281,7 @@ impl Model {
             Some(Popup::AskStop { recipe }) => self.named(recipe).is_none_or(|r| !is_active(r.state)),
             Some(Popup::ChooseRung { recipe }) => self.named(recipe).is_none(),
             Some(Popup::Lab { hash, .. }) => self.snapshot.ledger.submissions.iter().all(|one| one.hash != *hash),
-            Some(Popup::Zoom { .. }) => match self.view {
+            Some(Popup::Zoom { .. } | Popup::Why { .. }) => match self.view {
                 View::Review => self.suspect().is_none(),
                 _ => self.query_at(self.query_index()).is_none(),
             },
@@ -299,6 +318,7 @@ impl Model {
             Some(Popup::ChooseRung { .. }) => Place::ChooseRung,
             Some(Popup::Lab { .. }) => Place::Lab,
             Some(Popup::Zoom { .. }) => Place::Zoom,
+            Some(Popup::Why { .. }) => Place::Why,
             Some(Popup::DecideAll { .. }) => Place::DecideAll,
             Some(Popup::Filter) => Place::Filter,
         }

@@ -54,7 +54,8 @@ fn driven(events: Vec<Event>) -> (Tape, Model, Vec<toji::session::command::Comma
     let (sender, receiver) = mpsc::channel();
     let (commands, asked) = mpsc::channel();
     let (wishes, _wished) = mpsc::channel();
-    let out = Out { commands, wishes };
+    let (whys, _whys_asked) = mpsc::channel();
+    let out = Out { commands, wishes, whys };
     for event in events {
         sender.send(event).unwrap();
     }

@@ -17,7 +17,7 @@ use toji::session::snapshot::{
     Step, Worker,
 };
 
-pub use looks::{compared, photo, side_by_side};
+pub use looks::{compared, photo, side_by_side, why};
 
 /// A project in the midst of work.
 pub fn snapshot() -> Snapshot {

@@ -19,6 +19,16 @@ fn loaded(mut model: Model) -> Model {
     model
 }
 
+/// A model for which it was found out why the answer stands where it does.
+fn explained(mut model: Model) -> Model {
+    let wish = model.why_wish();
+    if let Some(wish) = model.whys.want(wish) {
+        let found = sample::why(&wish);
+        assert!(model.take(Feed::Why(wish, Box::new(found))));
+    }
+    model
+}
+
 /// The screen with each picture's cells as `█`, which say less than their colours.
 fn shown(model: &Model) -> String {
     screen(model).replace('▀', "█")
@@ -287,6 +297,53 @@ fn zoom_of_a_lost_photo_says_so() {
     02-arcface: saved, only [post] changed
     n next p before esc close
     "#);
+}
+
+#[test]
+fn why_narrow() {
+    insta::assert_snapshot!(shown(&explained(loaded(model(sample::snapshot(), NARROW, "j j 6 w")))), @"");
+}
+
+#[test]
+fn why_usual() {
+    insta::assert_snapshot!(shown(&explained(loaded(model(sample::snapshot(), USUAL, "j j 6 enter n w n")))), @"");
+}
+
+#[test]
+fn why_large_and_in_letters() {
+    let mut model = loaded(model(sample::snapshot(), LARGE, "j j 6 w"));
+    model.options.charset = crate::tui::Charset::Ascii;
+    model.options.colour = crate::tui::Colour::None;
+    insta::assert_snapshot!(screen(&explained(model)), @"");
+}
+
+#[test]
+fn why_without_pictures_or_a_network() {
+    let mut model = model(sample::snapshot(), NARROW, "j j 6 w G");
+    insta::assert_snapshot!(shown(&loaded(model.clone())), @"");
+    model = explained(model);
+    let text = screen(&model);
+    assert!(text.contains("the network of fold 0 is not in the"), "{text}");
+    let mut model = super::model(sample::snapshot(), NARROW, "j j 6 w");
+    model.options.way.protocol = Protocol::Off;
+    insta::assert_snapshot!(screen(&explained(model)), @"");
+}
+
+/// The same number stands at the places of a pair in both photos, and moves aside where one stands already.
+#[test]
+fn why_numbers_the_places() {
+    let model = explained(loaded(model(sample::snapshot(), USUAL, "j j 6 w")));
+    let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
+    view::draw(&model, &mut buffer);
+    let at = |number: &str| -> Vec<(u16, u16)> {
+        let cells = (1..18).flat_map(|y| (0..80).map(move |x| (x, y)));
+        cells.filter(|(x, y)| buffer[(*x, *y)].symbol() == number && buffer[(*x, *y)].modifier.contains(ratatui::style::Modifier::REVERSED)).collect()
+    };
+    let (one, two, three) = (at("1"), at("2"), at("3"));
+    assert_eq!((one.len(), two.len(), three.len()), (2, 2, 2), "{buffer:?}");
+    // Query [0, 1], answer [1, 2] of 4 × 4; the third pair ends where the first does.
+    assert!(one[0].1 < one[1].1 || one[0].0 > 40, "{one:?}");
+    assert!(three.contains(&(one.iter().max_by_key(|at| at.0).unwrap().0 + 1, one.iter().max_by_key(|at| at.0).unwrap().1)), "{one:?} {three:?}");
 }
 
 #[test]
