@@ -3,6 +3,7 @@
 //! Takes the measures of all pictures and what each network told of the labelled photos; gives all suspects. Photos whose network learnt from
 //! them, since too few folds are trained, are judged all the same: late in training networks forgive wrong labels, so such a list only misses.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -58,8 +59,10 @@ pub(super) fn all(
     let manifest = &photos.manifest;
     let mut found = quality::quality(measured, &quality::Thresholds::default(), LISTED);
     let embeddings = told.first().map(|told| &told.all);
+    let seen = told.first().map(everybody).transpose()?;
     let clusters =
-        copies::clusters(&manifest.photos, measured, embeddings, &copies::Settings::default(), progress, cancel)?;
+        copies::clusters(&manifest.photos, measured, seen.as_deref(), &copies::Settings::default(), progress, cancel)?;
+    drop(seen);
     found.extend(copies::duplicates(&clusters, manifest, measured));
     found.extend(copies::leaks(&clusters, manifest, folds));
     found.extend(classes::single_photos(manifest));
@@ -88,6 +91,14 @@ pub(super) fn all(
         }
     }
     Ok(found)
+}
+
+/// All photos that one network saw: the labelled ones, and the host's where these are known.
+fn everybody(told: &Told) -> Result<Cow<'_, Embeddings>, SessionError> {
+    let Told { all, host, .. } = told;
+    let Some(host) = host.as_ref().filter(|host| host.dim == all.dim) else { return Ok(Cow::Borrowed(all)) };
+    let (photos, data) = ([&all.photos[..], &host.photos].concat(), [&all.data[..], &host.data].concat());
+    Ok(Cow::Owned(Embeddings::new(all.dim, photos, data)?))
 }
 
 /// How many probabilities there would be: photos that are answered for, times their labels.
