@@ -123,7 +123,10 @@ fn why_an_answer_stands_where_it_does_is_found_by_the_network_that_answered() {
     let asked = format!("{query}:3");
     let found = &project.json(&["queries", "plain", "--why", &asked])[0];
     assert_eq!((&found["query"]["id"], &found["answer"]["id"]), (&said[0]["id"], &answer["id"]));
-    assert_eq!((&found["rank"], &found["hit"], &found["training"]), (&answer["rank"], &answer["hit"], &said[0]["training"]));
+    assert_eq!(
+        (&found["rank"], &found["hit"], &found["training"]),
+        (&answer["rank"], &answer["hit"], &said[0]["training"])
+    );
     // The same network, seen once more: without post steps the list's own number is this cosine, and the places add up to it.
     let number = |value: &Json| value.as_f64().unwrap();
     let cosine = number(&found["cosine"]);
@@ -148,7 +151,8 @@ fn why_an_answer_stands_where_it_does_is_found_by_the_network_that_answered() {
     project.json(&["queries", "plain", "--why", &asked, "--out", "why.png"]);
     assert!(image::open(project.path("why.png")).unwrap().height() > 500);
     let out = project.toji(&["queries", "plain", "--why", &asked, "--training", "fold 0", "--pixels"]);
-    let why = toji::session::errands::looking::why::Why::of_line(String::from_utf8(out.stdout).unwrap().trim()).unwrap();
+    let why =
+        toji::session::errands::looking::why::Why::of_line(String::from_utf8(out.stdout).unwrap().trim()).unwrap();
     let [a, b] = why.pictures.unwrap();
     assert!((a.width, a.height) == (b.width, b.height) && a.rgb != b.rgb && a.rgb.iter().any(|value| *value > 0));
 
@@ -160,7 +164,10 @@ fn why_an_answer_stands_where_it_does_is_found_by_the_network_that_answered() {
     // Lists that came from elsewhere without their network.
     fs::remove_dir_all(project.path(".toji/store/fit")).unwrap();
     let text = refused(&project, &["queries", "plain", "--why", &asked]);
-    assert!(text.contains("the network of fold 0 is not in the store any more") && text.contains("toji export"), "{text}");
+    assert!(
+        text.contains("the network of fold 0 is not in the store any more") && text.contains("toji export"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -167,8 +167,10 @@ fn within(seen: &Seen<'_>, half: Region, settings: &Settings) -> Option<Region> 
     // Columns whose middle lies in the half.
     let middle = |x: usize| (x as f64 + 0.5) / seen.columns as f64;
     let columns: Vec<usize> = (0..seen.columns).filter(|x| (half.x_min..half.x_max).contains(&middle(*x))).collect();
-    let part: Vec<f32> =
-        (0..rows).flat_map(|y| columns.iter().map(move |x| (y, *x))).map(|(y, x)| seen.shares[y * seen.columns + x]).collect();
+    let part: Vec<f32> = (0..rows)
+        .flat_map(|y| columns.iter().map(move |x| (y, *x)))
+        .map(|(y, x)| seen.shares[y * seen.columns + x])
+        .collect();
     let found = backbone::region(&part, columns.len());
     let first = *columns.first()? as f64;
     let across = |share: f64| (first + share * columns.len() as f64) / seen.columns as f64;
@@ -308,7 +310,8 @@ mod tests {
             halves: Some(0.65 + 0.01 * f64::from(i)),
         });
         let mut seen: Vec<Seen<'_>> = usual.collect();
-        let odd = |photo, cosine, crops| Seen { photo, label: None, shares: &[], columns: 0, crops, halves: Some(cosine) };
+        let odd =
+            |photo, cosine, crops| Seen { photo, label: None, shares: &[], columns: 0, crops, halves: Some(cosine) };
         seen.extend([odd(30, 0.1, &apart[..]), odd(31, 0.1, &[]), odd(32, f64::NAN, &[])]);
         let found = objects(&seen, &labels, &Settings::default());
         let told: Vec<(u32, bool)> = found.iter().take(3).map(|s| (s.photo, s.is_over)).collect();
@@ -347,7 +350,11 @@ mod tests {
         assert!(close(left, [0.25 - 0.0375, 0.25 - 0.0375, 0.5, 0.5 + 0.0375]), "{left:?}");
         let right = proposed(seen(Some(1), &map, 4));
         assert!(close(right, [0.5, 0.25 - 0.075, 0.75 + 0.0375, 0.75 + 0.075]), "{right:?}");
-        assert_eq!(proposed(seen(None, &map, 4)), right, "of a label that neither has, the half at which more is looked");
+        assert_eq!(
+            proposed(seen(None, &map, 4)),
+            right,
+            "of a label that neither has, the half at which more is looked"
+        );
         // A map that is no map, or says nothing there, leaves the half.
         assert_eq!(proposed(seen(Some(0), &map[..15], 4)), Some([0.0, 0.0, 0.5, 1.0]));
         assert_eq!(proposed(seen(Some(0), &[1.0; 16], 4)), Some([0.0, 0.0, 0.5, 1.0]));

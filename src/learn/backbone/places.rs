@@ -70,7 +70,8 @@ pub(super) fn first_greatest(map: &[f32], places: usize, channels: usize) -> Vec
     let pictures = map.chunks_exact((places * channels).max(1)).zip(parts.chunks_exact_mut((places * channels).max(1)));
     for (map, parts) in pictures {
         for channel in 0..channels {
-            let at = (channel..map.len()).step_by(channels).reduce(|best, at| if map[at] > map[best] { at } else { best });
+            let at =
+                (channel..map.len()).step_by(channels).reduce(|best, at| if map[at] > map[best] { at } else { best });
             if let Some(at) = at {
                 parts[at] = map[at];
             }

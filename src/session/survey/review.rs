@@ -127,7 +127,9 @@ fn aged(review: Review, trained: Option<bool>) -> Review {
             "photos were edited since; r trains on them as they are now, then make it again, since before that only the untrained network can be asked"
         }
         (Some(_), ..) => "photos or edits are others than when it was made",
-        (None, false, Some(true)) if !review.recipe.is_empty() => "the network has been trained since, and knows more now",
+        (None, false, Some(true)) if !review.recipe.is_empty() => {
+            "the network has been trained since, and knows more now"
+        }
         (None, ..) => return review,
     };
     Review { stale: Some(stale.to_owned()), ..review }
@@ -145,7 +147,11 @@ mod tests {
             aged(review, now).stale.unwrap_or_default()
         };
         assert_eq!(said(false, true, Some(true)), "");
-        assert_eq!(said(false, true, Some(false)), "", "the same photos: it holds, whatever was removed from the store");
+        assert_eq!(
+            said(false, true, Some(false)),
+            "",
+            "the same photos: it holds, whatever was removed from the store"
+        );
         assert_eq!(said(false, false, None), "");
         assert!(said(false, false, Some(true)).starts_with("the network has been trained since"));
         assert!(said(true, true, Some(false)).contains("r trains on them as they are now"));

@@ -70,9 +70,10 @@ pub fn page(why: &Why, size: u32) -> Page {
     let mut title = vec![format!("Why {} answers {}", named(&why.answer), named(&why.query))];
     title.extend(told(why));
     title.extend(pairs(why));
-    let longer = cards.iter().filter_map(|card| card.picture.as_ref().ok()).map(|picture| picture.width.max(picture.height));
+    let longer =
+        cards.iter().filter_map(|card| card.picture.as_ref().ok()).map(|picture| picture.width.max(picture.height));
     let size = longer.max().unwrap_or(size);
-    Page { title, groups: vec![Group { name: Vec::new(), cards }], columns: 2, size }
+    Page { title, groups: vec![Group { name: Vec::new(), cards }], columns: 4, size }
 }
 
 fn named(seen: &Seen) -> String {
@@ -280,14 +281,22 @@ mod tests {
         assert_eq!((at(&query, 20, 20), at(&query, 60, 60), at(&query, 41, 1)), (200, 200, 200));
         assert_eq!((at(&answer, 60, 40), at(&answer, 20, 1), at(&answer, 79, 79)), (0, 200, 0));
         // A one: its middle column is white from top to bottom.
-        assert!((1..6).all(|row| at(&query, 2, row) == 255), "{:?}", (0..7).map(|y| at(&query, 2, y)).collect::<Vec<_>>());
+        assert!(
+            (1..6).all(|row| at(&query, 2, row) == 255),
+            "{:?}",
+            (0..7).map(|y| at(&query, 2, y)).collect::<Vec<_>>()
+        );
     }
 
     #[test]
     fn light_falls_on_what_adds_most() {
         let [query, answer] = pictures(&sample(), Over::Light, 1).unwrap();
         assert_eq!((query.width, at(&query, 0, 0), at(&query, 39, 39)), (40, 200, 40));
-        assert_eq!((at(&answer, 39, 39), at(&answer, 0, 39)), (200, 40), "what takes away is as dark as what adds nothing");
+        assert_eq!(
+            (at(&answer, 39, 39), at(&answer, 0, 39)),
+            (200, 40),
+            "what takes away is as dark as what adds nothing"
+        );
         assert!((41..200).contains(&at(&query, 20, 0)), "no edge between places");
         // Where nothing adds anything, all is dark; where shares do not fit the map, nothing is done.
         let dark = Why { shares: [vec![-1.0; 4], vec![0.0; 3]], ..sample() };

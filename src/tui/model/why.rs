@@ -52,7 +52,8 @@ impl Whys {
         self.asked = None;
         let drawn = found.and_then(|why| {
             let draw = |over| pictures(&why, over, SIDE);
-            let (boxes, lit) = draw(Over::Boxes { numbered: false }).zip(draw(Over::Both)).ok_or("it came without pictures")?;
+            let (boxes, lit) =
+                draw(Over::Boxes { numbered: false }).zip(draw(Over::Both)).ok_or("it came without pictures")?;
             Ok(Shown { why, boxes, lit })
         });
         self.kept.push((wish, drawn));

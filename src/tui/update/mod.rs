@@ -366,7 +366,9 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
         Action::Why if model.query_at(0).is_some() && view::photos(model) < 2 => {
             Some("this query has no answers".to_owned())
         }
-        Action::Zoom | Action::NextOrder | Action::Why => model.query_at(0).is_none().then(|| "no queries to show yet".to_owned()),
+        Action::Zoom | Action::NextOrder | Action::Why => {
+            model.query_at(0).is_none().then(|| "no queries to show yet".to_owned())
+        }
         Action::Against => model
             .others()
             .is_empty()

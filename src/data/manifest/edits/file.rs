@@ -101,7 +101,8 @@ fn change<T>(
     let mut rows: Vec<Edit> = known.rows.into_iter().map(|(edit, _)| edit).collect();
     let (before, given) = (rows.clone(), change(&mut rows));
     // A table with this character is refused when it is read, and with it every command.
-    let has_nul = |row: &&Edit| [&row.id, &row.value, &row.by, &row.date, &row.note].iter().any(|text| text.contains('\0'));
+    let has_nul =
+        |row: &&Edit| [&row.id, &row.value, &row.by, &row.date, &row.note].iter().any(|text| text.contains('\0'));
     if let Some(row) = rows.iter().find(has_nul) {
         let what = format!("what is decided about {} has a NUL character in it; nothing was written", quoted(&row.id));
         return Err(DataError::Edit { place: crate::data::error::Place::line(file, rows.len() + 1), what });

@@ -106,7 +106,10 @@ pub fn why(
 ) -> Result<Why, SessionError> {
     let unfit = |text: String| Err(SessionError::Unfit(text));
     if ensemble::is_one(recipe) {
-        return unfit(format!("{} is an ensemble, and one network's map is looked at: ask about a member", recipe.name));
+        return unfit(format!(
+            "{} is an ensemble, and one network's map is looked at: ask about a member",
+            recipe.name
+        ));
     }
     let Some(query) = find(queries, asked) else {
         let of = asked.training.map(|name| format!(" of {name}")).unwrap_or_default();
@@ -260,7 +263,10 @@ mod tests {
         assert!(!line.contains('\n') && !line.contains('\u{1b}'), "{line}");
         assert_eq!(Why::of_line(&line).unwrap(), sample());
         assert!(Why::of_line(&line[..line.len() - 9]).is_err());
-        assert_eq!(Why::of_line(&line.replace("\"sides\":[2,1]", "\"sides\":[2,2]")).unwrap_err(), "its pixels do not fit");
+        assert_eq!(
+            Why::of_line(&line.replace("\"sides\":[2,1]", "\"sides\":[2,2]")).unwrap_err(),
+            "its pixels do not fit"
+        );
         assert_eq!(Why::of_line(&line.replace("0100ff", "01zzff")).unwrap_err(), "its pixels do not fit");
         for (from, to) in [("\"map\":[1,2]", "\"map\":[1,3]"), ("\"query\":[0,1]", "\"query\":[1,1]")] {
             assert!(line.contains(from), "{line}");

@@ -158,8 +158,8 @@ pub fn load(
         Err(error) if error.is_missing() => return Ok(None),
         bytes => bytes?,
     };
-    let mut record: Record = serde_json::from_slice(&bytes)
-        .map_err(|e| broken(format!("{e}; remove it, and have it made again")))?;
+    let mut record: Record =
+        serde_json::from_slice(&bytes).map_err(|e| broken(format!("{e}; remove it, and have it made again")))?;
     for list in &mut record.lists {
         list.suspects.truncate(KEPT);
         list.suspects.iter_mut().for_each(|one| one.with.truncate(WITH));

@@ -104,7 +104,10 @@ mod tests {
 
     #[test]
     fn a_large_picture_may_cost_more_but_not_any_sum() {
-        assert_eq!([1, 14 * 10, 1_199, 1_200, 60 * 43, usize::MAX].map(cap), [1, 1, 1, 2, 4, 4].map(|times| times * CAP));
+        assert_eq!(
+            [1, 14 * 10, 1_199, 1_200, 60 * 43, usize::MAX].map(cap),
+            [1, 1, 1, 2, 4, 4].map(|times| times * CAP)
+        );
     }
 
     #[test]

@@ -172,7 +172,8 @@ mod tests {
         assert_eq!(shapes(&strip, 1, 80), [(0, 0, 7, 3)]);
         assert_eq!(shapes(&strip, 0, 80), [(0, 0, 3, 3), (4, 0, 3, 3)]);
         assert_eq!(shapes(&strip, 1, 4), [(0, 0, 3, 3), (4, 0, 3, 3)]);
-        let wide = |widest| regions(&drawing(&["11111", "11111"]), 1, widest).iter().map(Region::size).collect::<Vec<_>>();
+        let wide =
+            |widest| regions(&drawing(&["11111", "11111"]), 1, widest).iter().map(Region::size).collect::<Vec<_>>();
         assert_eq!((wide((3, 8)), wide((3, 4))), (vec![(5, 2)], vec![(4, 2), (1, 2)]), "one alone is not parted");
         assert_eq!(
             shapes(&["111 222", "11   22", "111 222"], 1, 80),

@@ -337,13 +337,21 @@ fn why_numbers_the_places() {
     view::draw(&model, &mut buffer);
     let at = |number: &str| -> Vec<(u16, u16)> {
         let cells = (1..18).flat_map(|y| (0..80).map(move |x| (x, y)));
-        cells.filter(|(x, y)| buffer[(*x, *y)].symbol() == number && buffer[(*x, *y)].modifier.contains(ratatui::style::Modifier::REVERSED)).collect()
+        cells
+            .filter(|(x, y)| {
+                buffer[(*x, *y)].symbol() == number
+                    && buffer[(*x, *y)].modifier.contains(ratatui::style::Modifier::REVERSED)
+            })
+            .collect()
     };
     let (one, two, three) = (at("1"), at("2"), at("3"));
     assert_eq!((one.len(), two.len(), three.len()), (2, 2, 2), "{buffer:?}");
     // Query [0, 1], answer [1, 2] of 4 × 4; the third pair ends where the first does.
     assert!(one[0].1 < one[1].1 || one[0].0 > 40, "{one:?}");
-    assert!(three.contains(&(one.iter().max_by_key(|at| at.0).unwrap().0 + 1, one.iter().max_by_key(|at| at.0).unwrap().1)), "{one:?} {three:?}");
+    assert!(
+        three.contains(&(one.iter().max_by_key(|at| at.0).unwrap().0 + 1, one.iter().max_by_key(|at| at.0).unwrap().1)),
+        "{one:?} {three:?}"
+    );
 }
 
 #[test]

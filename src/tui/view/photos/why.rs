@@ -32,7 +32,9 @@ pub fn both(model: &Model) -> Option<(Item, Item, usize)> {
 
 /// Draws it over the whole body.
 pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) -> Vec<Framed> {
-    let (Some((query, answer, _)), Some(Popup::Why { lit, .. })) = (both(model), &model.popup) else { return Vec::new() };
+    let (Some((query, answer, _)), Some(Popup::Why { lit, .. })) = (both(model), &model.popup) else {
+        return Vec::new();
+    };
     let known = model.why_wish().map(|wish| model.whys.get(&wish));
     let mut said = answer.long.clone();
     // Its file is no reason.
@@ -64,10 +66,15 @@ pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) -> Vec<Fra
         return Vec::new();
     }
     let wide = (body.width - 1) / 2;
-    let needed = said.iter().map(|(text, _)| toji::base::text::width(text).div_ceil(usize::from(body.width)).max(1)).sum::<usize>();
+    let needed = said
+        .iter()
+        .map(|(text, _)| toji::base::text::width(text).div_ceil(usize::from(body.width)).max(1))
+        .sum::<usize>();
     // As high as two square photos need, at most two thirds.
     let square = u32::from(wide) * u32::from(ink.way.cell.0) / u32::from(ink.way.cell.1.max(1));
-    let high = (square.max(1) as u16).min(body.height * 2 / 3).max(body.height.saturating_sub(needed as u16).min(square as u16));
+    let high = (square.max(1) as u16)
+        .min(body.height * 2 / 3)
+        .max(body.height.saturating_sub(needed as u16).min(square as u16));
     let left = Rect { width: wide, height: high, ..body };
     let right = Rect { x: body.x + wide + 1, ..left };
     let mut camera = Camera::new(model, ink);

@@ -179,7 +179,8 @@ fn many_groups_are_numbered_in_their_order() {
     let many = 3_000_u32;
     let photo = |i: u32| Photo { id: format!("{i:06}"), ..tables().photos[0].clone() };
     let all = Manifest { photos: (0..many).map(photo).collect(), labels: vec!["a".to_owned()], ..Manifest::default() };
-    let rows: Vec<Edit> = (0..many).map(|i| edit(&format!("{i:06}"), Action::Group, &format!("g{:06}", many - i / 2))).collect();
+    let rows: Vec<Edit> =
+        (0..many).map(|i| edit(&format!("{i:06}"), Action::Group, &format!("g{:06}", many - i / 2))).collect();
     let (edited, _) = Edits::default().with(&rows).apply(all).unwrap();
     let group = &edited.edited.unwrap().group;
     assert_eq!((group[0], group[1], group[2], group[2_999]), (Some(1_499), Some(1_499), Some(1_498), Some(0)));
