@@ -36,5 +36,5 @@ fn demo() {
     });
     let (whys, _asked) = mpsc::channel();
     let options = Options { colour: Colour::True, charset: Charset::Unicode, ..Options::default() };
-    crate::tui::run(snapshots, Out { commands, wishes, whys }, options).unwrap();
+    crate::tui::run(snapshots, Out { commands, wishes, whys }, options, None).unwrap();
 }

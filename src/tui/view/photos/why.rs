@@ -39,17 +39,19 @@ pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) -> Vec<Fra
     let mut said = answer.long.clone();
     // Its file is no reason.
     said.truncate(said.len().saturating_sub(1).max(1));
+    // Behind the answer's own line, before names that may be long.
+    let told = said.len().min(1);
     let shown = match known {
         None => {
-            said.push(("there is no photo to compare".to_owned(), Tone::Care));
+            said.insert(told, ("there is no photo to compare".to_owned(), Tone::Care));
             None
         }
         Some(None) => {
-            said.push(("both photos are shown to the network that answered …".to_owned(), Tone::Faint));
+            said.insert(told, ("both photos are shown to the network that answered …".to_owned(), Tone::Faint));
             None
         }
         Some(Some(Err(why))) => {
-            said.push((why.clone(), Tone::Care));
+            said.insert(told, (why.clone(), Tone::Care));
             None
         }
         Some(Some(Ok(shown))) => {
