@@ -32,6 +32,7 @@ pub fn snapshot() -> Snapshot {
         lab: None,
         queries: Arc::new(looks::queries("02-arcface")),
         reviews: Arc::new(vec![Arc::new(looks::review())]),
+        compared: Arc::default(),
         worker: Worker::Busy { recipes: vec!["02-arcface".to_owned()], queued: 1 },
         planning: None,
         notice: Some("02-arcface: saved, only [post] changed".to_owned()),
