@@ -110,6 +110,67 @@ fn queries_are_those_that_the_score_counts_and_two_recipes_are_paired() {
 }
 
 #[test]
+fn why_an_answer_stands_where_it_does_is_found_by_the_network_that_answered() {
+    let project = Project::new();
+    // Pictures that leave the last map some places, and no step behind the search.
+    let steps = "[post]\nsteps = [{ op = \"pca\", dim = 16 }, { op = \"alpha-qe\", k = 2 }]\n";
+    let plain = QUICK.replace(steps, "").replace("[32, 32]", "[96, 96]").replace("epochs = 3", "epochs = 1");
+    assert!(!plain.contains("[post]"));
+    project.write("recipes/plain.md", &plain);
+    project.json(&["run", "plain"]);
+    let said = project.json(&["queries", "plain", "--limit", "1"]);
+    let (query, answer) = (said[0]["id"].as_str().unwrap(), &said[0]["answers"][2]);
+    let asked = format!("{query}:3");
+    let found = &project.json(&["queries", "plain", "--why", &asked])[0];
+    assert_eq!((&found["query"]["id"], &found["answer"]["id"]), (&said[0]["id"], &answer["id"]));
+    assert_eq!(
+        (&found["rank"], &found["hit"], &found["training"]),
+        (&answer["rank"], &answer["hit"], &said[0]["training"])
+    );
+    // The same network, seen once more: without post steps the list's own number is this cosine, and the places add up to it.
+    let number = |value: &Json| value.as_f64().unwrap();
+    let cosine = number(&found["cosine"]);
+    assert!((cosine - number(&answer["similarity"])).abs() < 1e-4, "{found}");
+    assert_eq!(found["exact"], true);
+    let places = number(&found["map"][0]) as usize * number(&found["map"][1]) as usize;
+    for shares in found["shares"].as_array().unwrap() {
+        let shares = shares.as_array().unwrap();
+        assert!((shares.iter().map(number).sum::<f64>() - cosine).abs() < 1e-3 && shares.len() == places, "{found}");
+    }
+    let pairs = found["pairs"].as_array().unwrap();
+    assert!(!pairs.is_empty() && pairs.windows(2).all(|pair| number(&pair[0]["share"]) >= number(&pair[1]["share"])));
+    let few = &project.json(&["queries", "plain", "--why", &asked, "--pairs", "1"])[0];
+    assert_eq!(few["pairs"].as_array().unwrap()[..], pairs[..1]);
+
+    // As text, as pages, and as the line that the workbench reads.
+    let out = project.toji(&["queries", "plain", "--why", query]);
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert!(text.contains("answer 1 ") && text.contains("  1  query row "), "{text}");
+    project.json(&["queries", "plain", "--why", &asked, "--out", "why.html"]);
+    assert_eq!(fs::read_to_string(project.path("why.html")).unwrap().matches("<img ").count(), 4);
+    project.json(&["queries", "plain", "--why", &asked, "--out", "why.png"]);
+    assert!(image::open(project.path("why.png")).unwrap().height() > 500);
+    let out = project.toji(&["queries", "plain", "--why", &asked, "--training", "fold 0", "--pixels"]);
+    let why =
+        toji::session::errands::looking::why::Why::of_line(String::from_utf8(out.stdout).unwrap().trim()).unwrap();
+    let [a, b] = why.pictures.unwrap();
+    assert!((a.width, a.height) == (b.width, b.height) && a.rgb != b.rgb && a.rgb.iter().any(|value| *value > 0));
+
+    assert!(refused(&project, &["queries", "plain", "--why", "nobody:2"]).contains("no query has the id \"nobody\""));
+    assert!(refused(&project, &["queries", "plain", "--why", &format!("{query}:999")]).contains("answers, ranks 1 to"));
+    assert!(refused(&project, &["queries", "plain", "--why", &format!("{query}:0")]).contains("answers, ranks 1 to"));
+    let other = ["queries", "plain", "--why", query, "--training", "fold 3"];
+    assert!(refused(&project, &other).contains("no query of fold 3"));
+    // Lists that came from elsewhere without their network.
+    fs::remove_dir_all(project.path(".toji/store/fit")).unwrap();
+    let text = refused(&project, &["queries", "plain", "--why", &asked]);
+    assert!(
+        text.contains("the network of fold 0 is not in the store any more") && text.contains("toji export"),
+        "{text}"
+    );
+}
+
+#[test]
 fn sheets_show_what_was_asked_for() {
     let project = Project::new();
     let table = fs::read_to_string(project.path("data/sample/train.csv")).unwrap();

@@ -45,6 +45,7 @@ mod synth;
 mod tune;
 mod verify;
 mod weave;
+mod why;
 mod workbench;
 mod worker;
 

@@ -1,4 +1,4 @@
-//! `toji queries`: each held-out query of a recipe with its answers, alone or beside another recipe's.
+//! `toji queries`: each held-out query of a recipe with its answers, alone or beside another recipe's; or why one answer stands where it does.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use toji::show::sheet::Drawn;
 use toji::show::sheet::page::{self, Card, Group, Mark, Page};
 
 use super::failure::Failure;
-use super::{Context, shell};
+use super::{Context, shell, why};
 
 /// Arguments.
 #[derive(clap::Args)]
@@ -46,6 +46,19 @@ pub struct Args {
     /// Pictures beside each other in that file.
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=100))]
     columns: u32,
+    /// Which places make an answer like its query: the query's id, and with a colon the answer's rank (1 where left out). Both photos go through the
+    /// network that answered, once. --out draws them, with boxes and by light.
+    #[arg(long, value_name = "ID[:RANK]", conflicts_with_all = ["against", "sort", "limit", "answers"])]
+    why: Option<String>,
+    /// With --why: whose answer, where several trainings answered the query: "fold 0". Default: the first that did.
+    #[arg(long, value_name = "TRAINING", requires = "why")]
+    training: Option<String>,
+    /// With --why: how many pairs of places, those first that add most to the similarity.
+    #[arg(long, value_name = "N", requires = "why", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=99))]
+    pairs: u32,
+    /// With --why: everything in one line, pixels too, as the workbench reads it.
+    #[arg(long, requires = "why", hide = true)]
+    pixels: bool,
     /// A font file (.ttf, .otf) for a .png with names that need glyphs which the built-in Latin font lacks.
     #[arg(long, value_name = "FILE")]
     font: Option<PathBuf>,
@@ -54,6 +67,17 @@ pub struct Args {
 /// Lists or draws them.
 pub fn queries(context: &Context, args: &Args) -> Result<(), Failure> {
     let (project, recipe, photos) = context.opened(&args.recipe, &Cancel::new())?;
+    if let Some(asked) = &args.why {
+        let told = why::Told {
+            asked,
+            training: args.training.as_deref(),
+            pairs: args.pairs as usize,
+            line: args.pixels,
+            out: args.out.as_ref().map(|out| (context.here.join(out), args.size)),
+            font: args.font.as_ref().map(|font| context.here.join(font)),
+        };
+        return why::why(context, (&project, &recipe, &photos), args.rung.as_deref(), &told);
+    }
     let mut found = of(&project, &recipe, &photos, args.rung.as_deref())?;
     if let Some(name) = &args.against {
         let other = project.recipe(name)?;

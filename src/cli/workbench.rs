@@ -1,7 +1,7 @@
 //! `toji`: the workbench.
 //!
-//! Three threads: the terminal's (in `tui`), one that looks at the files and sends snapshots, and the
-//! watcher's. Only the second touches the project; closing the terminal ends all three and changes
+//! Threads: the terminal's (in `tui`), one that looks at the files and sends snapshots, the watcher's, one that decodes photos, and one
+//! that has a process find out why an answer stands where it does. Only the second touches the project; closing the terminal ends them all and changes
 //! nothing for a run, which belongs to the worker.
 
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use toji::session::snapshot::Snapshot;
 use toji::session::survey::Survey;
 
 use super::failure::Failure;
-use super::{Context, config, shell, surroundings, worker};
+use super::{Context, config, shell, surroundings, why, worker};
 use crate::tui::{self, Feed, Out};
 
 /// How often running work is looked at.
@@ -81,8 +81,15 @@ pub fn open(context: &Context, start: Option<tui::Start>) -> Result<(), Failure>
     let (wishes, wished) = channel::<Vec<Wish>>();
     let allowed = Allowed::default();
     let (photos, limits) = (feed.clone(), allowed.clone());
+    let folder = root.clone();
     std::thread::spawn(move || {
-        loader::serve(&root, &limits, &wished, |wish, loaded| photos.send(Feed::Photo(wish, loaded)).is_ok());
+        loader::serve(&folder, &limits, &wished, |wish, loaded| photos.send(Feed::Photo(wish, loaded)).is_ok());
+    });
+    // Why an answer stands where it does is found out by a process of its own, which has a network in its memory.
+    let (whys, asked) = channel();
+    let reasons = feed.clone();
+    std::thread::spawn(move || {
+        why::serve(&root, &asked, |wish, found| reasons.send(Feed::Why(wish, Box::new(found))).is_ok());
     });
     if let Err(found) = config::read()
         && let Some(first) = found.first()
@@ -91,7 +98,7 @@ pub fn open(context: &Context, start: Option<tui::Start>) -> Result<(), Failure>
     }
     let quit = surroundings::stop_on_termination();
     std::thread::spawn(move || watch(survey, &feed, wake, &woken, &allowed, &quit));
-    Ok(tui::run(incoming, Out { commands, wishes }, options, start)?)
+    Ok(tui::run(incoming, Out { commands, wishes, whys }, options, start)?)
 }
 
 /// Looks when something changed, and now and then besides; sends what differs.
@@ -202,7 +209,9 @@ fn stamp_of(folders: &[PathBuf]) -> toji::session::project::watch::Stamp {
             let mut files = recipe::files_in(folder);
             files.push(folder.join(toji::session::project::FACTS));
             files.push(folder.join(toji::session::errands::submit::LEDGER));
-            files.push(folder.join(toji::session::project::TOJI).join("history.json"));
+            let own = folder.join(toji::session::project::TOJI);
+            // Reviews, which another terminal may make; their folder is there from the first one on.
+            files.extend([own.join("history.json"), own.join("reviews")]);
             // A folder's own time tells of runs and jobs that came or went.
             files.push(folder.clone());
             files

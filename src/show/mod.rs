@@ -3,7 +3,7 @@
 //! - [`compare`] sets recipes side by side: rows of what differs, for the workbench and for a pipe.
 //! - [`curves`] draws learning curves as SVG or PNG (plotters), from the series that the terminal shows.
 //! - [`ledger`] sets submissions beside the leaderboard, and what follows, as plain text.
-//! - [`sheet`] sets pictures with their names on one page: a PNG, or an HTML page in one file.
+//! - [`sheet`] sets pictures with their names on one page: a PNG, or an HTML page in one file; and draws places into them.
 //! - [`table`] sets the board and the plan as plain text for a pipe, a log or a narrow terminal.
 //! - [`weave`] writes a recipe's page with its outputs as Markdown.
 //! - [`palette`] gives each recipe its colour, the same on every picture.

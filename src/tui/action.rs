@@ -99,6 +99,10 @@ pub enum Action {
     Turn(Motion),
     /// The queries that the selected recipe lost against the first of those compared.
     Lost,
+    /// Ask why the answer stands where it does.
+    Why,
+    /// By the light of what each place adds, or as it is.
+    Light,
     /// Queries in the next order.
     NextOrder,
     /// Queries beside the next recipe: the pin, marked ones, none.

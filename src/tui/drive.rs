@@ -247,6 +247,11 @@ pub fn run<W: Write>(
                 // Without a loader, photos stay blank.
                 let _ = out.wishes.send(missing);
             }
+            let why = model.why_wish();
+            if let Some(wish) = model.whys.want(why) {
+                // Without anybody who finds it out, the screen goes on waiting.
+                let _ = out.whys.send(wish);
+            }
             // Pictures that are left go out with frames of their own, between which keys are taken.
             let begun = Instant::now();
             dirty = screen.show(|buffer| view::draw(model, buffer))?;

@@ -28,6 +28,8 @@ pub enum Place {
     Lab,
     /// One photo large.
     Zoom,
+    /// Why an answer stands where it does.
+    Why,
     /// "Decide so about all of these?"
     DecideAll,
     /// A filter is typed: other keys are its characters.
@@ -84,6 +86,7 @@ const LISTS: &[Place] = &[BOARD, CURVES];
 const TEXTS: &[Place] = &[PAGE, PLAN, COMPARE];
 /// Where a line is typed that is a `model::line::Line`.
 const LINES: &[Place] = &[Place::Change];
+const LARGE: &[Place] = &[Place::Zoom, Place::Why];
 const BOXED_TEXTS: &[Place] = &[Place::Help, Place::Explain, Place::Lab];
 
 const fn row(
@@ -122,13 +125,16 @@ pub const BINDINGS: &[Binding] = &[
     row(&["esc", "q", "b", "?"], Action::Back, &[Place::Help], "close", "close the help"),
     row(&["esc", "q", "b", "enter", "K"], Action::Back, &[Place::Explain], "close", "close the explanation"),
     row(&["esc", "q", "b", "enter"], Action::Back, &[Place::Lab], "close", "close the metric lab"),
-    row(&["n", "j", "l", "down", "right", "space"], Action::Turn(Motion::Down), &[Place::Zoom], "next", "next photo"),
-    row(&["p", "k", "h", "up", "left"], Action::Turn(Motion::Up), &[Place::Zoom], "before", "photo before"),
-    row(&["g", "home"], Action::Turn(Motion::Top), &[Place::Zoom], "", "the query, or the suspect"),
-    row(&["G", "end"], Action::Turn(Motion::Bottom), &[Place::Zoom], "", "the last"),
-    row(&["]"], Action::Move(Motion::Down), &[Place::Zoom], "", "next query or suspect"),
-    row(&["["], Action::Move(Motion::Up), &[Place::Zoom], "", "query or suspect before"),
+    row(&["n", "j", "l", "down", "right", "space"], Action::Turn(Motion::Down), LARGE, "next", "next photo"),
+    row(&["p", "k", "h", "up", "left"], Action::Turn(Motion::Up), LARGE, "before", "photo before"),
+    row(&["w"], Action::Why, &[Place::Zoom], "why", "which places make this answer like its query"),
+    row(&["v"], Action::Light, &[Place::Why], "light", "by the light of what each place adds, or as it is"),
+    row(&["g", "home"], Action::Turn(Motion::Top), LARGE, "", "the query, the suspect, the first answer"),
+    row(&["G", "end"], Action::Turn(Motion::Bottom), LARGE, "", "the last"),
+    row(&["]"], Action::Move(Motion::Down), LARGE, "", "next query or suspect"),
+    row(&["["], Action::Move(Motion::Up), LARGE, "", "query or suspect before"),
     row(&["esc", "q", "b", "enter"], Action::Back, &[Place::Zoom], "close", "back to the list"),
+    row(&["esc", "q", "b", "enter", "w"], Action::Back, &[Place::Why], "close", "back to the photo, or to the list"),
     row(&["enter", "y"], Action::DecideAll, &[Place::DecideAll], "write", "write it into edits.csv; u takes it back"),
     row(&["n", "esc", "q", "b"], Action::Back, &[Place::DecideAll], "leave it", "close"),
     row(&["1"], Action::Chart(Chart::Pick(1)), &[Place::Series], "", "show the series of this number, or no longer"),
@@ -181,6 +187,13 @@ pub const BINDINGS: &[Binding] = &[
         "worst first, most changed, lost most, by label, as in the tables",
     ),
     row(&["v"], Action::Against, &[QUERIES], "against", "beside the pin, beside each marked recipe, alone"),
+    row(
+        &["w"],
+        Action::Why,
+        &[QUERIES],
+        "why",
+        "which places make the first answer like the query; n: the next answer",
+    ),
     row(&["k"], Action::Decide(Decision::Keep), &[REVIEW], "keep", "it is right as it is"),
     row(&["d"], Action::Decide(Decision::Drop), &[REVIEW], "drop", "leave the photo out"),
     row(&["r"], Action::Decide(Decision::Relabel), &[REVIEW], "relabel", "give it the proposed label"),
@@ -405,6 +418,7 @@ pub const BINDINGS: &[Binding] = &[
             COMPARE,
             QUEUE,
             Place::Zoom,
+            Place::Why,
             Place::DecideAll,
             Place::Filter,
             Place::Change,

@@ -35,6 +35,7 @@ use std::time::Duration;
 use ratatui::layout::Size;
 use toji::session::command::Command;
 use toji::session::errands::looking::loader::{Loaded, Wish};
+use toji::session::errands::looking::why::{self, Why};
 use toji::session::snapshot::Snapshot;
 
 use terminal::ask::choose;
@@ -53,6 +54,8 @@ pub enum Feed {
     Say(String),
     /// A photo that was wished for, or a word why there is none.
     Photo(Wish, Loaded),
+    /// Why an answer stands where it does, or a word why that is not known.
+    Why(why::Wish, Box<Result<Why, String>>),
     /// Leave, as if `q` were pressed (the process was told to end).
     Quit,
 }
@@ -71,6 +74,8 @@ pub struct Out {
     pub commands: Sender<Command>,
     /// The photos that the screen shows now and that have not come yet; a newer list replaces an older one.
     pub wishes: Sender<Vec<Wish>>,
+    /// The answer of which the screen asks why it stands where it does; a newer one replaces an older one.
+    pub whys: Sender<why::Wish>,
 }
 
 /// How many colours the terminal has.

@@ -19,6 +19,7 @@ mod maker;
 mod metaformer;
 mod neck;
 mod nfnet;
+mod places;
 mod pool;
 mod preset;
 mod profile;
@@ -44,7 +45,7 @@ pub use profile::{Profile, profile};
 pub use table::{SECTIONS, TECHNIQUES};
 pub use weights::{Loaded, Source, load, source};
 
-use super::ops::{Layer, Network, OpsError, Params, Tape, Var, hollow};
+use super::ops::{Layer, Network, OpsError, Params, Places, Tape, Var, hollow};
 use crate::base::Seed;
 
 /// A network up to its last feature map: what a family builds.
@@ -130,6 +131,26 @@ impl Network for Backbone {
         let found = maps.len().checked_sub(from_last).and_then(|at| maps.get(at));
         let found = found.ok_or_else(|| OpsError::shape("map", "a network with so many feature maps", x.dims()))?;
         Ok(found.tensor())
+    }
+
+    fn places(&self, params: &Params, tape: &mut Tape, x: &Tensor) -> Result<Places, OpsError> {
+        let features = self.trunk.features(params, tape, x)?;
+        let last = features.maps.last().ok_or_else(|| OpsError::shape("places", "feature maps", x.dims()))?;
+        let (b, rows, columns, channels) = last.tensor().dims4()?;
+        let map: Vec<f32> = last.tensor().flatten_all()?.to_vec1()?; // [b, rows, columns, channels]
+        let pooled = self.pool.forward(params, tape, &*self.trunk, features)?; // [b, c]
+        let embeddings = self.neck.forward(params, tape, pooled)?.tensor(); // [b, d]
+        let embeddings: Vec<f32> = embeddings.flatten_all()?.to_vec1()?;
+        let seen = places::Seen { map: &map, places: rows * columns, channels, embeddings: &embeddings };
+        let neck = |pooled: &Tensor| {
+            let pooled = tape.constant(pooled);
+            Ok(self.neck.forward(params, tape, pooled)?.tensor())
+        };
+        let exact = places::exact(&seen, b, self.pool.parts(params, &map, rows * columns, channels)?, neck)?;
+        let is_exact = exact.is_some();
+        let parts = exact.unwrap_or_else(|| places::mean(&map, rows * columns));
+        let width = if is_exact { self.neck.length() } else { channels };
+        Ok(Places { map: [rows, columns], embeddings, dim: self.neck.length(), parts, width, is_exact })
     }
 
     fn embedding(&self) -> usize {

@@ -104,6 +104,32 @@ impl Pooling {
             _ => Ok(pooled),
         }
     }
+
+    /// What each place of the last map `[b, places, channels]` brings to the pooled vector, `[b, places, channels]`: what it adds to the sum of a
+    /// mean, and its share in the sum of a generalised mean's powers (a mean of degree one is the sum of its slopes times its numbers); of a
+    /// maximum the first of the greatest has all. `None` where not the last map alone is pooled.
+    ///
+    /// # Errors
+    /// When a learned power is no number.
+    pub(super) fn parts(
+        &self,
+        params: &Params,
+        map: &[f32],
+        places: usize,
+        channels: usize,
+    ) -> Result<Option<Vec<f32>>, OpsError> {
+        let power = match (self.pool, self.power) {
+            (Pool::Avg {}, _) => return Ok(Some(super::places::mean(map, places))),
+            (Pool::Max {}, _) => return Ok(Some(super::places::first_greatest(map, places, channels))),
+            (Pool::Gem { .. }, Some(power)) => params.get(power).flatten_all()?.to_vec1::<f32>()?,
+            (Pool::Gem { p, .. }, None) => vec![p],
+            (Pool::Cat { .. } | Pool::Token {}, _) => return Ok(None),
+        };
+        match power[..] {
+            [p] => Ok(Some(super::places::powers(map, places, channels, p))),
+            _ => Err(OpsError::shape("gem", "one power", &[power.len()])),
+        }
+    }
 }
 
 impl Each {

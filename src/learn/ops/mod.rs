@@ -50,7 +50,7 @@ pub(crate) use simd::wide;
 pub use squeeze::Squeeze;
 pub use star::StarRelu;
 pub(crate) use tape::hollow;
-pub use tape::{Flow, Grads, Kind, Layer, Network, ParamId, Params, Spent, Tape, Var};
+pub use tape::{Flow, Grads, Kind, Layer, Network, ParamId, Params, Places, Spent, Tape, Var};
 pub use tokens::Positions;
 pub use window::{Likeness, Offsets, WindowAttention, Windows, log_places};
 

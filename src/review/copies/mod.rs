@@ -148,14 +148,14 @@ fn compare(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Vec<Pair>, RetrieveError> {
-    let of: BTreeMap<u32, (&Measures, Option<Small>)> =
-        kept.par_iter().map(|&(photo, measures)| (photo, (measures, Small::of(&measures.small)))).collect();
+    let of: HashMap<u32, &Measures> = kept.iter().copied().collect();
     let rows: HashMap<u32, &[f32]> =
         embeddings.into_iter().flat_map(|all| all.photos.iter().copied().zip(all.rows())).collect();
     let judge = |&(a, b): &(u32, u32)| -> Option<Pair> {
-        let ((one, small), (other, smaller)) = (of.get(&a)?, of.get(&b)?);
-        let correlation = match (small, smaller) {
-            (Some(one), Some(other)) => correlation(one, other),
+        let (one, other) = (of.get(&a)?, of.get(&b)?);
+        // Made for each pair, which costs little beside laying them on each other: kept for 100,000 photos they would take half a gigabyte.
+        let correlation = match (Small::of(&one.small), Small::of(&other.small)) {
+            (Some(one), Some(other)) => correlation(&one, &other),
             _ => 0.0,
         };
         let cosine = rows.get(&a).zip(rows.get(&b)).map(|(a, b)| cosine(a, b));

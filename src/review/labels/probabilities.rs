@@ -20,6 +20,8 @@ const NEAREST: usize = 3;
 const SEEN: usize = 256;
 /// Temperatures that are tried: 0.01 · 100^(i / 24).
 const TRIED: usize = 25;
+/// Photos that choose the temperature, at most: one number is not worth passing all of 100,000 rows twenty-five times.
+const ASKED: usize = 20_000;
 
 /// Out-of-fold probabilities.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,47 +58,55 @@ pub fn probabilities(
         labels.dedup();
         labels.into_iter().zip(0..).collect()
     };
-    let mut sums: BTreeMap<u32, (f32, Vec<f32>)> = BTreeMap::new();
+    // One row for each photo that is held out, in place: for many photos and labels this is what takes the memory.
+    let mut places: Vec<u32> = folds.iter().flat_map(|fold| labelled(fold.held)).collect();
+    places.sort_unstable();
+    places.dedup();
+    let classes = columns.len().max(1);
+    let mut counts: Vec<f32> = vec![0.0; places.len()];
+    let mut rows: Vec<f32> = vec![0.0; places.len() * columns.len()];
     for fold in folds {
         let gallery = fold.embeddings.subset(&labelled(&fold.embeddings.photos))?;
         let queries = fold.embeddings.subset(&labelled(fold.held))?;
         if gallery.is_empty() || queries.is_empty() {
             continue;
         }
-        let likeness = |(row, near): (u32, Vec<(u32, f32)>)| -> Option<(u32, Vec<f32>)> {
-            let (_, content) = known(row)?;
-            let least = near.last().map_or(0.0, |(_, cosine)| *cosine);
+        let near = index::neighbours(&queries, &gallery, SEEN, progress, cancel)?;
+        let of_query: BTreeMap<u32, usize> = queries.photos.iter().copied().zip(0..).collect();
+        let likeness = |photo: u32, query: usize| -> Option<Vec<f32>> {
+            let (_, content) = known(photo)?;
+            let least = near.pairs(query).last().map_or(0.0, |(_, cosine)| cosine);
             let mut of: Vec<(f32, usize)> = vec![(0.0, 0); columns.len()];
-            for (other, cosine) in near {
-                let (label, its_content) = known(other)?;
+            for (at, cosine) in near.pairs(query) {
+                let (label, its_content) = known(gallery.photos[at as usize])?;
                 let Some((sum, count)) = columns.get(&label).and_then(|&at| of.get_mut(at)) else { continue };
                 if its_content != content && *count < NEAREST {
                     *sum += cosine;
                     *count += 1;
                 }
             }
-            Some((row, of.into_iter().map(|(sum, n)| if n == 0 { least } else { sum / n as f32 }).collect()))
+            Some(of.into_iter().map(|(sum, n)| if n == 0 { least } else { sum / n as f32 }).collect())
         };
-        let near = index::neighbours(&queries, &gallery, SEEN, progress, cancel)?;
-        let lists: Vec<(u32, Vec<(u32, f32)>)> = queries
-            .photos
-            .iter()
-            .enumerate()
-            .map(|(i, &photo)| {
-                (photo, near.pairs(i).map(|(at, cosine)| (gallery.photos[at as usize], cosine)).collect())
-            })
-            .collect();
-        let rows: Vec<(u32, Vec<f32>)> = lists.into_par_iter().filter_map(likeness).collect();
-        for (photo, row) in rows {
-            let (count, sum) = sums.entry(photo).or_insert_with(|| (0.0, vec![0.0; columns.len()]));
-            *count += 1.0;
-            sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-        }
+        places.par_iter().zip(&mut counts).zip(rows.par_chunks_mut(classes)).for_each(|((&photo, count), sums)| {
+            let found = of_query.get(&photo).and_then(|&query| likeness(photo, query));
+            if let Some(found) = found {
+                *count += 1.0;
+                sums.iter_mut().zip(found).for_each(|(sum, value)| *sum += value);
+            }
+        });
     }
-    let places: Vec<u32> = sums.keys().copied().collect();
+    // Of a fold without others to ask nothing is known.
+    let known_of: Vec<bool> = counts.iter().map(|count| *count > 0.0).collect();
+    if known_of.contains(&false) {
+        let mut keep = known_of.iter().flat_map(|known| std::iter::repeat_n(*known, columns.len()));
+        rows.retain(|_| keep.next().unwrap_or(false));
+        let mut keep = known_of.iter();
+        places.retain(|_| keep.next().copied().unwrap_or(false));
+        counts.retain(|count| *count > 0.0);
+    }
     let labels: Vec<u32> =
         places.iter().filter_map(|&photo| columns.get(&known(photo)?.0)).map(|&at| at as u32).collect();
-    let mut rows: Vec<f32> = sums.into_values().flat_map(|(n, row)| row.into_iter().map(move |v| v / n)).collect();
+    rows.par_chunks_mut(classes).zip(&counts).for_each(|(row, count)| row.iter_mut().for_each(|value| *value /= count));
     let temperature = likeliest(&rows, &labels, columns.len());
     rows.par_chunks_mut(columns.len().max(1)).for_each(|row| softmax(row, temperature));
     Ok(Rows { photos: places, labels, columns: columns.into_keys().collect(), rows, temperature })
@@ -121,7 +131,7 @@ fn likeliest(rows: &[f32], labels: &[u32], classes: usize) -> f64 {
             let scaled = |x: f32| f64::from(x - most) / temperature;
             row.iter().map(|&x| scaled(x).exp()).sum::<f64>().ln() - scaled(row[label as usize])
         };
-        rows.chunks_exact(classes).zip(labels).map(one).sum()
+        rows.chunks_exact(classes).zip(labels).step_by(labels.len().div_ceil(ASKED)).map(one).sum()
     };
     let tried = (0..TRIED).map(|i| 0.01 * 100f64.powf(i as f64 / (TRIED - 1) as f64));
     let costs: Vec<(f64, f64)> = tried.collect::<Vec<_>>().into_par_iter().map(|t| (cost(t), t)).collect();

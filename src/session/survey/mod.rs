@@ -150,8 +150,9 @@ impl Survey {
             folders.push(project.competition.workbench.recipes.clone());
             folders.push(project.competition.data.folder.clone());
         }
-        // Runs and jobs of other processes: a run in another terminal, another workbench.
-        folders.extend(["runs", "queue/waiting", "queue/workers"].map(|name| self.root.join(TOJI).join(name)));
+        // Runs, jobs and reviews of other processes: a run in another terminal, another workbench.
+        folders
+            .extend(["runs", "queue/waiting", "queue/workers", "reviews"].map(|name| self.root.join(TOJI).join(name)));
         folders.retain(|folder| folder.is_dir());
         folders.dedup();
         folders

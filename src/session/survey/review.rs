@@ -11,7 +11,7 @@ use crate::base::Key;
 use crate::data::manifest::edits::{Action, Edit};
 use crate::session::errands::review::{Review, edits, file};
 use crate::session::project::watch::{Stamp, stamp};
-use crate::session::{Photos, SessionError, brew};
+use crate::session::{Photos, Project, SessionError, Slot, brew};
 
 /// The reviews that were read.
 #[derive(Default)]
@@ -22,7 +22,8 @@ pub(super) struct Reviews {
     pub found: Arc<Vec<Arc<Review>>>,
 }
 
-type Basis = (Stamp, Option<Key>);
+/// The files' stamps, the photos, and whether the networks that would be asked now are trained.
+type Basis = (Stamp, Option<Key>, Option<bool>);
 
 impl Survey {
     /// Reads the newest review of each recipe, and that of pictures alone under an empty name.
@@ -36,10 +37,11 @@ impl Survey {
             if !files[0].is_file() {
                 continue;
             }
-            let basis = (stamp(files.iter().map(|file| file.as_path())), Some(photos.key));
+            let trained = self.is_trained(&project, name);
+            let basis = (stamp(files.iter().map(|file| file.as_path())), Some(photos.key), trained);
             if self.reviews.known.get(name).is_none_or(|(then, _)| *then != basis) {
                 let review = match file::load(&project, &photos, name, Some(photos.key)) {
-                    Ok(review) => review.unwrap_or_default(),
+                    Ok(review) => aged(review.unwrap_or_default(), trained),
                     Err(error) => Review {
                         recipe: name.clone(),
                         stale: Some(self.short(&brew::chain(&error))),
@@ -52,6 +54,17 @@ impl Survey {
         }
         self.reviews.known.retain(|name, _| names.contains(name));
         self.reviews.found = Arc::new(found);
+    }
+
+    /// Whether the trainings of a recipe's plan are in the store; `None` where nothing is planned.
+    fn is_trained(&self, project: &Project, name: &str) -> Option<bool> {
+        let (_, planned) = self.plans.get(name)?;
+        let graph = &planned.graph;
+        let is_there = |slot: &Slot| {
+            let stage = graph.fit(*slot).and_then(|fit| graph.stage(fit).ok());
+            stage.is_some_and(|stage| project.store.has(stage.name, &stage.artefact()))
+        };
+        Some(!graph.slots.is_empty() && graph.slots.iter().all(is_there))
     }
 
     /// Writes decisions: of each photo its id, the action and its value; who or what suggested them, and a note.
@@ -103,5 +116,48 @@ impl Survey {
             Some(Err(why)) => Err(SessionError::Unfit(why.clone())),
             None => Err(SessionError::Unfit("the photos are still being read".to_owned())),
         }
+    }
+}
+
+/// What of a review has been overtaken, in words that say what to do. Nothing is made again by itself: with other training photos the trainings that
+/// it was made by are none any more, and a review by the network before training would take the place of a better one.
+fn aged(review: Review, trained: Option<bool>) -> Review {
+    let stale = match (&review.stale, review.trained, trained) {
+        (Some(_), true, Some(false)) => {
+            "photos were edited since; r trains on them as they are now, then make it again, since before that only the untrained network can be asked"
+        }
+        (Some(_), ..) => "photos or edits are others than when it was made",
+        (None, false, Some(true)) if !review.recipe.is_empty() => {
+            "the network has been trained since, and knows more now"
+        }
+        (None, ..) => return review,
+    };
+    Review { stale: Some(stale.to_owned()), ..review }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_overtaken_says_what_to_do() {
+        let said = |stale: bool, trained: bool, now: Option<bool>| {
+            let stale = stale.then(|| "others".to_owned());
+            let review = Review { recipe: "02".to_owned(), trained, stale, ..Review::default() };
+            aged(review, now).stale.unwrap_or_default()
+        };
+        assert_eq!(said(false, true, Some(true)), "");
+        assert_eq!(
+            said(false, true, Some(false)),
+            "",
+            "the same photos: it holds, whatever was removed from the store"
+        );
+        assert_eq!(said(false, false, None), "");
+        assert!(said(false, false, Some(true)).starts_with("the network has been trained since"));
+        assert!(said(true, true, Some(false)).contains("r trains on them as they are now"));
+        assert!(said(true, true, Some(true)).starts_with("photos or edits are others"));
+        assert!(said(true, false, None).starts_with("photos or edits are others"));
+        let pictures = Review::default();
+        assert_eq!(aged(pictures, Some(true)).stale, None);
     }
 }

@@ -4,10 +4,11 @@
 //! column. Pictures are shown pixel by pixel, large ones shrunk beforehand by whoever brings them.
 //!
 //! Photos that each have something to say (a label, a rank, hit or miss) are set by [`page`], as a PNG or, by [`html`], as a page
-//! for a browser.
+//! for a browser. [`places`] draws into two of them what makes them alike.
 
 pub mod html;
 pub mod page;
+pub mod places;
 
 use std::path::Path;
 

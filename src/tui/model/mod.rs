@@ -3,7 +3,7 @@
 //! Takes snapshots and, through `update`, actions; gives the views all they need. It holds names,
 //! not positions, so that a recipe that appears or goes does not move the selection.
 //!
-//! - [`line`]: a line that is typed; [`page`]: folds, and a value that is changed;
+//! - [`line`]: a line that is typed; [`page`]: folds, and a value that is changed; [`mod@why`]: why answers stand where they do;
 //! - [`album`]: photos that have come; [`compare`]: which recipes are compared; [`curves`], [`queries`], [`review`] and [`queue`]: where the user
 //!   looks among these.
 
@@ -15,6 +15,7 @@ pub mod page;
 pub mod queries;
 pub mod queue;
 pub mod review;
+pub mod why;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use page::{Change, Paging};
 use queries::Asking;
 use queue::Queueing;
 use review::{Edit, Looking};
+use why::Whys;
 
 /// One of the screens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -130,6 +132,15 @@ pub enum Popup {
         /// Which, from 0.
         at: usize,
     },
+    /// Why an answer stands where it does.
+    Why {
+        /// The rank, from 1.
+        at: usize,
+        /// Whether photos are lit by what each place adds.
+        lit: bool,
+        /// Whether it was asked of the photo that shows large, to which it leads back.
+        zoomed: bool,
+    },
     /// "Decide so about all of these?"
     DecideAll {
         /// What is decided.
@@ -206,6 +217,8 @@ pub struct Model {
     pub queueing: Queueing,
     /// Photos that have come.
     pub album: Album,
+    /// Why answers stand where they do, as far as known.
+    pub whys: Whys,
     /// The answer to the last key; gone with the next.
     pub reply: Option<String>,
     /// What frames cost, up to the one before; `None` where that is not shown.
@@ -236,6 +249,10 @@ impl Model {
                 changed
             }
             Feed::Photo(wish, loaded) => self.album.take(wish, loaded),
+            Feed::Why(wish, found) => {
+                self.whys.take(wish, *found);
+                matches!(self.popup, Some(Popup::Why { .. }))
+            }
             Feed::Quit => {
                 self.wish = Wish::Quit;
                 false
@@ -258,6 +275,7 @@ impl Model {
         self.snapshot = snapshot;
         self.loaded = true;
         if sorted {
+            self.whys = Whys::default();
             self.sort_queries();
         }
         if let Some(back) = self.lost.take_if(|name| self.snapshot.recipes.iter().any(|r| r.name == *name)) {
@@ -284,7 +302,7 @@ impl Model {
             Some(Popup::AskStop { recipe }) => self.named(recipe).is_none_or(|r| !is_active(r.state)),
             Some(Popup::ChooseRung { recipe }) => self.named(recipe).is_none(),
             Some(Popup::Lab { hash, .. }) => self.snapshot.ledger.submissions.iter().all(|one| one.hash != *hash),
-            Some(Popup::Zoom { .. }) => match self.view {
+            Some(Popup::Zoom { .. } | Popup::Why { .. }) => match self.view {
                 View::Review => self.suspect().is_none(),
                 _ => self.query_at(self.query_index()).is_none(),
             },
@@ -330,6 +348,7 @@ impl Model {
             Some(Popup::ChooseRung { .. }) => Place::ChooseRung,
             Some(Popup::Lab { .. }) => Place::Lab,
             Some(Popup::Zoom { .. }) => Place::Zoom,
+            Some(Popup::Why { .. }) => Place::Why,
             Some(Popup::DecideAll { .. }) => Place::DecideAll,
             Some(Popup::Filter) => Place::Filter,
             Some(Popup::Change(_)) => Place::Change,

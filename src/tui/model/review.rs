@@ -1,6 +1,7 @@
 //! Where the user looks among suspects.
 //!
-//! Holds the kind, a filter, and the chosen suspect by its place and photo, so that a review that is made anew does not move the selection. Gives
+//! Holds the kind, a filter, and the chosen suspect by its place and id, so that neither a review that is made anew nor a photo that was dropped,
+//! which moves all behind it in the manifest, moves the selection. Gives
 //! the suspects that show, and the edits that a decision about them means.
 
 use toji::base::text::fit;
@@ -19,8 +20,8 @@ pub struct Looking {
     pub filter: String,
     /// Also those below the threshold.
     pub all: bool,
-    /// The chosen suspect: its place among those that show, its photo.
-    chosen: (usize, u32),
+    /// The chosen suspect: its place among those that show, its id, and whether it is the host's.
+    chosen: (usize, String, bool),
 }
 
 /// One line of `edits.csv`: id, action, value.
@@ -64,12 +65,13 @@ impl Model {
     /// The chosen suspect's place among those that show.
     pub fn suspect_index(&self) -> usize {
         let shown = self.suspects();
-        let (at, photo) = self.looking.chosen;
-        if shown.get(at).is_some_and(|one| one.photo == photo) {
-            return at;
+        let (at, id, of_host) = &self.looking.chosen;
+        let is_it = |one: &&Entry| one.id == *id && one.is_of_host == *of_host;
+        if shown.get(*at).is_some_and(is_it) {
+            return *at;
         }
-        let found = shown.iter().position(|one| one.photo == photo);
-        found.unwrap_or_else(|| at.min(shown.len().saturating_sub(1)))
+        let found = shown.iter().position(|one| is_it(one));
+        found.unwrap_or_else(|| (*at).min(shown.len().saturating_sub(1)))
     }
 
     /// The chosen suspect.
@@ -81,8 +83,8 @@ impl Model {
     pub fn choose_suspect(&mut self, index: usize) {
         let shown = self.suspects();
         let at = index.min(shown.len().saturating_sub(1));
-        let photo = shown.get(at).map_or(u32::MAX, |one| one.photo);
-        self.looking.chosen = (at, photo);
+        let chosen = shown.get(at).map(|one| (at, one.id.clone(), one.is_of_host));
+        self.looking.chosen = chosen.unwrap_or_default();
     }
 
     /// Another kind.

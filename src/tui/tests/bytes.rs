@@ -59,7 +59,8 @@ fn driven(events: Vec<Event>) -> (Tape, Model, Vec<toji::session::command::Comma
     let (sender, receiver) = mpsc::channel();
     let (commands, asked) = mpsc::channel();
     let (wishes, _wished) = mpsc::channel();
-    let out = Out { commands, wishes };
+    let (whys, _whys_asked) = mpsc::channel();
+    let out = Out { commands, wishes, whys };
     for event in events {
         sender.send(event).unwrap();
     }
@@ -159,7 +160,8 @@ fn an_editor_has_the_terminal_and_the_screen_comes_back() {
     let options = Options { edit: Some(super::pages::fails), ..Options::default() };
     let mut model = Model::new(Size::new(80, 24), options);
     let mut screen = Screen::new(tape.clone(), Size::new(80, 24), 0, Tidy::default());
-    drive::run(&mut model, &mut screen, &mut NoTerminal, &receiver, &Out { commands, wishes }).unwrap();
+    drive::run(&mut model, &mut screen, &mut NoTerminal, &receiver, &Out { commands, wishes, whys: mpsc::channel().0 })
+        .unwrap();
     assert!(wait.recv().is_err(), "let go without a word");
     let text = String::from_utf8(tape.0.lock().unwrap().clone()).unwrap();
     let shown = text.rsplit("\x1b[2J").next().unwrap();

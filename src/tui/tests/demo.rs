@@ -34,6 +34,7 @@ fn demo() {
             thread::sleep(Duration::from_secs(1));
         }
     });
+    let (whys, _asked) = mpsc::channel();
     let options = Options { colour: Colour::True, charset: Charset::Unicode, ..Options::default() };
-    crate::tui::run(snapshots, Out { commands, wishes }, options, None).unwrap();
+    crate::tui::run(snapshots, Out { commands, wishes, whys }, options, None).unwrap();
 }

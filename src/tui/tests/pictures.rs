@@ -13,6 +13,7 @@ use super::sample;
 use super::screens::model;
 use crate::tui::model::Model;
 use crate::tui::terminal::graphics::kitty::{self, tests::Memory};
+use crate::tui::terminal::graphics::numbers::NUMBERS;
 use crate::tui::terminal::graphics::sixel::tests::drawn;
 use crate::tui::terminal::graphics::{BUDGET, CAP, Mark};
 use crate::tui::terminal::screen::Screen;
@@ -141,7 +142,7 @@ fn kittys_cells_are_numbered_by_row_and_column() {
         let signs: Vec<char> = shown.contents().chars().collect();
         let (row, column) = (usize::from(mark.row), usize::from(mark.column));
         // The third sign is the upper byte of the number, the colour the lower one.
-        let expected = [kitty::PLACEHOLDER, kitty::NUMBERS[row], kitty::NUMBERS[column], kitty::NUMBERS[7]];
+        let expected = [kitty::PLACEHOLDER, NUMBERS[row], NUMBERS[column], NUMBERS[7]];
         assert_eq!(signs, expected, "{x}, {y}");
         assert_eq!(shown.fgcolor(), vt100::Color::Idx(mark.picture), "{x}, {y}");
     }

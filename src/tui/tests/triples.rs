@@ -19,6 +19,7 @@ fn said(model: &Model) -> String {
         Some(Popup::ChooseRung { recipe }) => format!(" rung of {recipe}?"),
         Some(Popup::Lab { hash, scroll }) => format!(" lab {}@{scroll}", hash.short()),
         Some(Popup::Zoom { at }) => format!(" photo {at}"),
+        Some(Popup::Why { at, lit, .. }) => format!(" why {at}{}", if *lit { " lit" } else { "" }),
         Some(Popup::DecideAll { decision, suspects, left_out, .. }) => {
             format!(" {} {suspects} and not {left_out}?", decision.name())
         }
@@ -364,6 +365,27 @@ fn suspects_are_decided_one_by_one() {
     assert_eq!(asked("j 7 m"), [Command::Review { recipe: "01-baseline".to_owned() }]);
     assert_eq!(refused("j j j j 7 m"), "04-broken has mistakes: its page shows them");
     assert_eq!(refused("j j 7 ] ] ] d"), "no suspect is chosen");
+}
+
+#[test]
+fn why_is_asked_of_an_answer_and_leads_back() {
+    assert_eq!(at("j j 6 w"), "Queries 02-arcface why 1 lit");
+    assert_eq!(at("j j 6 w v"), "Queries 02-arcface why 1");
+    assert_eq!(at("j j 6 w n n p p p"), "Queries 02-arcface why 1 lit", "the query itself answers nothing");
+    assert_eq!(at("j j 6 w G n"), "Queries 02-arcface why 5 lit");
+    assert_eq!(at("j j 6 w G ]"), "Queries 02-arcface why 1 lit", "of the next query the first");
+    assert_eq!(at("j j 6 w esc"), "Queries 02-arcface");
+    assert_eq!(at("j j 6 enter w w"), "Queries 02-arcface photo 1");
+    assert_eq!(at("j j 6 enter n n w n esc"), "Queries 02-arcface photo 3", "back to the photo that was asked about");
+    let (_, _, model) = typed(sample::snapshot(), "6 w");
+    assert_eq!(model.reply.as_deref(), Some("no queries to show yet"));
+    assert_eq!(refused("j j 7 enter w"), "a suspect is nobody's answer: 6 shows queries with their answers");
+    // What is asked is named, not numbered: another order of the list asks the same.
+    let wish = |keys: &str| typed(sample::snapshot(), keys).2.why_wish();
+    let first = wish("j j 6 w n").unwrap();
+    assert_eq!((first.recipe.as_str(), first.training.as_str(), first.rank), ("02-arcface", "fold 0", 2));
+    assert_eq!(first.id, "x".repeat(300));
+    assert_eq!(wish("j j 6"), None);
 }
 
 #[test]

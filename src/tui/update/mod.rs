@@ -50,10 +50,12 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
         Action::Refresh => {
             model.reply = Some("looking at the files again".to_owned());
             model.album.clear();
+            model.whys = Default::default();
             return Some(Command::Refresh);
         }
         Action::Help => model.popup = Some(Popup::Help { scroll: 0 }),
         Action::Back => match model.popup.take() {
+            Some(Popup::Why { at, zoomed: true, .. }) => model.popup = Some(Popup::Zoom { at }),
             Some(_) => {}
             None => model.view = View::Board,
         },
@@ -153,8 +155,24 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
         Action::Zoom => model.popup = Some(Popup::Zoom { at: 0 }),
         Action::Turn(motion) => {
             let last = view::photos(model).saturating_sub(1);
-            if let Some(Popup::Zoom { at }) = &mut model.popup {
-                *at = target(*at, last, 1, motion);
+            match &mut model.popup {
+                Some(Popup::Zoom { at }) => *at = target(*at, last, 1, motion),
+                // The query itself answers nothing.
+                Some(Popup::Why { at, .. }) => *at = target(*at, last, 1, motion).max(1),
+                _ => {}
+            }
+        }
+        Action::Why => {
+            let (at, zoomed) = match &model.popup {
+                Some(Popup::Zoom { at }) => ((*at).max(1), true),
+                _ => (1, false),
+            };
+            model.whys.forget_failures();
+            model.popup = Some(Popup::Why { at, lit: true, zoomed });
+        }
+        Action::Light => {
+            if let Some(Popup::Why { lit, .. }) = &mut model.popup {
+                *lit = !*lit;
             }
         }
         Action::Lost => {
@@ -305,7 +323,15 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
         Action::Zoom if model.view == View::Review => {
             model.suspect().is_none().then(|| "no suspect to show".to_owned())
         }
-        Action::Zoom | Action::NextOrder => model.query_at(0).is_none().then(|| "no queries to show yet".to_owned()),
+        Action::Why if model.view != View::Queries => {
+            Some("a suspect is nobody's answer: 6 shows queries with their answers".to_owned())
+        }
+        Action::Why if model.query_at(0).is_some() && view::photos(model) < 2 => {
+            Some("this query has no answers".to_owned())
+        }
+        Action::Zoom | Action::NextOrder | Action::Why => {
+            model.query_at(0).is_none().then(|| "no queries to show yet".to_owned())
+        }
         Action::Against => model
             .others()
             .is_empty()
@@ -384,8 +410,10 @@ fn turned(view: View, by: usize) -> View {
 /// Moves the selection on board, curves and ledger, the text elsewhere.
 fn moved(model: &mut Model, motion: Motion) {
     let screen = view::rows_shown(model).max(1);
-    if let Some(Popup::Zoom { at }) = &mut model.popup {
-        *at = 0;
+    match &mut model.popup {
+        Some(Popup::Zoom { at }) => *at = 0,
+        Some(Popup::Why { at, .. }) => *at = 1,
+        _ => {}
     }
     let last = view::popup_rows(model).saturating_sub(screen);
     if let Some(Popup::Help { scroll } | Popup::Explain { scroll, .. } | Popup::Lab { scroll, .. }) = &mut model.popup {

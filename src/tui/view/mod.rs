@@ -38,6 +38,9 @@ pub fn draw(model: &Model, buffer: &mut Buffer) -> Vec<Framed> {
         _ if matches!(model.popup, Some(Popup::Zoom { .. })) => {
             framed = photos::zoom::draw(model, ink, frame.body, buffer)
         }
+        _ if matches!(model.popup, Some(Popup::Why { .. })) => {
+            framed = photos::why::draw(model, ink, frame.body, buffer)
+        }
         View::Queries => framed = photos::queries::draw(model, ink, frame.body, buffer),
         View::Review => framed = photos::review::draw(model, ink, frame.body, buffer),
         View::Board => board::draw(model, ink, frame.body, buffer),

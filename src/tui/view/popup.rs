@@ -18,7 +18,7 @@ use crate::tui::model::{Model, Popup, View};
 pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
     match &model.popup {
         // A photo fills the body, a filter stands in the status row.
-        None | Some(Popup::Zoom { .. } | Popup::Filter) => {}
+        None | Some(Popup::Zoom { .. } | Popup::Why { .. } | Popup::Filter) => {}
         Some(Popup::DecideAll { decision, edits, suspects, left_out, .. }) => {
             let mut text = vec![format!("{} {}:", decision.name(), counted(*suspects))];
             let of = |(id, _, value): &(String, String, String)| match value.as_str() {

@@ -121,9 +121,9 @@ fn edited(tables: Manifest, decided: &BTreeMap<u32, Decided<'_>>) -> Manifest {
     let mut counts = Counts::default();
     let name = |names: &[String], label: Option<u32>| label.and_then(|label| names.get(label as usize).cloned());
     let wider = coarse_of(&tables);
-    let mut groups: BTreeSet<&str> = BTreeSet::new();
-    groups.extend(decided.values().filter_map(|what| what.group));
-    let number = |group: &str| groups.iter().position(|known| *known == group).map(|at| at as u32);
+    let groups: BTreeSet<&str> = decided.values().filter_map(|what| what.group).collect();
+    let groups: HashMap<&str, u32> = groups.into_iter().zip(0..).collect();
+    let number = |group: &str| groups.get(group).copied();
     let (mut place, mut group) = (Vec::with_capacity(tables.photos.len()), vec![None; tables.photos.len()]);
     let mut photos: Vec<(Photo, Option<String>, Option<String>)> = Vec::with_capacity(tables.photos.len());
     let mut kept: Vec<usize> = Vec::with_capacity(tables.photos.len());

@@ -2,7 +2,8 @@
 //!
 //! Every write is under a lock and publishes the whole file, so two commands lose nothing of each other and a crash leaves the old file or the
 //! new one. A person may edit it too: what was added there by hand stays, whatever program saved it (UTF-8 with a mark, Shift_JIS, semicolons);
-//! the next write brings it to commas and UTF-8.
+//! the next write brings it to commas and UTF-8. So UTF-8 is read whatever the competition's own tables are written in, and what could not be
+//! read again is not written.
 
 use std::path::Path;
 
@@ -21,7 +22,7 @@ impl Edits {
     /// # Errors
     /// When it is no table, lacks a column, or a row has no id, an action that does not exist or one with a value that it cannot have.
     pub fn read(file: &Path, encoding: Encoding) -> Result<Edits, DataError> {
-        let table = match Table::read(file, encoding) {
+        let table = match Table::read(file, own(encoding)) {
             Err(DataError::File(error)) if error.is_missing() => return Ok(Edits::default()),
             Err(DataError::Empty { .. }) => return Ok(Edits::default()),
             table => table?,
@@ -86,7 +87,7 @@ fn change<T>(
     let _lock = Lock::wait(lock)?;
     let known = Edits::read(file, encoding)?;
     if !known.rows.is_empty() {
-        let strange: Vec<String> = Table::read(file, encoding)?
+        let strange: Vec<String> = Table::read(file, own(encoding))?
             .names()
             .iter()
             .filter(|name| !COLUMNS.contains(&name.as_str()))
@@ -99,10 +100,25 @@ fn change<T>(
     }
     let mut rows: Vec<Edit> = known.rows.into_iter().map(|(edit, _)| edit).collect();
     let (before, given) = (rows.clone(), change(&mut rows));
+    // A table with this character is refused when it is read, and with it every command.
+    let has_nul =
+        |row: &&Edit| [&row.id, &row.value, &row.by, &row.date, &row.note].iter().any(|text| text.contains('\0'));
+    if let Some(row) = rows.iter().find(has_nul) {
+        let what = format!("what is decided about {} has a NUL character in it; nothing was written", quoted(&row.id));
+        return Err(DataError::Edit { place: crate::data::error::Place::line(file, rows.len() + 1), what });
+    }
     if rows != before {
         files::publish(file, print(&rows).as_bytes())?;
     }
     Ok(given)
+}
+
+/// How the file is read where tables are said to be in one encoding: it is UTF-8 from the first write on, and before it perhaps like them.
+fn own(tables: Encoding) -> Encoding {
+    match tables {
+        Encoding::ShiftJis => Encoding::Auto,
+        other => other,
+    }
 }
 
 fn print(rows: &[Edit]) -> String {

@@ -23,7 +23,7 @@ mod partial;
 
 pub use dry::Spent;
 pub(crate) use dry::hollow;
-pub use network::{Layer, Network};
+pub use network::{Layer, Network, Places};
 pub use params::{Kind, ParamId, Params};
 
 use self::memory::Memory;

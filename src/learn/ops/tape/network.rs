@@ -26,11 +26,36 @@ pub trait Network: Send + Sync {
         Err(OpsError::shape("map", "a network with feature maps", x.dims()))
     }
 
+    /// The embeddings of pictures `x` `[b, 3, h, w]`, and what each place of the last feature map brings to them.
+    ///
+    /// # Errors
+    /// As [`Network::forward`]; and for a network without such a map.
+    fn places(&self, _params: &Params, _tape: &mut Tape, x: &Tensor) -> Result<Places, OpsError> {
+        Err(OpsError::shape("places", "a network with feature maps", x.dims()))
+    }
+
     /// `d`, the length of an embedding.
     fn embedding(&self) -> usize;
 
     /// Where the tensor of a name stands in the network.
     fn layer(&self, name: &str) -> Layer;
+}
+
+/// What each place of pictures' last feature map brings to their embeddings.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// Rows and columns of the map.
+    pub map: [usize; 2],
+    /// What the network makes of the pictures, `[b, d]`.
+    pub embeddings: Vec<f32>,
+    /// Length of an embedding.
+    pub dim: usize,
+    /// `[b, rows · columns, width]`.
+    pub parts: Vec<f32>,
+    /// Numbers a part.
+    pub width: usize,
+    /// Whether a picture's parts add up to its embedding; elsewhere they add up to the mean of its map.
+    pub is_exact: bool,
 }
 
 /// A place in a network; those nearer to the pictures are less. Layers are what timm's `group_matcher` calls groups.

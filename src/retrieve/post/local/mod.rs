@@ -4,10 +4,12 @@
 //! number. [`mutual()`] pairs the places of two photos, and [`verify()`] asks whether one movement explains the pairs. A whole number a
 //! code: products of codes are exact, so no order of sums and no width of vectors changes a bit.
 //!
+//! - `alike`: which places make two photos alike;
 //! - `pack`: from maps to codes;
 //! - `mutual`: places of two photos that are nearest to each other;
 //! - `verify`: a transformation by RANSAC, and the pairs that agree with it.
 
+mod alike;
 mod mutual;
 mod pack;
 mod verify;
@@ -15,6 +17,7 @@ mod verify;
 use std::collections::HashMap;
 use std::path::Path;
 
+pub use alike::{Alike, Near, alike};
 pub use mutual::{Match, mutual, wide};
 pub use pack::{Local, Pack};
 pub use verify::{Found, Model, Pair, Settings, Transform, verify};

@@ -131,7 +131,7 @@ fn longest(scales: &[f64], each: usize) -> Vec<u16> {
 }
 
 /// A vector's direction in bytes.
-fn code(row: &[f32]) -> impl Iterator<Item = i8> {
+pub(super) fn code(row: &[f32]) -> impl Iterator<Item = i8> {
     let most = row.iter().fold(0.0f64, |most, &x| most.max(f64::from(x).abs()));
     let scale = if most > 0.0 { 127.0 / most } else { 0.0 };
     row.iter().map(move |&x| (f64::from(x) * scale).round() as i8)

@@ -4,6 +4,7 @@
 //! - [`compare`]: two to six recipes side by side: settings, scores, cost, queries that moved;
 //! - [`choice`]: the photos of a label, a fold, a role, by id;
 //! - [`samples`]: photos before and after augmentation;
+//! - [`why`]: which places make an answer like its query;
 //! - [`loader`]: the thread that decodes what a screen shows, while it shows it.
 //!
 //! Nothing here trains: what is not in the store is told with the command that makes it.
@@ -13,16 +14,17 @@ pub mod compare;
 pub mod loader;
 pub mod queries;
 pub mod samples;
+pub mod why;
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::data::view::Area;
 use crate::data::{Manifest, Role};
 
 /// A photo, as people know it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     /// Its place in the manifest.
     pub photo: u32,

@@ -3,7 +3,7 @@
 //! Takes decisions; checks them against the tables, says what they would run again, and appends them to `edits.csv`. A recipe is weighed by
 //! running it on the tables as they are and as they were edited: the difference is over the queries that both have.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -91,7 +91,8 @@ pub fn dated(project: &Project, edits: Vec<Edit>) -> Vec<Edit> {
 /// What is wrong with the file or with one of them.
 pub fn decide(project: &Project, photos: &Photos, more: &[Edit]) -> Result<(), SessionError> {
     let tables = photos.manifest.tables();
-    let strange = more.iter().find(|edit| tables.photos.iter().all(|photo| photo.id != edit.id));
+    let known: HashSet<&str> = tables.photos.iter().map(|photo| photo.id.as_str()).collect();
+    let strange = more.iter().find(|edit| !known.contains(edit.id.as_str()));
     if let Some(edit) = strange {
         let id = crate::base::text::fit(&edit.id, 60);
         return Err(SessionError::Unfit(format!("no table has a photo {id:?}; nothing was written")));

@@ -20,6 +20,8 @@ use crate::session::{Photos, Project, SessionError};
 const KEPT: usize = 1000;
 /// Photos that a suspect is shown with.
 const WITH: usize = 12;
+/// A file of more bytes is none that was written here: eighteen full lists of names of hundreds of characters have less.
+const MOST: u64 = 128 << 20;
 /// Raised when the file's form changes.
 const FORM: u32 = 1;
 
@@ -144,15 +146,24 @@ pub fn load(
     key: Option<Key>,
 ) -> Result<Option<Review>, SessionError> {
     let file = path(project, recipe);
-    let bytes = match files::read(&file) {
-        Err(error) if error.is_missing() => return Ok(None),
-        bytes => bytes?,
-    };
     let broken = |why: String| {
         let why = std::io::Error::new(std::io::ErrorKind::InvalidData, why);
         SessionError::from(FileError::at("cannot read the review in", &file)(why))
     };
-    let record: Record = serde_json::from_slice(&bytes).map_err(|e| broken(e.to_string()))?;
+    // A viewer reads it, and must not grow by whatever lies there.
+    if std::fs::metadata(&file).is_ok_and(|about| about.len() > MOST) {
+        return Err(broken("it is too large for one; remove it, and have it made again".to_owned()));
+    }
+    let bytes = match files::read(&file) {
+        Err(error) if error.is_missing() => return Ok(None),
+        bytes => bytes?,
+    };
+    let mut record: Record =
+        serde_json::from_slice(&bytes).map_err(|e| broken(format!("{e}; remove it, and have it made again")))?;
+    for list in &mut record.lists {
+        list.suspects.truncate(KEPT);
+        list.suspects.iter_mut().for_each(|one| one.with.truncate(WITH));
+    }
     if record.form != FORM {
         return Ok(None);
     }

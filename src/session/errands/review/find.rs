@@ -42,6 +42,8 @@ pub(super) struct Told {
     pub answered: Vec<u32>,
     /// All labelled photos as it sees them.
     pub all: Embeddings,
+    /// The host's queries and gallery as it sees them, where a submission had them embedded.
+    pub host: Option<Embeddings>,
     /// The labels that its head knows, and for each of `answered` the cosines with them, row-major; nothing without such a head.
     pub head: Option<(Vec<u32>, Vec<f32>)>,
     /// For each of `answered` its angle to the dominant sub-center of its label, in degrees; nothing without sub-centers.
@@ -187,9 +189,24 @@ fn ask(
         let own = all.subset(&answered)?;
         let (head, angles) = heads(&bench, slot, &own)?;
         let parts = crops::load(&bench, slot)?;
-        told.push(Told { answered, all, head, angles, parts });
+        // Of one network, since copies are looked for by one.
+        let host = told.is_empty().then(|| host(project, recipe, photos, rung, slot)).flatten();
+        told.push(Told { answered, all, host, head, angles, parts });
     }
     Ok(told)
+}
+
+/// The host's photos as a training sees them, where they are in the store: nothing is embedded for it.
+fn host(project: &Project, recipe: &Recipe, photos: &Photos, rung: &Rung, slot: Slot) -> Option<Embeddings> {
+    let mut graph = Graph::of(project, recipe, photos, rung).ok()?;
+    // A competition without a test, or a training that does not answer the host, has none.
+    graph.add_host(project, recipe, photos).ok()?;
+    let stage = graph.stage(Task::EmbedHost { slot }).ok()?;
+    let key = stage.artefact();
+    if !project.store.has(stage.name, &key) {
+        return None;
+    }
+    Embeddings::load(&project.store.folder(stage.name, &key).ok()?.join(embed::FILE)).ok()
 }
 
 /// The classes of a training's head.

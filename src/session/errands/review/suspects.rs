@@ -3,7 +3,8 @@
 //! Takes the measures of all pictures and what each network told of the labelled photos; gives all suspects. Photos whose network learnt from
 //! them, since too few folds are trained, are judged all the same: late in training networks forgive wrong labels, so such a list only misses.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::find::Told;
@@ -29,6 +30,8 @@ const LISTED: usize = 50;
 const TEMPERATURE: f64 = 0.07;
 /// Neighbours that vote about a part of a photo.
 const VOTERS: usize = 10;
+/// Probabilities (photos times labels) that are computed, at most: two gigabytes.
+const PROBABILITIES: usize = 500_000_000;
 
 /// Measures pictures, given by their contents and files, where that was not done.
 pub(super) fn measured(
@@ -56,8 +59,10 @@ pub(super) fn all(
     let manifest = &photos.manifest;
     let mut found = quality::quality(measured, &quality::Thresholds::default(), LISTED);
     let embeddings = told.first().map(|told| &told.all);
+    let seen = told.first().map(everybody).transpose()?;
     let clusters =
-        copies::clusters(&manifest.photos, measured, embeddings, &copies::Settings::default(), progress, cancel)?;
+        copies::clusters(&manifest.photos, measured, seen.as_deref(), &copies::Settings::default(), progress, cancel)?;
+    drop(seen);
     found.extend(copies::duplicates(&clusters, manifest, measured));
     found.extend(copies::leaks(&clusters, manifest, folds));
     found.extend(classes::single_photos(manifest));
@@ -67,7 +72,11 @@ pub(super) fn all(
     let out: Vec<OutOfFold<'_>> =
         told.iter().map(|told| OutOfFold { embeddings: &told.all, held: &told.answered }).collect();
     let votes = labels::votes(&out, &manifest.photos, &Voting::default(), progress, cancel)?;
-    let rows = rows(photos, told, &out, progress, cancel)?;
+    let rows = match asked(photos, told) {
+        many if many <= PROBABILITIES => rows(photos, told, &out, progress, cancel)?,
+        // The votes judge alone, which say most of it.
+        _ => Rows::default(),
+    };
     if let Some(file) = probabilities {
         files::publish(file, table(photos, &rows).as_bytes())?;
     }
@@ -82,6 +91,22 @@ pub(super) fn all(
         }
     }
     Ok(found)
+}
+
+/// All photos that one network saw: the labelled ones, and the host's where these are known.
+fn everybody(told: &Told) -> Result<Cow<'_, Embeddings>, SessionError> {
+    let Told { all, host, .. } = told;
+    let Some(host) = host.as_ref().filter(|host| host.dim == all.dim) else { return Ok(Cow::Borrowed(all)) };
+    let (photos, data) = ([&all.photos[..], &host.photos].concat(), [&all.data[..], &host.data].concat());
+    Ok(Cow::Owned(Embeddings::new(all.dim, photos, data)?))
+}
+
+/// How many probabilities there would be: photos that are answered for, times their labels.
+fn asked(photos: &Photos, told: &[Told]) -> usize {
+    let answered = || told.iter().flat_map(|told| &told.answered);
+    let labels: BTreeSet<u32> =
+        answered().filter_map(|photo| photos.manifest.photos.get(*photo as usize)?.label).collect();
+    answered().count().saturating_mul(labels.len())
 }
 
 /// Probabilities of labels: by heads where they know them, else by neighbours.
@@ -136,13 +161,19 @@ fn by_heads(photos: &Photos, told: &[Told]) -> Option<Rows> {
     columns.sort_unstable();
     columns.dedup();
     let column = |label: u32| columns.binary_search(&label).ok();
-    let mut of: BTreeMap<u32, Vec<f32>> = BTreeMap::new();
+    let mut places: Vec<u32> = told.iter().flat_map(|told| told.answered.iter().copied()).collect();
+    places.sort_unstable();
+    places.dedup();
+    // In place: for many photos and labels these numbers are what takes the memory.
+    let mut rows: Vec<f32> = vec![0.0; places.len() * columns.len()];
     let (mut met, mut asked) = (0, 0);
     for told in told {
         let (known, cosines) = told.head.as_ref()?;
         for (photo, own) in told.answered.iter().zip(cosines.chunks_exact(known.len().max(1))) {
             let least = own.iter().copied().fold(f32::INFINITY, f32::min);
-            let mut row = vec![least; columns.len()];
+            let at = places.binary_search(photo).ok()? * columns.len();
+            let row = rows.get_mut(at..at + columns.len())?;
+            row.fill(least);
             for (label, cosine) in known.iter().zip(own) {
                 if let Some(at) = column(*label) {
                     row[at] = *cosine;
@@ -150,16 +181,13 @@ fn by_heads(photos: &Photos, told: &[Told]) -> Option<Rows> {
             }
             asked += 1;
             met += usize::from(label(photo).is_some_and(|label| known.binary_search(&label).is_ok()));
-            of.insert(*photo, row);
         }
     }
     // Where labels are held out whole, heads know nothing of them.
     if asked == 0 || met * 10 < asked * 9 {
         return None;
     }
-    let places: Vec<u32> = of.keys().copied().collect();
     let labels = places.iter().map(|photo| column(label(photo)?).map(|at| at as u32)).collect::<Option<Vec<u32>>>()?;
-    let rows = of.into_values().flatten().collect();
     Some(labels::of_cosines(places, labels, columns, rows))
 }
 
@@ -187,6 +215,7 @@ fn objects(
         .iter()
         .map(|&photo| objects::Seen {
             photo,
+            label: manifest.photos.get(photo as usize).and_then(|photo| photo.label),
             shares: map.get(&photo).copied().unwrap_or(&[]),
             columns,
             crops: votes.get(&photo).unwrap_or(&empty),

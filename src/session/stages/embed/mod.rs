@@ -7,6 +7,7 @@
 pub(in crate::session) mod crops;
 mod kept;
 pub mod patches;
+pub(in crate::session) mod places;
 mod regions;
 pub mod views;
 

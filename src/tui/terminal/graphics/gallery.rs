@@ -9,7 +9,7 @@ use ratatui::buffer::Buffer;
 use toji::session::snapshot::Picture;
 
 use super::regions;
-use super::{BUDGET, CAP, Framed, MOST, Mark, iterm2, kitty, sixel};
+use super::{BUDGET, Framed, MOST, Mark, cap, iterm2, kitty, sixel};
 use crate::tui::terminal::taken::Tidy;
 use crate::tui::terminal::way::{Protocol, Way};
 
@@ -37,7 +37,7 @@ struct Slot {
     shown: u64,
 }
 
-/// No picture that is drawn at the cursor is wider, in columns: three photos of a page.
+/// Pictures beside each other that are drawn at the cursor at once are no wider, in columns: three photos of a page. One alone may be.
 const WIDEST: u16 = 51;
 
 /// What [`Gallery::place`] gives.
@@ -68,7 +68,7 @@ fn same(a: &Framed, b: &Framed) -> bool {
 impl Gallery {
     /// Empty, by half blocks.
     pub fn new(seat: u8, tidy: Tidy) -> Gallery {
-        let seat = if u16::from(seat) < super::LARGEST { seat } else { 0 };
+        let seat = if usize::from(seat) < super::numbers::NUMBERS.len() { seat } else { 0 };
         Gallery { way: Way::default(), seat, tidy, frame: 0, slots: Vec::new() }
     }
 
@@ -187,7 +187,7 @@ impl Gallery {
             u32::from(framed.columns) * u32::from(way.cell.0).max(8),
             u32::from(framed.rows) * u32::from(way.cell.1).max(16),
         );
-        let png = kitty::png(&framed.picture, most)?;
+        let png = kitty::png(&framed.picture, most, cap(usize::from(framed.columns) * usize::from(framed.rows)))?;
         *budget = budget.saturating_sub(framed.picture.rgb.len() / 3);
         placed.bytes.extend(kitty::send(number, &png, (framed.columns, framed.rows), way.passthrough));
         slot.sent = true;
@@ -218,11 +218,11 @@ impl Gallery {
     pub fn draw(&self, marks: &[(u16, u16, Mark)]) -> Drawn {
         let mut drawn = Drawn::default();
         let Way { protocol, cell, colours, widest, .. } = self.way;
-        let columns = (widest / u32::from(cell.0.max(1))).clamp(1, WIDEST.into()) as u16;
+        let columns = (widest / u32::from(cell.0.max(1))).clamp(1, u32::from(super::LARGEST)) as u16;
         // A Sixel picture may have holes, and xterm keeps no more than sixteen: neighbours are one.
         let gap = if protocol == Protocol::Sixel { 1 } else { 0 };
         let mut budget = BUDGET;
-        for region in regions::regions(marks, gap, columns) {
+        for region in regions::regions(marks, gap, (columns.min(WIDEST), columns)) {
             let (columns, rows) = region.size();
             let count = usize::from(columns) * usize::from(rows) * usize::from(cell.0) * usize::from(cell.1);
             if count > budget && !drawn.pieces.is_empty() {
@@ -233,7 +233,10 @@ impl Gallery {
             let pixels = regions::pixels(&region, cell, |number| self.framed(number));
             budget = budget.saturating_sub(count);
             let bytes = match protocol {
-                Protocol::Sixel => sixel::show(&pixels, colours, CAP * region.pictures()),
+                Protocol::Sixel => {
+                    let pictures = region.pictures().max(1);
+                    sixel::show(&pixels, colours, pictures * cap(usize::from(columns) * usize::from(rows) / pictures))
+                }
                 Protocol::Iterm2 => iterm2::show(&pixels, (columns, rows)),
                 Protocol::Kitty | Protocol::Half | Protocol::Off => continue,
             };

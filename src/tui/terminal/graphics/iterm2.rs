@@ -1,7 +1,7 @@
 //! iTerm2's inline images, which WezTerm, Konsole and mintty show too.
 //!
 //! Takes the pixels of a rectangle of cells; gives one sequence that draws them at the cursor, as a JPEG of the highest
-//! quality that keeps to [`CAP`]. The terminal fits the picture to the cells by itself, so a cell's size in pixels only
+//! quality that keeps to [`cap`]. The terminal fits the picture to the cells by itself, so a cell's size in pixels only
 //! decides how sharp it is.
 //!
 //! <https://iterm2.com/documentation-images.html>
@@ -9,7 +9,7 @@
 use toji::show::raster;
 
 use super::regions::Pixels;
-use super::{CAP, base64};
+use super::{base64, cap};
 
 /// Qualities to try, the best first.
 const QUALITIES: [u8; 4] = [90, 75, 50, 25];
@@ -17,7 +17,8 @@ const QUALITIES: [u8; 4] = [90, 75, 50, 25];
 /// Draws the pixels over so many cells; nothing where they cannot be encoded within the cap.
 pub fn show(pixels: &Pixels, (columns, rows): (u16, u16)) -> Vec<u8> {
     let encoded = |quality| raster::jpeg(pixels.width as u32, pixels.height as u32, &pixels.rgb, quality).ok();
-    let jpeg = QUALITIES.into_iter().filter_map(encoded).find(|jpeg| jpeg.len().div_ceil(3) * 4 <= CAP);
+    let most = cap(usize::from(columns) * usize::from(rows));
+    let jpeg = QUALITIES.into_iter().filter_map(encoded).find(|jpeg| jpeg.len().div_ceil(3) * 4 <= most);
     let Some(jpeg) = jpeg else { return Vec::new() };
     let size = jpeg.len();
     // The place is given in cells, and the cursor stays where it is.
@@ -29,6 +30,7 @@ pub fn show(pixels: &Pixels, (columns, rows): (u16, u16)) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::CAP;
     use super::*;
 
     #[test]

@@ -9,18 +9,10 @@
 use toji::session::snapshot::Picture;
 use toji::show::raster;
 
-use super::{CAP, base64, scale};
+use super::{base64, scale};
 
 /// The character of a cell that belongs to a picture.
 pub const PLACEHOLDER: char = '\u{10EEEE}';
-
-/// The combining marks that stand for the numbers from 0: the first of the protocol's list.
-pub const NUMBERS: [char; 32] = [
-    '\u{305}', '\u{30D}', '\u{30E}', '\u{310}', '\u{312}', '\u{33D}', '\u{33E}', '\u{33F}', '\u{346}', '\u{34A}',
-    '\u{34B}', '\u{34C}', '\u{350}', '\u{351}', '\u{352}', '\u{357}', '\u{35B}', '\u{363}', '\u{364}', '\u{365}',
-    '\u{366}', '\u{367}', '\u{368}', '\u{369}', '\u{36A}', '\u{36B}', '\u{36C}', '\u{36D}', '\u{36E}', '\u{36F}',
-    '\u{483}', '\u{484}',
-];
 
 /// "Could you show this pixel?", with a number that no picture of ours has.
 pub const QUERY: &[u8] = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\";
@@ -42,15 +34,15 @@ pub fn through_tmux(sequence: &[u8]) -> Vec<u8> {
 }
 
 /// The picture as PNG, no larger than `most` pixels and, shrunk by a quarter of its sides as often as needed, no longer than
-/// [`CAP`] in base64; `None` for a picture whose bytes do not fit its size.
-pub fn png(picture: &Picture, most: (u32, u32)) -> Option<Vec<u8>> {
+/// `cap` bytes in base64; `None` for a picture whose bytes do not fit its size.
+pub fn png(picture: &Picture, most: (u32, u32), cap: usize) -> Option<Vec<u8>> {
     let (width, height) = (f64::from(picture.width), f64::from(picture.height));
     let mut share = (f64::from(most.0) / width).min(f64::from(most.1) / height).min(1.0);
     loop {
         let size = ((width * share).round().max(1.0) as usize, (height * share).round().max(1.0) as usize);
         let rgb = scale::scaled(picture, size, 0..size.1);
         let png = raster::png(size.0 as u32, size.1 as u32, &rgb).ok()?;
-        if png.len().div_ceil(3) * 4 <= CAP || size == (1, 1) {
+        if png.len().div_ceil(3) * 4 <= cap || size == (1, 1) {
             return Some(png);
         }
         share *= 0.75;
@@ -92,6 +84,7 @@ fn write(sequence: &[u8], through: bool, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 pub mod tests {
+    use super::super::CAP;
     use super::*;
     use std::collections::BTreeMap;
 
@@ -142,7 +135,7 @@ pub mod tests {
     #[test]
     fn chunks_come_together_to_the_same_pixels() {
         let picture = noise(96, 80);
-        let png = png(&picture, (1_000, 1_000)).unwrap();
+        let png = png(&picture, (1_000, 1_000), CAP).unwrap();
         let mut memory = Memory::default();
         memory.read(&send(7 << 24 | 3, &png, (16, 7), false));
         let (columns, rows, kept) = &memory.kept[&(7 << 24 | 3)];
@@ -157,12 +150,12 @@ pub mod tests {
     #[test]
     fn a_picture_keeps_to_the_cap_and_to_its_place() {
         // Noise does not compress: 300 × 300 would be 360 KB of base64.
-        let large = png(&noise(300, 300), (1_000, 1_000)).unwrap();
+        let large = png(&noise(300, 300), (1_000, 1_000), CAP).unwrap();
         assert!(large.len().div_ceil(3) * 4 <= CAP, "{}", large.len());
-        let small = png(&noise(300, 200), (150, 160)).unwrap();
+        let small = png(&noise(300, 200), (150, 160), CAP).unwrap();
         let decoded = toji::data::decode::decode_bytes(&small, &Default::default()).unwrap();
         assert_eq!((decoded.width, decoded.height), (150, 100));
-        assert!(png(&Picture { width: 9, height: 9, rgb: [1; 3].into() }, (9, 9)).is_none());
+        assert!(png(&Picture { width: 9, height: 9, rgb: [1; 3].into() }, (9, 9), CAP).is_none());
     }
 
     #[test]

@@ -10,13 +10,14 @@
 //!   them to rectangles, [`scale`] makes the pixels, [`iterm2`] and [`sixel`] write them. Text that is written over a
 //!   picture wipes it, cell by cell, in these terminals.
 //!
-//! One picture may cost [`CAP`] bytes on the line, however it is encoded; a frame encodes at most [`BUDGET`] pixels and
+//! One picture may cost [`cap`] bytes on the line, however it is encoded; a frame encodes at most [`BUDGET`] pixels and
 //! leaves the rest to the next one, so that keys are taken in between.
 
 mod base64;
 mod gallery;
 pub mod iterm2;
 pub mod kitty;
+pub mod numbers;
 mod palette;
 mod regions;
 mod scale;
@@ -27,10 +28,16 @@ use ratatui::style::{Color, Style};
 use toji::session::snapshot::Picture;
 
 pub use gallery::Gallery;
-use kitty::NUMBERS;
+use numbers::NUMBERS;
 
-/// The most bytes of one picture.
+/// The most bytes of a picture among others.
 pub const CAP: usize = 64 * 1024;
+
+/// The most bytes of a picture of so many cells: one that is shown large may cost four times as much, or it would be one of few colours.
+pub fn cap(cells: usize) -> usize {
+    const AMONG_OTHERS: usize = 600;
+    CAP * (cells / AMONG_OTHERS).clamp(1, 4)
+}
 
 /// After so many pixels a frame encodes no further picture: some milliseconds' worth by every way.
 pub const BUDGET: usize = 100_000;
@@ -81,7 +88,7 @@ impl Mark {
         }
         let mut number = || {
             let sign = signs.next()?;
-            NUMBERS.iter().position(|known| *known == sign).map(|at| at as u16)
+            NUMBERS.binary_search(&sign).ok().map(|at| at as u16)
         };
         let (row, column) = (number()?, number()?);
         match cell.fg {
@@ -94,6 +101,14 @@ impl Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_large_picture_may_cost_more_but_not_any_sum() {
+        assert_eq!(
+            [1, 14 * 10, 1_199, 1_200, 60 * 43, usize::MAX].map(cap),
+            [1, 1, 1, 2, 4, 4].map(|times| times * CAP)
+        );
+    }
 
     #[test]
     fn marks_are_read_as_they_are_written() {

@@ -43,9 +43,10 @@ impl Region {
     }
 }
 
-/// The rectangles of these marks, which come row by row from the left. Cells up to `gap` columns apart are joined, and no
-/// rectangle is wider than `widest` columns.
-pub fn regions(marks: &[(u16, u16, Mark)], gap: u16, widest: u16) -> Vec<Region> {
+/// The rectangles of these marks, which come row by row from the left. Cells up to `gap` columns apart are joined. No rectangle is wider than the
+/// first of `widest` columns where it shows several pictures, and than the second where it shows one: parts that are encoded by themselves have
+/// colours of their own, and a seam between them.
+pub fn regions(marks: &[(u16, u16, Mark)], gap: u16, widest: (u16, u16)) -> Vec<Region> {
     let mut found: Vec<Region> = Vec::new();
     // Those that the next row may go on with.
     let mut open: Vec<usize> = Vec::new();
@@ -81,13 +82,17 @@ pub fn regions(marks: &[(u16, u16, Mark)], gap: u16, widest: u16) -> Vec<Region>
 }
 
 /// A row's marks in parts.
-fn parts(row: &[(u16, u16, Mark)], gap: u16, widest: u16) -> Vec<&[(u16, u16, Mark)]> {
+fn parts(row: &[(u16, u16, Mark)], gap: u16, (several, alone): (u16, u16)) -> Vec<&[(u16, u16, Mark)]> {
     let mut parts = Vec::new();
     let mut begin = 0;
     for i in 1..=row.len() {
         let ends = match row.get(i) {
             None => true,
-            Some((x, ..)) => x - row[i - 1].0 > gap + 1 || x - row[begin].0 >= widest.max(1),
+            Some((x, _, mark)) => {
+                let wide = x - row[begin].0;
+                let is_alone = row[begin].2.picture == mark.picture;
+                x - row[i - 1].0 > gap + 1 || wide >= if is_alone { alone } else { several }.max(1)
+            }
         };
         if ends {
             parts.push(&row[begin..i]);
@@ -157,7 +162,7 @@ mod tests {
     }
 
     fn shapes(rows: &[&str], gap: u16, widest: u16) -> Vec<(u16, u16, u16, u16)> {
-        let all = regions(&drawing(rows), gap, widest);
+        let all = regions(&drawing(rows), gap, (widest, widest));
         all.iter().map(|r| (r.x, r.y, r.size().0, r.size().1)).collect()
     }
 
@@ -167,12 +172,15 @@ mod tests {
         assert_eq!(shapes(&strip, 1, 80), [(0, 0, 7, 3)]);
         assert_eq!(shapes(&strip, 0, 80), [(0, 0, 3, 3), (4, 0, 3, 3)]);
         assert_eq!(shapes(&strip, 1, 4), [(0, 0, 3, 3), (4, 0, 3, 3)]);
+        let wide =
+            |widest| regions(&drawing(&["11111", "11111"]), 1, widest).iter().map(Region::size).collect::<Vec<_>>();
+        assert_eq!((wide((3, 8)), wide((3, 4))), (vec![(5, 2)], vec![(4, 2), (1, 2)]), "one alone is not parted");
         assert_eq!(
             shapes(&["111 222", "11   22", "111 222"], 1, 80),
             [(0, 0, 7, 1), (0, 1, 2, 1), (5, 1, 2, 1), (0, 2, 7, 1)]
         );
         assert_eq!(shapes(&["11", "", "11"], 1, 80), [(0, 0, 2, 1), (0, 2, 2, 1)]);
-        let all = regions(&drawing(&strip), 1, 80);
+        let all = regions(&drawing(&strip), 1, (80, 80));
         assert_eq!((all[0].cells().count(), all[0].pictures()), (18, 2));
     }
 
@@ -181,7 +189,7 @@ mod tests {
         // One pixel a cell: what is drawn is the picture.
         let rgb: Vec<u8> = (1..=18).collect();
         let framed = Framed { picture: Picture { width: 3, height: 2, rgb: rgb.clone().into() }, columns: 3, rows: 2 };
-        let all = regions(&drawing(&["111", "1 1"]), 1, 80);
+        let all = regions(&drawing(&["111", "1 1"]), 1, (80, 80));
         assert_eq!(all.len(), 2);
         let first = pixels(&all[0], (1, 1), |_| Some(&framed));
         assert_eq!((first.rgb, first.drawn), (rgb[..9].to_vec(), vec![true; 3]));

@@ -12,6 +12,7 @@ use toji::session::errands::looking::Seen;
 use toji::session::errands::looking::compare::{Comparison, Cost, Difference, Moved, Side};
 use toji::session::errands::looking::loader::{Loaded, Wish};
 use toji::session::errands::looking::queries::Queries;
+use toji::session::errands::looking::why::{self, Pair, Why};
 use toji::session::errands::review::{Entry, Listed, Review};
 use toji::session::snapshot::{Picture, Score, Snapshot};
 
@@ -89,6 +90,37 @@ pub fn compared() -> Snapshot {
     let mut own = queries("02-arcface");
     own.set_beside(&queries("01-baseline"));
     Snapshot { queries: Arc::new(own), ..super::snapshot() }
+}
+
+/// Why an answer stands where it does: an eye here, a bottle's neck there, names of 300 characters; of the fifth answer it is not known.
+pub fn why(wish: &why::Wish) -> Result<Why, String> {
+    if wish.rank == 5 {
+        return Err("the network of fold 0 is not in the store any more".to_owned());
+    }
+    let queries = queries(&wish.recipe);
+    let query = queries.find(&wish.id).copied().unwrap();
+    let answer = queries.answers(&query).swap_remove(wish.rank - 1);
+    let picture = |seed: u32| {
+        let pixel = |i: u32| [(i % 64 * 4) as u8, (i / 64 * 4) as u8, (seed * 50 % 256) as u8];
+        Picture { width: 64, height: 64, rgb: (0..64 * 64).flat_map(pixel).collect() }
+    };
+    let pair = |query, answer, share: f64| Pair { query, answer, cosine: 0.9 - share, share };
+    let shares = |step: f64| (0..16).map(|i| f64::from(i) * step / 120.0).collect();
+    Ok(Why {
+        recipe: wish.recipe.clone(),
+        training: wish.training.clone(),
+        query: queries.seen(query.photo),
+        answer: answer.seen.unwrap(),
+        rank: wish.rank,
+        hit: answer.hit,
+        similarity: f64::from(answer.similarity),
+        cosine: 0.75,
+        exact: true,
+        map: [4, 4],
+        pairs: vec![pair([0, 1], [1, 2], 0.2), pair([3, 3], [0, 0], 0.1), pair([0, 2], [1, 2], 0.05)],
+        shares: [shares(0.75), shares(0.75)],
+        pictures: Some([picture(1), picture(3)]),
+    })
 }
 
 /// Suspects of four kinds: wrong labels, some with hostile names; copies; small objects; and none that is dark.

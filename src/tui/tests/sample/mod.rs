@@ -19,7 +19,7 @@ use toji::session::snapshot::{
     Step, Worker,
 };
 
-pub use looks::{compared, photo, side_by_side};
+pub use looks::{compared, photo, side_by_side, why};
 pub use work::{busy, paused};
 
 /// A project in the midst of work.

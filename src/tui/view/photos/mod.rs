@@ -5,11 +5,12 @@
 //! off or have no room, the same is said in rows of text.
 //!
 //! - [`pictures`]: pixels in cells;
-//! - [`queries`], [`review`]: the screens; [`zoom`]: one photo large.
+//! - [`queries`], [`review`]: the screens; [`zoom`]: one photo large; [`mod@why`]: a query and an answer, and what makes them alike.
 
 pub mod pictures;
 pub mod queries;
 pub mod review;
+pub mod why;
 pub mod zoom;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use ratatui::text::Line;
 use toji::base::text;
 use toji::data::view::Area;
 use toji::session::errands::looking::loader::{Size, Wish};
+use toji::session::snapshot::Picture;
 
 use super::ink::{Ink, Tone, line, put, wrap};
 use crate::tui::model::{Model, Popup, View};
@@ -58,6 +60,9 @@ pub fn wanted(model: &Model, body: Rect) -> Vec<Wish> {
         let items = items(model);
         let at = (*at).min(items.len().saturating_sub(1));
         return items.iter().skip(at).take(2).filter_map(|item| wish(item, Size::Large)).collect();
+    }
+    if let Some((query, answer, _)) = why::both(model) {
+        return [query, answer].iter().filter_map(|item| wish(item, Size::Small)).collect();
     }
     let shown: Vec<Item> = match model.view {
         View::Queries => queries::pictured(model, ink, body),
@@ -163,16 +168,8 @@ impl<'a> Camera<'a> {
         let loaded = get(size).or_else(|| get(Size::Small));
         let words = match loaded {
             Some(Ok(picture)) => {
-                let mut columns = area.width;
-                let mut rows = pictures::rows(picture, columns, self.ink.way.cell);
-                if rows > area.height {
-                    columns = (u32::from(columns) * u32::from(area.height) / u32::from(rows)).max(1) as u16;
-                    rows = area.height;
-                }
-                let place = Rect { width: columns, height: rows, ..area };
-                let drawer: &mut dyn Pictures =
-                    if self.ink.way.protocol.is_graphic() { &mut self.marked } else { &mut self.half };
-                return drawer.draw(picture, place, 0, rows, buffer);
+                self.picture(picture, area, buffer);
+                return;
             }
             Some(Err(why)) => format!("no picture: {why}"),
             None if item.photo.is_none() => "not in the gallery".to_owned(),
@@ -182,6 +179,21 @@ impl<'a> Camera<'a> {
         for (y, row) in (0..area.height).zip(&rows) {
             put(buffer, area, y, row);
         }
+    }
+
+    /// A picture in as much of the area as its shape takes, at the top left; where that is.
+    pub fn picture(&mut self, picture: &Picture, area: Rect, buffer: &mut Buffer) -> Rect {
+        let mut columns = area.width;
+        let mut rows = pictures::rows(picture, columns, self.ink.way.cell);
+        if rows > area.height {
+            columns = (u32::from(columns) * u32::from(area.height) / u32::from(rows)).max(1) as u16;
+            rows = area.height;
+        }
+        let place = Rect { width: columns, height: rows, ..area };
+        let drawer: &mut dyn Pictures =
+            if self.ink.way.protocol.is_graphic() { &mut self.marked } else { &mut self.half };
+        drawer.draw(picture, place, 0, rows, buffer);
+        place
     }
 
     /// The pictures that the marks in the buffer name.

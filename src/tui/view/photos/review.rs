@@ -64,6 +64,16 @@ pub fn shown(_: &Model, body: Rect) -> usize {
 pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) -> Vec<Framed> {
     let parts = parts(body);
     let Some((at, list)) = model.listed() else {
+        // A review that cannot be read, or that found nothing, is no missing one.
+        if let Some(review) = model.review() {
+            let said = match &review.stale {
+                Some(why) => (why.clone(), Tone::Care),
+                None => (format!("No suspects among {} photos.", words::count(review.photos as u64)), Tone::Strong),
+            };
+            let again = (format!("m has a review made by the networks of {}.", model.selected), Tone::Plain);
+            texts(&[said, (String::new(), Tone::Plain), again], ink, body, buffer);
+            return Vec::new();
+        }
         let said = [
             ("No review yet.".to_owned(), Tone::Strong),
             (String::new(), Tone::Plain),
@@ -184,7 +194,8 @@ fn title(model: &Model, ink: Ink, area: Rect, buffer: &mut Buffer) {
         spans.push(ink.span(&format!("  filter: {}", text::fit(&model.looking.filter, 20)), Tone::Live));
     }
     if let Some(why) = &review.stale {
-        spans.push(ink.span(&format!("  ~ stale: {why}"), Tone::Care));
+        // What to press comes first, since the rest may be cut.
+        spans.push(ink.span(&format!("  ~ stale (m: again): {why}"), Tone::Care));
     } else {
         spans.push(ink.span(&format!("  {} photos looked at", words::count(review.photos as u64)), Tone::Faint));
     }

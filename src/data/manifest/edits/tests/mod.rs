@@ -143,6 +143,49 @@ fn the_file_is_appended_and_taken_back() {
     assert_eq!(rows().unwrap().len(), 2);
 }
 
+/// Tables in Shift_JIS, where the key `encoding` says so, and decisions in UTF-8.
+#[test]
+fn what_is_written_is_read_again_whatever_the_tables_are_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, lock) = (folder.path().join(FILE), folder.path().join("lock"));
+    for encoding in [Encoding::Auto, Encoding::Utf8, Encoding::ShiftJis] {
+        let row = edit("七", Action::Relabel, "獺祭 純米大吟醸");
+        append(&file, &lock, encoding, std::slice::from_ref(&row)).unwrap();
+        append(&file, &lock, encoding, &[edit("2", Action::Drop, "")]).unwrap();
+        let read = Edits::read(&file, encoding).unwrap();
+        assert_eq!(read.rows.iter().map(|(row, _)| row.clone()).collect::<Vec<_>>()[0], row, "{encoding:?}");
+        std::fs::remove_file(&file).unwrap();
+    }
+    // What a spreadsheet saved in Shift_JIS stays, too: 獺 = E0 DA, 祭 = 8D D5.
+    files::publish(&file, b"id,action,value\n1,relabel,\xE0\xDA\x8D\xD5\n").unwrap();
+    append(&file, &lock, Encoding::ShiftJis, &[edit("2", Action::Drop, "")]).unwrap();
+    assert_eq!(Edits::read(&file, Encoding::ShiftJis).unwrap().rows[0].0.value, "獺祭");
+}
+
+#[test]
+fn what_could_not_be_read_again_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, lock) = (folder.path().join(FILE), folder.path().join("lock"));
+    append(&file, &lock, Encoding::Auto, &[edit("1", Action::Keep, "")]).unwrap();
+    let nul = Edit { note: "a\0b".to_owned(), ..edit("2", Action::Drop, "") };
+    let error = append(&file, &lock, Encoding::Auto, &[nul]).unwrap_err().to_string();
+    assert!(error.contains("a NUL character") && error.contains("nothing was written"), "{error}");
+    assert_eq!(Edits::read(&file, Encoding::Auto).unwrap().rows.len(), 1);
+}
+
+/// Groups have numbers in the order of their names, however many there are.
+#[test]
+fn many_groups_are_numbered_in_their_order() {
+    let many = 3_000_u32;
+    let photo = |i: u32| Photo { id: format!("{i:06}"), ..tables().photos[0].clone() };
+    let all = Manifest { photos: (0..many).map(photo).collect(), labels: vec!["a".to_owned()], ..Manifest::default() };
+    let rows: Vec<Edit> =
+        (0..many).map(|i| edit(&format!("{i:06}"), Action::Group, &format!("g{:06}", many - i / 2))).collect();
+    let (edited, _) = Edits::default().with(&rows).apply(all).unwrap();
+    let group = &edited.edited.unwrap().group;
+    assert_eq!((group[0], group[1], group[2], group[2_999]), (Some(1_499), Some(1_499), Some(1_498), Some(0)));
+}
+
 #[test]
 fn a_row_that_is_none_is_told_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
