@@ -34,7 +34,7 @@ pub mod source;
 pub mod technique;
 
 pub use diagnostic::{Diagnostic, Look, Severity, report};
-pub use pages::{Unknown, explain, print, reference};
+pub use pages::{Unknown, explain, keys, print, reference};
 pub use read::{Block, Book, Name, Origin, OriginKind, facts_from, read, read_facts, read_with};
 pub use technique::Schema;
 

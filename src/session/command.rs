@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::board::choice::Choice;
 use crate::base::Key;
 
 /// A wish.
@@ -72,6 +73,11 @@ pub enum Command {
     Review {
         /// Name of the recipe.
         recipe: String,
+    },
+    /// Keep what a user chose of the board.
+    Arrange {
+        /// Columns, order, filter, what is hidden.
+        choice: Choice,
     },
     /// Look at the files again.
     Refresh,

@@ -26,10 +26,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::board::choice::Choice;
 use super::brew::{self, Planned, stopwatch, worker};
 use super::command::Command;
 use super::project::watch::{Stamp, stamp};
 use super::project::{FACTS, TOJI, boxes};
+use super::recipe::lineage::Lineage;
 use super::snapshot::{Counting, Delta, Problem, Snapshot, Worker};
 use super::stages::{Task, ensemble, score};
 use super::{Photos, Project, Recipe, SessionError, Surroundings, recipe};
@@ -78,6 +80,9 @@ pub struct Survey {
     queries: queries::Asked,
     compared: compare::Compared,
     reviews: review::Reviews,
+    lineages: HashMap<String, (Arc<Recipe>, Arc<Lineage>)>,
+    took: HashMap<Key, f64>,
+    choice: Arc<Choice>,
     notice: Option<String>,
     began: bool,
 }
@@ -118,6 +123,9 @@ impl Survey {
             queries: queries::Asked::default(),
             compared: compare::Compared::default(),
             reviews: review::Reviews::default(),
+            lineages: HashMap::new(),
+            took: HashMap::new(),
+            choice: Arc::new(Choice::load(&root.join(TOJI))),
             notice: None,
             began: false,
         }
@@ -168,6 +176,7 @@ impl Survey {
         self.read_ledger();
         self.read_photos(partly, cancel);
         self.board.refresh(&Runs::open(&self.root.join(TOJI)));
+        self.count_seconds();
         let now = stamp([self.root.join(TOJI).join("history.json").as_path()]);
         if let Ok(project) = &self.project
             && (now != self.history_stamp || !self.began)
@@ -217,6 +226,7 @@ impl Survey {
         self.read_photos_with(progress, &Cancel::new());
         self.read_recipes();
         self.board.refresh(&Runs::open(&self.root.join(TOJI)));
+        self.count_seconds();
         if let Ok(project) = &self.project {
             self.history = History::load(&project.store, &self.around.bench());
         }
@@ -254,6 +264,11 @@ impl Survey {
             Command::Lab { hash } => self.ask_lab(hash),
             Command::Run { recipe, rung } => self.ask_for(recipe, rung.as_deref()),
             Command::Edit { edits, by, note } => self.decide(edits, by, note),
+            // Whoever arranged it knows.
+            Command::Arrange { choice } => match choice.save(&self.root.join(TOJI)) {
+                Ok(()) => return,
+                Err(error) => Err(error.into()),
+            },
             Command::Undo => self.undo_decision(),
             Command::Review { recipe } => self.ask_review(recipe),
             // Looking says nothing of what happened.
@@ -533,6 +548,7 @@ impl Survey {
             self.recipe(recipe, waits, against.as_deref(), measuring)
         });
         let recipes = shown.collect();
+        self.lineages.retain(|name, _| self.recipes.iter().any(|(_, recipe)| recipe.name == *name));
         let unscored = pin.as_ref().filter(|name| pinned.is_none() && pin_note.is_none() && self.is_known(name));
         let unscored = unscored.map(|name| format!("{name}, the pin, has no score yet: no difference is shown"));
         let read = self.photos.as_ref().and_then(|photos| photos.as_ref().ok());
@@ -549,6 +565,7 @@ impl Survey {
             queries: self.queries.found.clone(),
             compared: self.compared.found.clone(),
             reviews: self.reviews.found.clone(),
+            choice: self.choice.clone(),
             notes: pin_note.into_iter().chain(unscored).chain(of_data).collect(),
             worker,
             planning: None,
