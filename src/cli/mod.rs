@@ -8,6 +8,7 @@
 
 mod augment;
 mod backbone;
+mod board;
 mod boxes;
 mod brew;
 mod compare;
@@ -79,6 +80,8 @@ enum Command {
     Brew(brew::Args),
     /// Ask other deciders about the trainings as they went: what would each have saved or lost?
     Replay(replay::Args),
+    /// Show the recipes as a table: filtered, sorted, with the columns that you ask for.
+    Board(board::Args),
     /// Show what would run, why, and what it would take. Runs nothing.
     Plan(plan::Args),
     /// Do the queue's work, detached from the terminal. The workbench starts it by itself.
@@ -230,6 +233,7 @@ pub fn run() -> ExitCode {
             Some(Command::Run(args)) => run::run(&context, &args),
             Some(Command::Brew(args)) => brew::run(&context, &args),
             Some(Command::Replay(args)) => replay::run(&context, &args),
+            Some(Command::Board(args)) => board::board(&context, &args),
             Some(Command::Plan(args)) => plan::plan(&context, &args),
             Some(Command::Worker(args)) => worker::work(&context, &args),
             Some(Command::Explain(args)) => explain::explain(&context, &args),

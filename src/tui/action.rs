@@ -3,6 +3,7 @@
 //! Given by the key table, taken by `update`. An action names an intention, never a key.
 
 use super::model::View;
+use super::model::line::Edit;
 
 /// An intention of the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,6 +104,34 @@ pub enum Action {
     Erase,
     /// No filter.
     ClearFilter,
+    /// Keep the filter that was typed.
+    AcceptFilter,
+    /// Move in the line that is typed, or take something away.
+    Edit(Edit),
+    /// The next thing that may come in the filter, or the one before.
+    Complete(bool),
+    /// Sort the board by its next column.
+    Sort,
+    /// The other way round.
+    Reverse,
+    /// Choose columns.
+    Columns,
+    /// Show this column, or no longer.
+    ToggleColumn,
+    /// Sort by this column.
+    SortHere,
+    /// The columns of who chose none.
+    UsualColumns,
+    /// Folds and seeds one by one, or a row a recipe.
+    Folds,
+    /// Do not list this recipe.
+    Hide,
+    /// List all hidden recipes again.
+    Unhide,
+    /// Show all actions.
+    Palette,
+    /// Do the chosen one.
+    Do,
 }
 
 /// What can be decided about a suspect; named as in `edits.csv`.

@@ -8,6 +8,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::action::{Action, Decision, Motion, Rung};
 use super::model::View;
+use super::model::line::Edit;
 
 /// Where a key is pressed: a view, or the popup above it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,12 @@ pub enum Place {
     DecideAll,
     /// A filter is typed: other keys are its characters.
     Filter,
+    /// The board's filter is typed.
+    BoardFilter,
+    /// Columns are chosen.
+    Columns,
+    /// An action is looked for: other keys are its characters.
+    Palette,
 }
 
 /// One row of the table.
@@ -66,6 +73,9 @@ const ONE_RECIPE: &[Place] = &[PAGE, CURVES, PLAN, QUERIES, COMPARE];
 const LISTS: &[Place] = &[BOARD, CURVES];
 const TEXTS: &[Place] = &[PAGE, PLAN, COMPARE];
 const BOXED_TEXTS: &[Place] = &[Place::Help, Place::Explain, Place::Lab];
+/// Places where keys are characters.
+const TYPED: &[Place] = &[Place::Filter, Place::BoardFilter, Place::Palette];
+const LINES: &[Place] = &[Place::BoardFilter, Place::Palette];
 
 const fn row(
     keys: &'static [&'static str],
@@ -115,6 +125,34 @@ pub const BINDINGS: &[Binding] = &[
     row(&["enter"], Action::Back, &[Place::Filter], "done", "keep the filter"),
     row(&["backspace"], Action::Erase, &[Place::Filter], "erase", "one character less"),
     row(&["esc"], Action::ClearFilter, &[Place::Filter], "all", "no filter"),
+    row(&["enter"], Action::AcceptFilter, &[Place::BoardFilter], "done", "keep the filter"),
+    row(&["tab"], Action::Complete(true), &[Place::BoardFilter], "complete", "what may come here; again: the next"),
+    row(&["shift+tab"], Action::Complete(false), &[Place::BoardFilter], "", "what may come here, backwards"),
+    row(&["esc"], Action::ClearFilter, &[Place::BoardFilter], "all", "no filter"),
+    row(&["enter"], Action::Do, &[Place::Palette], "do it", "as if its key were pressed"),
+    row(&["down", "ctrl+n", "tab"], Action::Move(Motion::Down), &[Place::Palette], "next", "next action"),
+    row(&["up", "ctrl+p", "shift+tab"], Action::Move(Motion::Up), &[Place::Palette], "", "action before"),
+    row(&["pgdn"], Action::Move(Motion::PageDown), &[Place::Palette], "", "a screen down"),
+    row(&["pgup"], Action::Move(Motion::PageUp), &[Place::Palette], "", "a screen up"),
+    row(&["esc"], Action::Back, &[Place::Palette], "close", "do nothing"),
+    row(&["backspace", "ctrl+h"], Action::Edit(Edit::Erase), LINES, "", "one character less"),
+    row(&["ctrl+w"], Action::Edit(Edit::EraseWord), LINES, "", "one word less"),
+    row(&["ctrl+u"], Action::Edit(Edit::EraseLine), LINES, "", "nothing before the cursor"),
+    row(&["left", "ctrl+b"], Action::Edit(Edit::Left), LINES, "", "a character to the left"),
+    row(&["right", "ctrl+f"], Action::Edit(Edit::Right), LINES, "", "a character to the right"),
+    row(&["home", "ctrl+a"], Action::Edit(Edit::Home), LINES, "", "to the beginning"),
+    row(&["end", "ctrl+e"], Action::Edit(Edit::End), LINES, "", "to the end"),
+    row(&["space", "enter"], Action::ToggleColumn, &[Place::Columns], "show", "show this column, or no longer"),
+    row(&["o"], Action::SortHere, &[Place::Columns], "sort", "sort by this column"),
+    row(&["O"], Action::Reverse, &[Place::Columns], "", "the other way round"),
+    row(&["u"], Action::UsualColumns, &[Place::Columns], "usual", "the columns of who chose none"),
+    row(&["j", "down"], Action::Move(Motion::Down), &[Place::Columns], "", "next column"),
+    row(&["k", "up"], Action::Move(Motion::Up), &[Place::Columns], "", "column before"),
+    row(&["ctrl+d", "pgdn"], Action::Move(Motion::HalfDown), &[Place::Columns], "", "half a screen down"),
+    row(&["ctrl+u", "pgup"], Action::Move(Motion::HalfUp), &[Place::Columns], "", "half a screen up"),
+    row(&["g", "home"], Action::Move(Motion::Top), &[Place::Columns], "", "to the first"),
+    row(&["G", "end"], Action::Move(Motion::Bottom), &[Place::Columns], "", "to the last"),
+    row(&["esc", "q", "b", "v"], Action::Back, &[Place::Columns], "close", "back to the board"),
     row(&["j", "down"], Action::Move(Motion::Down), BOXED_TEXTS, "down", "a line down"),
     row(&["k", "up"], Action::Move(Motion::Up), BOXED_TEXTS, "up", "a line up"),
     row(&["ctrl+d", "pgdn"], Action::Move(Motion::HalfDown), BOXED_TEXTS, "", "half a screen down"),
@@ -162,6 +200,22 @@ pub const BINDINGS: &[Binding] = &[
     row(&["P"], Action::Show(View::Plan), &[BOARD, PAGE, CURVES], "plan", "what would run, why, and for how long"),
     row(&["t"], Action::First, RECIPES, "", "take it next, before all others that wait"),
     row(&["a"], Action::Follow, RECIPES, "advice", "do what is advised: stop it, or take it to the next rung"),
+    // The board's list.
+    row(&["/"], Action::AskFilter, &[BOARD], "filter", "only recipes for which something holds: loss.margin > 20"),
+    row(&["o"], Action::Sort, &[BOARD], "sort", "sort by the next column"),
+    row(&["O"], Action::Reverse, &[BOARD], "", "sort the other way round"),
+    row(&["v"], Action::Columns, &[BOARD], "columns", "choose columns"),
+    row(
+        &["f"],
+        Action::Folds,
+        &[BOARD],
+        "folds",
+        "folds and seeds one by one, with mean and deviation; again: a row a recipe",
+    ),
+    row(&["d"], Action::Hide, &[BOARD], "hide", "do not list this recipe"),
+    row(&["D"], Action::Unhide, &[BOARD], "", "list all hidden recipes again"),
+    row(&["u"], Action::Undo, &[BOARD], "", "take back what was pinned or hidden last"),
+    row(&["u"], Action::Undo, &[LEDGER], "undo", "take the last final mark's change back"),
     // A page's names.
     row(&["enter", "e"], Action::Explain, &[PAGE], "explain", "what the key or technique under the cursor means"),
     row(&["n"], Action::NextName, &[PAGE, Place::Explain], "next name", "the cursor to the next key or technique"),
@@ -229,6 +283,7 @@ pub const BINDINGS: &[Binding] = &[
     ),
     row(&["8"], Action::Show(View::Compare), &[REVIEW], "", "compare marked recipes, or the selected one with the pin"),
     // The workbench.
+    row(&[":"], Action::Palette, EVERY_VIEW, "actions", "all actions, by what you type; why one cannot be done"),
     row(&["?", "f1"], Action::Help, EVERY_VIEW, "help", "these keys"),
     row(&["ctrl+r", "f5"], Action::Refresh, EVERY_VIEW, "", "look at the files again"),
     row(&["ctrl+g"], Action::Meter, EVERY_VIEW, "", "show what frames cost the line, in bytes and milliseconds"),
@@ -255,6 +310,9 @@ pub const BINDINGS: &[Binding] = &[
             Place::Zoom,
             Place::DecideAll,
             Place::Filter,
+            Place::BoardFilter,
+            Place::Columns,
+            Place::Palette,
         ],
         "",
         "leave at once; training goes on",
@@ -266,7 +324,7 @@ pub fn action(key: &str, place: Place) -> Option<Action> {
     let row = BINDINGS.iter().find(|b| b.places.contains(&place) && b.keys.contains(&key));
     row.map(|b| b.action).or_else(|| {
         let mut signs = if key == "space" { " ".chars() } else { key.chars() };
-        let sign = signs.next().filter(|_| place == Place::Filter && signs.as_str().is_empty())?;
+        let sign = signs.next().filter(|_| TYPED.contains(&place) && signs.as_str().is_empty())?;
         Some(Action::Type(sign))
     })
 }
@@ -336,6 +394,9 @@ mod tests {
         Place::Zoom,
         Place::DecideAll,
         Place::Filter,
+        Place::BoardFilter,
+        Place::Columns,
+        Place::Palette,
     ];
 
     #[test]

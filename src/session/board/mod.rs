@@ -55,18 +55,36 @@ impl<'a> Table<'a> {
 
     /// Everything that a name means of a recipe: what it came to, its curves' last values, its settings. Of a list every item.
     pub fn values(&self, recipe: &Recipe, name: &str) -> Vec<Value> {
-        let mut found = Vec::new();
-        if let Some(fact) = facts::named(name) {
-            found.extend((fact.get)(self, recipe));
-        } else if name.eq_ignore_ascii_case(self.metric) {
-            found.extend(recipe.score.as_ref().map(|score| Value::Float(score.value)));
-        } else {
-            found.extend(series::last(&recipe.curves, name).map(Value::Float));
+        let mut found: Vec<Value> = self.came_to(recipe, name).into_iter().collect();
+        found.extend(self.set(recipe, name));
+        found
+    }
+
+    /// What stands in a column: what it came to, where that has the name, else what is set. `loss` is so the loss alone, though
+    /// `[loss]` is a table as well.
+    pub fn column(&self, recipe: &Recipe, name: &str) -> Vec<Value> {
+        match self.came_to(recipe, name) {
+            Some(value) => vec![value],
+            None if facts::named(name).is_some() => Vec::new(),
+            None => self.set(recipe, name),
         }
+    }
+
+    /// What a recipe came to under a name: a fact, the score that counts, the end of a curve.
+    fn came_to(&self, recipe: &Recipe, name: &str) -> Option<Value> {
+        if let Some(fact) = facts::named(name) {
+            (fact.get)(self, recipe)
+        } else if name.eq_ignore_ascii_case(self.metric) {
+            recipe.score.as_ref().map(|score| Value::Float(score.value))
+        } else {
+            series::last(&recipe.curves, name).map(Value::Float)
+        }
+    }
+
+    fn set(&self, recipe: &Recipe, name: &str) -> Vec<Value> {
         let mut set = Vec::new();
         facts::resolve(&recipe.settings, name, &mut set);
-        found.extend(set.into_iter().flat_map(facts::simple));
-        found
+        set.into_iter().flat_map(facts::simple).collect()
     }
 
     /// Whether a recipe has something under a name, also a whole table.
@@ -78,7 +96,7 @@ impl<'a> Table<'a> {
 
     /// What stands in a column; seconds are written by `seconds`.
     pub fn cell(&self, recipe: &Recipe, name: &str, seconds: fn(f64) -> String) -> String {
-        let values = self.values(recipe, name);
+        let values = self.column(recipe, name);
         let kind = self.kind(name);
         let shown: Vec<String> = values.iter().map(|value| facts::shown(value, kind, seconds)).collect();
         shown.join(", ")
@@ -118,7 +136,7 @@ impl<'a> Table<'a> {
         let mut keyed: Vec<(usize, Option<Value>)> = match choice.sort.as_str() {
             // The snapshot is sorted by name.
             "name" | "" => shown.map(|(place, _)| (place, Some(Value::Int(place as i64)))).collect(),
-            name => shown.map(|(place, recipe)| (place, self.values(recipe, name).into_iter().next())).collect(),
+            name => shown.map(|(place, recipe)| (place, self.column(recipe, name).into_iter().next())).collect(),
         };
         let turned = self.greatest_first(&choice.sort) != choice.reverse;
         keyed.sort_by(|(_, a), (_, b)| match (a, b) {

@@ -3,10 +3,13 @@
 //! Takes snapshots and, through `update`, actions; gives the views all they need. It holds names,
 //! not positions, so that a recipe that appears or goes does not move the selection.
 //!
+//! - [`board`]: order, columns and filter of the board; [`line`]: a line that is typed.
 //! - [`album`]: photos that have come; [`compare`]: which recipes are compared; [`queries`] and [`review`]: where the user looks among these.
 
 pub mod album;
+pub mod board;
 pub mod compare;
+pub mod line;
 pub mod queries;
 pub mod review;
 
@@ -24,7 +27,9 @@ use super::terminal::ask::Answers;
 use super::terminal::meter::Reading;
 use super::{Feed, Options, Start};
 use album::Album;
+use board::Listing;
 use compare::Comparing;
+use line::Line;
 use queries::Asking;
 use review::{Edit, Looking};
 
@@ -124,6 +129,18 @@ pub enum Popup {
     },
     /// A filter is typed.
     Filter,
+    /// Columns are chosen.
+    Columns {
+        /// The one under the cursor.
+        at: usize,
+    },
+    /// All actions.
+    Palette {
+        /// What is typed.
+        line: Line,
+        /// The chosen row.
+        at: usize,
+    },
 }
 
 /// Which series the curves view shows.
@@ -181,6 +198,8 @@ pub struct Model {
     pub measure: Measure,
     /// Logarithmic loss axis.
     pub log_scale: bool,
+    /// Order, columns and filter of the board.
+    pub board: Listing,
     /// Where the user looks among queries.
     pub asking: Asking,
     /// Which recipes are compared.
@@ -232,24 +251,21 @@ impl Model {
         }
         // Where the selected recipe is gone, its neighbour takes its place: for good, or for the moment in which an
         // editor has moved the old file away and not yet written the new one.
-        let index = self.index();
         if !self.snapshot.queries.shares_photos(&snapshot.queries) {
             // The tables were read again: a file may show another photo.
             self.album.clear();
         }
         let sorted = !Arc::ptr_eq(&self.snapshot.queries, &snapshot.queries);
-        self.snapshot = snapshot;
-        self.loaded = true;
+        let old = std::mem::replace(&mut self.snapshot, snapshot);
+        let was = std::mem::take(&mut self.board.listed);
+        if !std::mem::replace(&mut self.loaded, true) {
+            self.take_choice();
+        }
         if sorted {
             self.sort_queries();
         }
-        if let Some(back) = self.lost.take_if(|name| self.snapshot.recipes.iter().any(|r| r.name == *name)) {
-            self.selected = back;
-        } else if self.recipe().is_none() {
-            let lost = self.lost.take().unwrap_or_else(|| self.selected.clone());
-            self.select(index);
-            self.lost = Some(lost).filter(|name| !name.is_empty());
-        }
+        self.relist();
+        self.settle(&old, &was);
         if let Some(start) = self.start.take_if(|_| !self.snapshot.recipes.is_empty()) {
             self.go_to(&start);
         }
@@ -266,7 +282,15 @@ impl Model {
                 View::Review => self.suspect().is_none(),
                 _ => self.query_at(self.query_index()).is_none(),
             },
-            Some(Popup::Help { .. } | Popup::Explain { .. } | Popup::DecideAll { .. } | Popup::Filter) | None => false,
+            Some(
+                Popup::Help { .. }
+                | Popup::Explain { .. }
+                | Popup::DecideAll { .. }
+                | Popup::Filter
+                | Popup::Columns { .. }
+                | Popup::Palette { .. },
+            )
+            | None => false,
         };
         if gone {
             self.popup = None;
@@ -300,7 +324,10 @@ impl Model {
             Some(Popup::Lab { .. }) => Place::Lab,
             Some(Popup::Zoom { .. }) => Place::Zoom,
             Some(Popup::DecideAll { .. }) => Place::DecideAll,
+            Some(Popup::Filter) if self.view == View::Board => Place::BoardFilter,
             Some(Popup::Filter) => Place::Filter,
+            Some(Popup::Columns { .. }) => Place::Columns,
+            Some(Popup::Palette { .. }) => Place::Palette,
         }
     }
 
@@ -314,16 +341,42 @@ impl Model {
         self.named(&self.selected)
     }
 
-    /// The selected recipe's place in the list; 0 where there is none.
+    /// The selected recipe's place in the list; where it is not listed, about where it would be.
     pub fn index(&self) -> usize {
-        self.snapshot.recipes.iter().position(|r| r.name == self.selected).unwrap_or(0)
+        let listed = self.on_board().position(|r| r.name == self.selected);
+        listed.unwrap_or_else(|| {
+            let own = self.snapshot.recipes.iter().position(|r| r.name == self.selected).unwrap_or(0);
+            self.board.listed.iter().filter(|place| **place < own).count()
+        })
     }
 
-    /// Selects by place, the last one where there are fewer.
+    /// Selects by place in the list, the last one where there are fewer.
     pub fn select(&mut self, index: usize) {
-        let last = self.snapshot.recipes.len().saturating_sub(1);
+        let last = self.board.listed.len().saturating_sub(1);
         self.lost = None;
-        self.selected = self.snapshot.recipes.get(index.min(last)).map(|r| r.name.clone()).unwrap_or_default();
+        let name = self.on_board().nth(index.min(last)).map(|r| r.name.clone());
+        self.selected = name.unwrap_or_default();
+    }
+
+    /// Where the selected recipe is gone, or the board does not list it any more, selects what is in its place; and itself again
+    /// once it is back and the user has not selected meanwhile. Other screens keep a recipe that only the filter took away.
+    /// `old` and `was` are the snapshot and the list before.
+    fn settle(&mut self, old: &Snapshot, was: &[usize]) {
+        if let Some(name) = self.lost.clone().filter(|name| self.is_listed(name)) {
+            self.lost = None;
+            self.selected = name;
+        } else if self.recipe().is_none() || (self.view == View::Board && !self.is_listed(&self.selected)) {
+            let lost = self.lost.take().unwrap_or_else(|| self.selected.clone());
+            let named = |place: &usize| old.recipes.get(*place).map_or("", |recipe| recipe.name.as_str());
+            let at = was.iter().position(|place| named(place) == self.selected).unwrap_or(0);
+            let (before, after) = was.split_at(at.min(was.len()));
+            let mut near = after.iter().chain(before.iter().rev()).map(named);
+            match near.find(|name| self.is_listed(name)).map(str::to_owned) {
+                Some(name) => self.selected = name,
+                None => self.select(self.index()),
+            }
+            self.lost = Some(lost).filter(|name| !name.is_empty());
+        }
     }
 
     /// The selected submission's place in the ledger, the newest first; 0 where there is none.

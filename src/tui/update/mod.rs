@@ -3,8 +3,12 @@
 //! Pure: takes the model and an action, asks nothing of the surroundings. An action that cannot be
 //! done now says why in the status row instead of being hidden, so that keys keep their places.
 //!
+//! - [`board`]: order, columns, filter and what is hidden, and taking back.
+//! - [`palette`]: all actions by what one types.
 //! - [`review`]: decisions about suspects, one or all that show, and the filter.
 
+mod board;
+pub mod palette;
 mod review;
 
 use toji::book;
@@ -15,6 +19,7 @@ use toji::session::schema;
 use toji::session::snapshot::{Recipe, State};
 
 use super::action::{Action, Motion};
+use super::model::board::Done;
 use super::model::{Measure, Model, Popup, View, Wish, is_active};
 use super::terminal::meter::Reading;
 use super::view;
@@ -23,8 +28,12 @@ use super::view;
 /// already says what was asked for.
 pub fn update(model: &mut Model, action: Action) -> Option<Command> {
     let command = act(model, action);
-    // Wherever a key has led to the queries of another recipe, these are asked for.
-    command.or_else(|| model.ask_queries()).or_else(|| model.ask_compared())
+    // Whoever comes back to the board finds a recipe selected that it lists.
+    if model.view == View::Board && !model.is_listed(&model.selected) {
+        model.rearrange();
+    }
+    // Wherever a key has led to the queries of another recipe, these are asked for; and what was chosen of the board is kept.
+    command.or_else(|| model.ask_queries()).or_else(|| model.ask_compared()).or_else(|| model.keep_choice())
 }
 
 fn act(model: &mut Model, action: Action) -> Option<Command> {
@@ -116,6 +125,7 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
         Action::Pin => {
             let recipe = model.selected.clone();
             let pinned = model.snapshot.pin.as_deref() == Some(recipe.as_str());
+            model.remember(Done::Pinned { recipe: recipe.clone(), before: model.snapshot.pin.clone() });
             model.reply = Some(match pinned {
                 true => format!("asked to take the pin from {recipe}"),
                 false => format!("asked to pin {recipe}"),
@@ -125,6 +135,7 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
         Action::MarkFinal => {
             let one = model.submission()?;
             let (hash, marked, name) = (one.hash, !one.is_final, one.made.recipe.clone());
+            model.remember(Done::Final { hash, was: !marked });
             model.reply = Some(match marked {
                 true => format!("asked to mark {name} as final"),
                 false => format!("asked to take the final mark off {name}"),
@@ -180,18 +191,39 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
                 model.asking.order = Order::Changed;
             }
         }
+        Action::Palette | Action::Do => return palette::act(model, action),
+        Action::Type(_) | Action::Edit(_) if matches!(model.popup, Some(Popup::Palette { .. })) => {
+            return palette::act(model, action);
+        }
         Action::Decide(_)
         | Action::AskAll(_)
         | Action::DecideAll
-        | Action::Undo
         | Action::Review
         | Action::NextKind
         | Action::PreviousKind
-        | Action::Below
+        | Action::Below => return review::act(model, action),
+        Action::Undo | Action::AskFilter | Action::Type(_) | Action::Erase | Action::ClearFilter
+            if model.view == View::Review =>
+        {
+            return review::act(model, action);
+        }
+        Action::Undo
         | Action::AskFilter
         | Action::Type(_)
         | Action::Erase
-        | Action::ClearFilter => return review::act(model, action),
+        | Action::ClearFilter
+        | Action::AcceptFilter
+        | Action::Edit(_)
+        | Action::Complete(_)
+        | Action::Sort
+        | Action::Reverse
+        | Action::Columns
+        | Action::ToggleColumn
+        | Action::SortHere
+        | Action::UsualColumns
+        | Action::Folds
+        | Action::Hide
+        | Action::Unhide => return board::act(model, action),
     }
     None
 }
@@ -302,7 +334,10 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
     match action {
         Action::Suspend if model.options.suspend.is_none() => Some("cannot suspend here".to_owned()),
         Action::ClearMarks if model.marked.is_empty() => Some("nothing is marked".to_owned()),
-        Action::Show(View::Page | View::Plan | View::Queries | View::Compare) | Action::Mark | Action::Pin => {
+        Action::Show(View::Page | View::Plan | View::Queries | View::Compare)
+        | Action::Mark
+        | Action::Pin
+        | Action::Hide => {
             no_recipe(model)
         }
         Action::Run | Action::ChooseRung => no_recipe(model).or_else(|| cannot_run(model, action)),
@@ -353,9 +388,13 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
             let broken = model.recipe()?.state == State::Broken;
             broken.then(|| format!("{} has mistakes: its page shows them", model.selected))
         }),
+        Action::Sort | Action::Reverse | Action::Columns | Action::Folds | Action::Unhide => {
+            board::refusal(model, action)
+        }
+        Action::Undo | Action::AskFilter if model.view != View::Review => board::refusal(model, action),
         Action::AskFilter if model.listed().is_none() => Some("no suspects to filter".to_owned()),
         Action::NextRecipe | Action::PreviousRecipe if beside(model, 1).is_some() => None,
-        Action::NextRecipe if model.index() + 1 >= model.snapshot.recipes.len() => {
+        Action::NextRecipe if model.index() + 1 >= model.board.listed.len() => {
             Some("this is the last recipe".to_owned())
         }
         Action::PreviousRecipe if model.index() == 0 => Some("this is the first recipe".to_owned()),
@@ -381,6 +420,9 @@ fn too_many_finals(model: &Model, one: &Submission) -> Option<String> {
 fn no_recipe(model: &Model) -> Option<String> {
     match (model.recipe(), model.loaded) {
         (Some(_), _) => None,
+        (None, true) if !model.snapshot.recipes.is_empty() => {
+            Some("no recipe is listed: / changes the filter, D brings hidden ones back".to_owned())
+        }
         (None, true) => Some("there is no recipe yet: write one into recipes/".to_owned()),
         (None, false) => Some("the recipes are still being read".to_owned()),
     }
@@ -423,6 +465,9 @@ fn moved(model: &mut Model, motion: Motion) {
     if let Some(Popup::Zoom { at }) = &mut model.popup {
         *at = 0;
     }
+    if board::moved(model, screen, motion) || palette::moved(model, screen, motion) {
+        return;
+    }
     let last = view::popup_rows(model).saturating_sub(screen);
     if let Some(Popup::Help { scroll } | Popup::Explain { scroll, .. } | Popup::Lab { scroll, .. }) = &mut model.popup {
         *scroll = target(*scroll, last, screen, motion);
@@ -430,7 +475,7 @@ fn moved(model: &mut Model, motion: Motion) {
     }
     match model.view {
         View::Board | View::Curves => {
-            let last = model.snapshot.recipes.len().saturating_sub(1);
+            let last = model.board.listed.len().saturating_sub(1);
             model.select(target(model.index(), last, screen, motion));
         }
         View::Ledger => {

@@ -1,5 +1,7 @@
 //! Names and values of a filter beside a snapshot: what nothing is called, what cannot be compared.
 
+use std::ops::Range;
+
 use super::evaluate::{number, truth};
 use super::{Filter, Mention, Mistake, Op, Operand, What};
 use crate::book::check::names::{list, nearest};
@@ -13,19 +15,30 @@ impl Filter {
     }
 }
 
+/// Whether something can be called so: a fact, a series, a key; for columns and orders.
+///
+/// # Errors
+/// When nothing is; the mistake names the nearest.
+pub fn known(name: &str, table: &Table<'_>) -> Result<(), Mistake> {
+    if is_known(name, table) { Ok(()) } else { Err(unknown(name, 0..name.len(), table)) }
+}
+
+fn unknown(text: &str, at: Range<usize>, table: &Table<'_>) -> Mistake {
+    let help = match nearest(text, names(table).into_iter()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => {
+            "toji explain lists the keys, toji board --help the columns; text to look for stands in quotes".to_owned()
+        }
+    };
+    Mistake::new(at, format!("nothing is called `{text}`")).help(help)
+}
+
 fn wrong(mention: &Mention, table: &Table<'_>) -> Option<Mistake> {
     let text = &mention.text;
     let at = mention.at.clone();
     match &mention.what {
         What::Key | What::Has if is_known(text, table) => None,
-        What::Key | What::Has => {
-            let near = nearest(text, names(table).into_iter());
-            let help = match near {
-                Some(near) => format!("did you mean {near}?"),
-                None => "tab offers what there is; text to look for stands in quotes".to_owned(),
-            };
-            Some(Mistake::new(at, format!("nothing is called `{text}`")).help(help))
-        }
+        What::Key | What::Has => Some(unknown(text, at, table)),
         What::Word => {
             if table.kind(text) == Kind::Flag {
                 return None;
@@ -76,7 +89,10 @@ fn knows(words: &[&str], word: &str) -> bool {
 fn is_text(name: &str, table: &Table<'_>) -> bool {
     match table.kind(name) {
         Kind::Text | Kind::Words(_) | Kind::Flag => true,
-        Kind::Any => facts::declared().get(name).is_some_and(|words| !words.is_empty()),
+        Kind::Any => {
+            let mut values = table.snapshot.recipes.iter().flat_map(|recipe| table.values(recipe, name));
+            !values.any(|value| value.as_f64().is_some())
+        }
         Kind::Number(_) | Kind::Difference | Kind::Seconds => false,
     }
 }
@@ -92,8 +108,8 @@ fn is_known(name: &str, table: &Table<'_>) -> bool {
         || table.snapshot.recipes.iter().any(|recipe| table.has(recipe, name))
 }
 
-/// All names that can be asked for: facts, series, declared keys.
-pub(super) fn names<'a>(table: &Table<'a>) -> Vec<&'a str> {
+/// What recipes come to, by name: the score that counts, facts, the series of curves.
+pub(super) fn results<'a>(table: &Table<'a>) -> Vec<&'a str> {
     let mut all: Vec<&str> = vec![table.metric];
     all.extend(FACTS.iter().map(|fact| fact.name));
     let mut series: Vec<&str> =
@@ -102,6 +118,12 @@ pub(super) fn names<'a>(table: &Table<'a>) -> Vec<&'a str> {
     series.dedup();
     series.retain(|series| !all.contains(series));
     all.extend(series);
+    all
+}
+
+/// All names that can be asked for: results and declared keys.
+fn names<'a>(table: &Table<'a>) -> Vec<&'a str> {
+    let mut all = results(table);
     all.extend(facts::declared().keys().map(String::as_str));
     all
 }

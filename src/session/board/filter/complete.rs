@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::check::names;
+use super::check::results;
 use super::scan::{Scanner, is_bare, is_bare_value, is_joint};
 use crate::session::board::Table;
 use crate::session::board::facts::{self, FACTS, Kind};
@@ -168,8 +168,7 @@ fn keys(typed: &str, table: &Table<'_>, quoted: bool) -> Vec<Candidate> {
     }
     let about = |name: &str| facts::named(name).map(|fact| fact.about).unwrap_or_default();
     let written = |name: &str| if quoted { format!("\"{name}\"") } else { written_key(name) };
-    let facts = names(table).into_iter().take_while(|name| !facts::declared().contains_key(*name));
-    let facts: Vec<Candidate> = facts.map(|name| candidate(written(name), about(name))).collect();
+    let facts: Vec<Candidate> = results(table).into_iter().map(|name| candidate(written(name), about(name))).collect();
     let own = present.keys().filter(|name| FACTS.iter().all(|fact| fact.name != *name));
     let own: Vec<Candidate> = own.map(|name| candidate(written(name), "")).collect();
     let mut all = chosen(typed, facts.into_iter().chain(own));

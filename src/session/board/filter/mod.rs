@@ -25,6 +25,7 @@ mod scan;
 use std::fmt;
 use std::ops::Range;
 
+pub use check::known;
 pub use complete::{Candidate, Completion, complete};
 pub use parse::parse;
 

@@ -89,25 +89,109 @@ fn wrong(filter: &str) -> String {
 
 #[test]
 fn mistakes_have_a_caret_and_the_nearest_name() {
-    insta::assert_snapshot!(wrong("獺祭 and los.margin > 20"), @"");
-    insta::assert_snapshot!(wrong("backbone.nam = x"), @"");
-    insta::assert_snapshot!(wrong("state = runing"), @"");
-    insta::assert_snapshot!(wrong("loss.margin > wide"), @"");
-    insta::assert_snapshot!(wrong("left < soon"), @"");
-    insta::assert_snapshot!(wrong("stale = 3"), @"");
-    insta::assert_snapshot!(wrong("has:banana"), @"");
-    insta::assert_snapshot!(wrong("(state = new"), @"");
-    insta::assert_snapshot!(wrong("state = new)"), @"");
-    insta::assert_snapshot!(wrong("name = \"x"), @"");
-    insta::assert_snapshot!(wrong("loss.margin >"), @"");
-    insta::assert_snapshot!(wrong("loss.margin > and pin"), @"");
-    insta::assert_snapshot!(wrong("> 3"), @"");
-    insta::assert_snapshot!(wrong("pin and"), @"");
-    insta::assert_snapshot!(wrong("pin or or stale"), @"");
-    insta::assert_snapshot!(wrong("loss.margin"), @"");
-    insta::assert_snapshot!(wrong("loss.mar"), @"");
-    insta::assert_snapshot!(wrong("MRR@20"), @"");
-    insta::assert_snapshot!(wrong("state"), @"");
+    insta::assert_snapshot!(wrong("獺祭 and los.margin > 20"), @"
+    獺祭 and los.margin > 20
+             ^^^^^^^^^^
+    nothing is called `los.margin`; did you mean loss.margin?
+    ");
+    insta::assert_snapshot!(wrong("backbone.nam = x"), @"
+    backbone.nam = x
+    ^^^^^^^^^^^^
+    nothing is called `backbone.nam`; did you mean backbone.name?
+    ");
+    insta::assert_snapshot!(wrong("state = runing"), @"
+    state = runing
+            ^^^^^^
+    state is never `runing`; did you mean running?
+    ");
+    insta::assert_snapshot!(wrong("loss.margin > wide"), @"
+    loss.margin > wide
+                  ^^^^
+    `wide` is no number; < and > compare numbers
+    ");
+    insta::assert_snapshot!(wrong("left < soon"), @"
+    left < soon
+           ^^^^
+    `soon` is no number; seconds, or 90s, 5m, 2h, 1d
+    ");
+    insta::assert_snapshot!(wrong("stale = 3"), @"
+    stale = 3
+            ^
+    stale is never `3`; it is true or false
+    ");
+    insta::assert_snapshot!(wrong("has:banana"), @"
+    has:banana
+        ^^^^^^
+    nothing is called `banana`; toji explain lists the keys, toji board --help the columns; text to look for stands in quotes
+    ");
+    insta::assert_snapshot!(wrong("(state = new"), @"
+    (state = new
+    ^
+    this bracket is not closed; close it with )
+    (unfinished)
+    ");
+    insta::assert_snapshot!(wrong("state = new)"), @"
+    state = new)
+               ^
+    this bracket closes none
+    ");
+    insta::assert_snapshot!(wrong("name = \"x"), @r#"
+    name = "x
+           ^
+    this quote is not closed; close it with "
+    (unfinished)
+    "#);
+    insta::assert_snapshot!(wrong("loss.margin >"), @"
+    loss.margin >
+                ^
+    `loss.margin` is compared with nothing; a value comes behind it; words with spaces stand in quotes
+    (unfinished)
+    ");
+    insta::assert_snapshot!(wrong("loss.margin > and pin"), @"
+    loss.margin > and pin
+                ^
+    `loss.margin` is compared with nothing; a value comes behind it; words with spaces stand in quotes
+    ");
+    insta::assert_snapshot!(wrong("> 3"), @"
+    > 3
+    ^
+    a comparison stands between a key and a value
+    ");
+    insta::assert_snapshot!(wrong("pin and"), @"
+    pin and
+           ^
+    a text, or a key with a comparison, is missing here
+    (unfinished)
+    ");
+    insta::assert_snapshot!(wrong("pin or or stale"), @"
+    pin or or stale
+           ^^
+    `or` stands between two terms
+    ");
+    insta::assert_snapshot!(wrong("loss.margin"), @"
+    loss.margin
+    ^^^^^^^^^^^
+    `loss.margin` needs a comparison; as in loss.margin > …; as text to look for it stands in quotes
+    (unfinished)
+    ");
+    insta::assert_snapshot!(wrong("loss.mar"), @"
+    loss.mar
+    ^^^^^^^^
+    `loss.mar` begins loss.margin; tab completes it
+    (unfinished)
+    ");
+    insta::assert_snapshot!(wrong("MRR@20"), @"
+    MRR@20
+    ^^^^^^
+    `MRR@20` needs a comparison; as in MRR@20 > …; as text to look for it stands in quotes
+    (unfinished)
+    ");
+    insta::assert_snapshot!(wrong("state"), @"
+    state
+    ^^^^^
+    `state` needs a comparison; as in state = …; as text to look for it stands in quotes
+    (unfinished)
+    ");
     assert!(wrong(&"(".repeat(300)).contains("nested deeper than 50"));
 }
 
@@ -117,7 +201,7 @@ fn what_is_right_has_no_mistake() {
     let table = Table::of(&snapshot, None);
     for filter in [
         "",
-        "loss",
+        "print",
         "arcface",
         "\"state\"",
         "pin",

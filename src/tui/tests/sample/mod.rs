@@ -1,5 +1,6 @@
 //! A drawn project: every state, Japanese names, text that tries to steer the terminal.
 
+mod board;
 mod looks;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use toji::session::snapshot::{
     Step, Worker,
 };
 
+pub use board::settled;
 pub use looks::{compared, photo, side_by_side};
 
 /// A project in the midst of work.
@@ -35,6 +37,7 @@ pub fn snapshot() -> Snapshot {
         worker: Worker::Busy { recipes: vec!["02-arcface".to_owned()], queued: 1 },
         planning: None,
         notice: Some("02-arcface: saved, only [post] changed".to_owned()),
+        ..Snapshot::default()
     }
 }
 
@@ -343,6 +346,7 @@ fn arcface() -> Recipe {
             step("score", "run", "its input post runs", None, true),
         ],
         plan_seconds: None,
+        ..Recipe::default()
     }
 }
 
