@@ -358,6 +358,12 @@ impl Model {
         self.selected = name.unwrap_or_default();
     }
 
+    /// Selects by name, whether it is listed or not.
+    pub fn select_named(&mut self, name: String) {
+        self.lost = None;
+        self.selected = name;
+    }
+
     /// Where the selected recipe is gone, or the board does not list it any more, selects what is in its place; and itself again
     /// once it is back and the user has not selected meanwhile. Other screens keep a recipe that only the filter took away.
     /// `old` and `was` are the snapshot and the list before.

@@ -35,5 +35,5 @@ fn demo() {
         }
     });
     let options = Options { colour: Colour::True, charset: Charset::Unicode, ..Options::default() };
-    crate::tui::run(snapshots, Out { commands, wishes }, options).unwrap();
+    crate::tui::run(snapshots, Out { commands, wishes }, options, None).unwrap();
 }

@@ -60,14 +60,14 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
         Action::NextView => model.view = turned(model.view, 1),
         Action::PreviousView => model.view = turned(model.view, View::ALL.len() - 1),
         Action::Move(motion) => moved(model, motion),
-        Action::NextRecipe => {
-            let to = beside(model, 1).unwrap_or(model.index() + 1);
-            model.select(to);
-        }
-        Action::PreviousRecipe => {
-            let to = beside(model, -1).unwrap_or(model.index().saturating_sub(1));
-            model.select(to);
-        }
+        Action::NextRecipe => match beside(model, 1) {
+            Some(name) => model.select_named(name),
+            None => model.select(model.index() + 1),
+        },
+        Action::PreviousRecipe => match beside(model, -1) {
+            Some(name) => model.select_named(name),
+            None => model.select(model.index().saturating_sub(1)),
+        },
         Action::Mark => {
             if !model.marked.remove(&model.selected) {
                 model.marked.insert(model.selected.clone());
@@ -228,8 +228,8 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
     None
 }
 
-/// Beside a comparison of marked recipes: the place of the next one of these, or of the one before, around the ends.
-fn beside(model: &Model, by: isize) -> Option<usize> {
+/// Beside a comparison of marked recipes: the next one of these, or the one before, around the ends.
+fn beside(model: &Model, by: isize) -> Option<String> {
     let compared = model.compared();
     if model.view != View::Compare || model.marked.len() < 2 {
         return None;
@@ -239,7 +239,7 @@ fn beside(model: &Model, by: isize) -> Option<usize> {
         Some(at) => (at as isize + by).rem_euclid(count),
         None => 0,
     };
-    model.snapshot.recipes.iter().position(|recipe| Some(&recipe.name) == compared.get(to as usize))
+    compared.get(to as usize).filter(|name| model.named(name).is_some()).cloned()
 }
 
 /// Does what the decider says of the selected recipe.
@@ -337,9 +337,7 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
         Action::Show(View::Page | View::Plan | View::Queries | View::Compare)
         | Action::Mark
         | Action::Pin
-        | Action::Hide => {
-            no_recipe(model)
-        }
+        | Action::Hide => no_recipe(model),
         Action::Run | Action::ChooseRung => no_recipe(model).or_else(|| cannot_run(model, action)),
         Action::AskStop => no_recipe(model).or_else(|| {
             let recipe = model.recipe()?;
