@@ -215,7 +215,7 @@ pub const BINDINGS: &[Binding] = &[
     row(&["d"], Action::Hide, &[BOARD], "hide", "do not list this recipe"),
     row(&["D"], Action::Unhide, &[BOARD], "", "list all hidden recipes again"),
     row(&["u"], Action::Undo, &[BOARD], "", "take back what was pinned or hidden last"),
-    row(&["u"], Action::Undo, &[LEDGER], "undo", "take the last final mark's change back"),
+    row(&["u"], Action::Undo, &[LEDGER], "", "take the last final mark's change back"),
     // A page's names.
     row(&["enter", "e"], Action::Explain, &[PAGE], "explain", "what the key or technique under the cursor means"),
     row(&["n"], Action::NextName, &[PAGE, Place::Explain], "next name", "the cursor to the next key or technique"),

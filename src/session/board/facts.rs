@@ -241,6 +241,7 @@ pub fn walk<'v>(value: &'v Value, path: &mut String, seen: &mut dyn FnMut(&str, 
 /// A value as a column shows it.
 pub fn shown(value: &Value, kind: Kind, seconds: fn(f64) -> String) -> String {
     match (kind, value.as_f64()) {
+        (Kind::Number(_) | Kind::Difference, Some(number)) if number.abs() >= 1e7 => format!("{number:.2e}"),
         (Kind::Number(digits), Some(number)) => format!("{number:.digits$}"),
         (Kind::Difference, Some(number)) => format!("{number:+.4}"),
         (Kind::Seconds, Some(number)) => seconds(number),

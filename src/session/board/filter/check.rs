@@ -56,6 +56,10 @@ fn wrong(mention: &Mention, table: &Table<'_>) -> Option<Mistake> {
                 Some(first) if dotted => {
                     Some(Mistake::new(at, format!("`{text}` begins {first}")).help("tab completes it").unfinished())
                 }
+                // The table is right, its key is not: nobody looks for such a text.
+                None if dotted && text.split('.').next().is_some_and(|head| is_known(head, table)) => {
+                    Some(unknown(text, at, table).unfinished())
+                }
                 _ => None,
             }
         }

@@ -5,8 +5,8 @@ use crate::tui::tests::sample;
 
 #[test]
 fn board_narrow() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j")), @r#"
-    1 Board 2 3 4 5 6 7     1 busy, 1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j")), @"
+    1 Board 2 3 4 5 6 7 8   1 busy, 1 queued
       00-first-pour                  ✓ fresh
       0.412 -.279 [-.310,-.246]
       01-baseline                    ✓ fresh
@@ -26,13 +26,13 @@ fn board_narrow() {
       queries, of an older text
     02-arcface: saved, only [post] changed
     enter page r run R rung ? help q quit
-    "#);
+    ");
 }
 
 #[test]
 fn board_usual() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j")), @r#"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j")), @"
+    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
       00-first-pour     ✓ fresh   smoke       3/3 0.412  -.279 [-.310,-.246]
       01-baseline       ✓ fresh   holdout   12/12 0.691  pin
@@ -56,13 +56,13 @@ fn board_usual() {
       run embed fold 1: its input fit fold 1 runs
     02-arcface: saved, only [post] changed
     enter page  r run  R rung  s stop  p pin  c curves  P plan  ? help  q quit
-    "#);
+    ");
 }
 
 #[test]
 fn board_large() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), LARGE, "j j space")), @r#"
-     Board   Page   Curves   Plan   Ledger   Queries   Review   sake-labels                                                             worker: 02-arcface +1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), LARGE, "j j space")), @"
+     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   sake-labels                                                   worker: 02-arcface +1 queued
       recipe                           state     rung      epoch MRR@20  difference to the pin, 95 %    left  what
       00-first-pour                    ✓ fresh   smoke       3/3 0.4123  -0.2787 [-0.3100, -0.2460]
       01-baseline                      ✓ fresh   holdout   12/12 0.6910  pin
@@ -111,14 +111,14 @@ fn board_large() {
        └┴───────────┴───────────┴────────────┴───────────┴───────────┴────────────      └┴───────────┴───────────┴────────────┴───────────┴───────────┴────────────
         0           2           4            6           8          10      epoch        0           2           4            6           8          10      epoch
     02-arcface: saved, only [post] changed
-    enter page  r run  R rung  s stop  p pin  c curves  P plan  a advice  space mark  ? help  q quit
-    "#);
+    enter page  r run  R rung  s stop  p pin  c curves  P plan  a advice  / filter  o sort  v columns  f folds  d hide  space mark  : actions  ? help  q quit
+    ");
 }
 
 #[test]
 fn board_without_recipes() {
     insta::assert_snapshot!(screen(&model(sample::empty(), USUAL, "")), @r#"
-    Board Page Curves Plan Ledger Queries Review  fresh                    no worker
+    Board Page Curves Plan Ledger Queries Review Compare  fresh            no worker
     ! toji.toml:3:1: unknown key `imges`
       did you mean `images`?
     ! toji.toml:9:12: no file data/train.csv
@@ -148,7 +148,7 @@ fn board_without_recipes() {
 #[test]
 fn board_without_recipes_narrow() {
     insta::assert_snapshot!(screen(&model(sample::empty(), NARROW, "")), @r#"
-    1 Board 2 3 4 5 6 7            no worker
+    1 Board 2 3 4 5 6 7 8          no worker
     ! toji.toml:3:1: unknown key `imges`
       did you mean `images`?
     ! toji.toml:9:12: no file data/train.csv
@@ -173,8 +173,8 @@ fn board_without_recipes_narrow() {
 
 #[test]
 fn board_unpaired() {
-    insta::assert_snapshot!(screen(&model(sample::unpaired(), USUAL, "")), @r#"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    insta::assert_snapshot!(screen(&model(sample::unpaired(), USUAL, "")), @"
+    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
     ❯ 00-first-pour     ✓ fresh   smoke       3/3 0.412  not paired
       01-baseline       ✓ fresh   holdout   12/12 0.691  pin
@@ -198,13 +198,13 @@ fn board_unpaired() {
 
     02-arcface: saved, only [post] changed
     enter page  r run  R rung  s stop  p pin  c curves  P plan  ? help  q quit
-    "#);
+    ");
 }
 
 #[test]
 fn board_while_planning() {
-    insta::assert_snapshot!(screen(&model(sample::planning(), USUAL, "")), @r#"
-    Board Page Curves Plan Ledger Queries Review  sake-labels            worker idle
+    insta::assert_snapshot!(screen(&model(sample::planning(), USUAL, "")), @"
+    Board Page Curves Plan Ledger Queries Review Compare  sake-labels    worker idle
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
     ❯ 00-first-pour     ✓ fresh   smoke       3/3 0.412  -.279 [-.310,-.246]
       01-baseline       ✓ fresh   holdout   12/12 0.691  pin
@@ -228,5 +228,5 @@ fn board_while_planning() {
 
     hashing pictures [####------] 41,250/100,000 images
     enter page  r run  R rung  s stop  p pin  c curves  P plan  ? help  q quit
-    "#);
+    ");
 }

@@ -5,8 +5,8 @@ use crate::tui::tests::sample;
 
 #[test]
 fn curves_narrow() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j c")), @r#"
-    1 2 3 Curves 4 5 6 7    1 busy, 1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j c")), @"
+    1 2 3 Curves 4 5 6 7 8  1 busy, 1 queued
     02-arcface  3/7  ▸ running  holdout epo…
      b ╌╌ 01-baseline pin 0.66 0.695
     ❯c ── 02-arcface  0.73 0.723
@@ -26,13 +26,13 @@ fn curves_narrow() {
         0             5              epoch
     02-arcface: saved, only [post] changed
     enter page r run R rung ? help q quit
-    "#);
+    ");
 }
 
 #[test]
 fn curves_usual() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j c")), @r#"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j c")), @"
+    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
       b ╌╌ 01-baseline pin  loss 0.664  MRR@20 0.695  best 0.695 at epoch 12
      ❯c ── 02-arcface       loss 0.729  MRR@20 0.723  best 0.723 at epoch 7
@@ -56,13 +56,13 @@ fn curves_usual() {
          0           2           4           6           8          10      epoch
     02-arcface: saved, only [post] changed
     enter page  r run  R rung  s stop  p pin  P plan  a advice  ? help  q quit
-    "#);
+    ");
 }
 
 #[test]
 fn curves_large() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), LARGE, "j j c y")), @r#"
-     Board   Page   Curves   Plan   Ledger   Queries   Review   sake-labels                                                             worker: 02-arcface +1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), LARGE, "j j c y")), @"
+     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   sake-labels                                                   worker: 02-arcface +1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
       b ╌╌ 01-baseline pin  loss 0.664  MRR@20 0.695  best 0.695 at epoch 12
      ❯c ── 02-arcface       loss 0.729  MRR@20 0.723  best 0.723 at epoch 7
@@ -111,6 +111,6 @@ fn curves_large() {
       └┴───────────┴────────────┴───────────┴───────────┴────────────┴────────────      └┴───────────┴───────────┴───────────┴───────────┴───────────┴────────────
        0           2            4           6           8           10      epoch        0           2           4           6           8          10      epoch
     logarithmic loss
-    enter page  r run  R rung  s stop  p pin  P plan  a advice  space mark  y log  m measure  ] next  b board  ? help  q quit
-    "#);
+    enter page  r run  R rung  s stop  p pin  P plan  a advice  space mark  y log  m measure  ] next  b board  : actions  ? help  q quit
+    ");
 }

@@ -5,8 +5,8 @@ use crate::tui::tests::sample;
 
 #[test]
 fn plan_narrow() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j P")), @r#"
-    1 2 3 4 Plan 5 6 7      1 busy, 1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j P")), @"
+    1 2 3 4 Plan 5 6 7 8    1 busy, 1 queued
     02-arcface  3/7  ▸ running  holdout epo…
     4 steps would run, time not known yet, 1
     in the store.
@@ -26,13 +26,13 @@ fn plan_narrow() {
 
     02-arcface: saved, only [post] changed
     enter page r run R rung ? help q quit
-    "#);
+    ");
 }
 
 #[test]
 fn plan_usual() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j P")), @r#"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j P")), @"
+    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
      4 steps would run, time not known yet, 1 in the store.
 
@@ -56,13 +56,13 @@ fn plan_usual() {
 
     02-arcface: saved, only [post] changed
     enter page  r run  R rung  s stop  p pin  c curves  a advice  ? help  q quit
-    "#);
+    ");
 }
 
 #[test]
 fn help_usual() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "?")), @r#"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "?")), @"
+    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
     ┌ Keys (j and k move) ─────────────────────────────────────────────────────────┐
     │ enter           read the recipe with its results                             │
     │ r               run it, or go on with it                                     │
@@ -73,26 +73,26 @@ fn help_usual() {
     │ P               what would run, why, and for how long                        │
     │ t               take it next, before all others that wait                    │
     │ a               do what is advised: stop it, or take it to the next rung     │
+    │ /               only recipes for which something holds: loss.margin > 20     │
+    │ o               sort by the next column                                      │
+    │ O               sort the other way round                                     │
+    │ v               choose columns                                               │
+    │ f               folds and seeds one by one, with mean and deviation; again:  │
+    │                 a row a recipe                                               │
+    │ d               do not list this recipe                                      │
+    │ D               list all hidden recipes again                                │
+    │ u               take back what was pinned or hidden last                     │
     │ space           draw its curves (*); marks take the place of pin + selected  │
-    │                 + running                                                    │
-    │ x               forget all marks                                             │
-    │ j down          next recipe                                                  │
-    │ k up            recipe before                                                │
-    │ ctrl+d          half a screen down                                           │
-    │ ctrl+u          half a screen up                                             │
-    │ pgdn ctrl+f     a screen down                                                │
-    │ pgup ctrl+b     a screen up                                                  │
-    │ g home          to the first                                                 │
     └──────────────────────────────────────────────────────────────────────────────┘
     02-arcface: saved, only [post] changed
     esc close  j down  k up
-    "#);
+    ");
 }
 
 #[test]
 fn help_narrow() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "?")), @r#"
-    1 Board 2 3 4 5 6 7     1 busy, 1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "?")), @"
+    1 Board 2 3 4 5 6 7 8   1 busy, 1 queued
     ┌ Keys (j and k move) ─────────────────┐
     │ enter       read the recipe with its │
     │             results                  │
@@ -112,13 +112,13 @@ fn help_narrow() {
     └──────────────────────────────────────┘
     02-arcface: saved, only [post] changed
     esc close j down k up
-    "#);
+    ");
 }
 
 #[test]
 fn stop_usual() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j s")), @r#"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j s")), @"
+    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
       00-first-pour     ✓ fresh   smoke       3/3 0.412  -.279 [-.310,-.246]
       01-baseline       ✓ fresh   holdout   12/12 0.691  pin
@@ -142,13 +142,13 @@ fn stop_usual() {
       run embed fold 1: its input fit fold 1 runs
     02-arcface: saved, only [post] changed
     y stop it  n let it run
-    "#);
+    ");
 }
 
 #[test]
 fn rung_narrow() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "G R")), @r#"
-    1 Board 2 3 4 5 6 7     1 busy, 1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "G R")), @"
+    1 Board 2 3 4 5 6 7 8   1 busy, 1 queued
     ❯ 06-swin                          - new
       run fit fold 1: never run
 
@@ -168,13 +168,13 @@ fn rung_narrow() {
 
     02-arcface: saved, only [post] changed
     s smoke h holdout n noise esc not now
-    "#);
+    ");
 }
 
 #[test]
 fn explained_narrow() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j enter n n n n n n n n n e")), @r#"
-    1 2 Page 3 4 5 6 7      1 busy, 1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j enter n n n n n n n n n e")), @"
+    1 2 Page 3 4 5 6 7 8    1 busy, 1 queued
     ┌ ArcFaceLoss.margin (j and k move) ───┐
     │ ArcFaceLoss.margin  Angle by which   │
     │ the right label must win; 17.2 is a  │
@@ -194,13 +194,13 @@ fn explained_narrow() {
     └──────────────────────────────────────┘
     02-arcface: saved, only [post] changed
     esc close j down k up n next name
-    "#);
+    ");
 }
 
 #[test]
 fn explained_usual() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j enter n n n n n n n n n e j j")), @r#"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j enter n n n n n n n n n e j j")), @"
+    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
     ┌ ArcFaceLoss.margin (j and k move) ───────────────────────────────────────────┐
     │   a real number, 0.0 to 180.0 degrees; or a table that names a technique     │
     │     (margin) by `kind`; or a table with `from`, `to` and `epochs`; default   │
@@ -224,5 +224,5 @@ fn explained_usual() {
     └──────────────────────────────────────────────────────────────────────────────┘
     02-arcface: saved, only [post] changed
     esc close  j down  k up  n next name
-    "#);
+    ");
 }

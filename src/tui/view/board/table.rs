@@ -16,8 +16,8 @@ use crate::tui::model::{Model, is_active};
 use crate::tui::view::ink::{Ink, Tone, line};
 use crate::tui::view::{problems, words};
 
-/// The least columns that a recipe's name gets.
-const NAME: usize = 7;
+/// The least columns that a recipe's name gets, on terminals of 80 columns and on smaller ones.
+const NAME: (usize, usize) = (12, 7);
 /// The least columns that a remark is worth.
 const WHAT: usize = 12;
 /// The widest that a column is drawn.
@@ -49,7 +49,8 @@ impl Shape {
         let mut cells: Vec<Cell> = chosen.map(|name| cell(model, &table, name, form, recipes, ink)).collect();
         let taken = |cells: &[Cell]| 2 + cells.iter().map(|cell| cell.width + 1).sum::<usize>();
         let all = cells.len();
-        while form != Form::Narrow && !cells.is_empty() && taken(&cells) + NAME > columns {
+        let least = if columns >= 80 { NAME.0 } else { NAME.1 };
+        while form != Form::Narrow && !cells.is_empty() && taken(&cells) + least > columns {
             cells.pop();
         }
         let rest = columns.saturating_sub(taken(&cells));
