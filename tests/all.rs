@@ -11,6 +11,7 @@
 
 mod augment;
 mod backbones;
+mod board;
 mod book;
 mod boxes;
 mod cache;

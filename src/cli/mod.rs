@@ -9,6 +9,7 @@
 mod alert;
 mod augment;
 mod backbone;
+mod board;
 mod boxes;
 mod brew;
 mod compare;
@@ -87,6 +88,8 @@ enum Command {
     Brew(brew::Args),
     /// Ask other deciders about the trainings as they went: what would each have saved or lost?
     Replay(replay::Args),
+    /// Show the recipes as a table: filtered, sorted, with the columns that you ask for.
+    Board(board::Args),
     /// Show what would run, why, and what it would take. Runs nothing.
     Plan(plan::Args),
     /// Show what runs and waits, with what is left; `add`, `pause`, `resume`, `stop`, `first`, `up`, `down` change it.
@@ -264,6 +267,7 @@ pub fn run() -> ExitCode {
             Some(Command::Run(args)) => run::run(&context, &args),
             Some(Command::Brew(args)) => brew::run(&context, &args),
             Some(Command::Replay(args)) => replay::run(&context, &args),
+            Some(Command::Board(args)) => board::board(&context, &args),
             Some(Command::Plan(args)) => plan::plan(&context, &args),
             Some(Command::Queue(args)) => queue::queue(&context, &args),
             Some(Command::Worker(args)) => worker::work(&context, &args),

@@ -122,7 +122,7 @@ fn list(context: &Context, survey: &mut Survey) -> Result<(), Failure> {
     Ok(())
 }
 
-fn column(title: &'static str, align: Align, spare: u8, least: usize) -> Column {
+fn column(title: &'static str, align: Align, spare: u8, least: usize) -> Column<'static> {
     Column { title, align, spare, least }
 }
 

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::board::choice::Choice;
 use crate::base::Key;
 
 /// A wish.
@@ -113,6 +114,11 @@ pub enum Command {
     TakeBack {
         /// Name of the recipe.
         recipe: String,
+    },
+    /// Keep what a user chose of the board.
+    Arrange {
+        /// Columns, order, filter, what is hidden.
+        choice: Choice,
     },
     /// Look at the files again.
     Refresh,

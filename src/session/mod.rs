@@ -13,11 +13,13 @@
 //! - [`brew`]: plans a recipe as a graph of stages, and carries the plan out, here or in a worker.
 //! - [`stages`]: one file each: what a stage's key is made of, and how it is run.
 //! - [`survey`]: looks at the files again and gives a [`snapshot`].
+//! - [`board`]: the snapshot as a table: columns, orders, the filter's language, folds and seeds.
 //! - [`errands`]: what single commands ask for: a submission, boxes, outliers, samples.
 //!
 //! A viewer holds a snapshot and sends a [`command`]; whatever it asks for becomes a file that a
 //! worker reads, so that a viewer can die at any moment without harm.
 
+pub mod board;
 pub mod brew;
 pub mod command;
 pub mod errands;

@@ -3,12 +3,13 @@
 //! Taken from recipes, plan, runs and store by the session; given to the TUI, to plain output and
 //! to reports, which render it and never look behind it. Two equal snapshots draw equal screens.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+use super::board::choice::Choice;
 use super::errands::lab::metric::Report;
 use super::errands::ledger::Standing;
 use super::errands::looking::compare::Comparison;
@@ -17,7 +18,7 @@ use super::errands::review::Review;
 use super::survey::queue::Queued;
 use super::survey::queue::estimates::Estimates;
 use super::survey::queue::log::Log;
-use crate::base::Time;
+use crate::base::{Key, Time, Value};
 use crate::dag::Axis;
 use crate::score::decide::projection::Projection;
 
@@ -54,6 +55,9 @@ pub struct Snapshot {
     /// What came of the change of a text that a viewer asked for last.
     #[serde(skip)]
     pub answer: Option<Arc<Answer>>,
+    /// What the user chose of the board, as it was when this viewer began.
+    #[serde(skip)]
+    pub choice: Arc<Choice>,
     /// What the detached worker does.
     pub worker: Worker,
     /// What runs, waits and was lost.
@@ -147,6 +151,68 @@ pub struct Recipe {
     pub plan: Vec<Step>,
     /// Seconds and bytes of all steps that would run; `None` where a step has no history.
     pub plan_seconds: Option<f64>,
+    /// Seconds that what it has of its stages took to make, by the runs that are kept.
+    pub cost: Option<f64>,
+    /// The scores of its trainings, one a fold and seed.
+    pub parts: Vec<Part>,
+    /// The recipe that it extends.
+    pub parent: Option<String>,
+    /// What it changes against that: `[loss] margin 17.2 → 22.9`, …
+    pub changes: Vec<String>,
+    /// Its resolved settings.
+    #[serde(skip)]
+    pub settings: Settings,
+    /// Equal for recipes that differ in their seed alone.
+    #[serde(skip)]
+    pub family: Option<Key>,
+}
+
+/// The score of one training.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Part {
+    /// Fold, from 0.
+    pub fold: u32,
+    /// What is added to the recipe's seed: 0 for its own.
+    pub seed: u64,
+    /// Its score.
+    pub score: Score,
+}
+
+/// A recipe's settings, defaults and parents filled in; snapshots share them.
+#[derive(Clone, Debug)]
+pub struct Settings(Arc<Value>);
+
+impl Settings {
+    /// These tables.
+    pub fn new(tables: Value) -> Settings {
+        Settings(Arc::new(tables))
+    }
+
+    /// Whether nothing is set.
+    pub fn is_empty(&self) -> bool {
+        matches!(self.0.as_ref(), Value::Table(tables) if tables.is_empty())
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings::new(Value::table())
+    }
+}
+
+impl PartialEq for Settings {
+    fn eq(&self, other: &Settings) -> bool {
+        // Snapshots follow each other several times a second, and mostly share them.
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl Deref for Settings {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.0
+    }
 }
 
 /// How a recipe stands.

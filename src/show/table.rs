@@ -6,7 +6,9 @@
 //! matter least are left out first, then the widest text is cut with `…`.
 
 use crate::base::text::{fit, plain, width};
-use crate::session::snapshot::{Recipe, Snapshot, State, Step};
+use crate::session::board::facts::{Kind, word};
+use crate::session::board::{Table, folds};
+use crate::session::snapshot::{Recipe, Snapshot, Step};
 
 /// Side of a cell on which its text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +21,9 @@ pub enum Align {
 
 /// A column of a table.
 #[derive(Clone, Debug)]
-pub struct Column {
+pub struct Column<'a> {
     /// Its header.
-    pub title: &'static str,
+    pub title: &'a str,
     /// Where its cells stand.
     pub align: Align,
     /// 0: always there; the greater, the sooner it is left out on a narrow terminal.
@@ -34,7 +36,7 @@ const GAP: usize = 2;
 
 /// Sets a table: a header line, then one line a row. No line is wider than `columns` or ends in spaces.
 /// A row shorter than the columns is filled with empty cells.
-pub fn table(columns: &[Column], rows: &[Vec<String>], total: usize) -> Vec<String> {
+pub fn table(columns: &[Column<'_>], rows: &[Vec<String>], total: usize) -> Vec<String> {
     let cell = |row: &[String], i: usize| row.get(i).map(|cell| plain(cell)).unwrap_or_default();
     let natural = |i: usize| {
         rows.iter().map(|row| width(&cell(row, i))).chain([width(columns[i].title)]).max().unwrap_or_default()
@@ -79,7 +81,7 @@ pub fn table(columns: &[Column], rows: &[Vec<String>], total: usize) -> Vec<Stri
     lines
 }
 
-const BOARD: &[Column] = &[
+const BOARD: &[Column<'static>] = &[
     Column { title: "", align: Align::Left, spare: 0, least: 1 },
     Column { title: "recipe", align: Align::Left, spare: 0, least: 12 },
     Column { title: "state", align: Align::Left, spare: 0, least: 7 },
@@ -95,6 +97,13 @@ const BOARD: &[Column] = &[
 
 /// The board: one line a recipe, `*` before the pinned one, then notes.
 pub fn board(snapshot: &Snapshot, columns: usize) -> Vec<String> {
+    let all: Vec<usize> = (0..snapshot.recipes.len()).collect();
+    board_of(snapshot, &all, columns)
+}
+
+/// [`board`] of the recipes in these places, in this order.
+pub fn board_of(snapshot: &Snapshot, listed: &[usize], columns: usize) -> Vec<String> {
+    let recipes: Vec<&Recipe> = listed.iter().filter_map(|place| snapshot.recipes.get(*place)).collect();
     let row = |recipe: &Recipe| {
         let pinned = snapshot.pin.as_ref() == Some(&recipe.name);
         let score = recipe.score.as_ref();
@@ -102,7 +111,7 @@ pub fn board(snapshot: &Snapshot, columns: usize) -> Vec<String> {
         vec![
             if pinned { "*" } else { "" }.to_owned(),
             recipe.name.clone(),
-            state(recipe.state).to_owned(),
+            word(recipe.state).to_owned(),
             recipe.rung.clone(),
             recipe.epoch.map(|(done, all)| format!("{done:.0}/{all:.0}")).unwrap_or_default(),
             // An older text's score is marked, so that nobody hands it in by mistake.
@@ -118,13 +127,13 @@ pub fn board(snapshot: &Snapshot, columns: usize) -> Vec<String> {
             recipe.message.clone().unwrap_or_default(),
         ]
     };
-    let rows: Vec<Vec<String>> = snapshot.recipes.iter().map(row).collect();
-    if rows.is_empty() {
+    let rows: Vec<Vec<String>> = recipes.iter().map(|recipe| row(recipe)).collect();
+    if snapshot.recipes.is_empty() {
         return vec![fit("no recipe yet; write one in recipes/", columns)];
     }
     let mut lines = table(BOARD, &rows, columns);
     let pin = snapshot.pin.as_deref().unwrap_or_default();
-    for recipe in snapshot.recipes.iter().filter(|recipe| snapshot.pin.as_ref() != Some(&recipe.name)) {
+    for recipe in recipes.iter().filter(|recipe| snapshot.pin.as_ref() != Some(&recipe.name)) {
         lines.extend(
             recipe.unpaired.as_ref().map(|why| format!("note: {}: no difference to {pin}: {why}", recipe.name)),
         );
@@ -136,7 +145,69 @@ pub fn board(snapshot: &Snapshot, columns: usize) -> Vec<String> {
     lines
 }
 
-const PLAN: &[Column] = &[
+/// The recipes in these places, in this order, with the named columns; with folds, each followed by a line a training and one with their
+/// mean. The further to the right, the sooner a column is left out on a narrow terminal.
+pub fn listing(table: &Table<'_>, listed: &[usize], names: &[String], with_folds: bool, columns: usize) -> Vec<String> {
+    let recipes: Vec<&Recipe> = listed.iter().filter_map(|place| table.snapshot.recipes.get(*place)).collect();
+    let align = |name: &str| {
+        let numbers = |kind| matches!(kind, Kind::Number(_) | Kind::Difference | Kind::Seconds);
+        let all_numbers = || recipes.iter().flat_map(|recipe| table.column(recipe, name)).all(|v| v.as_f64().is_some());
+        let right = numbers(table.kind(name)) || (table.kind(name) == Kind::Any && all_numbers());
+        if right { Align::Right } else { Align::Left }
+    };
+    let mut set = vec![
+        Column { title: "", align: Align::Left, spare: 0, least: 1 },
+        Column { title: "recipe", align: Align::Left, spare: 0, least: 12 },
+    ];
+    for (spare, name) in (1..).zip(names) {
+        set.push(Column { title: table.title(name), align: align(name), spare, least: 6 });
+    }
+    let (mut rows, mut told) = (Vec::new(), Vec::new());
+    for recipe in &recipes {
+        let mark = if table.snapshot.pin.as_ref() == Some(&recipe.name) { "*" } else { "" };
+        let cells = |own: &Recipe| names.iter().map(|name| table.cell(own, name, duration)).collect::<Vec<_>>();
+        rows.push([vec![mark.to_owned(), recipe.name.clone()], cells(recipe)].concat());
+        if !with_folds {
+            continue;
+        }
+        let own = folds::trainings(recipe);
+        for training in &own {
+            rows.push(
+                [vec![String::new(), format!("  {}", training.name)], of_training(table, training, names)].concat(),
+            );
+        }
+        if own.len() > 1 {
+            let summary = folds::summary(recipe, table.metric).map(|summary| folds::in_words(&summary, "±"));
+            // Not a row of the table: it has no columns.
+            told.extend(summary.map(|words| (rows.len(), format!("    {words}"))));
+        }
+    }
+    let mut lines = self::table(&set, &rows, columns);
+    for (place, words) in told.into_iter().rev() {
+        lines.insert(place + 1, fit(&words, columns));
+    }
+    if with_folds {
+        let families = folds::families(table, listed);
+        lines.extend(families.iter().filter_map(|members| {
+            let names: Vec<&str> = members.iter().map(|place| table.snapshot.recipes[*place].name.as_str()).collect();
+            let words = folds::family_in_words(table, members, "±")?;
+            Some(fit(&format!("{words}: {}", names.join(", ")), columns))
+        }));
+    }
+    lines
+}
+
+/// What a training has of the columns: what belongs to its recipe as a whole is left out.
+fn of_training(table: &Table<'_>, training: &Recipe, names: &[String]) -> Vec<String> {
+    let of_recipes = ["state", "stale", "pin", "trainings", "sd"];
+    let cell = |name: &String| match of_recipes.contains(&name.as_str()) {
+        true => String::new(),
+        false => table.cell(training, name, duration),
+    };
+    names.iter().map(cell).collect()
+}
+
+const PLAN: &[Column<'static>] = &[
     Column { title: "stage", align: Align::Left, spare: 0, least: 8 },
     Column { title: "action", align: Align::Left, spare: 0, least: 7 },
     Column { title: "time", align: Align::Right, spare: 1, least: 5 },
@@ -179,21 +250,6 @@ pub(super) fn sum(recipe: &Recipe) -> String {
         }
     }
     sum
-}
-
-/// The word for a state.
-pub(super) fn state(state: State) -> &'static str {
-    match state {
-        State::New => "new",
-        State::Broken => "broken",
-        State::Fresh => "fresh",
-        State::Stale => "stale",
-        State::Queued => "queued",
-        State::Running => "running",
-        State::Lost => "lost",
-        State::Failed => "failed",
-        State::Stopped => "stopped",
-    }
 }
 
 /// Seconds in at most two units: `0.3s`, `42s`, `7m05s`, `3h20m`, `2d04h`.

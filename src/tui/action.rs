@@ -131,6 +131,32 @@ pub enum Action {
     Erase,
     /// No filter.
     ClearFilter,
+    /// Keep the filter that was typed.
+    AcceptFilter,
+    /// The next thing that may come in the filter, or the one before.
+    Complete(bool),
+    /// Sort the board by its next column.
+    Sort,
+    /// The other way round.
+    Reverse,
+    /// Choose columns.
+    Columns,
+    /// Show this column, or no longer.
+    ToggleColumn,
+    /// Sort by this column.
+    SortHere,
+    /// The columns of who chose none.
+    UsualColumns,
+    /// Folds and seeds one by one, or a row a recipe.
+    Folds,
+    /// Do not list this recipe.
+    Hide,
+    /// List all hidden recipes again.
+    Unhide,
+    /// Show all actions.
+    Palette,
+    /// Do the chosen one.
+    Do,
 }
 
 /// What can be decided about a suspect; named as in `edits.csv`.

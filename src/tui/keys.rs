@@ -38,12 +38,18 @@ pub enum Place {
     Change,
     /// "Which series?"
     Series,
+    /// The board's filter is typed.
+    BoardFilter,
+    /// Columns are chosen.
+    Columns,
+    /// An action is looked for: other keys are its characters.
+    Palette,
 }
 
 impl Place {
     /// Whether text is typed there: keys that are in no row are its characters.
     pub fn takes_text(self) -> bool {
-        matches!(self, Place::Filter | Place::Change)
+        matches!(self, Place::Filter | Place::Change | Place::BoardFilter | Place::Palette)
     }
 }
 
@@ -85,7 +91,7 @@ const JOBS: &[Place] = &[BOARD, PAGE, CURVES, PLAN, QUERIES, COMPARE, QUEUE];
 const LISTS: &[Place] = &[BOARD, CURVES];
 const TEXTS: &[Place] = &[PAGE, PLAN, COMPARE];
 /// Where a line is typed that is a `model::line::Line`.
-const LINES: &[Place] = &[Place::Change];
+const LINES: &[Place] = &[Place::Change, Place::BoardFilter, Place::Palette];
 const LARGE: &[Place] = &[Place::Zoom, Place::Why];
 const BOXED_TEXTS: &[Place] = &[Place::Help, Place::Explain, Place::Lab];
 
@@ -170,6 +176,27 @@ pub const BINDINGS: &[Binding] = &[
     row(&["ctrl+w", "alt+backspace"], Action::Line(Edit::EraseWord), LINES, "", "a word less before the cursor"),
     row(&["ctrl+u"], Action::Line(Edit::EraseToStart), LINES, "", "nothing before the cursor"),
     row(&["ctrl+k"], Action::Line(Edit::EraseToEnd), LINES, "", "nothing from the cursor on"),
+    row(&["enter"], Action::AcceptFilter, &[Place::BoardFilter], "done", "keep the filter"),
+    row(&["tab"], Action::Complete(true), &[Place::BoardFilter], "complete", "what may come here; again: the next"),
+    row(&["shift+tab"], Action::Complete(false), &[Place::BoardFilter], "", "what may come here, backwards"),
+    row(&["esc"], Action::ClearFilter, &[Place::BoardFilter], "all", "no filter"),
+    row(&["enter"], Action::Do, &[Place::Palette], "do it", "as if its key were pressed"),
+    row(&["down", "ctrl+n", "tab"], Action::Move(Motion::Down), &[Place::Palette], "next", "next action"),
+    row(&["up", "ctrl+p", "shift+tab"], Action::Move(Motion::Up), &[Place::Palette], "", "action before"),
+    row(&["pgdn"], Action::Move(Motion::PageDown), &[Place::Palette], "", "a screen down"),
+    row(&["pgup"], Action::Move(Motion::PageUp), &[Place::Palette], "", "a screen up"),
+    row(&["esc"], Action::Back, &[Place::Palette], "close", "do nothing"),
+    row(&["space", "enter"], Action::ToggleColumn, &[Place::Columns], "show", "show this column, or no longer"),
+    row(&["o"], Action::SortHere, &[Place::Columns], "sort", "sort by this column"),
+    row(&["O"], Action::Reverse, &[Place::Columns], "", "the other way round"),
+    row(&["u"], Action::UsualColumns, &[Place::Columns], "usual", "the columns of who chose none"),
+    row(&["j", "down"], Action::Move(Motion::Down), &[Place::Columns], "", "next column"),
+    row(&["k", "up"], Action::Move(Motion::Up), &[Place::Columns], "", "column before"),
+    row(&["ctrl+d", "pgdn"], Action::Move(Motion::HalfDown), &[Place::Columns], "", "half a screen down"),
+    row(&["ctrl+u", "pgup"], Action::Move(Motion::HalfUp), &[Place::Columns], "", "half a screen up"),
+    row(&["g", "home"], Action::Move(Motion::Top), &[Place::Columns], "", "to the first"),
+    row(&["G", "end"], Action::Move(Motion::Bottom), &[Place::Columns], "", "to the last"),
+    row(&["esc", "q", "b", "v"], Action::Back, &[Place::Columns], "close", "back to the board"),
     row(&["j", "down"], Action::Move(Motion::Down), BOXED_TEXTS, "down", "a line down"),
     row(&["k", "up"], Action::Move(Motion::Up), BOXED_TEXTS, "up", "a line up"),
     row(&["ctrl+d", "pgdn"], Action::Move(Motion::HalfDown), BOXED_TEXTS, "", "half a screen down"),
@@ -214,6 +241,22 @@ pub const BINDINGS: &[Binding] = &[
     row(&["m"], Action::Review, &[REVIEW], "make", "have the review made by the selected recipe's networks"),
     row(&["j", "down"], Action::Move(Motion::Down), &[QUERIES], "", "next query"),
     row(&["k", "up"], Action::Move(Motion::Up), &[QUERIES], "", "query before"),
+    // The board's list.
+    row(&["/"], Action::AskFilter, &[BOARD], "filter", "only recipes for which something holds: loss.margin > 20"),
+    row(&["o"], Action::Sort, &[BOARD], "sort", "sort by the next column"),
+    row(&["O"], Action::Reverse, &[BOARD], "", "sort the other way round"),
+    row(&["v"], Action::Columns, &[BOARD], "columns", "choose columns"),
+    row(
+        &["f"],
+        Action::Folds,
+        &[BOARD],
+        "folds",
+        "folds and seeds one by one, with mean and deviation; again: a row a recipe",
+    ),
+    row(&["d"], Action::Hide, &[BOARD], "hide", "do not list this recipe"),
+    row(&["D"], Action::Unhide, &[BOARD], "", "list all hidden recipes again"),
+    row(&["u"], Action::Undo, &[BOARD], "", "take back what was pinned or hidden last"),
+    row(&["u"], Action::Undo, &[LEDGER], "", "take the last final mark's change back"),
     // A page's names.
     row(&["K", "enter"], Action::Explain, &[PAGE], "explain", "what the key or technique under the cursor means"),
     row(&["i"], Action::Change, &[PAGE], "change", "another value for it; on a table's name one more key"),
@@ -393,6 +436,7 @@ pub const BINDINGS: &[Binding] = &[
     row(&["9", "J"], Action::Show(View::Queue), BUT_QUEUE, "", "queue: what runs and waits, its order, its log"),
     row(&["9"], Action::Show(View::Queue), &[QUEUE], "", "queue"),
     // The workbench.
+    row(&[":"], Action::Palette, EVERY_VIEW, "actions", "all actions, by what you type; why one cannot be done"),
     row(&["?", "f1"], Action::Help, EVERY_VIEW, "help", "these keys"),
     row(&["ctrl+r", "f5"], Action::Refresh, EVERY_VIEW, "", "look at the files again"),
     row(&["ctrl+g"], Action::Meter, EVERY_VIEW, "", "show what frames cost the line, in bytes and milliseconds"),
@@ -423,6 +467,9 @@ pub const BINDINGS: &[Binding] = &[
             Place::Filter,
             Place::Change,
             Place::Series,
+            Place::BoardFilter,
+            Place::Columns,
+            Place::Palette,
         ],
         "",
         "leave at once; training goes on",
@@ -508,6 +555,9 @@ mod tests {
         Place::Filter,
         Place::Change,
         Place::Series,
+        Place::BoardFilter,
+        Place::Columns,
+        Place::Palette,
     ];
 
     #[test]

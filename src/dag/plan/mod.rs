@@ -7,6 +7,8 @@
 
 mod reason;
 
+pub use reason::in_words;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;

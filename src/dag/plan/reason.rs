@@ -79,6 +79,42 @@ fn settings_told(changes: &[Change], tables: &[String], old_tables: &[String]) -
     changes.iter().map(told).collect()
 }
 
+/// What differs between two settings that are tables of tables, as a reason says it: `[loss] margin 17.2 → 22.9`, `+ [loss] scale 30.0`;
+/// what changed first, then what is new, then what is gone. Of lists of unequal length, what came and what went.
+pub fn in_words(now: &Value, old: &Value) -> Vec<String> {
+    let heads = |value: &Value| match value {
+        Value::Table(tables) => tables.keys().cloned().collect::<Vec<_>>(),
+        _ => Vec::new(),
+    };
+    let changes: Vec<Change> = now.changes_from(old).into_iter().flat_map(items).collect();
+    settings_told(&changes, &heads(now), &heads(old))
+}
+
+/// Of a list that became another one item by item what is new and what is gone; other changes as they are.
+fn items(change: Change) -> Vec<Change> {
+    let (Some(Value::List(old)), Some(Value::List(new))) = (&change.old, &change.new) else { return vec![change] };
+    if old.is_empty() || new.is_empty() || !new.iter().any(|item| old.contains(item)) {
+        return vec![change];
+    }
+    let without = |these: &[Value], those: &[Value]| {
+        let mut rest = those.to_vec();
+        let mut left = Vec::new();
+        for item in these {
+            match rest.iter().position(|other| other == item) {
+                Some(place) => drop(rest.remove(place)),
+                None => left.push(item.clone()),
+            }
+        }
+        left
+    };
+    let one = |old, new| Change { name: change.name.clone(), old, new };
+    let gone = without(old, new).into_iter().map(|item| one(Some(item), None));
+    let came = without(new, old).into_iter().map(|item| one(None, Some(item)));
+    let all: Vec<Change> = came.chain(gone).collect();
+    // The same items in another order.
+    if all.is_empty() { vec![change] } else { all }
+}
+
 /// Whether two numbers differ by no more than reading them back from JSON can change.
 fn is_rounding(change: &Change) -> bool {
     match (&change.old, &change.new) {

@@ -6,11 +6,13 @@
 //! - [`schema`]: all that it may say;
 //! - [`change`]: one value set, a note appended, without an editor;
 //! - [`guard`]: what runs and still is a mistake;
+//! - [`lineage`]: what it changes against its parent;
 //! - [`fitting`]: what only its tables together, and the project's files, show to be wrong.
 
 pub mod change;
 pub mod fitting;
 pub mod guard;
+pub mod lineage;
 pub mod schema;
 
 use std::path::{Path, PathBuf};

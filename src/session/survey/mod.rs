@@ -32,11 +32,13 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::board::choice::Choice;
 use super::brew::{self, Planned, stopwatch, worker};
 use super::command::Command;
 use super::project::watch::{Stamp, stamp};
 use super::project::{FACTS, TOJI, boxes};
 use super::recipe::change::Wish;
+use super::recipe::lineage::Lineage;
 use super::snapshot::{Counting, Delta, Problem, Snapshot, Worker};
 use super::stages::{Task, ensemble, score};
 use super::{Photos, Project, Recipe, SessionError, Surroundings, recipe};
@@ -92,6 +94,9 @@ pub struct Survey {
     changes: change::Changes,
     /// Rungs that were asked for instead of those that recipes had last.
     preferred: HashMap<String, String>,
+    lineages: HashMap<String, (Arc<Recipe>, Arc<Lineage>)>,
+    took: HashMap<Key, f64>,
+    choice: Arc<Choice>,
     notice: Option<String>,
     began: bool,
 }
@@ -138,6 +143,9 @@ impl Survey {
             reviews: review::Reviews::default(),
             changes: change::Changes::default(),
             preferred: HashMap::new(),
+            lineages: HashMap::new(),
+            took: HashMap::new(),
+            choice: Arc::new(Choice::load(&root.join(TOJI))),
             notice: None,
             began: false,
         }
@@ -189,6 +197,7 @@ impl Survey {
         self.read_ledger();
         self.read_photos(partly, cancel);
         self.board.refresh(&Runs::open(&self.root.join(TOJI)));
+        self.count_seconds();
         let now = stamp([self.root.join(TOJI).join("history.json").as_path()]);
         if let Ok(project) = &self.project
             && (now != self.history_stamp || !self.began)
@@ -240,6 +249,7 @@ impl Survey {
         self.read_photos_with(progress, &Cancel::new());
         self.read_recipes();
         self.board.refresh(&Runs::open(&self.root.join(TOJI)));
+        self.count_seconds();
         if let Ok(project) = &self.project {
             self.history = History::load(&project.store, &self.around.bench());
         }
@@ -300,6 +310,11 @@ impl Survey {
             Command::Lab { hash } => self.ask_lab(hash),
             Command::Run { recipe, rung } => self.ask_for(recipe, rung.as_deref()),
             Command::Edit { edits, by, note } => self.decide(edits, by, note),
+            // Whoever arranged it knows.
+            Command::Arrange { choice } => match choice.save(&self.root.join(TOJI)) {
+                Ok(()) => return Ok(None),
+                Err(error) => Err(error.into()),
+            },
             Command::Undo => self.undo_decision(),
             Command::Review { recipe } => self.ask_review(recipe),
             Command::Set { number, recipe, key, value, seen, add } => {
@@ -599,6 +614,7 @@ impl Survey {
             self.recipe(recipe, waits, against.as_deref(), measuring)
         });
         let recipes: Vec<_> = shown.collect();
+        self.lineages.retain(|name, _| self.recipes.iter().any(|(_, recipe)| recipe.name == *name));
         let queued = self.queued(&recipes, &workers, &waiting);
         let short = self.time_is_short(&queued);
         let unscored = pin.as_ref().filter(|name| pinned.is_none() && pin_note.is_none() && self.is_known(name));
@@ -622,6 +638,7 @@ impl Survey {
             queue: Arc::new(queued),
             log: self.log.found.clone(),
             estimates: self.estimates.found.clone(),
+            choice: self.choice.clone(),
             worker,
             planning: None,
             notice: self.notice.clone(),

@@ -8,16 +8,17 @@ use std::sync::Arc;
 use super::curves::curves;
 use super::{Scored, Survey};
 use crate::base::{Key, Seed, Time};
-use crate::dag::{Decided, Plan, RunState, RunView, StageState, StageView};
+use crate::dag::{Decided, Measured, Plan, RunState, RunView, StageState, StageView};
 use crate::score::decide::projection::{Projection, project};
 use crate::score::decide::student;
 use crate::score::{Metric, bootstrap};
 use crate::session::brew::rung::NOISE_SEEDS;
 use crate::session::recipe::Recipe as Text;
-use crate::session::snapshot::{Advice, Delta, Recipe, Score, State, Step, series};
+use crate::session::recipe::lineage::Lineage;
+use crate::session::snapshot::{Advice, Delta, Part, Recipe, Score, State, Step, series};
 use crate::session::stages::Task;
 use crate::session::stages::score::BOOTSTRAP;
-use crate::session::{Ladder, Slot};
+use crate::session::{Ladder, Slot, schema};
 
 impl Survey {
     /// One recipe as it is shown.
@@ -28,6 +29,7 @@ impl Survey {
         pinned: Option<&Scored>,
         measuring: Option<f64>,
     ) -> Recipe {
+        let lineage = self.lineage(text);
         let run = self.board.latest(&text.name).cloned();
         let planned = self.plans.get(&text.name).map(|(_, planned)| planned.clone());
         let plan = planned.as_ref().map(|planned| &planned.plan);
@@ -73,7 +75,43 @@ impl Survey {
                 .unwrap_or_default(),
             plan: plan.map(|plan| steps(plan, run.as_ref().filter(|_| state == State::Running))).unwrap_or_default(),
             plan_seconds: plan.and_then(Plan::seconds),
+            cost: plan.and_then(|plan| self.cost(plan)),
+            parts: scored_run.as_ref().map(|run| parts(run, planned.as_deref())).unwrap_or_default(),
+            parent: lineage.parent.clone(),
+            changes: lineage.changes.clone(),
+            settings: lineage.settings.clone(),
+            family: lineage.family,
         }
+    }
+
+    /// What it is beside its parent; made once for each text.
+    fn lineage(&mut self, text: &Arc<Text>) -> Arc<Lineage> {
+        if let Some((known, lineage)) = self.lineages.get(&text.name)
+            && Arc::ptr_eq(known, text)
+        {
+            return lineage.clone();
+        }
+        let parent = text.book.extends.first().map(|file| {
+            let known = self.recipes.iter().find(|(_, recipe)| recipe.book.file == *file);
+            known.map_or_else(|| Arc::new(Text::read(file, &schema::recipes())), |(_, recipe)| recipe.clone())
+        });
+        let lineage = Arc::new(Lineage::of(text, parent.as_deref()));
+        self.lineages.insert(text.name.clone(), (text.clone(), lineage.clone()));
+        lineage
+    }
+
+    /// Remembers what the stages of all runs took.
+    pub(super) fn count_seconds(&mut self) {
+        for stage in self.board.runs().flat_map(|run| &run.told.stages) {
+            if let (Some(key), StageState::Finished { seconds, .. }) = (stage.key, &stage.state) {
+                self.took.insert(key, *seconds);
+            }
+        }
+    }
+
+    /// Seconds that what is there of a plan's stages took; `None` where no run tells of any.
+    fn cost(&self, plan: &Plan) -> Option<f64> {
+        plan.steps.iter().filter_map(|step| self.took.get(&step.key)).copied().reduce(|a, b| a + b)
     }
 
     /// Seconds that two more seeds of a recipe's first fold should take, which measure the noise; `None` without history.
@@ -200,6 +238,31 @@ fn until(run: &RunView, planned: &crate::session::brew::Planned) -> Option<usize
     let graph = &planned.graph;
     let place = graph.nodes.iter().position(|node| node.stage.artefact() == now)?;
     if let Task::Fit { until, .. } = graph.tasks[place] { Some(until) } else { None }
+}
+
+/// The scores of the trainings that a run came to; of a single one the whole score is its own.
+fn parts(run: &RunView, planned: Option<&crate::session::brew::Planned>) -> Vec<Part> {
+    let part = |measured: &Measured, slot: Slot| Part {
+        fold: slot.fold as u32,
+        seed: slot.seed,
+        score: Score {
+            metric: measured.name.clone(),
+            value: measured.value,
+            interval: measured.interval.unwrap_or([measured.value; 2]),
+            queries: measured.count as usize,
+            stale: false,
+        },
+    };
+    let of_slot = |measured: &Measured| Some(part(measured, Slot::of_part(&measured.part)?));
+    let found: Vec<Part> = run.told.metrics.iter().filter_map(of_slot).collect();
+    let single = || {
+        let whole = run.told.metrics.iter().find(|measured| measured.part.is_empty())?;
+        match planned?.graph.slots.as_slice() {
+            [slot] => Some(part(whole, *slot)),
+            _ => None,
+        }
+    };
+    if found.is_empty() { single().into_iter().collect() } else { found }
 }
 
 fn score(scored: &Scored, stale: bool) -> Score {

@@ -16,6 +16,7 @@ use std::path::Path;
 use super::{ShowError, curves, table};
 use crate::base::files::publish;
 use crate::book::edit::stamp;
+use crate::session::board::facts::word;
 use crate::session::snapshot::{Block, Curve, Output, OutputState, Problem, Recipe, Snapshot};
 use markdown::{code, escaped, item, rows};
 
@@ -104,7 +105,7 @@ impl Page<'_> {
             "[{}]({source}) as it stood on {}: **{}**{rung}.",
             escaped(&recipe.name),
             stamp(self.snapshot.at),
-            table::state(recipe.state),
+            word(recipe.state),
         ));
         if let Some(message) = &recipe.message {
             self.paragraph(&escaped(message));

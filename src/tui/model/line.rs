@@ -4,6 +4,8 @@
 //! marks, a kanji), and by words. What it holds is plain text: what could steer a terminal is not taken, and line ends become spaces, so pasted
 //! text is as safe as typed text. [`Line::window`] gives the part that fits a screen.
 
+use std::ops::Range;
+
 use toji::base::text::{graphemes, plain, width};
 
 /// More characters than this nobody types into one line; what is pasted beyond it is dropped.
@@ -57,6 +59,21 @@ impl Line {
     /// What it holds.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The cursor's place in bytes.
+    pub fn cursor(&self) -> usize {
+        self.cursor
+    }
+
+    /// Puts a text in place of a piece; the cursor stands behind it.
+    pub fn replace(&mut self, piece: Range<usize>, with: &str) {
+        if self.text.get(piece.clone()).is_some() {
+            let with = plain(with);
+            self.cursor = piece.start + with.len();
+            self.text.replace_range(piece, &with);
+            self.settle();
+        }
     }
 
     /// What stands before the cursor, and from it on.

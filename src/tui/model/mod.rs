@@ -3,11 +3,12 @@
 //! Takes snapshots and, through `update`, actions; gives the views all they need. It holds names,
 //! not positions, so that a recipe that appears or goes does not move the selection.
 //!
-//! - [`line`]: a line that is typed; [`page`]: folds, and a value that is changed; [`mod@why`]: why answers stand where they do;
+//! - [`board`]: order, columns and filter of the board; [`line`]: a line that is typed; [`page`]: folds, and a value that is changed;
 //! - [`album`]: photos that have come; [`compare`]: which recipes are compared; [`curves`], [`queries`], [`review`] and [`queue`]: where the user
-//!   looks among these.
+//!   looks among these; [`mod@why`]: why answers stand where they do.
 
 pub mod album;
+pub mod board;
 pub mod compare;
 pub mod curves;
 pub mod line;
@@ -31,8 +32,10 @@ use super::terminal::ask::Answers;
 use super::terminal::meter::Reading;
 use super::{Feed, Options, Start};
 use album::Album;
+use board::Listing;
 use compare::Comparing;
 use curves::Curves;
+use line::Line;
 use page::{Change, Paging};
 use queries::Asking;
 use queue::Queueing;
@@ -160,6 +163,18 @@ pub enum Popup {
     Change(Box<Change>),
     /// "Which series?"
     Series,
+    /// Columns are chosen.
+    Columns {
+        /// The one under the cursor.
+        at: usize,
+    },
+    /// All actions.
+    Palette {
+        /// What is typed.
+        line: Line,
+        /// The chosen row.
+        at: usize,
+    },
 }
 
 /// What the event loop shall do after an action.
@@ -205,6 +220,8 @@ pub struct Model {
     pub scroll: BTreeMap<(u8, String), usize>,
     /// Where the user looks among curves.
     pub curves: Curves,
+    /// Order, columns and filter of the board.
+    pub board: Listing,
     /// Where the user looks among queries.
     pub asking: Asking,
     /// Which recipes are compared.
@@ -266,25 +283,22 @@ impl Model {
         }
         // Where the selected recipe is gone, its neighbour takes its place: for good, or for the moment in which an
         // editor has moved the old file away and not yet written the new one.
-        let index = self.index();
         if !self.snapshot.queries.shares_photos(&snapshot.queries) {
             // The tables were read again: a file may show another photo.
             self.album.clear();
         }
         let sorted = !Arc::ptr_eq(&self.snapshot.queries, &snapshot.queries);
-        self.snapshot = snapshot;
-        self.loaded = true;
+        let old = std::mem::replace(&mut self.snapshot, snapshot);
+        let was = std::mem::take(&mut self.board.listed);
+        if !std::mem::replace(&mut self.loaded, true) {
+            self.take_choice();
+        }
         if sorted {
             self.whys = Whys::default();
             self.sort_queries();
         }
-        if let Some(back) = self.lost.take_if(|name| self.snapshot.recipes.iter().any(|r| r.name == *name)) {
-            self.selected = back;
-        } else if self.recipe().is_none() {
-            let lost = self.lost.take().unwrap_or_else(|| self.selected.clone());
-            self.select(index);
-            self.lost = Some(lost).filter(|name| !name.is_empty());
-        }
+        self.relist();
+        self.settle(&old, &was);
         if let Some(start) = self.start.take_if(|_| !self.snapshot.recipes.is_empty()) {
             self.go_to(&start);
         }
@@ -313,6 +327,8 @@ impl Model {
                 | Popup::DecideAll { .. }
                 | Popup::Filter
                 | Popup::Series
+                | Popup::Columns { .. }
+                | Popup::Palette { .. }
                 | Popup::Change(_),
             )
             | None => false,
@@ -350,9 +366,12 @@ impl Model {
             Some(Popup::Zoom { .. }) => Place::Zoom,
             Some(Popup::Why { .. }) => Place::Why,
             Some(Popup::DecideAll { .. }) => Place::DecideAll,
+            Some(Popup::Filter) if self.view == View::Board => Place::BoardFilter,
             Some(Popup::Filter) => Place::Filter,
             Some(Popup::Change(_)) => Place::Change,
             Some(Popup::Series) => Place::Series,
+            Some(Popup::Columns { .. }) => Place::Columns,
+            Some(Popup::Palette { .. }) => Place::Palette,
         }
     }
 
@@ -366,16 +385,48 @@ impl Model {
         self.named(&self.selected)
     }
 
-    /// The selected recipe's place in the list; 0 where there is none.
+    /// The selected recipe's place in the list; where it is not listed, about where it would be.
     pub fn index(&self) -> usize {
-        self.snapshot.recipes.iter().position(|r| r.name == self.selected).unwrap_or(0)
+        let listed = self.on_board().position(|r| r.name == self.selected);
+        listed.unwrap_or_else(|| {
+            let own = self.snapshot.recipes.iter().position(|r| r.name == self.selected).unwrap_or(0);
+            self.board.listed.iter().filter(|place| **place < own).count()
+        })
     }
 
-    /// Selects by place, the last one where there are fewer.
+    /// Selects by place in the list, the last one where there are fewer.
     pub fn select(&mut self, index: usize) {
-        let last = self.snapshot.recipes.len().saturating_sub(1);
+        let last = self.board.listed.len().saturating_sub(1);
         self.lost = None;
-        self.selected = self.snapshot.recipes.get(index.min(last)).map(|r| r.name.clone()).unwrap_or_default();
+        let name = self.on_board().nth(index.min(last)).map(|r| r.name.clone());
+        self.selected = name.unwrap_or_default();
+    }
+
+    /// Selects by name, whether it is listed or not.
+    pub fn select_named(&mut self, name: String) {
+        self.lost = None;
+        self.selected = name;
+    }
+
+    /// Where the selected recipe is gone, or the board does not list it any more, selects what is in its place; and itself again
+    /// once it is back and the user has not selected meanwhile. Other screens keep a recipe that only the filter took away.
+    /// `old` and `was` are the snapshot and the list before.
+    fn settle(&mut self, old: &Snapshot, was: &[usize]) {
+        if let Some(name) = self.lost.clone().filter(|name| self.is_listed(name)) {
+            self.lost = None;
+            self.selected = name;
+        } else if self.recipe().is_none() || (self.view == View::Board && !self.is_listed(&self.selected)) {
+            let lost = self.lost.take().unwrap_or_else(|| self.selected.clone());
+            let named = |place: &usize| old.recipes.get(*place).map_or("", |recipe| recipe.name.as_str());
+            let at = was.iter().position(|place| named(place) == self.selected).unwrap_or(0);
+            let (before, after) = was.split_at(at.min(was.len()));
+            let mut near = after.iter().chain(before.iter().rev()).map(named);
+            match near.find(|name| self.is_listed(name)).map(str::to_owned) {
+                Some(name) => self.selected = name,
+                None => self.select(self.index()),
+            }
+            self.lost = Some(lost).filter(|name| !name.is_empty());
+        }
     }
 
     /// The selected submission's place in the ledger, the newest first; 0 where there is none.

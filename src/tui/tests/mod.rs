@@ -1,5 +1,6 @@
 //! The workbench as a whole, driven by key names over a drawn snapshot.
 
+mod arranging;
 mod bytes;
 mod curves;
 mod demo;

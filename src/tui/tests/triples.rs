@@ -10,7 +10,7 @@ use crate::tui::model::{Model, Popup, View, Wish};
 use crate::tui::update::update;
 
 /// One line that says where the model is.
-fn said(model: &Model) -> String {
+pub fn said(model: &Model) -> String {
     let popup = match &model.popup {
         None => String::new(),
         Some(Popup::Help { scroll }) => format!(" help@{scroll}"),
@@ -23,9 +23,12 @@ fn said(model: &Model) -> String {
         Some(Popup::DecideAll { decision, suspects, left_out, .. }) => {
             format!(" {} {suspects} and not {left_out}?", decision.name())
         }
+        Some(Popup::Filter) if model.view == View::Board => format!(" / {}", model.board.line.text()),
         Some(Popup::Filter) => " filter".to_owned(),
         Some(Popup::Change(change)) => format!(" {} {:?}", change.key, change.line.text()),
         Some(Popup::Series) => " series?".to_owned(),
+        Some(Popup::Columns { at }) => format!(" column {at}"),
+        Some(Popup::Palette { line, at }) => format!(" : {}@{at}", line.text()),
     };
     let marked: String = model.marked.iter().map(|m| format!(" *{m}")).collect();
     let scrolled = if matches!(model.view, View::Page | View::Plan | View::Compare) {
@@ -36,7 +39,7 @@ fn said(model: &Model) -> String {
     format!("{:?}{scrolled} {}{popup}{marked}", model.view, model.selected)
 }
 
-fn typed(snapshot: Snapshot, keys_typed: &str) -> (String, Vec<Command>, Model) {
+pub fn typed(snapshot: Snapshot, keys_typed: &str) -> (String, Vec<Command>, Model) {
     let mut model = model(snapshot, (80, 24), "");
     let mut commands = Vec::new();
     for key in keys_typed.split_whitespace() {

@@ -3,13 +3,17 @@
 //! Pure: takes the model and an action, asks nothing of the surroundings. An action that cannot be
 //! done now says why in the status row instead of being hidden, so that keys keep their places.
 //!
+//! - [`board`]: order, columns, filter and what is hidden, and taking back;
 //! - [`curves`]: charts, their axes and the crosshair;
 //! - [`page`]: the cursor, folds, the editor, a value changed in place;
+//! - [`palette`]: all actions by what one types;
 //! - [`queue`]: the order of jobs, the pause, the log;
 //! - [`review`]: decisions about suspects, one or all that show, and the filter.
 
+mod board;
 mod curves;
 mod page;
+pub mod palette;
 mod queue;
 mod review;
 
@@ -19,6 +23,7 @@ use toji::session::errands::looking::queries::Order;
 use toji::session::snapshot::{Recipe, State};
 
 use super::action::{Action, Motion};
+use super::model::board::Done;
 use super::model::line::Edit;
 use super::model::{Model, Popup, View, Wish, is_active};
 use super::terminal::meter::Reading;
@@ -33,8 +38,13 @@ pub fn update(model: &mut Model, action: Action) -> Option<Command> {
     }
     let command = act(model, action);
     curves::hold(model);
-    // Wherever a key has led to the queries of another recipe, these are asked for.
-    command.or_else(|| model.ask_queries()).or_else(|| model.ask_compared()).or_else(|| model.ask_log())
+    // Whoever comes back to the board finds a recipe selected that it lists.
+    if model.view == View::Board && !model.is_listed(&model.selected) {
+        model.rearrange();
+    }
+    // Wherever a key has led to the queries of another recipe, these are asked for; and what was chosen of the board is kept.
+    let asked = command.or_else(|| model.ask_queries()).or_else(|| model.ask_compared());
+    asked.or_else(|| model.ask_log()).or_else(|| model.keep_choice())
 }
 
 fn act(model: &mut Model, action: Action) -> Option<Command> {
@@ -63,14 +73,14 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
         Action::NextView => model.view = turned(model.view, 1),
         Action::PreviousView => model.view = turned(model.view, View::ALL.len() - 1),
         Action::Move(motion) => moved(model, motion),
-        Action::NextRecipe => {
-            let to = beside(model, 1).unwrap_or(model.index() + 1);
-            model.select(to);
-        }
-        Action::PreviousRecipe => {
-            let to = beside(model, -1).unwrap_or(model.index().saturating_sub(1));
-            model.select(to);
-        }
+        Action::NextRecipe => match beside(model, 1) {
+            Some(name) => model.select_named(name),
+            None => model.select(model.index() + 1),
+        },
+        Action::PreviousRecipe => match beside(model, -1) {
+            Some(name) => model.select_named(name),
+            None => model.select(model.index().saturating_sub(1)),
+        },
         Action::Mark => {
             if !model.marked.remove(&model.selected) {
                 model.marked.insert(model.selected.clone());
@@ -121,6 +131,7 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
         Action::Pin => {
             let recipe = model.selected.clone();
             let pinned = model.snapshot.pin.as_deref() == Some(recipe.as_str());
+            model.remember(Done::Pinned { recipe: recipe.clone(), before: model.snapshot.pin.clone() });
             model.reply = Some(match pinned {
                 true => format!("asked to take the pin from {recipe}"),
                 false => format!("asked to pin {recipe}"),
@@ -130,6 +141,7 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
         Action::MarkFinal => {
             let one = model.submission()?;
             let (hash, marked, name) = (one.hash, !one.is_final, one.made.recipe.clone());
+            model.remember(Done::Final { hash, was: !marked });
             model.reply = Some(match marked {
                 true => format!("asked to mark {name} as final"),
                 false => format!("asked to take the final mark off {name}"),
@@ -150,7 +162,7 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
         | Action::Change
         | Action::SetValue
         | Action::UndoChange => return page::act(model, action),
-        Action::Line(edit) => drop(page::typed(model, edit)),
+        Action::Line(edit) if page::typed(model, edit) => {}
         Action::Type(sign) if page::typed(model, Edit::Insert(sign)) => {}
         Action::Zoom => model.popup = Some(Popup::Zoom { at: 0 }),
         Action::Turn(motion) => {
@@ -204,24 +216,45 @@ fn act(model: &mut Model, action: Action) -> Option<Command> {
                 model.asking.order = Order::Changed;
             }
         }
+        Action::Palette | Action::Do => return palette::act(model, action),
+        Action::Type(_) | Action::Line(_) if matches!(model.popup, Some(Popup::Palette { .. })) => {
+            return palette::act(model, action);
+        }
         Action::Decide(_)
         | Action::AskAll(_)
         | Action::DecideAll
-        | Action::Undo
         | Action::Review
         | Action::NextKind
         | Action::PreviousKind
-        | Action::Below
+        | Action::Below => return review::act(model, action),
+        Action::Undo | Action::AskFilter | Action::Type(_) | Action::Erase | Action::ClearFilter
+            if model.view == View::Review =>
+        {
+            return review::act(model, action);
+        }
+        Action::Undo
         | Action::AskFilter
         | Action::Type(_)
         | Action::Erase
-        | Action::ClearFilter => return review::act(model, action),
+        | Action::ClearFilter
+        | Action::AcceptFilter
+        | Action::Line(_)
+        | Action::Complete(_)
+        | Action::Sort
+        | Action::Reverse
+        | Action::Columns
+        | Action::ToggleColumn
+        | Action::SortHere
+        | Action::UsualColumns
+        | Action::Folds
+        | Action::Hide
+        | Action::Unhide => return board::act(model, action),
     }
     None
 }
 
-/// Beside a comparison of marked recipes: the place of the next one of these, or of the one before, around the ends.
-fn beside(model: &Model, by: isize) -> Option<usize> {
+/// Beside a comparison of marked recipes: the next one of these, or the one before, around the ends.
+fn beside(model: &Model, by: isize) -> Option<String> {
     let compared = model.compared();
     if model.view != View::Compare || model.marked.len() < 2 {
         return None;
@@ -231,7 +264,7 @@ fn beside(model: &Model, by: isize) -> Option<usize> {
         Some(at) => (at as isize + by).rem_euclid(count),
         None => 0,
     };
-    model.snapshot.recipes.iter().position(|recipe| Some(&recipe.name) == compared.get(to as usize))
+    compared.get(to as usize).filter(|name| model.named(name).is_some()).cloned()
 }
 
 /// Does what the decider says of the selected recipe.
@@ -274,9 +307,10 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
         Action::Suspend if model.options.suspend.is_none() => Some("cannot suspend here".to_owned()),
         Action::Chart(key) => curves::refusal(model, key),
         Action::ClearMarks if model.marked.is_empty() => Some("nothing is marked".to_owned()),
-        Action::Show(View::Page | View::Plan | View::Queries | View::Compare) | Action::Mark | Action::Pin => {
-            no_recipe(model)
-        }
+        Action::Show(View::Page | View::Plan | View::Queries | View::Compare)
+        | Action::Mark
+        | Action::Pin
+        | Action::Hide => no_recipe(model),
         Action::Run | Action::ChooseRung => no_recipe(model).or_else(|| cannot_run(model, action)),
         Action::AskStop => no_recipe(model).or_else(|| {
             let recipe = model.recipe()?;
@@ -342,9 +376,13 @@ pub fn refusal(model: &Model, action: Action) -> Option<String> {
             let broken = model.recipe()?.state == State::Broken;
             broken.then(|| format!("{} has mistakes: its page shows them", model.selected))
         }),
+        Action::Sort | Action::Reverse | Action::Columns | Action::Folds | Action::Unhide => {
+            board::refusal(model, action)
+        }
+        Action::Undo | Action::AskFilter if model.view != View::Review => board::refusal(model, action),
         Action::AskFilter if model.listed().is_none() => Some("no suspects to filter".to_owned()),
         Action::NextRecipe | Action::PreviousRecipe if beside(model, 1).is_some() => None,
-        Action::NextRecipe if model.index() + 1 >= model.snapshot.recipes.len() => {
+        Action::NextRecipe if model.index() + 1 >= model.board.listed.len() => {
             Some("this is the last recipe".to_owned())
         }
         Action::PreviousRecipe if model.index() == 0 => Some("this is the first recipe".to_owned()),
@@ -370,6 +408,9 @@ fn too_many_finals(model: &Model, one: &Submission) -> Option<String> {
 fn no_recipe(model: &Model) -> Option<String> {
     match (model.recipe(), model.loaded) {
         (Some(_), _) => None,
+        (None, true) if !model.snapshot.recipes.is_empty() => {
+            Some("no recipe is listed: / changes the filter, D brings hidden ones back".to_owned())
+        }
         (None, true) => Some("there is no recipe yet: write one into recipes/".to_owned()),
         (None, false) => Some("the recipes are still being read".to_owned()),
     }
@@ -415,6 +456,9 @@ fn moved(model: &mut Model, motion: Motion) {
         Some(Popup::Why { at, .. }) => *at = 1,
         _ => {}
     }
+    if board::moved(model, screen, motion) || palette::moved(model, screen, motion) {
+        return;
+    }
     let last = view::popup_rows(model).saturating_sub(screen);
     if let Some(Popup::Help { scroll } | Popup::Explain { scroll, .. } | Popup::Lab { scroll, .. }) = &mut model.popup {
         *scroll = target(*scroll, last, screen, motion);
@@ -422,7 +466,7 @@ fn moved(model: &mut Model, motion: Motion) {
     }
     match model.view {
         View::Board | View::Curves => {
-            let last = model.snapshot.recipes.len().saturating_sub(1);
+            let last = model.board.listed.len().saturating_sub(1);
             model.select(target(model.index(), last, screen, motion));
         }
         View::Ledger => {

@@ -111,7 +111,7 @@ pub fn bottom(model: &Model, ink: Ink, frame: &Frame, buffer: &mut Buffer) {
 /// The most pressing thing to say: the answer to the last key, planning, what happened, what is wrong.
 fn status(model: &Model, ink: Ink, columns: u16) -> Option<Line<'static>> {
     let snapshot = &model.snapshot;
-    if matches!(model.popup, Some(Popup::Filter)) {
+    if matches!(model.popup, Some(Popup::Filter)) && model.view == View::Review {
         return Some(line(vec![ink.span(&format!("filter: {}_", model.looking.filter), Tone::Strong)]));
     }
     if let Some(reply) = &model.reply {

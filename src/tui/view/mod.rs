@@ -22,6 +22,7 @@ use ratatui::layout::{Rect, Size};
 use toji::session::errands::looking::loader::Wish;
 use toji::session::snapshot::{Block, Name, Problem, Recipe, Worker};
 
+use super::keys::Place;
 use super::model::page::Part;
 use super::model::{Model, Popup, View};
 use super::terminal::graphics::Framed;
@@ -84,7 +85,8 @@ impl Frame {
 /// How many rows (on the board: recipes, in the ledger: submissions) the current view or popup shows at once.
 pub fn rows_shown(model: &Model) -> usize {
     let body = Frame::of(model.size).body;
-    if let Some(Popup::Help { .. } | Popup::Explain { .. } | Popup::Lab { .. }) = model.popup {
+    let boxed = [Place::Help, Place::Explain, Place::Lab, Place::Columns, Place::Palette];
+    if boxed.contains(&model.place()) {
         return popup::rows_shown(body);
     }
     match model.view {
@@ -211,7 +213,7 @@ fn heading(model: &Model, ink: Ink, body: Rect, right: u16, buffer: &mut Buffer)
     let (marker, word, tone) = words::state(recipe.state, ink);
     let mut spans = vec![
         ink.span(&recipe.name, Tone::Strong),
-        ink.span(&format!("  {}/{}  ", model.index() + 1, model.snapshot.recipes.len()), Tone::Faint),
+        ink.span(&format!("  {}  ", model.place_in_list()), Tone::Faint),
         ink.span(&format!("{marker} {word}"), tone),
     ];
     let progress = words::progress(recipe);

@@ -1,5 +1,6 @@
 //! A drawn project: every state, Japanese names, text that tries to steer the terminal.
 
+mod board;
 mod looks;
 mod work;
 
@@ -19,6 +20,7 @@ use toji::session::snapshot::{
     Step, Worker,
 };
 
+pub use board::settled;
 pub use looks::{compared, photo, side_by_side, why};
 pub use work::{busy, paused};
 
@@ -375,6 +377,7 @@ fn arcface() -> Recipe {
             step("score", "run", "its input post runs", None, true),
         ],
         plan_seconds: None,
+        ..Recipe::default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Whole screens as snapshots at 40×20, 80×24 and 160×50, a file for each view: long, since the screens are.
 
+mod arranged;
 mod board;
 mod compare;
 mod curves;

@@ -522,8 +522,8 @@ fn review_of_hostile_names_without_pictures() {
 
 #[test]
 fn deciding_about_all_shows_what_is_written() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j 7 R")), @r#"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j 7 R")), @"
+    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
     02-arcface  1/3  1,412 photos looked at
     ❯ wrong-label       2/3│❯ .97 久保田 千寿  000000            → 獺祭 純米大吟醸 …
       duplicate           2│  .81 𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷… → evil·]0;owned· ·<…
@@ -547,13 +547,13 @@ fn deciding_about_all_shows_what_is_written() {
                            │久保田 千寿 獺祭 純米…  獺祭 純米…  獺祭 純米…
     02-arcface: saved, only [post] changed
     enter write  n leave it
-    "#);
+    ");
 }
 
 #[test]
 fn a_filter_is_typed_in_the_status_row() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j 7 / 獺")), @r#"
-    1 2 3 4 5 6 7 Review    1 busy, 1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j 7 / 獺")), @"
+    1 2 3 4 5 6 7 Review 8  1 busy, 1 queued
     02-arcface  1/1  filter: 獺  1,412 phot…
     [ wrong-label 2/3 ]  1/4
     ❯ .97 久保田 千寿  000000 → 獺祭 純米大…
@@ -573,13 +573,13 @@ fn a_filter_is_typed_in_the_status_row() {
     3 differs 獺祭 純米大吟醸 磨き三割九分
     filter: 獺_
     enter done backspace erase esc all
-    "#);
+    ");
 }
 
 #[test]
 fn no_review_says_how_one_is_made() {
-    insta::assert_snapshot!(screen(&model(sample::empty(), NARROW, "j j 7")), @r#"
-    1 2 3 4 5 6 7 Review           no worker
+    insta::assert_snapshot!(screen(&model(sample::empty(), NARROW, "j j 7")), @"
+    1 2 3 4 5 6 7 Review 8         no worker
     No review yet.
 
     A review ranks photos that are worth a
@@ -599,7 +599,7 @@ fn no_review_says_how_one_is_made() {
 
     ! toji.toml:3:1: unknown key `imges`
     enter photo k keep d drop ? help q quit
-    "#);
+    ");
 }
 
 #[test]

@@ -2,6 +2,10 @@
 //!
 //! Takes the popup of the model; gives a framed box over the body. The help is drawn from the table
 //! of keys, and so are the answers that a question offers.
+//!
+//! - [`lists`]: boxes to choose from, and the board's filter.
+
+mod lists;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -18,7 +22,10 @@ use crate::tui::model::{Model, Popup, View};
 pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
     match &model.popup {
         // A photo fills the body, a filter stands in the status row.
+        Some(Popup::Filter) if model.view == View::Board => lists::filter(model, ink, body, buffer),
         None | Some(Popup::Zoom { .. } | Popup::Why { .. } | Popup::Filter) => {}
+        Some(Popup::Columns { at }) => lists::columns(model, *at, ink, body, buffer),
+        Some(Popup::Palette { line, at }) => lists::actions(model, line, *at, ink, body, buffer),
         Some(Popup::DecideAll { decision, edits, suspects, left_out, .. }) => {
             let mut text = vec![format!("{} {}:", decision.name(), counted(*suspects))];
             let of = |(id, _, value): &(String, String, String)| match value.as_str() {
@@ -165,6 +172,7 @@ fn help_rows(model: &Model, ink: Ink, body: Rect) -> Vec<Line<'static>> {
         _ => &[
             "A ~ behind a score: it belongs to an older text of the recipe.",
             "Differences are to the pin, over the queries that both answered, with a 95 % interval.",
+            "docs/board.md has the filter's language; toji board --where asks the same in the shell.",
         ],
     };
     rows.extend(notes.iter().flat_map(|t| wrap(&line(vec![ink.span(t, Tone::Faint)]), columns, &Line::default())));
