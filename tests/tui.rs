@@ -228,7 +228,9 @@ fn several_look_at_once_and_a_storm_of_sizes_leaves_the_right_screen() {
     one.child.wait().unwrap();
     two.press("?");
     two.until("the help", |screen| screen.contains("Keys"));
-    two.press("\x1bq");
+    two.press("?");
+    two.until("the board", |screen| !screen.contains("Keys"));
+    two.press("q");
     until("the end of the workbench", || two.child.try_wait().unwrap().is_some_and(|status| status.success()));
 }
 

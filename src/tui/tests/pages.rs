@@ -66,7 +66,7 @@ fn a_value_is_typed_checked_and_written() {
     assert!(model.popup.is_some(), "another's answer is not ours");
     answered(&mut model, 1, vec![problem]);
     insta::assert_snapshot!(screen(&model), @r#"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0…   81 %
      18 │ ]
        ✓ data fresh
@@ -102,7 +102,7 @@ fn a_table_takes_one_more_key() {
     let mut model = page(USUAL);
     press(&mut model, "n n n n n n n i");
     insta::assert_snapshot!(screen(&model), @r#"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0…   77 %
      16 │   { op = "RandomResizedCrop", size = [128, 128], scale = [0.6, 1.0] },
      17 │   { op = "ColorJitter", brightness = 0.2, p = 0.8 }, # light of the shop
@@ -152,7 +152,7 @@ fn the_box_fits_a_phone_and_ascii() {
     let mut model = page(NARROW);
     press(&mut model, "n n n n n n n n i ctrl+u :獺祭純米大吟醸のとても長い名前の損失関数 left");
     insta::assert_snapshot!(screen(&model), @r#"
-    1 2 Page 3 4 5 6 7 8    1 busy, 1 queued
+    1 2 Page 3 4 5 6 7 8 9  1 busy, 1 queued
     02-arcface  3/7  ▸ running  hold…   80 %
         ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀
     ┌ loss.name ───────────────────────────┐
@@ -193,7 +193,7 @@ fn pages_fold_by_outputs_cells_and_sections() {
     assert_eq!(model.reply.as_deref(), Some("all outputs are folded; again: all cells"));
     press(&mut model, "Z");
     insta::assert_snapshot!(screen(&model), @"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
      ▸ training fold 1, 212 images/s
 
@@ -222,7 +222,7 @@ fn pages_fold_by_outputs_cells_and_sections() {
     assert_eq!(model.reply.as_deref(), Some("all names are folded: z and Z unfold"));
     press(&mut model, "Z g z");
     insta::assert_snapshot!(screen(&model), @"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
      ▸ training fold 1, 212 images/s
 

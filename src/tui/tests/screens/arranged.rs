@@ -12,7 +12,7 @@ fn spelt(text: &str) -> String {
 #[test]
 fn filter_narrow() {
     insta::assert_snapshot!(screen(&model(sample::settled(), NARROW, &format!("/ {}", spelt("loss.margin > ")))), @r#"
-    1 Board 2 3 4 5 6 7 8   1 busy, 1 queued
+    1 Board 2 3 4 5 6 7 8 9        1 busy +1
     3 of 7: los
     ❯ 02-arcface            7.4/12 ▸ running
       0.732~ -.009 [-.030,+.012] 1m 32s left
@@ -50,7 +50,7 @@ fn filter_usual() {
 fn completion_usual() {
     let keys = format!("/ {} tab tab", spelt("loss.margin > 20 or backbone.name = "));
     insta::assert_snapshot!(screen(&model(sample::settled(), USUAL, &keys)), @r#"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     3 of 7: loss.margin > 20 or backbone.name = swin_tiny
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
     ❯ 02-arcface        ▸ running holdout  7.4/12 0.732~ -.009 [-.030,+.012]  1m 32s
@@ -81,7 +81,7 @@ fn completion_usual() {
 fn sorted_and_filtered_usual() {
     let keys = format!("j j / {} enter o o o o G d", spelt("score > 0.5"));
     insta::assert_snapshot!(screen(&model(sample::settled(), USUAL, &keys)), @r#"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     2 of 7: score > 0.5  by score, greatest first  1 hidden (D lists them)
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
       02-arcface        ▸ running holdout  7.4/12 0.732~ -.009 [-.030,+.012]  1m 32s
@@ -93,7 +93,7 @@ fn sorted_and_filtered_usual() {
     [post] alpha-qe k 3 → 5
     MRR@20 0.7044 [0.673, 0.732] over 1,412 queries, of an older text
     +0.0134 [-0.0102, +0.0371] against 01-baseline over 1,380 queries
-    1 step would run in about <1s.
+    1 step would run in about <1s and 43.0 MB of disk.
       run post: [post] alpha-qe k 3 → 5
 
 
@@ -104,7 +104,7 @@ fn sorted_and_filtered_usual() {
 
 
     01-baseline is hidden; D brings it back
-    enter page  r run  R rung  s stop  p pin  c curves  P plan  ? help  q quit
+    / filter  o sort  v columns  f folds  d hide  enter page  ? help  q quit
     "#);
 }
 
@@ -112,7 +112,7 @@ fn sorted_and_filtered_usual() {
 fn nothing_listed_usual() {
     let keys = format!("/ {} enter", spelt("獺祭-none"));
     insta::assert_snapshot!(screen(&model(sample::settled(), USUAL, &keys)), @"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     0 of 7: 獺祭-none
 
     No recipe is listed: / changes the filter, D brings hidden ones back.
@@ -135,7 +135,7 @@ fn nothing_listed_usual() {
 
 
     0 of 7 recipes
-    enter page  r run  R rung  s stop  p pin  c curves  P plan  ? help  q quit
+    / filter  o sort  v columns  f folds  d hide  enter page  ? help  q quit
     ");
 }
 
@@ -154,7 +154,7 @@ fn chosen(size: (u16, u16), ascii: bool) -> String {
 #[test]
 fn columns_and_folds_narrow() {
     insta::assert_snapshot!(chosen(NARROW, false), @r#"
-    1 Board 2 3 4 5 6 7 8   1 busy, 1 queued
+    1 Board 2 3 4 5 6 7 8 9        1 busy +1
       00-first-pour                  ✓ fresh
       last 0.3347 best 0.3347 smooth 0.2698
         fold 0  last 0.3347  loss 2.740
@@ -173,14 +173,14 @@ fn columns_and_folds_narrow() {
       22.9; + [post] steps { op = "l2" }
     training fold 1, 212 images/s
     folds and seeds one by one
-    enter page r run R rung ? help q quit
+    / filter o sort v columns ? help q quit
     "#);
 }
 
 #[test]
 fn columns_and_folds_usual() {
     insta::assert_snapshot!(chosen(USUAL, true), @r#"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     +1recipe          state       last   best   at 7 smooth  loss loss.margin   cost
       00-first-pour   = fresh   0.3347 0.3347        0.2698 2.740        17.2
         fold 0                  0.3347 0.3347        0.2698 2.740
@@ -203,7 +203,7 @@ fn columns_and_folds_usual() {
     advice at epoch 7: go on: may still win: 0.009 behind 01-baseline at epoch 7 of
       12 (95 % -0.012 to 0.030, noise not measured)
     folds and seeds one by one
-    enter page  r run  R rung  s stop  p pin  c curves  P plan  ? help  q quit
+    / filter  o sort  v columns  f folds  d hide  enter page  ? help  q quit
     "#);
 }
 
@@ -228,7 +228,7 @@ fn columns_and_folds_large() {
 #[test]
 fn picker_usual() {
     insta::assert_snapshot!(screen(&model(sample::settled(), USUAL, "v j j space")), @"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     ┌ Columns ─────────────────────────────────────────────────────────────────────┐
     │  [x] state          how it stands                                            │
     │  [x] rung           rung of the ladder that was asked for last               │
@@ -258,8 +258,8 @@ fn picker_usual() {
 #[test]
 fn palette_narrow() {
     insta::assert_snapshot!(screen(&model(sample::settled(), NARROW, &format!(": {}", spelt("run")))), @"
-    1 Board 2 3 4 5 6 7 8   1 busy, 1 queued
-    ┌ Actions, 22 ─────────────────────────┐
+    1 Board 2 3 4 5 6 7 8 9        1 busy +1
+    ┌ Actions, 48 ─────────────────────────┐
     │ : run_                               │
     │ ❯-r         run it, or go on with i… │
     │   R         run it up to a rung of … │
@@ -267,12 +267,12 @@ fn palette_narrow() {
     │   P         what would run, why, an… │
     │  -a         do what is advised: sto… │
     │   space     draw its curves (*); ma… │
+    │   9         queue: what runs and wa… │
     │   O         sort the other way round │
+    │  -x         by epoch, step, running… │
+    │  -p         pause: what runs holds … │
+    │  -o         run only the steps that… │
     │  -n         close (answers the ques… │
-    │  -1         the first rung of its l… │
-    │  -O         the other way round (on… │
-    │   o         sort by the next column  │
-    │  -enter     which way of counting g… │
     │ not now: nothing to run: every stage │
     │ of 00-first-pour is in the store (R: │
     └──────────────────────────────────────┘
@@ -284,26 +284,26 @@ fn palette_narrow() {
 #[test]
 fn palette_usual() {
     insta::assert_snapshot!(screen(&model(sample::settled(), USUAL, ": down down")), @"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
-    ┌ Actions, 150 ────────────────────────────────────────────────────────────────┐
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
+    ┌ Actions, 210 ────────────────────────────────────────────────────────────────┐
     │ : _                                                                          │
-    │   enter     read the recipe with its results                                 │
-    │  -r         run it, or go on with it (nothing to run: every stage of 00-fir… │
-    │ ❯ R         run it up to a rung of your choice                               │
-    │  -s         stop its run, or take it out of the queue (asks first) (00-firs… │
-    │   p         compare all recipes with this one; again: with none              │
-    │   c         loss and score over epochs                                       │
-    │   P         what would run, why, and for how long                            │
-    │  -t         take it next, before all others that wait (00-first-pour does n… │
-    │  -a         do what is advised: stop it, or take it to the next rung (nothi… │
     │   /         only recipes for which something holds: loss.margin > 20         │
     │   o         sort by the next column                                          │
-    │   O         sort the other way round                                         │
+    │ ❯ O         sort the other way round                                         │
     │   v         choose columns                                                   │
     │   f         folds and seeds one by one, with mean and deviation; again: a r… │
     │   d         do not list this recipe                                          │
     │  -D         list all hidden recipes again (nothing is hidden)                │
-    │ enter: run it up to a rung of your choice                                    │
+    │  -u         take back what was pinned or hidden last (nothing to take back:… │
+    │   enter     read the recipe with its results                                 │
+    │  -r         run it, or go on with it (nothing to run: every stage of 00-fir… │
+    │   R         run it up to a rung of your choice                               │
+    │  -s         stop its run, or take it out of the queue (asks first) (00-firs… │
+    │   p         compare all recipes with this one; again: with none              │
+    │   c         loss, score and more while it trained                            │
+    │   P         what would run, why, and for how long                            │
+    │  -t         take it next, before all others that wait (00-first-pour does n… │
+    │ enter: sort the other way round                                              │
     │                                                                              │
     └──────────────────────────────────────────────────────────────────────────────┘
     02-arcface: saved, only [post] changed

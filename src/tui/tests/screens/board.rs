@@ -6,7 +6,7 @@ use crate::tui::tests::sample;
 #[test]
 fn board_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j")), @"
-    1 Board 2 3 4 5 6 7 8   1 busy, 1 queued
+    1 Board 2 3 4 5 6 7 8 9        1 busy +1
       00-first-pour                  ✓ fresh
       0.412 -.279 [-.310,-.246]
       01-baseline                    ✓ fresh
@@ -25,14 +25,14 @@ fn board_narrow() {
     MRR@20 0.7321 [0.701, 0.760] over 1,412
       queries, of an older text
     02-arcface: saved, only [post] changed
-    enter page r run R rung ? help q quit
+    / filter o sort v columns ? help q quit
     ");
 }
 
 #[test]
 fn board_usual() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j")), @"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
       00-first-pour     ✓ fresh   smoke       3/3 0.412  -.279 [-.310,-.246]
       01-baseline       ✓ fresh   holdout   12/12 0.691  pin
@@ -51,18 +51,18 @@ fn board_usual() {
     noise not measured: two more seeds of the pin would, about 12m 40s (R on it,
       then n)
     heading for 0.771 (80 % 0.752 to 0.790)
-    4 steps would run, time not known yet, 1 in the store.
+    4 steps would run, time not known yet; 172 MB of disk, 1 in the store.
       run fit fold 1: [loss] margin 17.2 → 22.9
       run embed fold 1: its input fit fold 1 runs
     02-arcface: saved, only [post] changed
-    enter page  r run  R rung  s stop  p pin  c curves  P plan  ? help  q quit
+    / filter  o sort  v columns  f folds  d hide  enter page  ? help  q quit
     ");
 }
 
 #[test]
 fn board_large() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), LARGE, "j j space")), @"
-     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   sake-labels                                                   worker: 02-arcface +1 queued
+     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   Queue   sake-labels                                           worker: 02-arcface +1 queued
       recipe                           state     rung      epoch MRR@20  difference to the pin, 95 %    left  what
       00-first-pour                    ✓ fresh   smoke       3/3 0.4123  -0.2787 [-0.3100, -0.2460]
       01-baseline                      ✓ fresh   holdout   12/12 0.6910  pin
@@ -79,7 +79,7 @@ fn board_large() {
     advice at epoch 7: go on: may still win: 0.009 behind 01-baseline at epoch 7 of 12 (95 % -0.012 to 0.030, noise not measured)
     noise not measured: two more seeds of the pin would, about 12m 40s (R on it, then n)
     heading for 0.771 (80 % 0.752 to 0.790)
-    4 steps would run, time not known yet, 1 in the store.
+    4 steps would run, time not known yet; 172 MB of disk, 1 in the store.
       run fit fold 1: [loss] margin 17.2 → 22.9
       run embed fold 1: its input fit fold 1 runs
       run post: its input embed fold 1 runs
@@ -111,14 +111,14 @@ fn board_large() {
        └┴───────────┴───────────┴────────────┴───────────┴───────────┴────────────      └┴───────────┴───────────┴────────────┴───────────┴───────────┴────────────
         0           2           4            6           8          10      epoch        0           2           4            6           8          10      epoch
     02-arcface: saved, only [post] changed
-    enter page  r run  R rung  s stop  p pin  c curves  P plan  a advice  space mark  ? help  q quit
+    / filter  o sort  v columns  f folds  d hide  enter page  r run  R rung  s stop  p pin  c curves  P plan  a advice  space mark  : actions  ? help  q quit
     ");
 }
 
 #[test]
 fn board_without_recipes() {
     insta::assert_snapshot!(screen(&model(sample::empty(), USUAL, "")), @r#"
-    Board Page Curves Plan Ledger Queries Review Compare  fresh            no worker
+    Board Page Curves Plan Ledger Queries Review Compare Queue  fresh      no worker
     ! toji.toml:3:1: unknown key `imges`
       did you mean `images`?
     ! toji.toml:9:12: no file data/train.csv
@@ -141,14 +141,14 @@ fn board_without_recipes() {
 
 
 
-    enter page  r run  R rung  s stop  p pin  c curves  P plan  ? help  q quit
+    / filter  o sort  v columns  f folds  d hide  enter page  ? help  q quit
     "#);
 }
 
 #[test]
 fn board_without_recipes_narrow() {
     insta::assert_snapshot!(screen(&model(sample::empty(), NARROW, "")), @r#"
-    1 Board 2 3 4 5 6 7 8          no worker
+    1 Board 2 3 4 5 6 7 8 9        no worker
     ! toji.toml:3:1: unknown key `imges`
       did you mean `images`?
     ! toji.toml:9:12: no file data/train.csv
@@ -167,14 +167,14 @@ fn board_without_recipes_narrow() {
     toji explain lists what a recipe can
     hold.
 
-    enter page r run R rung ? help q quit
+    / filter o sort v columns ? help q quit
     "#);
 }
 
 #[test]
 fn board_unpaired() {
     insta::assert_snapshot!(screen(&model(sample::unpaired(), USUAL, "")), @"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
     ❯ 00-first-pour     ✓ fresh   smoke       3/3 0.412  not paired
       01-baseline       ✓ fresh   holdout   12/12 0.691  pin
@@ -197,14 +197,14 @@ fn board_unpaired() {
 
 
     02-arcface: saved, only [post] changed
-    enter page  r run  R rung  s stop  p pin  c curves  P plan  ? help  q quit
+    / filter  o sort  v columns  f folds  d hide  enter page  ? help  q quit
     ");
 }
 
 #[test]
 fn board_while_planning() {
     insta::assert_snapshot!(screen(&model(sample::planning(), USUAL, "")), @"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-labels    worker idle
+    Board Page Curves Plan Ledger Queries Review Compare Queue           worker idle
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
     ❯ 00-first-pour     ✓ fresh   smoke       3/3 0.412  -.279 [-.310,-.246]
       01-baseline       ✓ fresh   holdout   12/12 0.691  pin
@@ -227,6 +227,6 @@ fn board_while_planning() {
 
 
     hashing pictures [####------] 41,250/100,000 images
-    enter page  r run  R rung  s stop  p pin  c curves  P plan  ? help  q quit
+    / filter  o sort  v columns  f folds  d hide  enter page  ? help  q quit
     ");
 }

@@ -7,7 +7,7 @@ use crate::tui::tests::sample;
 #[test]
 fn curves_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j c")), @"
-    1 2 3 Curves 4 5 6 7    1 busy, 1 queued
+    1 2 3 Curves 4 5 6 7 8 9       1 busy +1
     02-arcface  3/7  ▸ running  holdout epo…
      b ╌╌ 01-baseline pin 0.66 0.695
     ❯c ── 02-arcface  0.73 0.723
@@ -33,7 +33,7 @@ fn curves_narrow() {
 #[test]
 fn curves_usual() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j c")), @"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
       b ╌╌ 01-baseline pin  loss 0.664  MRR@20 0.695  best 0.695 at epoch 12
      ❯c ── 02-arcface       loss 0.729  MRR@20 0.723  best 0.723 at epoch 7
@@ -63,7 +63,7 @@ fn curves_usual() {
 #[test]
 fn curves_large() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), LARGE, "j j c y")), @"
-     Board   Page   Curves   Plan   Ledger   Queries   Review   sake-labels                                                             worker: 02-arcface +1 queued
+     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   Queue   sake-labels                                           worker: 02-arcface +1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
       b ╌╌ 01-baseline pin  loss 0.664  MRR@20 0.695  best 0.695 at epoch 12
      ❯c ── 02-arcface       loss 0.729  MRR@20 0.723  best 0.723 at epoch 7
@@ -119,7 +119,7 @@ fn curves_large() {
 #[test]
 fn a_crosshair_reads_all_charts() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j c m m m h h up")), @"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
       b ╌╌ 01-baseline pin  loss 0.664  MRR@20 0.695  best 0.695 at epoch 12
      ❯c ── 02-arcface       loss 0.729  MRR@20 0.723  best 0.723 at epoch 7
@@ -149,7 +149,7 @@ fn a_crosshair_reads_all_charts() {
 #[test]
 fn a_crosshair_on_a_phone() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j c x x l { + w w")), @"
-    1 2 3 Curves 4 5 6 7    1 busy, 1 queued
+    1 2 3 Curves 4 5 6 7 8 9       1 busy +1
     02-arcface  3/7  ▸ running  holdout epo…
      b ╌╌ 01-baseline pin 0.66 0.695
     ❯c ── 02-arcface  0.73 0.723
@@ -175,7 +175,7 @@ fn a_crosshair_on_a_phone() {
 #[test]
 fn the_machine_smoothed_by_the_clock() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), LARGE, "j j c m m m m x x x w w w w")), @"
-     Board   Page   Curves   Plan   Ledger   Queries   Review   sake-labels                                                             worker: 02-arcface +1 queued
+     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   Queue   sake-labels                                           worker: 02-arcface +1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
       b ╌╌ 01-baseline pin  loss 0.664  MRR@20 0.695  best 0.695 at epoch 12
      ❯c ── 02-arcface       loss 0.729  MRR@20 0.723  best 0.723 at epoch 7
@@ -233,7 +233,7 @@ fn both_axes_logarithmic_in_ascii() {
     let mut model = model(sample::snapshot(), USUAL, "j j c m y x X l { w w w");
     model.options.charset = Charset::Ascii;
     insta::assert_snapshot!(screen(&model), @"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
      02-arcface  3/7  > running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
       b -  01-baseline pin  loss 0.664  MRR@20 0.695  best 0.695 at epoch 12
      >c -- 02-arcface       loss 0.729  MRR@20 0.723  best 0.723 at epoch 7
@@ -263,7 +263,7 @@ fn both_axes_logarithmic_in_ascii() {
 #[test]
 fn which_charts() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j c M 3")), @"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
       b ╌╌ 01-baseline pin  loss 0.664  MRR@20 0.695  best 0.695 at epoch 12
      ❯c ── 02-arcface       loss 0.729  MRR@20 0.723  best 0.723 at epoch 7

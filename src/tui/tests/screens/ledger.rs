@@ -6,7 +6,7 @@ use crate::tui::tests::sample;
 #[test]
 fn ledger_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "5 j")), @"
-    1 2 3 4 5 Ledger 6 7 8  1 busy, 1 queued
+    1 2 3 4 5 Ledger 6 7 8 9       1 busy +1
       07-dba                               -
       11-26 CV 0.7402  → .507–.586
     ❯*02-arcface                      0.5402
@@ -32,7 +32,7 @@ fn ledger_narrow() {
 #[test]
 fn ledger_usual() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "5 j")), @"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
       date  recipe                    CV      95 %  public    gap forecast      95 %
       11-26 07-dba                0.7402 .709–.768                  0.5460 .507–.586
     ❯*11-25 02-arcface            0.7321 .701–.760  0.5402  -.192   0.5391 .500–.579
@@ -55,14 +55,14 @@ fn ledger_usual() {
       (cut short, or edited) and passed over           └────────────────────────────
     holdout by fold: 0.7221 0.7421                      0.587                  0.745
     02-arcface: saved, only [post] changed
-    enter metric lab  m final  b board  ? help  q quit
+    enter metric lab  m final  b board  : actions  ? help  q quit
     ");
 }
 
 #[test]
 fn ledger_large() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), LARGE, "5 j j")), @"
-     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   sake-labels                                                   worker: 02-arcface +1 queued
+     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   Queue   sake-labels                                           worker: 02-arcface +1 queued
       date       hash     recipe                                       rung     CV      95 %  public    gap forecast      95 % private
       2026-11-26 6774ae27 07-dba                                    holdout 0.7402 .709–.768                  0.5460 .507–.586
      *2026-11-25 3986c4ba 02-arcface                                holdout 0.7321 .701–.760  0.5402  -.192   0.5391 .500–.579
@@ -111,14 +111,14 @@ fn ledger_large() {
 
 
     02-arcface: saved, only [post] changed
-    enter metric lab  m final  b board  ? help  q quit
+    enter metric lab  m final  b board  : actions  ? help  q quit
     ");
 }
 
 #[test]
 fn ledger_at_its_end() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "5 G")), @"
-    1 2 3 4 5 Ledger 6 7 8  1 busy, 1 queued
+    1 2 3 4 5 Ledger 6 7 8 9       1 busy +1
       06-swin                         0.4700
       11-20 CV 0.6500 -.180 → .433–.512
       01-baseline                     0.5010
@@ -144,7 +144,7 @@ fn ledger_at_its_end() {
 #[test]
 fn empty_narrow() {
     insta::assert_snapshot!(screen(&model(sample::empty(), NARROW, "5")), @"
-    1 2 3 4 5 Ledger 6 7 8         no worker
+    1 2 3 4 5 Ledger 6 7 8 9       no worker
     No submission yet.
 
     toji submit RECIPE       writes the
@@ -170,7 +170,7 @@ fn empty_narrow() {
 #[test]
 fn empty_usual() {
     insta::assert_snapshot!(screen(&model(sample::empty(), USUAL, "5")), @"
-    Board Page Curves Plan Ledger Queries Review Compare  fresh            no worker
+    Board Page Curves Plan Ledger Queries Review Compare Queue  fresh      no worker
     No submission yet.
 
     toji submit RECIPE       writes the file, checks it, notes it here
@@ -193,14 +193,14 @@ fn empty_usual() {
 
 
     ! toji.toml:3:1: unknown key `imges`
-    enter metric lab  m final  b board  ? help  q quit
+    enter metric lab  m final  b board  : actions  ? help  q quit
     ");
 }
 
 #[test]
 fn lab_narrow() {
     insta::assert_snapshot!(screen(&model(sample::looked_at(), NARROW, "5 j enter")), @"
-    1 2 3 4 5 Ledger 6 7 8  1 busy, 1 queued
+    1 2 3 4 5 Ledger 6 7 8 9       1 busy +1
     ┌ Metric lab (j and k move) ───────────┐
     │ 02-arcface, public 0.5402            │
     │ 1412 held-out queries of 02-arcface  │
@@ -226,7 +226,7 @@ fn lab_narrow() {
 #[test]
 fn lab_usual() {
     insta::assert_snapshot!(screen(&model(sample::looked_at(), USUAL, "5 j enter")), @"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     ┌ Metric lab ──────────────────────────────────────────────────────────────────┐
     │ 02-arcface, public 0.5402                                                    │
     │ 1412 held-out queries of 02-arcface up to holdout                            │

@@ -6,7 +6,7 @@ use crate::tui::tests::sample;
 #[test]
 fn page_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j enter ctrl+d")), @r#"
-    1 2 Page 3 4 5 6 7 8    1 busy, 1 queued
+    1 2 Page 3 4 5 6 7 8 9  1 busy, 1 queued
     02-arcface  3/7  ▸ running  hold…   43 %
 
     - RandomResizedCrop keeps 60 % of the
@@ -32,7 +32,7 @@ fn page_narrow() {
 #[test]
 fn page_usual() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j enter")), @r#"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0…   45 %
      ▸ training fold 1, 212 images/s
 
@@ -62,7 +62,7 @@ fn page_usual() {
 #[test]
 fn page_large() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), LARGE, "j j enter")), @r#"
-     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   sake-labels                                                   worker: 02-arcface +1 queued
+     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   Queue   sake-labels                                           worker: 02-arcface +1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
      ▸ training fold 1, 212 images/s
 
@@ -118,7 +118,7 @@ fn page_large() {
 #[test]
 fn page_with_a_mistake() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j j j enter")), @r#"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
      04-broken  5/7  ✗ broken
      04 · Broken
 

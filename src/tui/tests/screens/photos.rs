@@ -36,8 +36,8 @@ fn shown(model: &Model) -> String {
 
 #[test]
 fn queries_narrow() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j 6")), @r#"
-    1 2 3 4 5 6 Queries 7   1 busy, 1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j 6")), @"
+    1 2 3 4 5 6 Queries 7 8 9      1 busy +1
     02-arcface  1/6  MRR@5 0.4917
     worst first
       rank  query
@@ -57,13 +57,13 @@ fn queries_narrow() {
 
     02-arcface: saved, only [post] changed
     enter photo o order ? help q quit
-    "#);
+    ");
 }
 
 #[test]
 fn queries_usual() {
-    insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), USUAL, "j j 6"))), @r#"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), USUAL, "j j 6"))), @"
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     02-arcface  1/6  MRR@5 0.4917  worst first
       rank  query                xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
     ❯ miss  𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷…  no hit among 5, 1 right; MRR@5 0.0000
@@ -87,15 +87,15 @@ fn queries_usual() {
                                  evil·]0;ow… 久保田 千寿
     02-arcface: saved, only [post] changed
     enter photo  o order  v against  w why  r run  R rung  s stop  ? help  q quit
-    "#);
+    ");
 }
 
 #[test]
 fn queries_beside_the_pin() {
     let mut model = model(sample::snapshot(), USUAL, "j j 6 v");
     model.take(Feed::Snapshot(std::sync::Arc::new(sample::compared())));
-    insta::assert_snapshot!(shown(&loaded(model)), @r#"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    insta::assert_snapshot!(shown(&loaded(model)), @"
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     02-arcface  1/6  MRR@5 0.4917  changed first  -0.0083, 2 lost, 3 won against 01…
       rank  was  query           xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
     ❯ miss    1  𠮷𠮷𠮷𠮷𠮷𠮷𠮷… no hit among 5, 1 right; MRR@5 0.0000; was 1, 1.00…
@@ -119,15 +119,15 @@ fn queries_beside_the_pin() {
                                  evil·]0;ow… 久保田 千寿
     beside 01-baseline
     enter photo  o order  v against  w why  r run  R rung  s stop  ? help  q quit
-    "#);
+    ");
 }
 
 #[test]
 fn queries_large() {
     let mut model = model(sample::snapshot(), LARGE, "j j 6 v j");
     model.take(Feed::Snapshot(std::sync::Arc::new(sample::compared())));
-    insta::assert_snapshot!(shown(&loaded(model)), @r#"
-     Board   Page   Curves   Plan   Ledger   Queries   Review   sake-labels                                                             worker: 02-arcface +1 queued
+    insta::assert_snapshot!(shown(&loaded(model)), @"
+     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   Queue   sake-labels                                           worker: 02-arcface +1 queued
     02-arcface  1/6  MRR@5 0.4917  changed first  -0.0083, 2 lost, 3 won against 01-baseline
       rank  was  value  query                            xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
     ❯ miss    1  0.000  𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷… xxxxxxxxxxx… no hit among 5, 1 right; MRR@5 0.0000; was 1, 1.0000 in 01-baseline
@@ -176,8 +176,8 @@ fn queries_large() {
                                                          3 miss .80                     4 miss .75                     5 miss .70
                                                          獺祭 純米大吟醸 磨き三割九分   evil·]0;owned· ·<b>            久保田 千寿
     02-arcface: saved, only [post] changed
-    enter photo  o order  v against  w why  r run  R rung  s stop  p pin  a advice  ] next  b board  ? help  q quit
-    "#);
+    enter photo  o order  v against  w why  r run  R rung  s stop  p pin  a advice  ] next  b board  : actions  ? help  q quit
+    ");
 }
 
 #[test]
@@ -185,8 +185,8 @@ fn queries_without_pictures() {
     let mut model = model(sample::snapshot(), USUAL, "j j 6 j");
     model.options.way.protocol = Protocol::Off;
     assert!(view::wanted(&model).is_empty(), "nothing is loaded for nobody");
-    insta::assert_snapshot!(screen(&model), @r#"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    insta::assert_snapshot!(screen(&model), @"
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     02-arcface  2/6  MRR@5 0.4917  worst first
       rank  query                000200  fold 0
       miss  𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷…  first hit 5, 1 right; MRR@5 0.2000
@@ -210,7 +210,7 @@ fn queries_without_pictures() {
 
     02-arcface: saved, only [post] changed
     enter photo  o order  v against  w why  r run  R rung  s stop  ? help  q quit
-    "#);
+    ");
 }
 
 #[test]
@@ -223,8 +223,8 @@ fn queries_that_are_not_there_say_what_makes_them() {
         "00-first-pour",
         why.to_owned(),
     ));
-    insta::assert_snapshot!(screen(&model(snapshot, NARROW, "6")), @r#"
-    1 2 3 4 5 6 Queries 7   1 busy, 1 queued
+    insta::assert_snapshot!(screen(&model(snapshot, NARROW, "6")), @"
+    1 2 3 4 5 6 Queries 7 8 9      1 busy +1
     00-first-pour
 
     00-first-pour has no lists up to smoke
@@ -244,13 +244,13 @@ fn queries_that_are_not_there_say_what_makes_them() {
 
     02-arcface: saved, only [post] changed
     enter photo o order ? help q quit
-    "#);
+    ");
 }
 
 #[test]
 fn zoom_narrow() {
-    insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), NARROW, "j j 6 enter n"))), @r#"
-    1 2 3 4 5 6 Queries 7   1 busy, 1 queued
+    insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), NARROW, "j j 6 enter n"))), @"
+    1 2 3 4 5 6 Queries 7 8 9      1 busy +1
     █████████████████
     █████████████████
     █████████████████
@@ -270,13 +270,13 @@ fn zoom_narrow() {
       𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷
     02-arcface: saved, only [post] changed
     n next p before w why esc close
-    "#);
+    ");
 }
 
 #[test]
 fn zoom_of_a_lost_photo_says_so() {
-    insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), NARROW, "j j 6 enter n n"))), @r#"
-    1 2 3 4 5 6 Queries 7   1 busy, 1 queued
+    insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), NARROW, "j j 6 enter n n"))), @"
+    1 2 3 4 5 6 Queries 7 8 9      1 busy +1
     no picture: is not there
 
 
@@ -296,7 +296,7 @@ fn zoom_of_a_lost_photo_says_so() {
       𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷
     02-arcface: saved, only [post] changed
     n next p before w why esc close
-    "#);
+    ");
 }
 
 /// Says that a screen has all of these.
@@ -378,8 +378,8 @@ fn why_numbers_the_places() {
 
 #[test]
 fn review_narrow() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j 7")), @r#"
-    1 2 3 4 5 6 7 Review    1 busy, 1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j 7")), @"
+    1 2 3 4 5 6 7 Review 8 9       1 busy +1
     02-arcface  1/3  1,412 photos looked at
     [ wrong-label 2/3 ]  1/4
     ❯ .97 久保田 千寿  000000 → 獺祭 純米大…
@@ -399,13 +399,13 @@ fn review_narrow() {
     3 differs 獺祭 純米大吟醸 磨き三割九分
     02-arcface: saved, only [post] changed
     enter photo k keep d drop ? help q quit
-    "#);
+    ");
 }
 
 #[test]
 fn review_usual() {
-    insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), USUAL, "j j 7"))), @r#"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), USUAL, "j j 7"))), @"
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     02-arcface  1/3  1,412 photos looked at
     ❯ wrong-label       2/3│❯ .97 久保田 千寿  000000            → 獺祭 純米大吟醸 …
       duplicate           2│  .81 𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷… → evil·]0;owned· ·<…
@@ -429,13 +429,13 @@ fn review_usual() {
                            │久保田 千寿 獺祭 純米…  獺祭 純米…  獺祭 純米…
     02-arcface: saved, only [post] changed
     enter photo  k keep  d drop  r relabel  c crop  g group  ? help  q quit
-    "#);
+    ");
 }
 
 #[test]
 fn review_large() {
-    insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), LARGE, "j j 7 a n"))), @r#"
-     Board   Page   Curves   Plan   Ledger   Queries   Review   sake-labels                                                             worker: 02-arcface +1 queued
+    insta::assert_snapshot!(shown(&loaded(model(sample::snapshot(), LARGE, "j j 7 a n"))), @"
+     Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   Queue   sake-labels                                           worker: 02-arcface +1 queued
     02-arcface  2/4  1,412 photos looked at
     ❯ wrong-label       2/3│  .97 久保田 千寿  000000       → 獺祭 純米大吟醸… 𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷
       duplicate           2│❯ .81 𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷… → evil·]0;owned· …   𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷…
@@ -484,16 +484,16 @@ fn review_large() {
                            │
                            │
     02-arcface: saved, only [post] changed
-    enter photo  k keep  d drop  r relabel  c crop  g group  u undo  / filter  D all  ] kind  m make  b board  ? help  q quit
-    "#);
+    enter photo  k keep  d drop  r relabel  c crop  g group  u undo  / filter  D all  ] kind  m make  b board  : actions  ? help  q quit
+    ");
 }
 
 #[test]
 fn review_of_hostile_names_without_pictures() {
     let mut model = model(sample::snapshot(), USUAL, "j j 7 n n");
     model.options.way.protocol = Protocol::Off;
-    insta::assert_snapshot!(screen(&model), @r#"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    insta::assert_snapshot!(screen(&model), @"
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     02-arcface  3/3  1,412 photos looked at
     ❯ wrong-label       2/3│  .97 久保田 千寿  000000            → 獺祭 純米大吟醸 …
       duplicate           2│  .81 𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷… → evil·]0;owned· ·<…
@@ -517,13 +517,13 @@ fn review_of_hostile_names_without_pictures() {
                            │
     02-arcface: saved, only [post] changed
     enter photo  k keep  d drop  r relabel  c crop  g group  ? help  q quit
-    "#);
+    ");
 }
 
 #[test]
 fn deciding_about_all_shows_what_is_written() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j 7 R")), @"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     02-arcface  1/3  1,412 photos looked at
     ❯ wrong-label       2/3│❯ .97 久保田 千寿  000000            → 獺祭 純米大吟醸 …
       duplicate           2│  .81 𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷𠮷… → evil·]0;owned· ·<…
@@ -553,7 +553,7 @@ fn deciding_about_all_shows_what_is_written() {
 #[test]
 fn a_filter_is_typed_in_the_status_row() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j 7 / 獺")), @"
-    1 2 3 4 5 6 7 Review 8  1 busy, 1 queued
+    1 2 3 4 5 6 7 Review 8 9       1 busy +1
     02-arcface  1/1  filter: 獺  1,412 phot…
     [ wrong-label 2/3 ]  1/4
     ❯ .97 久保田 千寿  000000 → 獺祭 純米大…
@@ -579,7 +579,7 @@ fn a_filter_is_typed_in_the_status_row() {
 #[test]
 fn no_review_says_how_one_is_made() {
     insta::assert_snapshot!(screen(&model(sample::empty(), NARROW, "j j 7")), @"
-    1 2 3 4 5 6 7 Review 8         no worker
+    1 2 3 4 5 6 7 Review 8 9       no worker
     No review yet.
 
     A review ranks photos that are worth a

@@ -5,36 +5,36 @@ use crate::tui::tests::sample;
 
 #[test]
 fn plan_narrow() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j P")), @r#"
-    1 2 3 4 Plan 5 6 7      1 busy, 1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j P")), @"
+    1 2 3 4 Plan 5 6 7 8 9  1 busy, 1 queued
     02-arcface  3/7  ▸ running  holdout epo…
-    4 steps would run, time not known yet, 1
-    in the store.
+    4 steps would run, time not known yet;
+    172 MB of disk, 1 in the store.
 
     ✓ reuse   data                 1s
     ▸ run     fit fold 1       3m 20s
-      [loss] margin 17.2 → 22.9
+      43.0 MB  [loss] margin 17.2 → 22.9
     ▸ run     embed fold 1         8s
-      its input fit fold 1 runs
+      43.0 MB  its input fit fold 1 runs
     ▸ run     post                <1s
-      its input embed fold 1 runs (starts by
-      itself)
+      43.0 MB  its input embed fold 1 runs
+      (starts by itself)
     ▸ run     score                 ?
-      its input post runs (starts by itself)
+      43.0 MB  its input post runs (starts
+      by itself)
 
     02-arcface runs already: s stops it
-
     02-arcface: saved, only [post] changed
-    enter page r run R rung ? help q quit
-    "#);
+    enter page r run ? help q quit
+    ");
 }
 
 #[test]
 fn plan_usual() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j P")), @r#"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j P")), @"
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
      02-arcface  3/7  ▸ running  holdout epoch 7.4/12  1m 32s left  MRR@20 0.7321~
-     4 steps would run, time not known yet, 1 in the store.
+     4 steps would run, time not known yet; 172 MB of disk, 1 in the store.
 
      ✓ reuse   data                 1s
      ▸ run     fit fold 1       3m 20s  43.0 MB  [loss] margin 17.2 → 22.9
@@ -55,15 +55,24 @@ fn plan_usual() {
 
 
     02-arcface: saved, only [post] changed
-    enter page  r run  R rung  s stop  p pin  c curves  a advice  ? help  q quit
-    "#);
+    enter page  r run  o cheap part  R rung  s stop  p pin  ? help  q quit
+    ");
 }
 
 #[test]
 fn help_usual() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "?")), @"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     ┌ Keys (j and k move) ─────────────────────────────────────────────────────────┐
+    │ /               only recipes for which something holds: loss.margin > 20     │
+    │ o               sort by the next column                                      │
+    │ O               sort the other way round                                     │
+    │ v               choose columns                                               │
+    │ f               folds and seeds one by one, with mean and deviation; again:  │
+    │                 a row a recipe                                               │
+    │ d               do not list this recipe                                      │
+    │ D               list all hidden recipes again                                │
+    │ u               take back what was pinned or hidden last                     │
     │ enter           read the recipe with its results                             │
     │ r               run it, or go on with it                                     │
     │ R               run it up to a rung of your choice                           │
@@ -74,15 +83,6 @@ fn help_usual() {
     │ t               take it next, before all others that wait                    │
     │ a               do what is advised: stop it, or take it to the next rung     │
     │ space           draw its curves (*); marks take the place of pin + selected  │
-    │                 + running                                                    │
-    │ x               forget all marks                                             │
-    │ j down          next recipe                                                  │
-    │ k up            recipe before                                                │
-    │ ctrl+d          half a screen down                                           │
-    │ ctrl+u          half a screen up                                             │
-    │ pgdn ctrl+f     a screen down                                                │
-    │ pgup ctrl+b     a screen up                                                  │
-    │ g home          to the first                                                 │
     └──────────────────────────────────────────────────────────────────────────────┘
     02-arcface: saved, only [post] changed
     esc close  j down  k up
@@ -92,23 +92,23 @@ fn help_usual() {
 #[test]
 fn help_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "?")), @"
-    1 Board 2 3 4 5 6 7     1 busy, 1 queued
+    1 Board 2 3 4 5 6 7 8 9        1 busy +1
     ┌ Keys (j and k move) ─────────────────┐
-    │ enter       read the recipe with its │
-    │             results                  │
-    │ r           run it, or go on with it │
-    │ R           run it up to a rung of   │
-    │             your choice              │
-    │ s           stop its run, or take it │
-    │             out of the queue (asks   │
-    │             first)                   │
-    │ p           compare all recipes with │
-    │             this one; again: with    │
-    │             none                     │
-    │ c           loss, score and more     │
-    │             while it trained         │
-    │ P           what would run, why, and │
-    │             for how long             │
+    │ /           only recipes for which   │
+    │             something holds:         │
+    │             loss.margin > 20         │
+    │ o           sort by the next column  │
+    │ O           sort the other way round │
+    │ v           choose columns           │
+    │ f           folds and seeds one by   │
+    │             one, with mean and       │
+    │             deviation; again: a row  │
+    │             a recipe                 │
+    │ d           do not list this recipe  │
+    │ D           list all hidden recipes  │
+    │             again                    │
+    │ u           take back what was       │
+    │             pinned or hidden last    │
     └──────────────────────────────────────┘
     02-arcface: saved, only [post] changed
     esc close j down k up
@@ -117,8 +117,8 @@ fn help_narrow() {
 
 #[test]
 fn stop_usual() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j s")), @r#"
-    Board Page Curves Plan Ledger Queries Review  sake… worker: 02-arcface +1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j s")), @"
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
       recipe            state     rung      epoch MRR@20 to the pin, 95 %       left
       00-first-pour     ✓ fresh   smoke       3/3 0.412  -.279 [-.310,-.246]
       01-baseline       ✓ fresh   holdout   12/12 0.691  pin
@@ -137,18 +137,18 @@ fn stop_usual() {
     noise not measured: two more seeds of the pin would, about 12m 40s (R on it,
       then n)
     heading for 0.771 (80 % 0.752 to 0.790)
-    4 steps would run, time not known yet, 1 in the store.
+    4 steps would run, time not known yet; 172 MB of disk, 1 in the store.
       run fit fold 1: [loss] margin 17.2 → 22.9
       run embed fold 1: its input fit fold 1 runs
     02-arcface: saved, only [post] changed
     y stop it  n let it run
-    "#);
+    ");
 }
 
 #[test]
 fn rung_narrow() {
-    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "G R")), @r#"
-    1 Board 2 3 4 5 6 7     1 busy, 1 queued
+    insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "G R")), @"
+    1 Board 2 3 4 5 6 7 8 9        1 busy +1
     ❯ 06-swin                          - new
       run fit fold 1: never run
 
@@ -163,18 +163,18 @@ fn rung_narrow() {
     │ esc   not now     close              │
     └──────────────────────────────────────┘
     06 · Swin
-    1 step would run, time not known yet.
+    1 step would run, time not known yet;
+      43.0 MB of disk.
       run fit fold 1: never run
-
     02-arcface: saved, only [post] changed
     s smoke h holdout n noise esc not now
-    "#);
+    ");
 }
 
 #[test]
 fn explained_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "j j enter n n n n n n n n n K")), @"
-    1 2 Page 3 4 5 6 7 8    1 busy, 1 queued
+    1 2 Page 3 4 5 6 7 8 9  1 busy, 1 queued
     ┌ ArcFaceLoss.margin (j and k move) ───┐
     │ ArcFaceLoss.margin  Angle by which   │
     │ the right label must win; 17.2 is a  │
@@ -200,7 +200,7 @@ fn explained_narrow() {
 #[test]
 fn explained_usual() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), USUAL, "j j enter n n n n n n n n n K j j")), @"
-    Board Page Curves Plan Ledger Queries Review Compare  sake-lab… 1 busy, 1 queued
+    Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     ┌ ArcFaceLoss.margin (j and k move) ───────────────────────────────────────────┐
     │   a real number, 0.0 to 180.0 degrees; or a table that names a technique     │
     │     (margin) by `kind`; or a table with `from`, `to` and `epochs`; default   │

@@ -111,7 +111,7 @@ fn queue_large() {
     2026-11-30 21:12:44 note: 獺祭 and 久保田 share a label; 12 photos of 1,412 are smaller than the crop
     decoding: 100%|##########| 1412/1412 [00:09<00:00, 155.2it/s]
     02-arcface: saved, only [post] changed
-    enter log  p pause  K up  J down  x out  r run  s stop  b board  ? help  q quit
+    enter log  p pause  K up  J down  x out  r run  s stop  b board  : actions  ? help  q quit
     ");
 }
 
@@ -299,7 +299,7 @@ fn a_plan_says_whether_it_ends_in_time_and_how_good_estimates_were() {
 
 
     02-arcface: saved, only [post] changed
-    enter page  r run  o cheap part  R rung  s stop  p pin  c curves  a advice  j down  k up  ] next  b board  ? help  q quit
+    enter page  r run  o cheap part  R rung  s stop  p pin  c curves  a advice  j down  k up  ] next  b board  : actions  ? help  q quit
     ");
 }
 

@@ -249,7 +249,7 @@ fn completion_offers_keys_values_and_words() {
     assert_eq!(first("pse|", 1), "pse: pseudo_labels.rounds");
     assert_eq!(
         first("train.sch|", 2),
-        "train.sch: train.schedule train.schedule.decay_epochs",
+        "train.sch: train.schedule train.schedule.T_0",
         "no recipe of these has it"
     );
     assert_eq!(first("loss.margin |", 3), ": = != >");
