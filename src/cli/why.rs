@@ -102,7 +102,7 @@ pub fn serve(root: &Path, asks: &Receiver<Wish>, give: impl Fn(Wish, Result<Why,
         let wish = asks.try_iter().last().unwrap_or(wish);
         let found = match start(root, &wish) {
             Ok(child) => match until_done(child, asks) {
-                Done::Answer(found) => found,
+                Done::Answer(found) => *found,
                 Done::Newer(newer) => {
                     next = Some(newer);
                     continue;
@@ -119,7 +119,7 @@ pub fn serve(root: &Path, asks: &Receiver<Wish>, give: impl Fn(Wish, Result<Why,
 
 /// How waiting for a process ended.
 enum Done {
-    Answer(Result<Why, String>),
+    Answer(Box<Result<Why, String>>),
     /// Something else is asked.
     Newer(Wish),
     /// Nobody asks any more.
@@ -151,10 +151,10 @@ fn until_done(mut child: Child, asks: &Receiver<Wish>) -> Done {
     };
     loop {
         match child.try_wait() {
-            Ok(Some(status)) if status.success() => return Done::Answer(Why::of_line(text(said).trim())),
-            Ok(Some(_)) => return Done::Answer(Err(first_words(&text(trouble)))),
+            Ok(Some(status)) if status.success() => return Done::Answer(Box::new(Why::of_line(text(said).trim()))),
+            Ok(Some(_)) => return Done::Answer(Box::new(Err(first_words(&text(trouble))))),
             Ok(None) => {}
-            Err(error) => return Done::Answer(Err(error.to_string())),
+            Err(error) => return Done::Answer(Box::new(Err(error.to_string()))),
         }
         let done = match asks.recv_timeout(LOOK) {
             Err(RecvTimeoutError::Timeout) => continue,

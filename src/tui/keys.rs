@@ -313,7 +313,7 @@ pub const BINDINGS: &[Binding] = &[
     row(&["M"], Action::Chart(Chart::Ask), &[CURVES], "", "choose the series to show"),
     row(
         &["o"],
-        Action::Chart(Chart::NextChart),
+        Action::Chart(Chart::NextOne),
         &[CURVES],
         "",
         "the chart that y and the crosshair's height are about (its title is marked)",

@@ -149,9 +149,9 @@ mod tests {
             if exact {
                 let length = whole.iter().map(|x| x * x).sum::<f32>().sqrt();
                 for (parts, whole) in found.parts.chunks(places * found.dim).zip(whole.chunks(found.dim)) {
-                    for d in 0..found.dim {
+                    for (d, whole) in whole.iter().enumerate() {
                         let sum: f32 = parts.iter().skip(d).step_by(found.dim).sum();
-                        assert!((sum - whole[d]).abs() < 1e-3 * length, "{settings:?}: {sum} and {}", whole[d]);
+                        assert!((sum - whole).abs() < 1e-3 * length, "{settings:?}: {sum} and {whole}");
                     }
                 }
             }

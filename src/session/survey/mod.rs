@@ -88,7 +88,7 @@ pub struct Survey {
     compared: compare::Compared,
     log: queue::log::Asked,
     estimates: queue::estimates::Known,
-    rungs: HashMap<String, (Key, Vec<(String, Option<f64>)>)>,
+    rungs: HashMap<String, (Key, queue::Rungs)>,
     looked: Time,
     reviews: review::Reviews,
     changes: change::Changes,

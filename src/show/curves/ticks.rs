@@ -14,7 +14,7 @@ pub fn of(scale: Scale, by: By, most: usize) -> Vec<Tick> {
     match by {
         By::Epoch | By::Step => numbers(scale, most),
         By::Running => times(scale, most, |seconds, _| spell(seconds)),
-        By::Wall => times(scale, most, |seconds, step| clock(seconds, step)),
+        By::Wall => times(scale, most, clock),
     }
 }
 

@@ -32,7 +32,7 @@ pub enum Chart {
     /// Show the series of this place in the list, from 1, or no longer.
     Pick(u8),
     /// The next chart takes the keys that are about one.
-    NextChart,
+    NextOne,
     /// By epoch, step, running time, time of day.
     NextAxis,
     /// Logarithmic or linear to the right.

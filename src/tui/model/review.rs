@@ -70,7 +70,7 @@ impl Model {
         if shown.get(*at).is_some_and(is_it) {
             return *at;
         }
-        let found = shown.iter().position(|one| is_it(one));
+        let found = shown.iter().position(is_it);
         found.unwrap_or_else(|| (*at).min(shown.len().saturating_sub(1)))
     }
 

@@ -22,7 +22,7 @@ pub fn act(model: &mut Model, key: Chart) {
         }
         Chart::Ask => model.popup = Some(Popup::Series),
         Chart::Pick(number) => pick(model, number),
-        Chart::NextChart => {
+        Chart::NextOne => {
             let all = model.charted();
             model.curves.focus = (model.curves.focus.min(all.len().saturating_sub(1)) + 1) % all.len().max(1);
             model.reply = all.get(model.curves.focus).map(|series| format!("keys are about {}", series.title));
@@ -109,7 +109,7 @@ pub fn refusal(model: &Model, key: Chart) -> Option<String> {
             refuse("all is shown: + looks closer")
         }
         Chart::Right(_) | Chart::Closer | Chart::LogY => (!has_points(model)).then(|| "no points yet".to_owned()),
-        Chart::NextChart if model.charted().len() < 2 => refuse("there is one chart: m shows others"),
+        Chart::NextOne if model.charted().len() < 2 => refuse("there is one chart: m shows others"),
         _ => None,
     }
 }

@@ -112,6 +112,9 @@ fn minute(time: Time) -> Time {
     Time((time.0 / 60.0).floor() * 60.0)
 }
 
+/// The rungs of a recipe's ladder with the seconds up to each; `None` where these are not known.
+pub(super) type Rungs = Vec<(String, Option<f64>)>;
+
 impl Survey {
     /// The queue as it stands, with the recipes as they are shown.
     pub(super) fn queued(&mut self, recipes: &[Recipe], workers: &[WorkerInfo], waiting: &[Job]) -> Queued {

@@ -156,7 +156,7 @@ fn input(sign: &str, typed: &Typed, columns: usize, ink: Ink) -> (Line<'static>,
     let wide = |range: Range<usize>| text::width(&text::plain(&whole[range]));
     let borders = || whole.char_indices().map(|(place, _)| place).chain([whole.len()]);
     let from = borders().find(|from| *from >= cursor || wide(*from..cursor) < room).unwrap_or(cursor).min(cursor);
-    let to = borders().filter(|to| *to >= cursor && wide(from..*to) <= room).last().unwrap_or(cursor);
+    let to = borders().rfind(|to| *to >= cursor && wide(from..*to) <= room).unwrap_or(cursor);
     let under = whole[cursor..to].chars().next();
     let behind = cursor + under.map_or(0, char::len_utf8);
     let style = ink.style(Tone::Strong);

@@ -247,15 +247,11 @@ fn completion_offers_keys_values_and_words() {
     assert_eq!(first("pin and marg|", 1), "marg: loss.margin", "also in the midst");
     assert_eq!(first("(not st|", 2), "st: state stale");
     assert_eq!(first("pse|", 1), "pse: pseudo_labels.rounds");
-    assert_eq!(
-        first("train.sch|", 2),
-        "train.sch: train.schedule train.schedule.T_0",
-        "no recipe of these has it"
-    );
+    assert_eq!(first("train.sch|", 2), "train.sch: train.schedule train.schedule.T_0", "no recipe of these has it");
     assert_eq!(first("loss.margin |", 3), ": = != >");
     assert_eq!(first("loss.margin > |", 2), ": 17.2 22.9");
     assert_eq!(first("loss.margin > 2|", 2), "2: 22.9 17.2");
-    assert_eq!(first("backbone.name = |", 3), ": resnet18 swin_tiny resnet26");
+    assert_eq!(first("backbone.name = |", 3), ": resnet18 swin_tiny resnet10t");
     assert_eq!(first("state = r|", 1), "r: running");
     assert_eq!(first("pin = |", 2), ": false true");
     assert_eq!(first("pin |", 2), ": = !=");
