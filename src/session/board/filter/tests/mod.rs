@@ -261,7 +261,7 @@ fn completion_offers_keys_values_and_words() {
     assert_eq!(first("name = 03|", 1), "03: 03-純米");
     assert_eq!(first("\"some te|", 3), ": ");
     assert_eq!(first("change ~ \"[lo|", 1), "\"[lo: \"[loss] margin 17.2 → 22.9\"");
-    assert_eq!(first("lo| > 3", 1), "lo: loss", "only what is before the cursor counts");
+    assert_eq!(first("los| > 3", 1), "los: loss", "only what is before the cursor counts");
     let Candidate { text, about } = complete("cos", 3, &Table::of(&snapshot(), None)).candidates[0].clone();
     assert_eq!((text.as_str(), about.as_str()), ("cost", "seconds that all that it has took to make"));
 }
