@@ -3,7 +3,8 @@
 //! usage: `benches/versus/run [NAME…] [--rounds N] [--json | --markdown]`. For each pair it gives the medians and
 //! `ratio`, above 1 where Toji is ahead. A pair that cannot run says `skipped: …`. `versus ours NAME` is
 //! our side alone, which prints one measurement as JSON. `versus parity [NAME…]` prints how far networks' numbers are from PyTorch's;
-//! `versus latency` how long a changed `[post]` takes to its number on the screen ([`latency`]); `versus ladder`, `seeds` and `decider` what deciding early saves, and how often it errs ([`ladder`], [`decider`]).
+//! `versus latency` how long a changed `[post]` takes to its number on the screen ([`latency`]); `versus ladder`, `seeds` and `decider` what deciding early saves, and how often it errs ([`ladder`], [`decider`]);
+//! `versus tui` what the workbench costs beside a thousand runs ([`tui`]).
 #![expect(clippy::disallowed_methods, reason = "a program of its own: TOJI_PEERS is its setting")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measuring program's output is its purpose")]
 
@@ -16,6 +17,7 @@ mod pairs;
 mod parity;
 mod report;
 mod retrieval;
+mod tui;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -27,7 +29,7 @@ use serde_json::Value;
 /// How often each side is measured, in turn, unless `--rounds` says otherwise.
 const ROUNDS: usize = 7;
 
-const USAGE: &str = "usage: benches/versus/run [NAME...] [--rounds N] [--json | --markdown] | parity [NAME...]\n       | ladder FOLDER SET [PHOTOS] | seeds FOLDER SET [PHOTOS] | decider [RUNS]\n       | latency FOLDER [QUERIES GALLERY] | latency sample FOLDER";
+const USAGE: &str = "usage: benches/versus/run [NAME...] [--rounds N] [--json | --markdown] | parity [NAME...]\n       | ladder FOLDER SET [PHOTOS] | seeds FOLDER SET [PHOTOS] | decider [RUNS]\n       | latency FOLDER [QUERIES GALLERY] | latency sample FOLDER | tui [RECIPES RUNS POINTS] | tui make FOLDER [RECIPES RUNS POINTS]";
 
 fn main() -> ExitCode {
     // `cargo bench` adds `--bench` for its own harness.
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
             parity::table(names);
             Ok(())
         }
+        [first, rest @ ..] if first == "tui" => tui::tui(rest).map_err(Fault::from),
         _ => compare(&arguments),
     };
     match done {
