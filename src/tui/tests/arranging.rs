@@ -85,7 +85,7 @@ fn a_filter_holds_while_it_is_typed() {
         said(&after(&format!("/ {} ctrl+w 2 left left left =", spelt("left < 9")))),
         "Board  / left =< 2"
     );
-    assert_eq!(said(&after("/ a b c left ctrl+u")), "Board 00-first-pour / c");
+    assert_eq!(said(&after("/ a b c left ctrl+u")), "Board 02-arcface / c");
 }
 
 #[test]
