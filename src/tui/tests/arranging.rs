@@ -81,10 +81,7 @@ fn a_filter_holds_while_it_is_typed() {
         Some("the filter has a mistake: a text, or a key with a comparison, is missing here; esc takes it away")
     );
     // It is edited at its cursor; ctrl+w takes a word, ctrl+u all.
-    assert_eq!(
-        said(&after(&format!("/ {} ctrl+w 2 left left left =", spelt("left < 9")))),
-        "Board  / left =< 2"
-    );
+    assert_eq!(said(&after(&format!("/ {} ctrl+w 2 left left left =", spelt("left < 9")))), "Board  / left =< 2");
     assert_eq!(said(&after("/ a b c left ctrl+u")), "Board 02-arcface / c");
 }
 
