@@ -78,7 +78,7 @@ pub struct Cost {
 /// A setting that is not the same in all recipes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
-    /// "[loss] margin".
+    /// `[loss] margin`.
     pub key: String,
     /// What each recipe has there, as it would stand in a cell; `None` where it has nothing.
     pub values: Vec<Option<String>>,
@@ -311,7 +311,7 @@ fn is_about(name: &str) -> bool {
     name == "recipe.extends"
 }
 
-/// "[loss] margin" of "loss.margin".
+/// `[loss] margin` of `loss.margin`.
 fn spelled(name: &str) -> String {
     let (table, rest) = name.split_at(name.find(['.', '[']).unwrap_or(name.len()));
     format!("[{table}] {}", rest.trim_start_matches('.')).trim_end().to_owned()
