@@ -168,7 +168,7 @@ const SAMPLE_CHANGES: [(&str, &[&str]); 3] = [
 ];
 
 /// Copies a folder.
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+pub fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;

@@ -184,13 +184,11 @@ fn training(folder: &Path, view: &str) -> anyhow::Result<String> {
     Ok(format!("{bytes:.0}"))
 }
 
-/// Removes what can be made anew, and asks the system to forget the logs' pages.
+/// Asks the system to forget the logs' pages.
 fn forget(folder: &Path) -> anyhow::Result<()> {
     let toji = folder.join(".toji");
-    let _ = fs::remove_file(toji.join("board.index"));
     for entry in fs::read_dir(toji.join("runs"))? {
         let run = entry?.path();
-        let _ = fs::remove_file(run.join("events.index"));
         let log = fs::File::open(run.join("events.jsonl"))?;
         rustix::fs::fadvise(&log, 0, None, rustix::fs::Advice::DontNeed)?;
     }

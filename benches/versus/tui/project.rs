@@ -4,6 +4,7 @@
 //! this machine has a history of every stage), recipes that differ from it by a number, and for each run a folder with its `events.jsonl`.
 //! Nothing was trained for them: their curves are drawn. Every log is written by the library's own [`Line`].
 
+use crate::latency::copy;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -304,21 +305,6 @@ impl Drawn {
     pub fn near(&mut self, value: f64, spread: f64) -> f64 {
         value + spread * (self.0.unit() + self.0.unit() - 1.0)
     }
-}
-
-/// Copies a folder.
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &to)?;
-        } else {
-            fs::copy(entry.path(), to)?;
-        }
-    }
-    Ok(())
 }
 
 /// A run that says something some times a second, until it is ended.

@@ -614,7 +614,9 @@ impl Survey {
             self.recipe(recipe, waits, against.as_deref(), measuring)
         });
         let recipes: Vec<_> = shown.collect();
-        self.lineages.retain(|name, _| self.recipes.iter().any(|(_, recipe)| recipe.name == *name));
+        // In one pass: this is done at every look, with a thousand recipes too.
+        let known: HashSet<&str> = self.recipes.iter().map(|(_, recipe)| recipe.name.as_str()).collect();
+        self.lineages.retain(|name, _| known.contains(name.as_str()));
         let queued = self.queued(&recipes, &workers, &waiting);
         let short = self.time_is_short(&queued);
         let unscored = pin.as_ref().filter(|name| pinned.is_none() && pin_note.is_none() && self.is_known(name));
