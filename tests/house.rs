@@ -31,6 +31,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("pulldown_cmark", &["book", "tui"]),
     ("pulp", &["base", "data/picture", "learn/ops", "retrieve/index"]),
     ("ratatui", &["tui"]),
+    ("rmp_serde", &["base/files"]),
     ("rustix", &["base", "cli", "tui/terminal"]),
     ("safetensors", &["base/files", "learn", "retrieve", "session/errands/submit"]),
     ("signal_hook", &["cli", "tui/terminal"]),
@@ -39,6 +40,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("unicode_segmentation", &["base"]),
     ("unicode_width", &["base"]),
     ("ureq", &["learn/backbone"]),
+    ("zip", &["base/files"]),
 ];
 
 fn root() -> PathBuf {

@@ -6,6 +6,7 @@
 //!
 //! - [`mod@publish`]: whole files and folders, and removing them whole;
 //! - [`mod@tensors`]: whole files of tensors, streamed;
+//! - [`archive`]: whole zip archives;
 //! - [`lock`]: the sign of life of whoever works on something;
 //! - [`disk`]: the operations that all of it is made of, and the only ones that the library writes by;
 //! - [`faults`]: for tests, what a kill, a power cut or a full disk makes of them.
@@ -13,6 +14,7 @@
 //! What is appended instead (events, the ledger, packs) is told from what was torn by its readers, and synced before anything else
 //! relies on it.
 
+pub mod archive;
 pub mod disk;
 pub mod faults;
 pub mod lock;
