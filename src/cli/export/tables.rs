@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use toji::base::Cancel;
 use toji::base::text::{self, plain};
 use toji::session::errands::export::embeddings::{self, Whose};
-use toji::session::errands::export::told::History;
+use toji::session::errands::export::told::{self, History};
 use toji::session::errands::export::{Asked, Table, curves, ranks, runs};
 use toji::session::{Photos, Project, SessionError};
 use toji::show::export::table::{Form, write};
@@ -140,9 +140,10 @@ fn target(context: &Context, out: &Path) -> Result<(PathBuf, Form), Failure> {
 /// The recipes that are meant, each up to its rung.
 fn asked(context: &Context, args: &Lists, cancel: &Cancel) -> Result<(Project, Photos, Vec<Asked>), Failure> {
     let project = context.project()?;
-    let history = History::read(&project, &args.recipes, true)?;
+    let board = told::board(&project);
     let named = !args.recipes.is_empty();
-    let words = if named { args.recipes.clone() } else { history.recipes().to_vec() };
+    // What is in the store may have been made by a twin: who is named need not have run.
+    let words = if named { args.recipes.clone() } else { History::read(&project, &[], true)?.recipes().to_vec() };
     let mut recipes = Vec::new();
     for word in words {
         match project.recipe(&word) {
@@ -159,7 +160,7 @@ fn asked(context: &Context, args: &Lists, cancel: &Cancel) -> Result<(Project, P
     let photos = Photos::read(&project, &context.say, cancel)?;
     context.say.wipe();
     let rung = args.rung.as_deref();
-    let of = |recipe| Asked::of(&project, &history.board, &photos, recipe, rung);
+    let of = |recipe| Asked::of(&project, &board, &photos, recipe, rung);
     let all = recipes.into_iter().map(of).collect::<Result<Vec<_>, _>>()?;
     Ok((project, photos, all))
 }

@@ -206,8 +206,10 @@ impl<W: Write> Write for Faithful<W> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::Mutex;
 
     use super::*;
+    use crate::base::files::disk;
     use crate::data::table::{Encoding, Table as Read};
 
     fn piece(texts: &[Option<&str>], first: f32) -> Table {
@@ -296,6 +298,34 @@ mod tests {
         assert_eq!(error.to_string(), "cannot read store: gone");
         assert_eq!(fs::read(&file).unwrap(), before);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// A disk that is full from the start.
+    struct Full;
+
+    impl disk::Watch for Full {
+        fn before(&mut self, operation: &disk::Operation<'_>) -> io::Result<()> {
+            let writes = matches!(operation, disk::Operation::Write { .. });
+            if writes { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        }
+
+        fn done(&mut self, _: &disk::Operation<'_>) {}
+    }
+
+    #[test]
+    fn a_full_disk_is_told_as_one_and_leaves_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, form) in [("t.parquet", Form::Parquet), ("t.csv", Form::Csv)] {
+            let file = folder.path().join(name);
+            write(&file, form, pieces()).unwrap();
+            let before = fs::read(&file).unwrap();
+            let watched = disk::watch(folder.path(), Arc::new(Mutex::new(Full)));
+            let error = write(&file, form, pieces()).unwrap_err().to_string();
+            drop(watched);
+            assert!(error.contains(name) && error.contains("make room"), "{error}");
+            assert_eq!(fs::read(&file).unwrap(), before);
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]
