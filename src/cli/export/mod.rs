@@ -46,7 +46,7 @@ enum What {
     Ranks(tables::Ranks),
     /// Write a row for each photo that a network has embedded: id, role, label, vector.
     ///
-    /// Columns: recipe, rung, training, id, role, label, vector. In .parquet the vector is a list of 32-bit numbers, equally long in all rows; in .csv it is a
+    /// Columns: recipe, rung, training, id, role, label, vector. In .parquet the vector is a list of 32-bit numbers of a fixed length; in .csv it is a
     /// column for each number, e0, e1, and so on. It is what the network gives, before [post].
     Embeddings(tables::Embeddings),
     /// Write event files that TensorBoard reads: a folder for each training.

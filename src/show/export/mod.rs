@@ -7,9 +7,10 @@
 //! - [`wandb`]: folders as an offline run of wandb leaves them, one for each training;
 //! - [`folder`]: many files below one folder, which are replaced by the next export and leave others alone.
 //!
-//! `record`, `protobuf` and `crc` are what the two logs are made of. All bytes follow from what was recorded: no time of writing, no machine's
+//! `record`, `protobuf` and `crc` are what the two logs are made of, `arrow` names a table's types. All bytes follow from what was recorded: no time of writing, no machine's
 //! name besides the recorded one, so an export that is done again is the same file.
 
+mod arrow;
 mod crc;
 pub mod folder;
 mod protobuf;

@@ -1,8 +1,8 @@
 //! Tables as Parquet or CSV, piece by piece.
 //!
 //! Takes pieces of one table, each with the same columns; publishes a file that polars, pandas, DuckDB and spreadsheets read. Each piece is a row group of
-//! its own, so memory is that of one piece, however many there are. In Parquet lists are lists (the format has none of a fixed length: of a column of vectors
-//! all lists are equally long); in CSV a vector is a column for each number (`e0`, `e1`, …), and any other list a JSON array. A gap is a null, and in CSV
+//! its own, so memory is that of one piece, however many there are. In Parquet lists are lists, and vectors such of a fixed length (by Arrow's
+//! types beside Parquet's own, see `arrow`); in CSV a vector is a column for each number (`e0`, `e1`, …), and any other list a JSON array. A gap is a null, and in CSV
 //! nothing between two commas. Text stays as it is: commas, quotes and line ends are quoted as RFC 4180 says.
 
 use std::io::{self, BufWriter, Write};
@@ -11,6 +11,7 @@ use std::path::Path;
 use polars::io::{csv, parquet};
 use polars::prelude::*;
 
+use super::arrow::{self, Kind};
 use crate::base::files::{FileError, publish_with};
 use crate::session::errands::export::{Cells, Column as Given, Table};
 use crate::show::ShowError;
@@ -82,10 +83,11 @@ fn write_all<E>(
                 return Err(PolarsError::ComputeError("a piece cannot be had".into()));
             }
         };
+        let kinds = kinds(&piece);
         let frame = frame(piece, form)?;
         *rows += frame.height();
         if let Some(out) = out.take() {
-            writer = Some(Writer::new(out, form, frame.schema())?);
+            writer = Some(Writer::new(out, form, frame.schema(), &kinds)?);
         }
         if let Some(writer) = &mut writer {
             writer.write(&frame)?;
@@ -101,9 +103,14 @@ enum Writer<W: Write> {
 }
 
 impl<W: Write> Writer<W> {
-    fn new(out: W, form: Form, schema: &Schema) -> PolarsResult<Writer<W>> {
+    fn new(out: W, form: Form, schema: &Schema, kinds: &[(String, Kind)]) -> PolarsResult<Writer<W>> {
         Ok(match form {
-            Form::Parquet => Writer::Parquet(ParquetWriter::new(out).batched(schema)?),
+            Form::Parquet => {
+                // In the place of polars' own.
+                let types = vec![("ARROW:schema".to_owned(), arrow::schema(kinds))];
+                let types = KeyValueMetadata::from_static(types);
+                Writer::Parquet(ParquetWriter::new(out).with_key_value_metadata(Some(types)).batched(schema)?)
+            }
             Form::Csv => Writer::Csv(CsvWriter::new(out).include_header(true).batched(schema)?),
         })
     }
@@ -121,6 +128,22 @@ impl<W: Write> Writer<W> {
             Writer::Csv(mut writer) => writer.finish(),
         }
     }
+}
+
+/// The columns of a Parquet file with their types.
+fn kinds(piece: &Table) -> Vec<(String, Kind)> {
+    let list = |kind| Kind::List(Box::new(kind));
+    let kind = |cells: &Cells| match cells {
+        Cells::Text(_) => Kind::Text,
+        Cells::Whole(_) => Kind::Whole,
+        Cells::Real(_) => Kind::Real,
+        Cells::Single(_) => Kind::Single,
+        Cells::Texts(_) => list(Kind::Text),
+        Cells::Singles(_) => list(Kind::Single),
+        Cells::Flags(_) => list(Kind::Flag),
+        Cells::Vectors { dim, .. } => Kind::Fixed(Box::new(Kind::Single), *dim),
+    };
+    piece.columns.iter().map(|column| (column.name.to_owned(), kind(&column.cells))).collect()
 }
 
 /// A piece as polars has it.
@@ -234,6 +257,16 @@ mod tests {
         [piece(&TEXTS[..2], 0.5), piece(&TEXTS[2..], 9.0)].into_iter().map(Ok)
     }
 
+    /// Reads a file by Parquet's own types: polars as it is built here has none for vectors of a fixed length.
+    fn plain(file: &Path) -> DataFrame {
+        let mut bytes = fs::read(file).unwrap();
+        let key = b"ARROW:schema";
+        let places: Vec<usize> = (0..bytes.len() - key.len()).filter(|at| bytes[*at..].starts_with(key)).collect();
+        assert_eq!(places.len(), 1);
+        bytes[places[0]..places[0] + key.len()].copy_from_slice(b"other:schema");
+        ParquetReader::new(io::Cursor::new(bytes)).finish().unwrap()
+    }
+
     #[test]
     fn parquet_is_read_back_by_polars() {
         let folder = tempfile::tempdir().unwrap();
@@ -241,7 +274,7 @@ mod tests {
         assert_eq!(write(&one, Form::Parquet, pieces()).unwrap(), 4);
         write(&two, Form::Parquet, pieces()).unwrap();
         assert_eq!(fs::read(&one).unwrap(), fs::read(&two).unwrap());
-        let frame = ParquetReader::new(fs::File::open(&one).unwrap()).finish().unwrap();
+        let frame = plain(&one);
         assert_eq!(frame.height(), 4);
         let names: Vec<Option<&str>> = frame.column("name").unwrap().str().unwrap().iter().collect();
         assert_eq!(names, TEXTS);
@@ -270,7 +303,12 @@ mod tests {
         "",,0.1,"[""純米0"",null]","[true,true]",9.0,9.25
         plain,-6,,"[""純米1"",null]","[true,false]",9.5,9.75
         "#);
-        // Our own reader, which reads what hosts hand out, takes it too.
+        // Our own reader, which reads what hosts hand out, takes it too; of Parquet what it has types for.
+        let parquet = folder.path().join("t.parquet");
+        write(&parquet, Form::Parquet, pieces()).unwrap();
+        let read = Read::read(&parquet, Encoding::Auto).unwrap();
+        assert_eq!((read.rows(), read.find("count").unwrap().get(1)), (4, "-6"));
+        assert!(read.notes.iter().any(|note| note.contains("\"vector\"")), "{:?}", read.notes);
         let read = Read::read(&file, Encoding::Auto).unwrap();
         assert_eq!((read.rows(), read.find("name").unwrap().get(0)), (4, TEXTS[0].unwrap()));
     }
@@ -282,7 +320,7 @@ mod tests {
         let (parquet, csv) = (folder.path().join("t.parquet"), folder.path().join("t.csv"));
         assert_eq!(write(&parquet, Form::Parquet, none()).unwrap(), 0);
         assert_eq!(write(&csv, Form::Csv, none()).unwrap(), 0);
-        let frame = ParquetReader::new(fs::File::open(&parquet).unwrap()).finish().unwrap();
+        let frame = plain(&parquet);
         assert_eq!((frame.height(), frame.width()), (0, 6));
         assert_eq!(fs::read_to_string(&csv).unwrap(), "name,count,value,list,hits,e0,e1\n");
     }
