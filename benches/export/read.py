@@ -1,4 +1,5 @@
-"""Reads a project's exports with the tools that they are for, and compares the numbers with what `toji … --json` said: read.py PROJECT."""
+"""Reads a project's exports with the tools that they are for, and compares the numbers with what `toji … --json` said: read.py PROJECT OLDER, the folder of a wandb that has its
+reader in Python."""
 
 import glob
 import importlib.metadata
@@ -35,16 +36,21 @@ def compared(what, tool, count, difference=0.0, limit=0.0):
         faults.append(f"{what} by {tool}: differs by {difference}, more than {limit}")
 
 
+def alike(a, b):
+    """Whether two values are equal. Of a number that went through the run's log the last bit may have been rounded when the log was read."""
+    if isinstance(a, (tuple, list)):
+        return len(a) == len(b) and all(map(alike, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return a == b or (math.isnan(a) and math.isnan(b)) or abs(a - b) <= 4e-16 * abs(b)
+    return a == b
+
+
 def equal(what, tool, found, wanted):
     """Two lists that must be equal, NaN to NaN."""
     found, wanted = list(found), list(wanted)
-    same = len(found) == len(wanted) and all(
-        a == b or (isinstance(a, float) and isinstance(b, float) and math.isnan(a) and math.isnan(b))
-        for a, b in zip(found, wanted)
-    )
     compared(what, tool, len(wanted))
-    if not same:
-        worst = next((pair for pair in zip(found, wanted) if pair[0] != pair[1]), (len(found), len(wanted)))
+    if not alike(found, wanted):
+        worst = next((pair for pair in zip(found, wanted) if not alike(*pair)), (len(found), len(wanted)))
         faults.append(f"{what} by {tool}: {worst[0]!r} is not {worst[1]!r}")
 
 
@@ -152,7 +158,7 @@ for name in names:
         unit = {id: vector.astype(np.float64) / np.linalg.norm(vector.astype(np.float64)) for id, vector in vectors[name].items()}
         pairs = [(query["id"], answer["id"], answer["similarity"]) for query in queries[name] for answer in query["answers"]]
         worst = max(abs(unit[a] @ unit[b] - similarity) for a, b, similarity in pairs)
-        compared("embeddings: the answers' cosines", "numpy", len(pairs), worst, 2e-6)
+        compared("embeddings: the answers' cosines", "numpy", len(pairs), worst, 5e-6)
 
 
 # TensorBoard: the server that people look at.
@@ -160,7 +166,7 @@ def server(folder):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", folder, "--port", str(port), "--host", "127.0.0.1", "--samples_per_plugin", "scalars=0"]
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", folder, "--port", str(port), "--host", "127.0.0.1", "--samples_per_plugin", "scalars=100000"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def ask(path, body=None, **arguments):
@@ -214,41 +220,51 @@ finally:
     process.terminate()
     process.wait()
 
-# wandb: its own reader of its own files.
-from wandb.proto import wandb_internal_pb2
-from wandb.sdk.internal.datastore import DataStore
+# wandb: its program's reader of its own files, and the one in Python that older versions have.
+def records(command, **environment):
+    text = subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=os.environ | environment).stdout
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
-tool = version("wandb")
-count, met = 0, []
+
+binaries = pathlib.Path(sys.executable).parent
+older = sys.argv[2]
+here = pathlib.Path(__file__).parent
 folders = sorted(glob.glob(str(out / "offline/wandb/offline-run-*/run-*.wandb")))
-for file in folders:
-    store = DataStore()
-    store.open_for_scan(file)
-    records = []
-    while (data := store.scan_data()) is not None:
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(data)
-        records.append(record)
-    run = next(record.run for record in records if record.HasField("run"))
-    config = {item.key: json.loads(item.value_json) for item in run.config.update}
-    name = config["toji"]["recipe"]
-    met.append(name)
-    series, per_epoch = points[name]
-    history = [{item.key: json.loads(item.value_json) for item in record.history.item} for record in records if record.HasField("history")]
-    for own, values in series.items():
-        found = [(row["_step"], row["epoch"], row[own]) for row in history if own in row]
-        wanted = [(round(x * per_epoch), x, value) for x, value in values]
-        count += len(wanted)
-        if not np.array_equal(np.array(found), np.array(wanted), equal_nan=True):
-            faults.append(f"wandb: {name} {own}: {found[:2]} is not {wanted[:2]}")
-    summary = {item.key: json.loads(item.value_json) for record in records for item in record.summary.update}
-    if summary["score"] != result[name]["score"] or [record.num for record in records] != list(range(1, len(records) + 1)):
-        faults.append(f"wandb: {name}: {summary}")
-    end = [record.exit.exit_code for record in records if record.HasField("exit")]
-    if end != [0] or config["loss"]["margin"] != 17.2 or run.run_id not in file or run.display_name != f"{name} fold 0":
-        faults.append(f"wandb: {name}: {end} {config}")
-equal("wandb: runs", tool, sorted(met), trained)
-compared("wandb: history, config, summary, exit", tool, count)
+datastore = next(pathlib.Path(older).glob("wandb-*.dist-info")).name.removesuffix(".dist-info").replace("-", " ")
+readers = {
+    version("wandb"): lambda file: records([binaries / "wandb", "leet", "inspect", "--json", file], WANDB_ERROR_REPORTING="false"),
+    f"{datastore}, DataStore": lambda file: records([sys.executable, here / "records.py", file], PYTHONPATH=older),
+}
+for tool, read in readers.items():
+    count, met = 0, []
+    for file in folders:
+        kinds = {}
+        for place, record in enumerate(read(file)):
+            kinds.setdefault(record["type"], []).append(record.get(record["type"], {}))
+            if int(record["num"]) != place + 1:
+                faults.append(f"wandb: {file}: record {place + 1} is number {record['num']}")
+        run, config = kinds["run"][0], kinds["run"][0]["config"]["update"]
+        name = config["toji"]["recipe"]
+        met.append(name)
+        series, per_epoch = points[name]
+        history = [record["item"] for record in kinds["history"]]
+        for own, values in series.items():
+            found = [(row["_step"], row["epoch"], row[own]) for row in history if own in row]
+            wanted = [(round(x * per_epoch), x, value) for x, value in values]
+            count += len(wanted)
+            if not alike([(step, *map(float, row)) for step, *row in found], wanted):
+                faults.append(f"wandb: {name} {own}: {found[:2]} is not {wanted[:2]}")
+        summary = kinds["summary"][0]["update"]
+        if summary["score"] != result[name]["score"] or kinds["exit"][0].get("exit_code", 0) != 0:
+            faults.append(f"wandb: {name}: {summary} {kinds['exit']}")
+        if config["loss"]["margin"] != 17.2 or run["run_id"] not in file or run["display_name"] != f"{name} fold 0":
+            faults.append(f"wandb: {name}: {run}")
+    equal("wandb: runs", tool, sorted(met), trained)
+    compared("wandb: history, config, summary, exit", tool, count)
+command = [binaries / "wandb", "sync", "--dry-run"]
+listed = subprocess.run(command, cwd=out / "offline", stdin=subprocess.DEVNULL, capture_output=True, text=True, env=os.environ | {"WANDB_ERROR_REPORTING": "false"})
+listed = [line.split()[-1] for line in (listed.stdout + listed.stderr).splitlines() if line.endswith(".wandb")]
+equal("wandb sync --dry-run: runs", version("wandb"), sorted(listed), sorted(os.path.relpath(file, out / "offline") for file in folders))
 
 # What wandb's own program shows of them, where it has one: LEET, a viewer for terminals.
 import viewer
@@ -258,7 +274,7 @@ if shown is None:
     print("wandb beta leet is not to be had here: not looked at", file=sys.stderr)
 else:
     series, _ = points[met[0]]
-    equal("wandb leet: charts on the screen", tool, sorted(name for name in ("loss", "lr") if name in shown), ["loss", "lr"])
+    equal("wandb leet: charts on the screen", version("wandb"), sorted(name for name in ("loss", "lr") if name in shown), ["loss", "lr"])
 
 # timm.
 import timm
@@ -280,7 +296,7 @@ for name in names:
     if cut["input_size"] != [3, 64, 64]:
         faults.append(f"timm: {name}: {cut}")
     if not about["toji"]["is_plain"]:
-        compared(f"timm {about['architecture']}, trained: strict load", tool, keys)
+        compared(f"timm {about['architecture']}: strict load", tool, keys)
         continue
     mean, std = np.array(cut["mean"], np.float32), np.array(cut["std"], np.float32)
     files = dict(labels.select("gid", "filename").iter_rows())

@@ -90,12 +90,18 @@ fn run(told: &Told, training: &Training, id: &str, project: &str) -> Message {
     let time = Message::new().int(1, whole as i64).int(2, ((started - whole) * 1e9) as i64);
     Message::new()
         .text(1, id)
-        .text(3, project)
+        .text(3, &project_name(project))
         .message(4, &Message::new().messages(1, items))
         .text(6, &told.recipe)
         .text(7, &told.rung)
         .text(8, &format!("{} {slot}", told.recipe))
         .message(17, &time)
+}
+
+/// A project's name as wandb takes it: without signs of an address, and not long.
+fn project_name(name: &str) -> String {
+    let name: String = name.chars().map(|c| if "/\\#?%:".contains(c) || c.is_control() { '-' } else { c }).take(128).collect();
+    if name.is_empty() { "toji".to_owned() } else { name }
 }
 
 /// What was told at one step.
@@ -201,6 +207,12 @@ mod tests {
         let fields: Vec<u64> = records().iter().map(|record| record.0).collect();
         assert_eq!(fields, [21, 17, 2, 2, 2, 3, 18], "header, run, history, summary, exit");
         assert_eq!(records()[6].1, [0x08, 0x00, 0x10, 31]);
+    }
+
+    #[test]
+    fn a_project_is_named_as_wandb_takes_it() {
+        assert_eq!(project_name("棚 2026: a/b"), "棚 2026- a-b");
+        assert_eq!((project_name(""), project_name(&"長".repeat(200)).chars().count()), ("toji".to_owned(), 128));
     }
 
     #[test]

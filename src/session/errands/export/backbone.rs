@@ -17,7 +17,7 @@ use crate::base::files::{self, tensors};
 use crate::base::{Cancel, Key};
 use crate::learn::Tensor;
 use crate::learn::backbone::hub::Expected;
-use crate::learn::backbone::{self, Neck, Pool, Settings};
+use crate::learn::backbone::{self, Neck, Pool, Preset, Settings};
 use crate::learn::ops::OpsError;
 use crate::learn::train::Checkpoint;
 use crate::session::brew::graph::decode;
@@ -90,9 +90,8 @@ pub fn write(
             stages::untrained(&bench, slot)?.1
         }
     };
-    let head = [format!("{}.weight", preset.classifier), format!("{}.bias", preset.classifier)];
-    let is_ours =
-        |name: &str| head.iter().any(|own| own == name) || name.starts_with("neck.") || name.starts_with("pool.");
+    let head = format!("{}.", head(preset));
+    let is_ours = |name: &str| [head.as_str(), "neck.", "pool."].iter().any(|start| name.starts_with(start));
     let (own, trunk): (Vec<_>, Vec<_>) = params.iter().partition(|(_, name, ..)| is_ours(name));
     let metadata = metadata(project, asked, slot, &settings)?;
     let laid = trunk.iter().map(|(_, name, tensor, _)| ((*name).to_owned(), Dtype::F32, tensor.dims().to_vec()));
@@ -125,6 +124,18 @@ pub fn write(
     })
 }
 
+/// What timm leaves out of a network without classes: the classifier, and the layers of a head that has several (MetaFormer's).
+fn head(preset: &Preset) -> &'static str {
+    preset.classifier.strip_suffix(".fc2").unwrap_or(preset.classifier)
+}
+
+/// Whether timm's output without classes is the embedding: pooled as timm pools this network, and nothing behind it.
+fn is_plain(preset: &Preset, settings: &Settings) -> bool {
+    let token = Settings::new(preset.name, Pool::Token {}, 1);
+    let usual = if backbone::skeleton(&token).is_ok() { Pool::Token {} } else { Pool::Avg {} };
+    settings.pool == usual && settings.neck == Neck::None && head(preset) == preset.classifier
+}
+
 fn numbers(tensor: &Tensor) -> Result<Vec<f32>, OpsError> {
     tensor.flatten_all().and_then(|flat| flat.to_vec1()).map_err(OpsError::from)
 }
@@ -146,15 +157,17 @@ fn metadata(project: &Project, asked: &Asked, slot: Slot, settings: &Settings) -
     });
     let licence = found.as_ref().and_then(|found| found.licence.as_deref());
     let numbers = |three: [f32; 3]| three.map(|number| json!(number));
+    let preset = backbone::preset(&settings.name)?;
     let pool = match settings.pool {
-        Pool::Avg {} => "avg",
-        Pool::Token {} => "token",
-        _ => "",
+        Pool::Avg {} => json!("avg"),
+        Pool::Max {} => json!("max"),
+        Pool::Token {} => json!("token"),
+        Pool::Gem { .. } | Pool::Cat { .. } => Json::Null,
     };
     Ok(json!({
         "architecture": settings.name,
         "num_classes": 0,
-        // What timm calls so; another pooling is told beside.
+        // By timm's word where it has one; a pooling that is ours is told beside.
         "global_pool": pool,
         "pretrained_cfg": {
             "input_size": [3, size.height, size.width],
@@ -172,7 +185,7 @@ fn metadata(project: &Project, asked: &Asked, slot: Slot, settings: &Settings) -
             "pool": recipe.settings().get("backbone.pool"),
             "neck": recipe.settings().get("backbone.neck"),
             "embedding": backbone::length(settings)?,
-            "is_plain": pool != "" && settings.neck == Neck::None,
+            "is_plain": is_plain(preset, settings),
         },
     }))
 }
