@@ -47,7 +47,7 @@ enum What {
     /// Write a row for each photo that a network has embedded: id, role, label, vector.
     ///
     /// Columns: recipe, rung, training, id, role, label, vector. In .parquet the vector is a list of 32-bit numbers of a fixed length; in .csv it is a
-    /// column for each number, e0, e1, and so on. It is what the network gives, before [post].
+    /// column for each number, e0, e1, and so on. It is what the network gives, before the post steps.
     Embeddings(tables::Embeddings),
     /// Write event files that TensorBoard reads: a folder for each training.
     ///
