@@ -226,7 +226,7 @@ finally:
 
 # wandb: its program's reader of its own files, and the one in Python that older versions have.
 def records(command, **environment):
-    text = subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=os.environ | environment).stdout
+    text = subprocess.run(command, check=True, cwd=out, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=os.environ | environment).stdout
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
@@ -276,7 +276,7 @@ with Host() as host:
     # A copy: the client notes beside each run that it was sent.
     shutil.copytree(out / "offline", out / "sent", dirs_exist_ok=True)
     command = [binaries / "wandb", "sync", "--yes", *map(str, sorted((out / "sent/wandb").iterdir()))]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, env=os.environ | key)
+    done = subprocess.run(command, cwd=out, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, env=os.environ | key)
     if done.returncode != 0:
         faults.append(f"wandb sync: {done.stdout}{done.stderr}")
     count = 0
@@ -297,7 +297,7 @@ with Host() as host:
 # What wandb's own program shows of them, where it has one: LEET, a viewer for terminals.
 shown = viewer.shown(os.path.dirname(sys.executable), folders[0])
 if shown is None:
-    print("wandb beta leet is not to be had here: not looked at", file=sys.stderr)
+    print("wandb leet is not to be had here: not looked at", file=sys.stderr)
 else:
     series, _ = points[met[0]]
     equal("wandb leet: charts on the screen", version("wandb"), sorted(name for name in ("loss", "lr") if name in shown), ["loss", "lr"])

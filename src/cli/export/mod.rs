@@ -56,7 +56,7 @@ enum What {
     Tensorboard(folders::Args),
     /// Write the folders that wandb leaves where it is offline: one for each training.
     ///
-    /// DIR/wandb/offline-run-…/run-….wandb: the settings as config, history, summary, end. Nothing is sent. Look at them with: wandb beta leet DIR/wandb;
+    /// DIR/wandb/offline-run-…/run-….wandb: the settings as config, history, summary, end. Nothing is sent. Look at them with: wandb leet DIR/wandb;
     /// send them, if you want to, with: cd DIR && wandb sync wandb/offline-run-*
     Wandb(folders::Args),
     /// Write a training's network as safetensors with timm's keys.
