@@ -80,6 +80,11 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     }
 }
 
+/// `1 row`, `3 rows`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// What was asked for wrongly, and what failed.
 fn refused(error: ShowError) -> Failure {
     match error {

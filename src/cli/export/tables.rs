@@ -10,7 +10,7 @@ use toji::session::errands::export::{Asked, Table, curves, ranks, runs};
 use toji::session::{Photos, Project, SessionError};
 use toji::show::export::table::{Form, write};
 
-use super::refused;
+use super::{counted, refused};
 use crate::cli::failure::Failure;
 use crate::cli::{Context, shell, surroundings};
 
@@ -235,12 +235,8 @@ fn tell(
         }));
         return Ok(());
     }
-    let recipes = recipes.join(", ");
-    context.say.line(&plain(&format!(
-        "{}: {rows} rows of {what}, {}; of {recipes}",
-        out.display(),
-        text::bytes(bytes)
-    )));
+    let (rows, bytes, recipes) = (counted(rows, "row"), text::bytes(bytes), recipes.join(", "));
+    context.say.line(&plain(&format!("{}: {what}, {rows}, {bytes}; of {recipes}", out.display())));
     passed.iter().for_each(|why| context.say.line(&plain(&format!("passed over: {why}"))));
     Ok(())
 }
