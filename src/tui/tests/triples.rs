@@ -210,8 +210,11 @@ fn the_selection_holds_when_recipes_come_and_go() {
 fn a_long_list_shows_the_selected_recipe_on_every_size() {
     let mut many = sample::snapshot();
     let like = many.recipes[1].clone();
-    many.recipes
-        .extend((0..300).map(|i| toji::session::snapshot::Recipe { name: format!("10-more-{i:03}"), ..like.clone() }));
+    many.recipes.extend((0..300).map(|i| {
+        let mut recipe = like.clone();
+        recipe.name = format!("10-more-{i:03}");
+        recipe
+    }));
     for size in [(40, 20), (80, 24), (160, 50), (80, 7)] {
         let mut model = model(many.clone(), size, "");
         for index in [0, 5, 6, 40, 150, 306] {
