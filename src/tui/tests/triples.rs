@@ -45,7 +45,8 @@ pub fn typed(snapshot: Snapshot, keys_typed: &str) -> (String, Vec<Command>, Mod
     for key in keys_typed.split_whitespace() {
         let action =
             keys::action(key, model.place()).unwrap_or_else(|| panic!("{key} means nothing in {:?}", model.place()));
-        commands.extend(update(&mut model, action));
+        // Every page that is shown is asked for; see below.
+        commands.extend(update(&mut model, action).filter(|command| !matches!(command, Command::Look { .. })));
     }
     (said(&model), commands, model)
 }
@@ -115,6 +116,20 @@ fn the_cursor_goes_from_name_to_name_and_takes_the_page_along() {
     let Some(Popup::Explain { text, .. }) = &model.popup else { panic!("{:?}", model.popup) };
     assert!(text.starts_with("ArcFaceLoss.margin  "), "{text}");
     assert!(text.contains("\nArcFaceLoss (loss)  "), "and of the whole loss:\n{text}");
+}
+
+#[test]
+fn what_stages_gave_is_asked_for_once_for_each_page_that_is_shown() {
+    let mut model = model(sample::snapshot(), (80, 24), "");
+    let mut looks = Vec::new();
+    for key in ["j", "enter", "j", "j", "]", "j", "]", "esc", "k", "enter"] {
+        let action = keys::action(key, model.place()).unwrap();
+        if let Some(Command::Look { recipes }) = update(&mut model, action) {
+            looks.push((key, recipes.join(" ")));
+        }
+    }
+    let expected = [("enter", "01-baseline"), ("]", "02-arcface"), ("]", "03-純米大吟醸-小さな文字"), ("enter", "02-arcface")];
+    assert_eq!(looks, expected.map(|(key, name)| (key, name.to_owned())));
 }
 
 #[test]
