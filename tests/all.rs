@@ -21,6 +21,7 @@ mod data;
 mod decide;
 mod embedding;
 mod ensemble;
+mod export;
 mod faults;
 mod finals;
 mod folds;

@@ -190,6 +190,8 @@ pub struct Told {
     pub axes: BTreeMap<String, Arc<Axis>>,
     /// When something was last said before the newest attempt's last words, and the seconds of the attempts before it.
     worked: (Time, f64),
+    /// When the newest attempt said its last words.
+    ended: Option<Time>,
     /// The newest result of each name and part.
     pub metrics: Vec<Measured>,
     /// Decisions about its trainings, in order.
@@ -498,9 +500,22 @@ impl Told {
             Event::RunStopped { reason } => self.outcome = Some(Outcome::Stopped(reason)),
             Event::Unknown => self.unknown += 1,
         }
-        if self.outcome.is_none() {
-            self.worked.0 = at;
+        match (&self.outcome, self.ended) {
+            (None, _) => (self.worked.0, self.ended) = (at, None),
+            // What is decided about it later is no work of its own.
+            (Some(_), None) => self.ended = Some(at),
+            (Some(_), Some(_)) => {}
         }
+    }
+
+    /// Seconds that processes have worked on the run, pauses left out.
+    pub fn seconds(&self) -> f64 {
+        self.running(self.ended.unwrap_or(self.worked.0))
+    }
+
+    /// When the newest attempt said its last words; `None` where it said none.
+    pub fn ended(&self) -> Option<Time> {
+        self.ended
     }
 
     /// Seconds that processes have worked on the run until now.

@@ -4,6 +4,7 @@
 //! gives something for people: a file to hand in, a table, a list, pictures.
 //!
 //! - [`submit`]: the file that is handed in;
+//! - [`export`]: runs, curves, answers, embeddings and networks for other tools;
 //! - [`gaze`]: where its networks look, as a table of boxes;
 //! - [`lab`]: what post steps, ensembles and metrics give on held-out lists;
 //! - [`ledger`]: submissions beside the leaderboard: what it said, what is final, what is to come;
@@ -12,6 +13,7 @@
 //! - [`replay`]: trainings as they went, for other deciders;
 //! - [`tidy`]: what of the store nobody needs any more.
 
+pub mod export;
 pub mod gaze;
 pub mod lab;
 pub mod ledger;
