@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::axis::{self, Axis};
-use super::{EVENTS, LOCK, STAGES, STOP};
+use super::{EVENTS, LOCK, RECIPE_LOCK, STAGES, STOP};
 use crate::base::files::{self, FileError, Lock};
 use crate::base::{Key, Time};
 use crate::dag::error::{DagError, malformed};
@@ -220,6 +220,11 @@ impl RunView {
     /// The run's folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The file that keeps all that is needed to do the run again.
+    pub fn lock_file(&self) -> PathBuf {
+        self.folder.join(RECIPE_LOCK)
     }
 
     /// Reads what was appended since. Whether anything changed.

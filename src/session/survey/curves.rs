@@ -16,7 +16,7 @@ use crate::session::snapshot::{Curve, series};
 type Points = Arc<Vec<[f64; 2]>>;
 
 /// The curves of a run's trainings, by series and fold.
-pub(super) fn curves(run: &RunView, board: &Board) -> Vec<Curve> {
+pub(in crate::session) fn curves(run: &RunView, board: &Board) -> Vec<Curve> {
     let parts: BTreeMap<&str, Slot> = run
         .told
         .curves

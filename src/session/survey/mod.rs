@@ -18,7 +18,7 @@
 
 mod change;
 mod compare;
-mod curves;
+pub(in crate::session) mod curves;
 mod glance;
 mod ledger;
 mod page;

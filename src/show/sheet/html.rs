@@ -80,7 +80,7 @@ pub fn html(page: &Page) -> Result<String, ShowError> {
 }
 
 /// A card.
-fn item(card: &Card) -> Result<String, ShowError> {
+pub(in crate::show) fn item(card: &Card) -> Result<String, ShowError> {
     let class = card.mark.word();
     let lines: Vec<String> = card.lines.iter().map(|line| escaped(line)).collect();
     let about = lines.join(" · ");
@@ -112,7 +112,7 @@ fn item(card: &Card) -> Result<String, ShowError> {
 }
 
 /// Text from anywhere as text of HTML, inside an element and inside quotes.
-fn escaped(text: &str) -> String {
+pub(in crate::show) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in plain(text).chars() {
         match c {

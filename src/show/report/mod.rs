@@ -1,0 +1,5 @@
+//! A report as pages for people.
+pub mod document;
+pub mod phrases;
+mod plot;
+mod prose;

@@ -1,0 +1,5 @@
+//! The words of reports.
+/// A language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language { /// English.
+ English }
