@@ -40,7 +40,7 @@ impl Mark {
     }
 
     /// Red, green, blue.
-    pub(super) fn colour(self) -> [u8; 3] {
+    pub(in crate::show) fn colour(self) -> [u8; 3] {
         match self {
             Mark::Plain => [0x66, 0x66, 0x66],
             Mark::Query => [0x3b, 0x6f, 0xe0],
