@@ -36,6 +36,7 @@ mod post;
 mod project;
 mod queries;
 mod queue;
+mod report;
 mod retrieve;
 mod review;
 mod session;

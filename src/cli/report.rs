@@ -19,8 +19,10 @@ use super::{Context, shell, surroundings, worker};
 
 /// Arguments.
 #[derive(clap::Args)]
-#[command(after_help = "Nothing is trained and nothing is asked: what was not recorded is marked as missing, with the command that would record it.\n\
-                        The same state gives the same bytes when --date is given. docs/report.md says what stands in it and where it is from.")]
+#[command(
+    after_help = "Nothing is trained and nothing is asked: what was not recorded is marked as missing, with the command that would record it.\n\
+                        The same state gives the same bytes when --date is given. docs/report.md says what stands in it and where it is from."
+)]
 pub struct Args {
     /// Recipes: names, or paths of their files. The first is what the report is about, up to five others are set beside it.
     #[arg(value_name = "RECIPE", add = shell::recipes(), num_args = 1..=6, required_unless_present = "submission")]
@@ -116,7 +118,8 @@ pub fn report(context: &Context, args: &Args) -> Result<(), Failure> {
         }
         None => Whose::Recipe(Box::new(recipes.remove(0))),
     };
-    let written = written(args.date.as_deref(), context.around.clock.now(), project.competition.leaderboard.utc_offset)?;
+    let written =
+        written(args.date.as_deref(), context.around.clock.now(), project.competition.leaderboard.utc_offset)?;
     let asked = Asked { whose, beside: recipes, written, queries: args.queries as usize };
     let facts = gather(&project, &photos, &snapshot, &asked, &context.say, &cancel)?;
     context.say.wipe();
@@ -139,7 +142,10 @@ pub fn report(context: &Context, args: &Args) -> Result<(), Failure> {
         writer.plots(&context.here.join(folder), &stem(&out))?;
     }
     if !context.say.is_json() && !facts.gaps.is_empty() {
-        context.say.line(&format!("{} things were not recorded; the report's last part says which, and how:", facts.gaps.len()));
+        context.say.line(&format!(
+            "{} things were not recorded; the report's last part says which, and how:",
+            facts.gaps.len()
+        ));
         facts.gaps.iter().for_each(|gap| context.say.line(&format!("  {}", plain(&gap.command))));
     }
     Ok(())
@@ -149,7 +155,8 @@ pub fn report(context: &Context, args: &Args) -> Result<(), Failure> {
 fn forms(args: &Args) -> Result<Vec<Form>, Failure> {
     let mut forms = args.format.clone();
     forms.dedup();
-    let ending = args.out.as_ref().map(|out| out.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase());
+    let ending =
+        args.out.as_ref().map(|out| out.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase());
     let named = |ending: &str| match ending {
         "html" | "htm" => Some(Form::Html),
         "md" | "markdown" => Some(Form::Md),

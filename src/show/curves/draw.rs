@@ -49,7 +49,13 @@ impl Brush {
         y + (self.sink * size * f64::from(self.scale)).round() as i32
     }
 
-    pub(in crate::show) fn text(&self, size: f64, colour: RGBColor, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
+    pub(in crate::show) fn text(
+        &self,
+        size: f64,
+        colour: RGBColor,
+        horizontal: HPos,
+        vertical: VPos,
+    ) -> TextStyle<'static> {
         // SVG writes size / 1.24 as the em; both backends then agree on what a point is.
         let font = FontDesc::new(FontFamily::Name(self.family), size * f64::from(self.scale), FontStyle::Normal);
         font.color(&colour).pos(Pos::new(horizontal, vertical))

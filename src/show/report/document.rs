@@ -3,8 +3,8 @@
 //! What a report says is decided once and written three times, as HTML, Markdown and Word. Text in it is as it was recorded; each writer makes it
 //! plain and escapes it for its own form.
 
-use super::plot::{Rows, Scatter};
 use super::phrases::Language;
+use super::plot::{Rows, Scatter};
 use crate::show::curves::Line;
 use crate::show::sheet::page::Group;
 

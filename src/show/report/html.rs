@@ -52,7 +52,8 @@ body{max-width:none;padding:0;font-size:10pt}h2{break-after:avoid}h3,h4{break-af
 /// When a plot or a photo cannot be drawn.
 pub(super) fn html(document: &Document) -> Result<String, ShowError> {
     let title = escaped(&document.title);
-    let mut out = format!("<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n", document.language.code());
+    let mut out =
+        format!("<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n", document.language.code());
     out.push_str("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n");
     out.push_str(
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n",
@@ -81,8 +82,10 @@ fn contents(document: &Document, out: &mut String) {
         Block::Heading(2, title) => Some(title),
         _ => None,
     });
-    let items: Vec<String> =
-        titles.enumerate().map(|(i, title)| format!("<li><a href=\"#s{}\">{}</a></li>", i + 1, escaped(title))).collect();
+    let items: Vec<String> = titles
+        .enumerate()
+        .map(|(i, title)| format!("<li><a href=\"#s{}\">{}</a></li>", i + 1, escaped(title)))
+        .collect();
     if items.len() > 2 {
         let title = escaped(p::CONTENTS.get(document.language));
         out.push_str(&format!("<nav aria-label=\"{title}\"><ol>{}</ol></nav>\n", items.join("")));
@@ -243,9 +246,7 @@ fn line(text: &str) -> String {
 fn span(span: &Span) -> String {
     let mut text = span.text.split('\n').map(escaped).collect::<Vec<_>>().join("<br>");
     let style = span.style;
-    for (tag, wanted) in
-        [("code", style.code), ("em", style.emphasis), ("strong", style.strong), ("s", style.struck)]
-    {
+    for (tag, wanted) in [("code", style.code), ("em", style.emphasis), ("strong", style.strong), ("s", style.struck)] {
         if wanted {
             text = format!("<{tag}>{text}</{tag}>");
         }

@@ -152,3 +152,6 @@ fn mark_word(mark: Mark, language: Language) -> &'static str {
         Mark::Miss => p::MISS_WORD.get(language),
     }
 }
+
+#[cfg(test)]
+mod tests;

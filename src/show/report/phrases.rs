@@ -233,7 +233,7 @@ phrases! {
     H_DISK = "disk", "容量";
     H_MACHINE = "machine", "計算機";
     H_MISSING = "no longer there", "失われた数";
-    ALL = "all", "合計";
+    SUM = "all", "合計";
     // The simple model.
     SIMPLE = "The simple model that reaches 95 %", "95 % に達する簡単なモデル";
     SIMPLE_IS = "{0} has {1} on the same queries, {2} % of {3}, and took {4} instead of {5}.", "{0} は同じクエリで {1}（{3} の {2} %）、所要時間は {5} に対して {4} です。";
@@ -313,7 +313,8 @@ mod tests {
             assert_eq!(places(english), places(japanese), "{name}");
             assert!(!english.is_empty() && english.chars().all(|c| c.is_ascii() || "ΔΔ−".contains(c)), "{name}");
             let is_japanese = japanese.chars().any(|c| ('\u{3000}'..='\u{9fff}').contains(&c));
-            let is_name = same.contains(&japanese) || ["Public", "Private", "CPU", "GPU", "OS"].iter().any(|w| japanese.starts_with(w));
+            let is_name = same.contains(&japanese)
+                || ["Public", "Private", "CPU", "GPU", "OS"].iter().any(|w| japanese.starts_with(w));
             assert!(is_japanese || is_name, "{name}: {japanese}");
         }
         assert!(ALL.len() > 150);

@@ -325,7 +325,8 @@ mod tests {
 
     #[test]
     fn points_and_their_line_stay_in_the_plane() {
-        let point = |x: f64, y: f64| Point { name: "p".into(), x, y, across: Some([x - 0.01, x + 0.01]), tone: Tone::Plain };
+        let point =
+            |x: f64, y: f64| Point { name: "p".into(), x, y, across: Some([x - 0.01, x + 0.01]), tone: Tone::Plain };
         let points = vec![point(0.2, 0.3), point(0.4, 0.5), point(0.3, f64::NAN)];
         let plot = Scatter { x: "CV".into(), y: "LB".into(), points, line: Some([40.0, -7.0]) };
         let text = canvas::svg(&plot).unwrap();

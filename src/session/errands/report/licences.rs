@@ -52,8 +52,10 @@ mod tests {
             (line("name = "), line("version = "))
         };
         let locked: BTreeSet<(String, String)> = packages.map(named).collect();
-        let told: BTreeSet<(String, String)> = rows().map(|[name, version, ..]| (name.into(), version.into())).collect();
-        let (lacking, gone): (Vec<_>, Vec<_>) = (locked.difference(&told).collect(), told.difference(&locked).collect());
+        let told: BTreeSet<(String, String)> =
+            rows().map(|[name, version, ..]| (name.into(), version.into())).collect();
+        let (lacking, gone): (Vec<_>, Vec<_>) =
+            (locked.difference(&told).collect(), told.difference(&locked).collect());
         assert!(
             lacking.is_empty() && gone.is_empty(),
             "python3 tools/licences.py renews licences.tsv; it lacks {lacking:?}, and has {gone:?} that are gone"

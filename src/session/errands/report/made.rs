@@ -165,9 +165,8 @@ fn word((place, word): (usize, &str)) -> String {
 fn weights(lock: Option<&Value>) -> Vec<Weights> {
     let Some(Value::List(all)) = lock.and_then(|lock| lock.get("weights")) else { return Vec::new() };
     let text = |entry: &Value, name: &str| entry.get(name).and_then(Value::as_text).map(str::to_owned);
-    let hash = |entry: &Value| {
-        ["sha256", "blake3"].iter().find_map(|name| Some(format!("{name} {}", text(entry, name)?)))
-    };
+    let hash =
+        |entry: &Value| ["sha256", "blake3"].iter().find_map(|name| Some(format!("{name} {}", text(entry, name)?)));
     let one = |entry: &Value| Weights {
         file: text(entry, "file").unwrap_or_default(),
         commit: text(entry, "commit"),

@@ -172,9 +172,8 @@ pub(super) fn examples(
     let mut best: Vec<&Query> = order.iter().map(query).filter(|query| query.value > 0.0).collect();
     best.sort_by(|a, b| b.value.total_cmp(&a.value).then(b.similarity.total_cmp(&a.similarity)));
     best.truncate(wanted);
-    let picture = |seen: &Seen| {
-        load(&project.root.join(&seen.file), seen.part, PIXELS, &project.competition.data.limits)
-    };
+    let picture =
+        |seen: &Seen| load(&project.root.join(&seen.file), seen.part, PIXELS, &project.competition.data.limits);
     let example = |query: &Query| -> Result<Example, SessionError> {
         cancel.check()?;
         let seen = found.seen(query.photo);

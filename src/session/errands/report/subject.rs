@@ -197,11 +197,8 @@ fn gone(entry: &crate::score::ledger::Entry) -> SessionError {
 }
 
 fn wanted(graph: &Graph) -> Vec<Wanted> {
-    let one = |stage: &crate::dag::Stage| Wanted {
-        label: stage.label(),
-        name: stage.name.to_owned(),
-        key: stage.artefact(),
-    };
+    let one =
+        |stage: &crate::dag::Stage| Wanted { label: stage.label(), name: stage.name.to_owned(), key: stage.artefact() };
     graph.nodes.iter().map(|node| one(&node.stage)).collect()
 }
 

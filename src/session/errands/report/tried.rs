@@ -372,13 +372,8 @@ mod tests {
 
     #[test]
     fn an_interval_without_zero_decides() {
-        let delta = |interval: [f64; 2]| Delta {
-            value: 0.01,
-            interval,
-            better: 0.9,
-            queries: 10,
-            wins_ties_losses: [5, 3, 2],
-        };
+        let delta =
+            |interval: [f64; 2]| Delta { value: 0.01, interval, better: 0.9, queries: 10, wins_ties_losses: [5, 3, 2] };
         assert_eq!(judged(Some(&delta([0.001, 0.02]))), Outcome::Better);
         assert_eq!(judged(Some(&delta([-0.02, -0.001]))), Outcome::Worse);
         assert_eq!(judged(Some(&delta([-0.001, 0.02]))), Outcome::Undecided);

@@ -9,10 +9,8 @@ use crate::show::sheet::page::{Card, Group, Mark};
 pub(super) fn data(teller: &Teller<'_>) -> Vec<Block> {
     let data = &teller.report.data;
     let counts = [data.train, data.labels, data.queries, data.gallery, data.skipped].map(|count| count.to_string());
-    let mut blocks = vec![
-        teller.heading(p::DATA),
-        Block::says(teller.fill(p::DATA_ABOUT, &counts.each_ref().map(String::as_str))),
-    ];
+    let mut blocks =
+        vec![teller.heading(p::DATA), Block::says(teller.fill(p::DATA_ABOUT, &counts.each_ref().map(String::as_str)))];
     for review in &data.reviews {
         let photos = review.photos.to_string();
         let title = match review.recipe.as_str() {

@@ -33,7 +33,7 @@ pub(super) fn cost(teller: &Teller<'_>) -> Vec<Block> {
     }
     let (seconds, disk) = stages.iter().fold((0.0, 0), |(s, b), took| (s + took.seconds, b + took.bytes));
     let count: usize = stages.iter().map(|took| took.count).sum();
-    let all = [teller.say(p::ALL), count.to_string(), teller.time(seconds), bytes(disk), String::new(), String::new()];
+    let all = [teller.say(p::SUM), count.to_string(), teller.time(seconds), bytes(disk), String::new(), String::new()];
     rows.push(all.map(|text| Cell::from(text).marked(Mark::Strong)).to_vec());
     let head = [p::H_STAGE, p::H_COUNT, p::H_TIME, p::H_DISK, p::H_MISSING, p::H_MACHINE];
     blocks.extend(table(teller.heads(head), rows));

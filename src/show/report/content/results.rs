@@ -1,7 +1,9 @@
 //! What parts of it are worth: post steps, members, other settings; what the leaderboard said; the simple model.
 
 use super::super::plot::{Point, Scatter};
-use super::{Block, Cell, Mark, Plot, Teller, Tone, cell, difference, interval, middle, number, p, short, table, turned};
+use super::{
+    Block, Cell, Mark, Plot, Teller, Tone, cell, difference, interval, middle, number, p, short, table, turned,
+};
 use crate::score::ledger::agree::LEAST;
 use crate::session::errands::report::{Lack, Line};
 

@@ -57,7 +57,9 @@ pub(super) fn tried(teller: &Teller<'_>) -> Vec<Block> {
     blocks.extend(table(teller.heads(head), report.tried.iter().map(row).collect()));
     let why = report.tried.iter().filter_map(|tried| Some((tried, tried.why.as_ref()?)));
     let why: Vec<Vec<Cell>> = why
-        .map(|(tried, why)| vec![Cell::from(tried.name.clone()), teller.outcome(tried.outcome), Cell::from(why.clone())])
+        .map(|(tried, why)| {
+            vec![Cell::from(tried.name.clone()), teller.outcome(tried.outcome), Cell::from(why.clone())]
+        })
         .collect();
     blocks.extend(table(teller.heads([p::H_RECIPE, p::H_OUTCOME, p::H_WHY]), why));
     blocks.push(teller.below(p::ENDED));
@@ -106,7 +108,8 @@ fn figure_of_recipes(teller: &Teller<'_>) -> Option<Block> {
 /// A comparison as tables, a section each.
 pub(in crate::show::report) fn compared(found: &crate::session::errands::looking::compare::Comparison) -> Vec<Block> {
     let mut blocks = Vec::new();
-    let head: Vec<String> = std::iter::once(String::new()).chain(found.sides.iter().map(|s| s.recipe.clone())).collect();
+    let head: Vec<String> =
+        std::iter::once(String::new()).chain(found.sides.iter().map(|s| s.recipe.clone())).collect();
     let mark = |mark: compare::Mark| match mark {
         compare::Mark::None => Mark::None,
         compare::Mark::Better => Mark::Better,

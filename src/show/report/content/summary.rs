@@ -71,9 +71,12 @@ fn sentences(teller: &Teller<'_>) -> Vec<String> {
         let all = report.tried.len().to_string();
         said.push(teller.fill(p::S_TRIED, &[&all, &better, &worse, &count(&[Outcome::Undecided]), &failed]));
     }
-    let of_board = report.handed.lines.iter().filter(|line| line.is_subject).find_map(|line| {
-        Some((&line.public.as_ref()?.1, line.private.as_ref().map(|(_, text)| text)))
-    });
+    let of_board = report
+        .handed
+        .lines
+        .iter()
+        .filter(|line| line.is_subject)
+        .find_map(|line| Some((&line.public.as_ref()?.1, line.private.as_ref().map(|(_, text)| text))));
     match of_board {
         Some((public, Some(private))) => said.push(teller.fill(p::S_BOTH, &[public, private])),
         Some((public, None)) => said.push(teller.fill(p::S_PUBLIC, &[public])),

@@ -177,7 +177,11 @@ impl Writer<'_, '_> {
     }
 
     fn row(&mut self, cells: &[Cell], widths: &[usize], style: &str, numbers: &[bool], is_head: bool) {
-        self.push(if is_head { "<w:tr><w:trPr><w:cantSplit/><w:tblHeader/></w:trPr>" } else { "<w:tr><w:trPr><w:cantSplit/></w:trPr>" });
+        self.push(if is_head {
+            "<w:tr><w:trPr><w:cantSplit/><w:tblHeader/></w:trPr>"
+        } else {
+            "<w:tr><w:trPr><w:cantSplit/></w:trPr>"
+        });
         let empty = Cell::default();
         for (column, width) in widths.iter().enumerate() {
             let cell = cells.get(column).unwrap_or(&empty);

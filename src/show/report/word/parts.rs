@@ -93,7 +93,11 @@ pub(super) fn styles() -> String {
     out.push_str(&paragraph("Title", "Title", &spaced(0, 160), &format!("<w:b/>{}", size(40))));
     out.push_str(&paragraph("Lead", "Lead", &spaced(0, 40), &format!("<w:color w:val=\"595959\"/>{}", size(19))));
     for (level, half_points) in (1..=6).zip([34, 30, 26, 23, 21, 21]) {
-        let p = format!("<w:keepNext/>{}<w:outlineLvl w:val=\"{}\"/>", spaced(if level <= 2 { 320 } else { 200 }, 80), level - 1);
+        let p = format!(
+            "<w:keepNext/>{}<w:outlineLvl w:val=\"{}\"/>",
+            spaced(if level <= 2 { 320 } else { 200 }, 80),
+            level - 1
+        );
         let r = format!("<w:b/><w:color w:val=\"1F3864\"/>{}", size(half_points));
         out.push_str(&paragraph(&format!("Heading{level}"), &format!("heading {level}"), &p, &r));
     }
@@ -104,7 +108,12 @@ pub(super) fn styles() -> String {
     out.push_str(&paragraph("Quote", "Quote", quote, "<w:color w:val=\"595959\"/>"));
     let note = "<w:shd w:val=\"clear\" w:color=\"auto\" w:fill=\"FFF5E0\"/>";
     out.push_str(&paragraph("Note", "Note", note, ""));
-    out.push_str(&paragraph("Caption", "caption", &spaced(0, 200), &format!("<w:color w:val=\"595959\"/>{}", size(18))));
+    out.push_str(&paragraph(
+        "Caption",
+        "caption",
+        &spaced(0, 200),
+        &format!("<w:color w:val=\"595959\"/>{}", size(18)),
+    ));
     out.push_str(&paragraph("Cell", "Cell", &spaced(20, 20), &size(16)));
     out.push_str(&paragraph("SmallCell", "Small cell", &spaced(10, 10), &size(13)));
     out.push_str(&format!(
