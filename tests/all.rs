@@ -37,6 +37,7 @@ mod post;
 mod project;
 mod queries;
 mod queue;
+mod report;
 mod retrieve;
 mod review;
 mod session;

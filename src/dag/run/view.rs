@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::axis::{self, Axis};
 use super::index::{self, Mark, Seen};
 use super::points::Points;
-use super::{EVENTS, LOCK, STAGES, STOP};
+use super::{EVENTS, LOCK, RECIPE_LOCK, STAGES, STOP};
 use crate::base::files::{self, FileError, Lock};
 use crate::base::{Key, Time};
 use crate::dag::error::{DagError, malformed};
@@ -243,6 +243,11 @@ impl RunView {
     /// The run's folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The file that keeps all that is needed to do the run again.
+    pub fn lock_file(&self) -> PathBuf {
+        self.folder.join(RECIPE_LOCK)
     }
 
     /// Reads what was appended since. Whether anything changed. A log that is read to its end, and that nobody writes, gets its index.
