@@ -34,6 +34,7 @@ mod predict;
 mod queries;
 mod queue;
 mod replay;
+mod reproduce;
 mod review;
 mod run;
 mod say;
@@ -138,6 +139,11 @@ enum Command {
     Export(export::Args),
     /// Answer for pictures never seen, from packed weights alone: no project is needed.
     Predict(predict::Args),
+    /// Make a submission again, from its pack or its lock, on this machine or another, and say how it compares.
+    ///
+    /// Looks first whether toolchain, data and weights are those of then, and names what differs. Then it trains what is not there (or only predicts, by the packed
+    /// weights) in a folder of its own, and compares scores and the submission's bytes: the same, within tolerance with the reason, or different.
+    Reproduce(reproduce::Args),
     /// Show submissions beside the leaderboard, with what is to come; `add` notes what it showed.
     ///
     /// The table has each file with its score in cross-validation (CV), the public leaderboard's, their difference (gap), and the forecast of
@@ -289,6 +295,7 @@ pub fn run() -> ExitCode {
             Some(Command::Submit(args)) => submit::submit(&context, &args),
             Some(Command::Export(args)) => export::run(&context, &args),
             Some(Command::Predict(args)) => predict::run(&context, &args),
+            Some(Command::Reproduce(args)) => reproduce::run(&context, &args),
             Some(Command::Lb(args)) => lb::lb(&context, &args),
             Some(Command::Final(args)) => lb::finals(&context, &args),
             Some(Command::Outliers(args)) => outliers::outliers(&context, &args),

@@ -10,6 +10,7 @@
 //! - [`looking`]: photos for people: each query with its answers, a chosen set, suspects, samples of augmentation;
 //! - [`review`]: photos worth a look, and what a person decided about them;
 //! - [`replay`]: trainings as they went, for other deciders;
+//! - [`solution`]: what a submission keeps, packs for hosts, and doing it again elsewhere;
 //! - [`tidy`]: what of the store nobody needs any more.
 
 pub mod gaze;
@@ -18,5 +19,6 @@ pub mod ledger;
 pub mod looking;
 pub mod replay;
 pub mod review;
+pub mod solution;
 pub mod submit;
 pub mod tidy;

@@ -1,0 +1,1 @@
+//! The zip that a host asks for.
