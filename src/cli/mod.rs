@@ -27,6 +27,7 @@ mod metric;
 mod new;
 mod note;
 mod outliers;
+mod pack;
 mod plan;
 mod plot;
 mod post;
@@ -139,6 +140,11 @@ enum Command {
     Export(export::Args),
     /// Answer for pictures never seen, from packed weights alone: no project is needed.
     Predict(predict::Args),
+    /// Pack a solution as a host wants it: weights, recipes, documents and all that makes it again, in one zip.
+    ///
+    /// The host's fields are filled from what was recorded; what only the author knows is read from solution.md (--questions HOST writes its headings). Missing
+    /// answers are listed, never invented. docs/pack.md has the fields of each host.
+    Pack(pack::Args),
     /// Make a submission again, from its pack or its lock, on this machine or another, and say how it compares.
     ///
     /// Looks first whether toolchain, data and weights are those of then, and names what differs. Then it trains what is not there (or only predicts, by the packed
@@ -295,6 +301,7 @@ pub fn run() -> ExitCode {
             Some(Command::Submit(args)) => submit::submit(&context, &args),
             Some(Command::Export(args)) => export::run(&context, &args),
             Some(Command::Predict(args)) => predict::run(&context, &args),
+            Some(Command::Pack(args)) => pack::run(&context, &args),
             Some(Command::Reproduce(args)) => reproduce::run(&context, &args),
             Some(Command::Lb(args)) => lb::lb(&context, &args),
             Some(Command::Final(args)) => lb::finals(&context, &args),

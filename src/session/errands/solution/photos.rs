@@ -12,7 +12,7 @@ use super::lock::RoleList;
 use crate::base::{Cancel, Key, KeyWriter, Progress};
 use crate::data::content::{self, Content};
 use crate::data::layout::Listing;
-use crate::data::{Photo, Role};
+use crate::data::Role;
 use crate::session::project::photos::CACHE;
 use crate::session::{Photos, Project, SessionError};
 
@@ -168,12 +168,6 @@ pub fn compare(
         }
     }
     Ok(found)
-}
-
-/// The file of a photo relative to the data's folder, for a pack; `None` where it lies elsewhere.
-pub fn in_data<'a>(project: &Project, photo: &'a Photo) -> Option<(std::path::PathBuf, &'a Photo)> {
-    let path = project.root.join(&photo.path);
-    path.strip_prefix(&project.competition.data.folder).ok().map(|file| (file.to_owned(), photo))
 }
 
 #[cfg(test)]
