@@ -7,10 +7,8 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use toji::base::text::plain;
-use toji::score::ledger;
-use toji::session::SessionError;
+use toji::session::errands::ledger::note;
 use toji::session::errands::solution::reproduce::{self as again, Asked, Checked, Judged, Reproduced, Source, Until, Verdict, judge};
-use toji::session::errands::submit::LEDGER;
 
 use super::failure::Failure;
 use super::run::Teller;
@@ -26,7 +24,7 @@ const LISTED: usize = 10;
 1 failed, 2 wrong use. docs/reproduce.md says what is compared and how.")]
 pub struct Args {
     /// A pack that toji pack wrote (the zip, or the folder that it was unpacked to), a solution.lock, or, in a project, a line of its ledger: the first digits of
-    /// a submission's hash, or a recipe (its newest).
+    /// a submission's hash, a recipe (its newest), or the file of a submission.
     #[arg(value_name = "SOLUTION", add = shell::recipes())]
     what: String,
     /// The folder of the competition's tables and pictures. Default: as SETTINGS.json of the pack says, else data/ in it.
@@ -59,15 +57,17 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         return Err(Failure::usage(format!("there is no folder {}", data.display())));
     }
     let path = context.here.join(&args.what);
-    let source = match path.exists() {
+    let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
+    let is_file = ending.is_some_and(|ending| ending == "zip" || ending == "lock");
+    let source = match is_file || path.is_dir() {
+        true if !path.exists() => return Err(Failure::usage(format!("there is no file {}", path.display()))),
         true => Source::open(&path, data.as_deref())?,
         false => {
             let project = context.project().map_err(|failure| {
-                failure.hint(format!("there is no file or folder {} either", plain(&args.what)))
+                failure.hint(format!("there is no folder {} either: name a pack, its folder, or a solution.lock", plain(&args.what)))
             })?;
-            let ledger = ledger::load(&project.root.join(LEDGER)).map_err(SessionError::from)?;
-            let entry = ledger.find(&args.what).map_err(|error| Failure::usage(error.to_string()))?;
-            Source::of_line(&project, entry, data.as_deref())?
+            let entry = note::find(&project, &context.here, &args.what)?;
+            Source::of_line(&project, &entry, data.as_deref())?
         }
     };
     let until = match (args.check, args.predict_only) {

@@ -48,18 +48,6 @@ pub fn lay_out(
     places: Places<'_>,
     around: &Surroundings,
 ) -> Result<Laid, SessionError> {
-    let mark = folder.join(LOCK);
-    let text = solution.text();
-    let holds_another = match files::read_text(&mark) {
-        Ok(there) => there != text,
-        Err(_) => folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()),
-    };
-    if holds_another {
-        let text = format!("{} holds something else; remove it, or name another folder", folder.display());
-        return Err(SessionError::Unfit(text));
-    }
-    // First, so that a folder that was left half laid out is known again.
-    files::publish(&mark, text.as_bytes())?;
     let place = |name: &str| -> Result<PathBuf, SessionError> {
         let refuse = || {
             SessionError::Unfit(format!("the lock names the file {name:?}, which lies outside of the project and cannot be laid out"))
@@ -69,8 +57,23 @@ pub fn lay_out(
     let own = [(FACTS, solution.competition.text.as_str())];
     let texts = solution.run.texts.iter().map(|text| (text.file.as_str(), text.text.as_str()));
     let inputs = solution.inputs.iter().filter_map(|input| Some((input.file.as_str(), input.text.as_deref()?)));
-    for (name, text) in own.into_iter().chain(texts).chain(inputs) {
-        files::publish(&place(name)?, text.as_bytes())?;
+    let all = own.into_iter().chain(texts).chain(inputs).map(|(name, text)| Ok((place(name)?, text)));
+    // All names before anything is written.
+    let all = all.collect::<Result<Vec<_>, SessionError>>()?;
+    let mark = folder.join(LOCK);
+    let is_own = |there: &str| Solution::read(there).is_ok_and(|there| there.expected.file_hash == solution.expected.file_hash);
+    let holds_another = match files::read_text(&mark) {
+        Ok(there) => !is_own(&there),
+        Err(_) => folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()),
+    };
+    if holds_another {
+        let text = format!("{} holds something else; remove it, or name another folder", folder.display());
+        return Err(SessionError::Unfit(text));
+    }
+    // First, so that a folder that was left half laid out is known again.
+    files::publish(&mark, solution.text().as_bytes())?;
+    for (file, text) in all {
+        files::publish(&file, text.as_bytes())?;
     }
     let mut missing = Vec::new();
     let large = solution.inputs.iter().filter(|input| input.text.is_none() && input.kind != InputKind::Table);
