@@ -69,7 +69,7 @@ use say::Say;
 #[derive(Parser)]
 #[command(name = "toji", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 failed, 2 wrong use. docs/reference.md has every key, technique and JSON field."
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong use; reproduce has more of its own. docs/reference.md has every key, technique and JSON field."
 )]
 struct Args {
     /// The project's folder: the one that holds toji.toml. Default: this folder, or the nearest above it.

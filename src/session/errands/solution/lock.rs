@@ -13,6 +13,7 @@ use super::photos::List;
 use crate::base::{Key, KeyWriter, Time, Value, files};
 use crate::book;
 use crate::data::manifest::edits;
+use crate::learn::backbone::{self, Source, hub};
 use crate::learn::train::CHECKPOINT;
 use crate::score::ledger::Entry;
 use crate::session::brew::lock::{self as run, Lock};
@@ -160,6 +161,8 @@ pub enum InputKind {
     Boxes,
     /// What another program made, as a member of an ensemble.
     Member,
+    /// What stands beside weights that training began with, and says what they expect of a picture.
+    Description,
     /// One of the host's tables, or its sample of a submission.
     Table,
 }
@@ -334,6 +337,12 @@ fn inputs(project: &Project, recipe: &Recipe, graph: &Graph) -> Result<Vec<Input
         let tables = recipe.settings().get("augment").map(boxes::tables).unwrap_or_default();
         for table in tables {
             add(&root.join(&table.file), root, InputKind::Boxes)?;
+        }
+        let weights = recipe.settings().get("backbone.weights").and_then(Value::as_text);
+        if let Some(Ok(Source::File(file))) = weights.map(backbone::source)
+            && let Some(description) = hub::Expected::file_beside(&root.join(file))
+        {
+            add(&description, root, InputKind::Description)?;
         }
     }
     let is_recipe = |file: &Path| file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("md"));
