@@ -39,7 +39,8 @@ impl Elsewhere {
     fn json(&self, args: &[&str]) -> (i32, Json, String) {
         let out = self.run(&[args, &["--json"]].concat());
         let text = String::from_utf8(out.stdout).unwrap() + &String::from_utf8_lossy(&out.stderr);
-        let object = |line: &str| serde_json::from_str::<Json>(line).ok().filter(|object| object.get("checked").is_some());
+        let object =
+            |line: &str| serde_json::from_str::<Json>(line).ok().filter(|object| object.get("checked").is_some());
         (out.status.code().unwrap(), text.lines().filter_map(object).next_back().unwrap_or_default(), text)
     }
 }
@@ -74,7 +75,10 @@ fn a_pack_of_a_project_gives_the_same_bytes_elsewhere() {
     let expected = fs::read(project.path("submissions/f.csv")).unwrap();
     let solution = Solution::load(&lock_of(&project, &told)).unwrap();
     assert_eq!(solution.expected.file_hash.to_string(), told["file_hash"]);
-    assert_eq!(solution.run.texts.iter().map(|t| t.file.as_str()).collect::<Vec<_>>(), ["recipes/f.md", "recipes/parent.md"]);
+    assert_eq!(
+        solution.run.texts.iter().map(|t| t.file.as_str()).collect::<Vec<_>>(),
+        ["recipes/f.md", "recipes/parent.md"]
+    );
     assert_eq!((solution.expected.checkpoints.len(), solution.photos.roles.len()), (2, 3));
     assert!(solution.inputs.iter().any(|input| input.file == "edits.csv") && !solution.times.is_empty());
 
@@ -84,11 +88,23 @@ fn a_pack_of_a_project_gives_the_same_bytes_elsewhere() {
     copy(&project.path("data/sample"), &elsewhere.path("given"));
     fs::copy(project.path("k.zip"), elsewhere.path("k.zip")).unwrap();
     let names = packed["files"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect::<Vec<_>>();
-    for name in ["README.md", "SETTINGS.json", "directory_structure.txt", "entry_points.md", "model_summary.md", "models/f.safetensors", "recipes/parent.md", "requirements.txt", "solution.lock", "submissions/f.csv"] {
+    for name in [
+        "README.md",
+        "SETTINGS.json",
+        "directory_structure.txt",
+        "entry_points.md",
+        "model_summary.md",
+        "models/f.safetensors",
+        "recipes/parent.md",
+        "requirements.txt",
+        "solution.lock",
+        "submissions/f.csv",
+    ] {
         assert!(names.contains(&name), "{name}: {names:?}");
     }
 
-    let (code, done, text) = elsewhere.json(&["reproduce", "k.zip", "--data", "given", "--predict-only", "--out", "p.csv"]);
+    let (code, done, text) =
+        elsewhere.json(&["reproduce", "k.zip", "--data", "given", "--predict-only", "--out", "p.csv"]);
     assert_eq!((code, &done["judged"]["verdict"]), (0, &Json::from("same")), "{text}");
     assert_eq!(fs::read(elsewhere.path("p.csv")).unwrap(), expected);
     let (code, done, text) = elsewhere.json(&["reproduce", "k", "--data", "given", "--out", "t.csv"]);
@@ -109,7 +125,13 @@ fn a_pack_of_a_project_gives_the_same_bytes_elsewhere() {
 
     // A photo that was tampered with, one that is gone: named, and nothing is run.
     let photo = |row: usize| {
-        let list = fs::read_to_string(files_below(&elsewhere.path("k")).iter().find(|file| file.file_name().unwrap().to_string_lossy().starts_with("photos-")).unwrap()).unwrap();
+        let list = fs::read_to_string(
+            files_below(&elsewhere.path("k"))
+                .iter()
+                .find(|file| file.file_name().unwrap().to_string_lossy().starts_with("photos-"))
+                .unwrap(),
+        )
+        .unwrap();
         let line: Vec<String> = list.lines().nth(row).unwrap().split(',').map(str::to_owned).collect();
         (line[1].clone(), elsewhere.path("given").join(&line[2]))
     };
@@ -120,8 +142,17 @@ fn a_pack_of_a_project_gives_the_same_bytes_elsewhere() {
     fs::remove_file(other).unwrap();
     for more in [&[][..], &["--check"], &["--predict-only"]] {
         let (code, done, text) = elsewhere.json(&[&["reproduce", "k", "--data", "given"], more].concat());
-        let told: Vec<(&str, bool)> = done["checked"]["photos"].as_array().unwrap().iter().map(|photo| (photo["id"].as_str().unwrap(), photo["what"].as_str().unwrap().contains("other bytes"))).collect();
-        assert_eq!((code, told, &done["judged"]), (5, vec![(changed.as_str(), true), (gone.as_str(), false)], &Json::Null), "{text}");
+        let told: Vec<(&str, bool)> = done["checked"]["photos"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|photo| (photo["id"].as_str().unwrap(), photo["what"].as_str().unwrap().contains("other bytes")))
+            .collect();
+        assert_eq!(
+            (code, told, &done["judged"]),
+            (5, vec![(changed.as_str(), true), (gone.as_str(), false)], &Json::Null),
+            "{text}"
+        );
     }
     let out = elsewhere.run(&["reproduce", "k", "--data", "given", "--check"]);
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
@@ -176,7 +207,12 @@ fn packs_have_equal_bytes_the_hosts_files_and_no_folder_of_this_machine() {
     assert!(questions.status.success());
     let file = fs::read_to_string(project.path("solution.md")).unwrap();
     assert!(file.contains("## Team name · チーム名(ユーザー名)"));
-    project.write("solution.md", &file.replace("## Motivation", "## M").replace("## Why you entered · 参加の動機\n", "## Why you entered · 参加の動機\n酒が好きだから。\n"));
+    project.write(
+        "solution.md",
+        &file
+            .replace("## Motivation", "## M")
+            .replace("## Why you entered · 参加の動機\n", "## Why you entered · 参加の動機\n酒が好きだから。\n"),
+    );
     for host in Host::ALL {
         let name = host.name();
         let told = |out: &str| project.json(&["pack", "f", "--for", name, "--with-data", "--out", out]).pop().unwrap();
@@ -206,8 +242,18 @@ fn packs_have_equal_bytes_the_hosts_files_and_no_folder_of_this_machine() {
             assert!(!missing.contains("参加の動機"), "{missing}");
         }
         // The data is in it: nothing else has to be named.
-        let done = Command::new(env!("CARGO_BIN_EXE_toji")).args(["reproduce", ".", "--predict-only", "--json"]).current_dir(&folder).output().unwrap();
-        assert_eq!(done.status.code(), Some(0), "{name}: {}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        let done = Command::new(env!("CARGO_BIN_EXE_toji"))
+            .args(["reproduce", ".", "--predict-only", "--json"])
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        assert_eq!(
+            done.status.code(),
+            Some(0),
+            "{name}: {}{}",
+            String::from_utf8_lossy(&done.stdout),
+            String::from_utf8_lossy(&done.stderr)
+        );
     }
 }
 
@@ -256,6 +302,10 @@ fn what_was_changed_or_would_leave_its_folder_is_refused() {
 fn the_page_has_the_tables_of_fields() {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pack.md")).unwrap();
     for host in Host::ALL {
-        assert!(page.contains(&host.table()), "docs/pack.md is stale; its table of {0} is: toji pack --fields {0}", host.name());
+        assert!(
+            page.contains(&host.table()),
+            "docs/pack.md is stale; its table of {0} is: toji pack --fields {0}",
+            host.name()
+        );
     }
 }

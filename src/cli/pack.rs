@@ -72,7 +72,9 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let entry = note::find(&project, &context.here, what)?;
     let file = match &args.out {
         Some(file) => context.here.join(file),
-        None => project.root.join("packs").join(format!("{}-{}-{}.zip", entry.recipe, entry.file_hash.short(), host.name())),
+        None => {
+            project.root.join("packs").join(format!("{}-{}-{}.zip", entry.recipe, entry.file_hash.short(), host.name()))
+        }
     };
     let teller = Teller { say: &context.say, recipe: &entry.recipe, last: Mutex::new(f64::NAN) };
     let asked = Asked { host, with_data: args.with_data, word: None, extra: Vec::new() };
@@ -92,7 +94,9 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         context.say.line(&plain(&format!("  {} {}: {}", missing.number, missing.asks, missing.help)));
     }
     if done.missing.iter().any(|missing| missing.help.contains(pack::questions::FILE)) {
-        context.say.line(&format!("the questions are written to solution.md by: toji pack --questions {}", host.name()));
+        context
+            .say
+            .line(&format!("the questions are written to solution.md by: toji pack --questions {}", host.name()));
     }
     context.say.line("try it as a stranger would: unpack it elsewhere, then toji reproduce FOLDER --data DIR");
     Ok(())
@@ -110,7 +114,9 @@ fn fields(context: &Context, host: Host) -> Result<(), Failure> {
             pack::hosts::Origin::Both(by, _, id) => serde_json::json!({ "recorded": by, "author": id }),
             pack::hosts::Origin::File(holds) => serde_json::json!({ "made": holds }),
         };
-        context.say.json(&serde_json::json!({ "number": field.number, "asks": field.asks, "from": from, "file": field.file }));
+        context
+            .say
+            .json(&serde_json::json!({ "number": field.number, "asks": field.asks, "from": from, "file": field.file }));
     }
     Ok(())
 }
@@ -121,7 +127,10 @@ fn ask(context: &Context, host: Host) -> Result<(), Failure> {
     if context.say.is_json() {
         context.say.json(&serde_json::json!({ "file": file, "changed": changed }));
     } else if changed {
-        context.say.line(&plain(&format!("{}: answer below the headings, in any language; toji pack reads it", file.display())));
+        context.say.line(&plain(&format!(
+            "{}: answer below the headings, in any language; toji pack reads it",
+            file.display()
+        )));
     } else {
         context.say.line(&plain(&format!("{} has all questions of {} already", file.display(), host.title())));
     }

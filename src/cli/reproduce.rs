@@ -8,7 +8,9 @@ use std::sync::Mutex;
 
 use toji::base::text::plain;
 use toji::session::errands::ledger::note;
-use toji::session::errands::solution::reproduce::{self as again, Asked, Checked, Judged, Reproduced, Source, Until, Verdict, judge};
+use toji::session::errands::solution::reproduce::{
+    self as again, Asked, Checked, Judged, Reproduced, Source, Until, Verdict, judge,
+};
 
 use super::failure::Failure;
 use super::run::Teller;
@@ -20,8 +22,10 @@ const LISTED: usize = 10;
 
 /// Arguments.
 #[derive(clap::Args)]
-#[command(after_help = "Exit codes: 0 the same bytes, 3 within tolerance, 4 different, 5 data or weights are others than they were and nothing was run, \
-1 failed, 2 wrong use. docs/reproduce.md says what is compared and how.")]
+#[command(
+    after_help = "Exit codes: 0 the same bytes, 3 within tolerance, 4 different, 5 data or weights are others than they were and nothing was run, \
+1 failed, 2 wrong use. docs/reproduce.md says what is compared and how."
+)]
 pub struct Args {
     /// A pack that toji pack wrote (the zip, or the folder that it was unpacked to), a solution.lock, or, in a project, a line of its ledger: the first digits of
     /// a submission's hash, a recipe (its newest), or the file of a submission.
@@ -64,7 +68,10 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         true => Source::open(&path, data.as_deref())?,
         false => {
             let project = context.project().map_err(|failure| {
-                failure.hint(format!("there is no folder {} either: name a pack, its folder, or a solution.lock", plain(&args.what)))
+                failure.hint(format!(
+                    "there is no folder {} either: name a pack, its folder, or a solution.lock",
+                    plain(&args.what)
+                ))
             })?;
             let entry = note::find(&project, &context.here, &args.what)?;
             Source::of_line(&project, &entry, data.as_deref())?
@@ -92,7 +99,9 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 fn verdict(done: &Reproduced) -> Result<(), Failure> {
     if done.checked.is_blocked() {
         let text = "data or weights are others than they were, so nothing was run; what differs is named above";
-        return Err(Failure::failed(text).with_code(5).hint("bring back those of then, or name another folder with --data"));
+        return Err(Failure::failed(text)
+            .with_code(5)
+            .hint("bring back those of then, or name another folder with --data"));
     }
     match done.judged.as_ref().map(|judged| (judged.verdict, &judged.why)) {
         None | Some((Verdict::Same, _)) => Ok(()),
@@ -102,7 +111,12 @@ fn verdict(done: &Reproduced) -> Result<(), Failure> {
 }
 
 fn tell(say: &Say, done: &Reproduced) {
-    say.line(&plain(&format!("{} (submission {}), laid out in {}", done.recipe, done.submission.short(), done.folder.display())));
+    say.line(&plain(&format!(
+        "{} (submission {}), laid out in {}",
+        done.recipe,
+        done.submission.short(),
+        done.folder.display()
+    )));
     checked(say, &done.checked);
     if let Some(found) = &done.judged {
         judged(say, found);
@@ -132,7 +146,12 @@ fn checked(say: &Say, found: &Checked) {
 }
 
 fn judged(say: &Say, found: &Judged) {
-    say.line(&plain(&format!("{}: hash {}, expected {}", found.file.display(), found.file_hash.short(), found.expected_hash.short())));
+    say.line(&plain(&format!(
+        "{}: hash {}, expected {}",
+        found.file.display(),
+        found.file_hash.short(),
+        found.expected_hash.short()
+    )));
     if let Some(rows) = found.rows {
         say.line(&format!("rows: {} of {} differ, {} in their first answer", rows.differ, rows.of, rows.other_first));
     }
@@ -144,7 +163,11 @@ fn judged(say: &Say, found: &Judged) {
         say.line(&format!("trained networks with the bytes of then: {same} of {of}"));
     }
     if let Some(same) = found.weights_same {
-        say.line(if same { "packed weights, made again: the same bytes" } else { "packed weights, made again: other bytes" });
+        say.line(if same {
+            "packed weights, made again: the same bytes"
+        } else {
+            "packed weights, made again: other bytes"
+        });
     }
     if !found.reused.is_empty() {
         say.line(&plain(&format!("found in the store and not made: {}", found.reused.join(", "))));

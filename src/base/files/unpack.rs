@@ -22,7 +22,8 @@ pub const MOST_ENTRIES: usize = 1_000_000;
 pub fn inside(name: &str) -> Option<PathBuf> {
     let steps = Path::new(name);
     let odd = |c: char| c.is_control() || matches!(c, '\\' | ':');
-    let is_plain = !name.is_empty() && !name.chars().any(odd) && !name.split('/').any(|step| matches!(step, "" | "." | ".."));
+    let is_plain =
+        !name.is_empty() && !name.chars().any(odd) && !name.split('/').any(|step| matches!(step, "" | "." | ".."));
     let stays = steps.components().all(|step| matches!(step, Component::Normal(_)));
     (is_plain && stays).then(|| steps.to_owned())
 }
@@ -91,7 +92,9 @@ fn open(archive: &Path) -> Result<Opened, FileError> {
             continue;
         }
         if entry.encrypted() || entry.compression() != CompressionMethod::Stored {
-            return Err(refuse("is compressed or locked, so another program packed it; unpack it with that one and name the folder"));
+            return Err(refuse(
+                "is compressed or locked, so another program packed it; unpack it with that one and name the folder",
+            ));
         }
         total = total.saturating_add(entry.size());
         if entry.size() != entry.compressed_size() || total > length {
@@ -103,14 +106,20 @@ fn open(archive: &Path) -> Result<Opened, FileError> {
         }
         names.push((number, name.to_owned()));
     }
-    if let Some((_, name)) = names.iter().find(|(_, name)| Path::new(&name.to_lowercase()).ancestors().skip(1).any(|above| met.contains(above.to_string_lossy().as_ref()))) {
+    if let Some((_, name)) = names.iter().find(|(_, name)| {
+        Path::new(&name.to_lowercase()).ancestors().skip(1).any(|above| met.contains(above.to_string_lossy().as_ref()))
+    }) {
         return Err(refused(archive, format!("its entry {name:?} stands below what is a file")));
     }
     Ok((zip, names))
 }
 
 fn refused(archive: &Path, why: String) -> FileError {
-    FileError { doing: "cannot unpack", path: archive.to_owned(), source: io::Error::new(io::ErrorKind::InvalidData, why) }
+    FileError {
+        doing: "cannot unpack",
+        path: archive.to_owned(),
+        source: io::Error::new(io::ErrorKind::InvalidData, why),
+    }
 }
 
 fn bad<E: std::fmt::Display>(archive: &Path) -> impl FnOnce(E) -> FileError {

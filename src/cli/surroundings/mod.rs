@@ -124,7 +124,9 @@ fn built() -> &'static Option<Key> {
 /// The crates with their versions, as they stand in Cargo.lock: "blake3 1.8.7".
 fn packages() -> impl Iterator<Item = String> {
     let of = |part: &str| {
-        let field = |name: &str| part.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = \"")?.strip_suffix('"'));
+        let field = |name: &str| {
+            part.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = \"")?.strip_suffix('"'))
+        };
         Some(format!("{} {}", field("name")?, field("version")?))
     };
     CRATES.split("[[package]]").skip(1).filter_map(of)

@@ -71,7 +71,9 @@ fn font(var: &dyn Fn(&str) -> Option<String>) -> Finding {
 /// The system's own name and version: "Debian GNU/Linux 12 (bookworm)".
 pub fn release() -> Option<String> {
     let text = std::fs::read_to_string("/etc/os-release").ok()?;
-    text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")).map(|name| name.trim_matches(['"', '\'']).to_owned())
+    text.lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="))
+        .map(|name| name.trim_matches(['"', '\'']).to_owned())
 }
 
 /// Bytes of memory that the machine has.

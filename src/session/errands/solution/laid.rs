@@ -50,7 +50,9 @@ pub fn lay_out(
 ) -> Result<Laid, SessionError> {
     let place = |name: &str| -> Result<PathBuf, SessionError> {
         let refuse = || {
-            SessionError::Unfit(format!("the lock names the file {name:?}, which lies outside of the project and cannot be laid out"))
+            SessionError::Unfit(format!(
+                "the lock names the file {name:?}, which lies outside of the project and cannot be laid out"
+            ))
         };
         Ok(folder.join(inside(name).ok_or_else(refuse)?))
     };
@@ -61,7 +63,8 @@ pub fn lay_out(
     // All names before anything is written.
     let all = all.collect::<Result<Vec<_>, SessionError>>()?;
     let mark = folder.join(LOCK);
-    let is_own = |there: &str| Solution::read(there).is_ok_and(|there| there.expected.file_hash == solution.expected.file_hash);
+    let is_own =
+        |there: &str| Solution::read(there).is_ok_and(|there| there.expected.file_hash == solution.expected.file_hash);
     let holds_another = match files::read_text(&mark) {
         Ok(there) => !is_own(&there),
         Err(_) => folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()),
@@ -94,7 +97,9 @@ pub fn lay_out(
     let recipe = Recipe::read(&place(file)?, &project.schema);
     if recipe.is_broken() {
         let text = book::report(&recipe.diagnostics, book::Look::LINES);
-        return Err(SessionError::Mistakes(format!("this Toji does not read the recipe as the one that wrote the lock did:\n{text}")));
+        return Err(SessionError::Mistakes(format!(
+            "this Toji does not read the recipe as the one that wrote the lock did:\n{text}"
+        )));
     }
     let rung = recipe.rung(Some(&solution.run.head.rung))?;
     Ok(Laid { project, recipe, rung, missing })

@@ -249,7 +249,10 @@ impl Solution {
         let sealed = tables.remove("seal").as_ref().and_then(Value::as_text).map(str::to_owned);
         match sealed {
             Some(sealed) if sealed == seal(&values).to_string() => Ok(found),
-            Some(_) => Err("it was changed after it was written: its seal does not fit; take the file as Toji wrote it".to_owned()),
+            Some(_) => {
+                Err("it was changed after it was written: its seal does not fit; take the file as Toji wrote it"
+                    .to_owned())
+            }
             None => Err("it has no seal, so it was cut short, or is another file than solution.lock".to_owned()),
         }
     }
@@ -350,7 +353,8 @@ fn inputs(project: &Project, recipe: &Recipe, graph: &Graph) -> Result<Vec<Input
         add(file, root, InputKind::Member)?;
     }
     let tables = project.competition.tables();
-    for file in tables.iter().chain(&project.competition.submission.sample).filter(|file| !file.ends_with(edits::FILE)) {
+    for file in tables.iter().chain(&project.competition.submission.sample).filter(|file| !file.ends_with(edits::FILE))
+    {
         add(file, folder, InputKind::Table)?;
     }
     Ok(found)
@@ -403,7 +407,9 @@ mod tests {
     #[test]
     fn a_changed_lock_is_refused() {
         let text = solution().text();
-        for (old, new) in [("seed = 7", "seed = 8"), ("# 酒", "# 水"), ("score = 1.0", "score = 0.9"), ("seal = ", "sael = ")] {
+        for (old, new) in
+            [("seed = 7", "seed = 8"), ("# 酒", "# 水"), ("score = 1.0", "score = 0.9"), ("seal = ", "sael = ")]
+        {
             assert!(text.contains(old), "{old}: {text}");
             let told = Solution::read(&text.replace(old, new)).unwrap_err();
             assert!(told.contains("seal"), "{told}");

@@ -24,7 +24,8 @@ pub fn find(project: &Project, entry: &Entry) -> Result<(Solution, bool), Sessio
     if own.is_file() {
         let found = Solution::load(&own)?;
         if found.expected.file_hash != entry.file_hash {
-            let text = format!("{} is the lock of another submission: bring back the one that was there", own.display());
+            let text =
+                format!("{} is the lock of another submission: bring back the one that was there", own.display());
             return Err(SessionError::Unfit(text));
         }
         return Ok((found, true));
@@ -50,6 +51,7 @@ fn of_run(project: &Project, entry: &Entry) -> Option<Lock> {
     let is_it = |lock: &Lock| {
         lock.head.recipe_key == entry.recipe_hash && (entry.rung.is_empty() || lock.head.rung == entry.rung)
     };
-    let common = |lock: &Lock| lock.stages.iter().filter(|stage| entry.stages.values().any(|key| *key == stage.key)).count();
+    let common =
+        |lock: &Lock| lock.stages.iter().filter(|stage| entry.stages.values().any(|key| *key == stage.key)).count();
     runs.list().iter().filter_map(read).filter(is_it).max_by_key(common)
 }

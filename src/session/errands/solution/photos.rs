@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use super::lock::RoleList;
 use crate::base::{Cancel, Key, KeyWriter, Progress};
+use crate::data::Role;
 use crate::data::content::{self, Content};
 use crate::data::layout::Listing;
-use crate::data::Role;
 use crate::session::project::photos::CACHE;
 use crate::session::{Photos, Project, SessionError};
 
@@ -53,7 +53,8 @@ pub fn list(project: &Project, photos: &Photos) -> List {
         *count += 1;
         hash.bytes(photo.id.as_bytes()).key(&key);
     }
-    let of = |(role, (count, hash)): (&str, (usize, KeyWriter))| (role.to_owned(), RoleList { count, hash: hash.finish() });
+    let of =
+        |(role, (count, hash)): (&str, (usize, KeyWriter))| (role.to_owned(), RoleList { count, hash: hash.finish() });
     List { file: format!("photos-{}.csv", photos.key.short()), text, roles: keys.into_iter().map(of).collect() }
 }
 

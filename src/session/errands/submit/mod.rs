@@ -30,8 +30,8 @@ use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};
 
 pub use export::{Exported, export};
 pub use packed::Packed;
-pub use predict::{Asked, Ids, Predicted, predict};
 pub(in crate::session) use predict::answer as answer_packed;
+pub use predict::{Asked, Ids, Predicted, predict};
 
 /// The ledger's file, beside `toji.toml`.
 pub const LEDGER: &str = "ledger.jsonl";

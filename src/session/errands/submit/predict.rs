@@ -141,7 +141,9 @@ pub(in crate::session) fn answer(
 ) -> Result<(Key, usize), SessionError> {
     let (queries, gallery) = embed::host_places(photos);
     if queries.is_empty() || gallery.is_empty() {
-        return Err(SessionError::Unfit("the tables name no query or no gallery of the host: nothing to predict".to_owned()));
+        return Err(SessionError::Unfit(
+            "the tables name no query or no gallery of the host: nothing to predict".to_owned(),
+        ));
     }
     // Numbers of the photos among those of the host, in the manifest's order, as the store's embeddings have them.
     let mut places: Vec<u32> = queries.iter().chain(&gallery).copied().collect();

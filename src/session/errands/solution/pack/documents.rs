@@ -61,7 +61,10 @@ pub fn written(host: Host, known: &Material<'_>, answers: &Answers) -> (Vec<(Str
         for field in host.fields().iter().filter(|field| field.file == name && !matches!(field.from, Origin::File(_))) {
             let (said, lost) = of(field, known, answers);
             // A host's number stands once above its questions.
-            let number = match field.number == chapter || !field.number.starts_with(|c: char| c.is_ascii_alphanumeric()) || field.number == "README" {
+            let number = match field.number == chapter
+                || !field.number.starts_with(|c: char| c.is_ascii_alphanumeric())
+                || field.number == "README"
+            {
                 true => String::new(),
                 false => format!("{}. ", field.number),
             };
@@ -114,8 +117,13 @@ fn opening(host: Host, name: &str, known: &Material<'_>) -> String {
             host.title()
         ),
         "model_summary.md" | "document.md" => format!("# {competition}: {recipe}\n\nSubmission {hash}.\n"),
-        "entry_points.md" => "# Entry points\n\nThe commands that a host runs, in this order. Paths stand in SETTINGS.json alone.\n".to_owned(),
-        _ => format!("# Procedure: {recipe}\n\nThree steps that need no judgement: each is one command, and its exit code says how it went.\n"),
+        "entry_points.md" => {
+            "# Entry points\n\nThe commands that a host runs, in this order. Paths stand in SETTINGS.json alone.\n"
+                .to_owned()
+        }
+        _ => format!(
+            "# Procedure: {recipe}\n\nThree steps that need no judgement: each is one command, and its exit code says how it went.\n"
+        ),
     }
 }
 
@@ -138,13 +146,23 @@ pub fn others(host: Host, known: &Material<'_>) -> Vec<(String, String)> {
                 ("SUBMISSION_DIR", "answers".to_owned()),
                 ("CHECKPOINT_DIR", WORK.to_owned()),
             ];
-            let lines: Vec<String> = table.iter().map(|(name, folder)| format!("  {}: {}", json(name), json(folder))).collect();
+            let lines: Vec<String> =
+                table.iter().map(|(name, folder)| format!("  {}: {}", json(name), json(folder))).collect();
             files.push((SETTINGS.to_owned(), format!("{{\n{}\n}}\n", lines.join(",\n"))));
         }
         Host::Signate => {
-            files.push(("preprocess.sh".to_owned(), script("Preprocessing: compares tables and pictures with the list in this pack", "--check")));
-            files.push(("train.sh".to_owned(), script("Training and prediction: trains all networks again and compares", "--out submission.csv")));
-            files.push(("predict.sh".to_owned(), script("Prediction by the trained weights in this pack", "--predict-only --out submission.csv")));
+            files.push((
+                "preprocess.sh".to_owned(),
+                script("Preprocessing: compares tables and pictures with the list in this pack", "--check"),
+            ));
+            files.push((
+                "train.sh".to_owned(),
+                script("Training and prediction: trains all networks again and compares", "--out submission.csv"),
+            ));
+            files.push((
+                "predict.sh".to_owned(),
+                script("Prediction by the trained weights in this pack", "--predict-only --out submission.csv"),
+            ));
         }
         Host::Nishika => {}
     }
@@ -158,8 +176,14 @@ fn json(text: &str) -> String {
 
 /// Exact versions.
 fn requirements(known: &Material<'_>) -> String {
-    let fact = |name: &str| known.solution.run.surroundings.get(name).and_then(Value::as_text).unwrap_or("not recorded");
-    let mut out = format!("# Toji and its toolchain\ntoji=={}\n# {}\n\n# Crates, as Cargo.lock has them (BLAKE3 {})\n", fact("toji"), fact("rustc"), fact("crates"));
+    let fact =
+        |name: &str| known.solution.run.surroundings.get(name).and_then(Value::as_text).unwrap_or("not recorded");
+    let mut out = format!(
+        "# Toji and its toolchain\ntoji=={}\n# {}\n\n# Crates, as Cargo.lock has them (BLAKE3 {})\n",
+        fact("toji"),
+        fact("rustc"),
+        fact("crates")
+    );
     for package in packages(known) {
         out.push_str(&format!("{}\n", package.replacen(' ', "==", 1)));
     }

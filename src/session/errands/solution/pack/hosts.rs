@@ -94,7 +94,12 @@ const KAGGLE: &[Field] = &[
     f("B3", "Configuration files", File("recipes/ and toji.toml"), "recipes/"),
     f("B4", "Exact versions of all software", File("Toji, toolchain and every crate"), "requirements.txt"),
     f("B5", "Directory structure", File("all folders of the pack"), "directory_structure.txt"),
-    f("B6", "Paths, in one place only", File("RAW_DATA_DIR, CLEAN_DATA_DIR, MODEL_DIR, SUBMISSION_DIR, CHECKPOINT_DIR; read by toji reproduce"), "SETTINGS.json"),
+    f(
+        "B6",
+        "Paths, in one place only",
+        File("RAW_DATA_DIR, CLEAN_DATA_DIR, MODEL_DIR, SUBMISSION_DIR, CHECKPOINT_DIR; read by toji reproduce"),
+        "SETTINGS.json",
+    ),
     f("B7", "Serialized trained model", File("packed weights, safetensors"), "models/"),
     f("B8", "Entry point: prepare_data", Record("Toji", m::prepare_data), ENTRY),
     f("B8", "Entry point: train", Record("Toji", m::train), ENTRY),
@@ -113,7 +118,12 @@ const NISHIKA: &[Field] = &[
     f("資料", "Summary · 解法の概要", Both(LOCK, m::in_short, "summary"), DOCUMENT),
     f("資料", "Important features · 重要な特徴", Author("features"), DOCUMENT),
     f("資料", "How a photo becomes numbers · 特徴量", Record(LOCK, m::features), DOCUMENT),
-    f("資料", "External data, weights and their licences · 外部データ・学習済み重みとライセンス", Both(LOCK, m::weights, "external"), DOCUMENT),
+    f(
+        "資料",
+        "External data, weights and their licences · 外部データ・学習済み重みとライセンス",
+        Both(LOCK, m::weights, "external"),
+        DOCUMENT,
+    ),
     f("資料", "Training · 学習方法", Record(LOCK, m::training), DOCUMENT),
     f("資料", "Ensemble · アンサンブル", Record(LOCK, m::ensemble), DOCUMENT),
     f("資料", "Most important trick · 最も効いた工夫", Author("trick"), DOCUMENT),
@@ -131,10 +141,25 @@ const NISHIKA: &[Field] = &[
     f("README", "Prediction · 推論", Record("Toji", m::predict), README),
     f("README", "Random seeds · 乱数シード", Record(LOCK, m::seeds), README),
     f("README", "Assumptions · 前提条件", Both(LOCK, m::assumptions, "assumptions"), README),
-    f("zip", "Source code · ソースコード", File("recipes and facts; Toji itself from the place that README.md names"), "recipes/"),
+    f(
+        "zip",
+        "Source code · ソースコード",
+        File("recipes and facts; Toji itself from the place that README.md names"),
+        "recipes/",
+    ),
     f("zip", "Trained model · 学習済みモデル", File("packed weights, safetensors"), "models/"),
-    f("zip", "Data that Nishika does not give · Nishika外のデータ", File("edits.csv, tables of boxes, weights that training began with, where there are such"), LOCK),
-    f("zip", "What the submission is tied to · 投稿ファイルに紐づく情報", File("all that the submission was made of"), LOCK),
+    f(
+        "zip",
+        "Data that Nishika does not give · Nishika外のデータ",
+        File("edits.csv, tables of boxes, weights that training began with, where there are such"),
+        LOCK,
+    ),
+    f(
+        "zip",
+        "What the submission is tied to · 投稿ファイルに紐づく情報",
+        File("all that the submission was made of"),
+        LOCK,
+    ),
 ];
 
 const SIGNATE: &[Field] = &[

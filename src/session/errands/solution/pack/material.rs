@@ -75,10 +75,15 @@ pub fn in_short(of: &Material<'_>) -> Option<String> {
         lines.push(format!("steps after the embedding: {}", cell(&expected.post.join("; "))));
     }
     if let Some(score) = expected.score {
-        let interval = expected.interval.map_or_else(String::new, |[low, high]| format!(", 95 % interval {low:.4} to {high:.4}"));
+        let interval =
+            expected.interval.map_or_else(String::new, |[low, high]| format!(", 95 % interval {low:.4} to {high:.4}"));
         lines.push(format!("score in cross-validation: {} {score:.4}{interval}", cell(&expected.metric)));
     }
-    lines.extend(of.ledger.placed(&expected.file_hash, Part::Public).map(|placed| format!("public leaderboard: {}", placed.shown())));
+    lines.extend(
+        of.ledger
+            .placed(&expected.file_hash, Part::Public)
+            .map(|placed| format!("public leaderboard: {}", placed.shown())),
+    );
     lines.push(format!("tools: Toji {}, and no other program", fact(of, "toji").unwrap_or("(version not recorded)")));
     lines.extend(trained_in(of).map(|seconds| format!("training took {}", duration(seconds))));
     list(lines)
@@ -152,10 +157,18 @@ pub fn simpler(of: &Material<'_>) -> Option<String> {
     let line = |entry: &&crate::score::ledger::Entry| {
         let share = entry.cv? / own;
         is_near(share).then(|| {
-            format!("{} ({}): {} {:.4}, {:.0} % of this one", cell(&entry.recipe), cell(&entry.rung), cell(&entry.metric), entry.cv.unwrap_or_default(), share * 100.0)
+            format!(
+                "{} ({}): {} {:.4}, {:.0} % of this one",
+                cell(&entry.recipe),
+                cell(&entry.rung),
+                cell(&entry.metric),
+                entry.cv.unwrap_or_default(),
+                share * 100.0
+            )
         })
     };
-    list(of.ledger.files().iter().filter_map(line).collect()).map(|lines| format!("Handed in besides, with 90 to 95 % of the score in cross-validation:\n\n{lines}"))
+    list(of.ledger.files().iter().filter_map(line).collect())
+        .map(|lines| format!("Handed in besides, with 90 to 95 % of the score in cross-validation:\n\n{lines}"))
 }
 
 fn is_training(stage: &str) -> bool {
@@ -173,7 +186,9 @@ fn trained_in(of: &Material<'_>) -> Option<f64> {
 pub fn times(of: &Material<'_>) -> Option<String> {
     let times = &of.solution.times;
     let answers = |stage: &str| stage.split(' ').any(|word| word == "host");
-    let sum = |wanted: &dyn Fn(&str) -> bool| times.iter().filter(|time| wanted(&time.stage)).map(|time| time.seconds).sum::<f64>();
+    let sum = |wanted: &dyn Fn(&str) -> bool| {
+        times.iter().filter(|time| wanted(&time.stage)).map(|time| time.seconds).sum::<f64>()
+    };
     if times.is_empty() {
         return None;
     }
@@ -214,7 +229,8 @@ pub fn system(of: &Material<'_>) -> Option<String> {
 
 /// Toji, toolchain, crates.
 pub fn software(of: &Material<'_>) -> Option<String> {
-    let mut lines: Vec<String> = fact(of, "toji").map(|version| format!("Toji {}", cell(version))).into_iter().collect();
+    let mut lines: Vec<String> =
+        fact(of, "toji").map(|version| format!("Toji {}", cell(version))).into_iter().collect();
     lines.extend(fact(of, "toji_commit").map(|commit| format!("commit of Toji: {}", cell(commit))));
     lines.extend(fact(of, "program").map(|key| format!("BLAKE3 of the program: {}", cell(key))));
     lines.extend(fact(of, "rustc").map(|rustc| format!("toolchain: {}", cell(rustc))));
@@ -236,8 +252,10 @@ pub fn packages(of: &Material<'_>) -> Vec<String> {
 
 /// All of the environment.
 pub fn environment(of: &Material<'_>) -> Option<String> {
-    let parts: Vec<String> =
-        [hardware(of), system(of).map(|system| format!("- system: {system}")), software(of)].into_iter().flatten().collect();
+    let parts: Vec<String> = [hardware(of), system(of).map(|system| format!("- system: {system}")), software(of)]
+        .into_iter()
+        .flatten()
+        .collect();
     (!parts.is_empty()).then(|| parts.join("\n"))
 }
 
@@ -266,7 +284,10 @@ pub fn install(of: &Material<'_>) -> Option<String> {
 fn data(of: &Material<'_>) -> String {
     match of.with_data {
         true => format!("The competition's data is in `{}` of the pack.", of.data),
-        false => format!("The competition's tables and pictures, as the host gives them, go into `{}` of the pack (or name another folder with `--data DIR`).", of.data),
+        false => format!(
+            "The competition's tables and pictures, as the host gives them, go into `{}` of the pack (or name another folder with `--data DIR`).",
+            of.data
+        ),
     }
 }
 
@@ -325,10 +346,18 @@ pub fn assumptions(of: &Material<'_>) -> Option<String> {
 /// Every seed.
 pub fn seeds(of: &Material<'_>) -> Option<String> {
     let Solution { run, .. } = of.solution;
-    let mut lines = vec![format!("recipe.seed = {}: every draw of training (weights, order, augmentation) is a function of it and of its place", run.head.seed)];
+    let mut lines = vec![format!(
+        "recipe.seed = {}: every draw of training (weights, order, augmentation) is a function of it and of its place",
+        run.head.seed
+    )];
     let seed = |from: &Value, name: &str| from.get(name).and_then(Value::as_int);
-    lines.extend(seed(&run.settings, "folds.seed").map(|seed| format!("folds.seed = {seed}: how photos are dealt to folds")));
-    lines.extend(seed(&run.facts, "protocol.seed").map(|seed| format!("protocol.seed = {seed}: which held-out photos are queries")));
+    lines.extend(
+        seed(&run.settings, "folds.seed").map(|seed| format!("folds.seed = {seed}: how photos are dealt to folds")),
+    );
+    lines.extend(
+        seed(&run.facts, "protocol.seed")
+            .map(|seed| format!("protocol.seed = {seed}: which held-out photos are queries")),
+    );
     list(lines)
 }
 

@@ -101,14 +101,23 @@ pub fn pack(
     let (data, data_files) = data_files(&laid, &photos, &solution, asked.with_data)?;
     let ledger = ledger::load(&project.root.join(LEDGER))?;
     let answers = answers(&project.root)?;
-    let unknown = answers.unknown.iter().map(|heading| format!("{}: no question is called {heading:?}; toji pack --questions adds those that there are", questions::FILE));
+    let unknown = answers.unknown.iter().map(|heading| {
+        format!(
+            "{}: no question is called {heading:?}; toji pack --questions adds those that there are",
+            questions::FILE
+        )
+    });
     notes.extend(unknown);
     let material = Material {
         solution: &solution,
         ledger: &ledger,
         data: &data,
         with_data: asked.with_data,
-        weights: solution.packed.as_ref().map(|packed| packed.file.as_str()).ok_or(weights.as_ref().err().map_or("", String::as_str)),
+        weights: solution
+            .packed
+            .as_ref()
+            .map(|packed| packed.file.as_str())
+            .ok_or(weights.as_ref().err().map_or("", String::as_str)),
     };
     let (documents, missing) = documents::written(asked.host, &material, &answers);
     let mut entries: Vec<(String, Content)> = Vec::new();
@@ -178,7 +187,8 @@ fn answers(root: &Path) -> Result<questions::Answers, SessionError> {
 fn refuse_to_overwrite(file: &Path) -> Result<(), SessionError> {
     let is_pack = || matches!(files::unpack::entry(file, LOCK, super::lock::MOST), Ok(Some(_)));
     if file.exists() && !is_pack() {
-        let text = format!("{} is there and is no pack; nothing was written, name another file with --out", file.display());
+        let text =
+            format!("{} is there and is no pack; nothing was written, name another file with --out", file.display());
         return Err(SessionError::Unfit(text));
     }
     Ok(())
@@ -304,7 +314,10 @@ fn data_files(
         let whole = if data == "." { name.clone() } else { format!("{data}/{name}") };
         match inside(&whole) {
             Some(_) => Ok(whole),
-            None => Err(SessionError::Unfit(format!("{} lies outside of the data's folder, so it cannot be packed with it: leave out --with-data", file.display()))),
+            None => Err(SessionError::Unfit(format!(
+                "{} lies outside of the data's folder, so it cannot be packed with it: leave out --with-data",
+                file.display()
+            ))),
         }
     };
     for input in solution.inputs.iter().filter(|input| input.kind == InputKind::Table) {
@@ -347,7 +360,9 @@ fn own_folders(entries: &[(String, Content)], root: &Path) -> Vec<String> {
         Content::Bytes(bytes) => std::str::from_utf8(bytes).is_ok_and(|text| text.contains(&own)),
         Content::File(_) => false,
     };
-    let told = |(name, _): &(String, Content)| format!("{name} names the folder {own} of this machine; change it where it was written, and pack again");
+    let told = |(name, _): &(String, Content)| {
+        format!("{name} names the folder {own} of this machine; change it where it was written, and pack again")
+    };
     entries.iter().filter(|(_, content)| own.len() > 1 && names(content)).map(told).collect()
 }
 
@@ -355,16 +370,26 @@ fn own_folders(entries: &[(String, Content)], root: &Path) -> Vec<String> {
 fn in_order(mut entries: Vec<(String, Content)>, host: Host) -> Result<Vec<(String, Content)>, SessionError> {
     entries.sort_by(|a, b| a.0.cmp(&b.0));
     if let Some(pair) = entries.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        return Err(SessionError::Unfit(format!("two files of the pack would be called {}: rename that of the project", pair[0].0)));
+        return Err(SessionError::Unfit(format!(
+            "two files of the pack would be called {}: rename that of the project",
+            pair[0].0
+        )));
     }
     if let Some((name, _)) = entries.iter().find(|(name, _)| inside(name).is_none()) {
-        return Err(SessionError::Unfit(format!("{name} lies outside of the project and cannot be packed: move it in, or copy what it says into the recipe")));
+        return Err(SessionError::Unfit(format!(
+            "{name} lies outside of the project and cannot be packed: move it in, or copy what it says into the recipe"
+        )));
     }
     let mut last = Vec::new();
     if host == Host::Kaggle {
-        let above = |name: &String| Path::new(name).ancestors().skip(1).map(|folder| folder.display().to_string()).collect::<Vec<_>>();
+        let above = |name: &String| {
+            Path::new(name).ancestors().skip(1).map(|folder| folder.display().to_string()).collect::<Vec<_>>()
+        };
         let folders: BTreeSet<String> = entries.iter().flat_map(|(name, _)| above(name)).collect();
-        let lines: Vec<String> = folders.iter().map(|folder| if folder.is_empty() { ".".to_owned() } else { format!("./{folder}") }).collect();
+        let lines: Vec<String> = folders
+            .iter()
+            .map(|folder| if folder.is_empty() { ".".to_owned() } else { format!("./{folder}") })
+            .collect();
         last.push(("directory_structure.txt".to_owned(), Content::Bytes((lines.join("\n") + "\n").into_bytes())));
     }
     if host == Host::Signate {
@@ -372,7 +397,9 @@ fn in_order(mut entries: Vec<(String, Content)>, host: Host) -> Result<Vec<(Stri
         for (name, content) in &entries {
             let hash = match content {
                 Content::Bytes(bytes) => Key::of_bytes(bytes),
-                Content::File(file) => std::fs::File::open(file).and_then(Key::of_reader).map_err(files::FileError::at("cannot read", file))?,
+                Content::File(file) => std::fs::File::open(file)
+                    .and_then(Key::of_reader)
+                    .map_err(files::FileError::at("cannot read", file))?,
             };
             text.push_str(&format!("{hash}  {name}\n"));
         }
@@ -390,5 +417,8 @@ fn missing_page(host: Host, missing: &[Missing]) -> String {
     }
     let line = |missing: &Missing| format!("| {} | {} | {} |\n", missing.number, missing.asks, missing.help);
     let lines: String = missing.iter().map(line).collect();
-    format!("# Missing\n\n{} asks for these, and nobody has said them. Remove this page when all are there.\n\n| | asked for | what to do |\n|---|---|---|\n{lines}", host.title())
+    format!(
+        "# Missing\n\n{} asks for these, and nobody has said them. Remove this page when all are there.\n\n| | asked for | what to do |\n|---|---|---|\n{lines}",
+        host.title()
+    )
 }

@@ -28,17 +28,41 @@ pub const QUESTIONS: &[Question] = &[
     q("experience", "Prior experience · 役立った知識・経験", "What you knew before that helped in this competition."),
     q("motivation", "Why you entered · 参加の動機", "What made you enter this competition."),
     q("time", "Time spent · 費やした時間", "Hours or days, and on what."),
-    q("roles", "Team and roles · チームの役割分担", "How the team came together and who did what; \"alone\" if you worked alone."),
-    q("summary", "Summary · 解法の概要", "Four to six sentences for readers who are no engineers: what the method does, what mattered most, tools, how long training takes."),
+    q(
+        "roles",
+        "Team and roles · チームの役割分担",
+        "How the team came together and who did what; \"alone\" if you worked alone.",
+    ),
+    q(
+        "summary",
+        "Summary · 解法の概要",
+        "Four to six sentences for readers who are no engineers: what the method does, what mattered most, tools, how long training takes.",
+    ),
     q("features", "Most important features · 重要な特徴", "What in the photos the answers go by, and how you know."),
-    q("external", "External data · 外部データ", "Data and pretrained models from elsewhere besides the weights that are listed by themselves; \"none\" if there is none."),
+    q(
+        "external",
+        "External data · 外部データ",
+        "Data and pretrained models from elsewhere besides the weights that are listed by themselves; \"none\" if there is none.",
+    ),
     q("trick", "Most important trick · 最も効いた工夫", "The one thing that gave most."),
     q("apart", "What set you apart · 他との違い", "What you think others did not do."),
     q("findings", "Findings · 得られた知見", "Interesting relations in the data, and what did not work."),
-    q("simple", "Simple model · 単純なモデル", "Which subset of this would reach 90 to 95 % of the score; its score, and its time to train and to predict."),
+    q(
+        "simple",
+        "Simple model · 単純なモデル",
+        "Which subset of this would reach 90 to 95 % of the score; its score, and its time to train and to predict.",
+    ),
     q("references", "References · 参考文献", "Papers, posts and code that you used."),
-    q("assumptions", "Key assumptions · 前提条件", "What must hold for new data: the kind of photos, sizes, which labels may occur; \"none\" if nothing."),
-    q("toji", "Where to get Toji · Tojiの入手先", "An address with the source of the Toji version that you used, or the name of the copy that you put beside the pack."),
+    q(
+        "assumptions",
+        "Key assumptions · 前提条件",
+        "What must hold for new data: the kind of photos, sizes, which labels may occur; \"none\" if nothing.",
+    ),
+    q(
+        "toji",
+        "Where to get Toji · Tojiの入手先",
+        "An address with the source of the Toji version that you used, or the name of the copy that you put beside the pack.",
+    ),
 ];
 
 const fn q(id: &'static str, title: &'static str, hint: &'static str) -> Question {
@@ -82,7 +106,11 @@ pub fn read(text: &str) -> Answers {
         let written = without_comments(body).trim().to_owned();
         body.clear();
         if let (Some(question), false) = (asked, written.is_empty()) {
-            answers.of.entry(question.id).and_modify(|known| known.push_str(&format!("\n\n{written}"))).or_insert(written);
+            answers
+                .of
+                .entry(question.id)
+                .and_modify(|known| known.push_str(&format!("\n\n{written}")))
+                .or_insert(written);
         }
     };
     for line in text.trim_start_matches('\u{feff}').lines() {

@@ -90,7 +90,8 @@ pub fn all(
     let solution = &source.solution;
     let now = (laid.project.around.facts)(&laid.project.root);
     let recipe = laid.meant_otherwise(solution);
-    let mut found = Checked { surroundings: surroundings(&solution.run.surroundings, &now), recipe, ..Checked::default() };
+    let mut found =
+        Checked { surroundings: surroundings(&solution.run.surroundings, &now), recipe, ..Checked::default() };
     if !source.whole {
         found.notes.push(
             "the submission is from before submissions kept a lock, so that of its run serves: decisions in edits.csv and tables of boxes of then are not known"
@@ -104,8 +105,12 @@ pub fn all(
     }
     match source.weights_are_whole() {
         Some(true) => found.same.push("packed weights".to_owned()),
-        Some(false) if until == Until::Train => found.notes.push("the packed weights are missing or have other bytes".to_owned()),
-        Some(false) => found.weights.push("the packed weights are missing or have other bytes: unpack the pack again".to_owned()),
+        Some(false) if until == Until::Train => {
+            found.notes.push("the packed weights are missing or have other bytes".to_owned())
+        }
+        Some(false) => {
+            found.weights.push("the packed weights are missing or have other bytes: unpack the pack again".to_owned())
+        }
         None => {}
     }
     Ok((found, photos))
@@ -158,13 +163,16 @@ fn look_at_data(
     match compared {
         Some(differing) if !differing.is_empty() => found.photos = differing,
         Some(_) => found.data.push(
-            "every photo has its bytes, but labels, columns or decisions about photos are others than they were".to_owned(),
+            "every photo has its bytes, but labels, columns or decisions about photos are others than they were"
+                .to_owned(),
         ),
         None => {
             let key = then.run.stages.iter().find(|stage| stage.stage == "data").map(|stage| stage.key);
             let changes = key.and_then(|key| data::changes(project, &read, &key));
             let words = changes.map(|changes| format!(": {changes}")).unwrap_or_default();
-            found.data.push(format!("the photos, their labels or the decisions about them are others than they were{words}"));
+            found
+                .data
+                .push(format!("the photos, their labels or the decisions about them are others than they were{words}"));
         }
     }
     Ok(Some(read))
@@ -187,11 +195,16 @@ fn look_at_tables(laid: &Laid, source: &Source, found: &mut Checked) {
         found.same.push(format!("{same} tables"));
     }
     if !others.is_empty() {
-        found.notes.push(format!("written otherwise than it was, though the photos that it names are the same: {}", others.join(", ")));
+        found.notes.push(format!(
+            "written otherwise than it was, though the photos that it names are the same: {}",
+            others.join(", ")
+        ));
     }
     for name in &laid.missing {
         let told = format!("{name} is missing, or has other bytes");
-        if !found.data.iter().any(|known| known.starts_with(name.as_str())) && !source.solution.run.weights.iter().any(|w| w.file == *name) {
+        if !found.data.iter().any(|known| known.starts_with(name.as_str()))
+            && !source.solution.run.weights.iter().any(|w| w.file == *name)
+        {
             found.data.push(told);
         }
     }
@@ -208,7 +221,11 @@ fn look_at_weights(laid: &Laid, source: &Source, found: &mut Checked) -> Result<
             Some(is) if (&is.sha256, &is.blake3) == (&was.sha256, &was.blake3) && was.commit == is.commit => same += 1,
             Some(is) if is.commit.is_none() && is.blake3.is_none() => {
                 let commit = was.commit.as_deref().map(|commit| format!(" at {}", commit.get(..12).unwrap_or(commit)));
-                found.notes.push(format!("{}{} will be fetched, and is compared by what is trained from it", was.file, commit.unwrap_or_default()));
+                found.notes.push(format!(
+                    "{}{} will be fetched, and is compared by what is trained from it",
+                    was.file,
+                    commit.unwrap_or_default()
+                ));
             }
             // The same bytes under another commit: only the repository's text changed.
             Some(is) if was.sha256.is_some() && is.sha256 == was.sha256 => same += 1,

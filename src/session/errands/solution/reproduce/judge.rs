@@ -129,7 +129,8 @@ pub(super) fn judge(
     });
     let kept: Vec<bool> = expected.checkpoints.iter().filter_map(|was| is_kept(laid, &made, was)).collect();
     let checkpoints = (trained && !kept.is_empty()).then(|| [kept.iter().filter(|same| **same).count(), kept.len()]);
-    let weights_same = made.packed.filter(|_| trained).zip(source.solution.packed.as_ref()).map(|(is, was)| is == was.blake3);
+    let weights_same =
+        made.packed.filter(|_| trained).zip(source.solution.packed.as_ref()).map(|(is, was)| is == was.blake3);
     Ok(Judged {
         verdict,
         file: file.to_owned(),
@@ -175,22 +176,36 @@ fn decide(found: &Compared<'_>) -> (Verdict, String) {
             None => (Verdict::Same, "the same bytes".to_owned()),
         };
     }
-    let rows = found.rows.map(|rows| format!(", {} of {} rows differ ({} in their first answer)", rows.differ, rows.of, rows.other_first));
+    let rows = found.rows.map(|rows| {
+        format!(", {} of {} rows differ ({} in their first answer)", rows.differ, rows.of, rows.other_first)
+    });
     let rows = rows.unwrap_or_default();
     let near = match (by, found.rows) {
-        (Some(by), _) => Some((by.abs() <= found.tolerance, format!("{} differs by {by:+.6}, and {} is tolerated{rows}", found.metric, found.tolerance))),
+        (Some(by), _) => Some((
+            by.abs() <= found.tolerance,
+            format!("{} differs by {by:+.6}, and {} is tolerated{rows}", found.metric, found.tolerance),
+        )),
         (None, Some(Rows { of, other_first, .. })) => {
             let share = other_first as f64 / of.max(1) as f64;
-            let told = format!("{:.2} % of the queries have another first answer, and {:.0} % are tolerated{rows}", share * 100.0, OTHER_FIRST * 100.0);
+            let told = format!(
+                "{:.2} % of the queries have another first answer, and {:.0} % are tolerated{rows}",
+                share * 100.0,
+                OTHER_FIRST * 100.0
+            );
             Some((share <= OTHER_FIRST, told))
         }
         (None, None) => None,
     };
     match near {
-        None => (Verdict::Different, "other bytes, and neither a score nor the submission of then is at hand to say how much".to_owned()),
+        None => (
+            Verdict::Different,
+            "other bytes, and neither a score nor the submission of then is at hand to say how much".to_owned(),
+        ),
         Some((false, told)) => (Verdict::Different, told),
         Some((true, told)) if !found.has_reason => {
-            let text = format!("{told}; nothing that can change bits is known to differ, so they should be the same: please tell Toji's authors");
+            let text = format!(
+                "{told}; nothing that can change bits is known to differ, so they should be the same: please tell Toji's authors"
+            );
             (Verdict::Different, text)
         }
         Some((true, told)) => (Verdict::Within, told),
@@ -224,7 +239,10 @@ mod tests {
 
     #[test]
     fn rows_are_compared_by_query() {
-        let answer = |query: &str, items: &[&str]| Answer { query: query.into(), items: items.iter().map(|&i| i.into()).collect() };
+        let answer = |query: &str, items: &[&str]| Answer {
+            query: query.into(),
+            items: items.iter().map(|&i| i.into()).collect(),
+        };
         let then = [answer("1", &["a", "b"]), answer("2", &["c"]), answer("3", &["d", "e"]), answer("4", &["f"])];
         let now = [answer("2", &["c"]), answer("1", &["a", "x"]), answer("3", &["e", "d"])];
         assert_eq!(Rows::of(&then, &now), Rows { of: 4, differ: 3, other_first: 2 });

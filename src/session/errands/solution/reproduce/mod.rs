@@ -113,10 +113,12 @@ fn refuse_to_overwrite(file: &Path, source: &Source) -> Result<(), SessionError>
     let Ok(there) = files::read(file) else { return Ok(()) };
     let header = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').next().map(<[u8]>::to_vec);
     let expected = source.submission.as_ref().and_then(|text| header(text.as_bytes()));
-    if Key::of_bytes(&there) == source.solution.expected.file_hash || (expected.is_some() && header(&there) == expected) {
+    if Key::of_bytes(&there) == source.solution.expected.file_hash || (expected.is_some() && header(&there) == expected)
+    {
         return Ok(());
     }
-    let text = format!("{} is there and holds no answers; nothing was written, name another file with --out", file.display());
+    let text =
+        format!("{} is there and holds no answers; nothing was written, name another file with --out", file.display());
     Err(SessionError::Unfit(text))
 }
 

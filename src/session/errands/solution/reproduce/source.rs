@@ -62,7 +62,10 @@ impl Source {
         }
         let solution = Solution::load(path)?;
         let Some(data) = data else {
-            let text = format!("{} holds no data: say where the competition's tables and pictures are with --data DIR", path.display());
+            let text = format!(
+                "{} holds no data: say where the competition's tables and pictures are with --data DIR",
+                path.display()
+            );
             return Err(SessionError::Unfit(text));
         };
         let work = folder.join(format!("{WORK}-{}", solution.expected.file_hash.short()));
@@ -106,7 +109,10 @@ impl Source {
     fn of_folder(folder: &Path, data: Option<&Path>) -> Result<Source, SessionError> {
         let file = folder.join(LOCK);
         if !file.is_file() {
-            let text = format!("{} has no {LOCK}: name a pack that toji pack wrote, or the folder that it was unpacked to", folder.display());
+            let text = format!(
+                "{} has no {LOCK}: name a pack that toji pack wrote, or the folder that it was unpacked to",
+                folder.display()
+            );
             return Err(SessionError::Unfit(text));
         }
         let solution = Solution::load(&file)?;
@@ -193,7 +199,10 @@ fn unpacked(zip: &Path) -> Result<PathBuf, SessionError> {
         if files::read_text(&folder.join(LOCK)).is_ok_and(|there| there == text) {
             return Ok(folder);
         }
-        return Err(refuse(format!("it is unpacked to {}, and something else is there: remove or rename that", folder.display())));
+        return Err(refuse(format!(
+            "it is unpacked to {}, and something else is there: remove or rename that",
+            folder.display()
+        )));
     }
     unpack::unpack(zip, &folder)?;
     Ok(folder)
@@ -219,4 +228,3 @@ fn submission(file: &Path, solution: &Solution) -> Option<String> {
     let text = files::read_text(file).ok()?;
     (Key::of_bytes(text.as_bytes()) == solution.expected.file_hash).then_some(text)
 }
-
