@@ -31,7 +31,7 @@ pub struct Args {
     /// a submission's hash, a recipe (its newest), or the file of a submission.
     #[arg(value_name = "SOLUTION", add = shell::recipes())]
     what: String,
-    /// The folder of the competition's tables and pictures. Default: as SETTINGS.json of the pack says, else data/ in it.
+    /// The folder of the competition's tables and pictures. Default: as SETTINGS.json of the pack says, else where its toji.toml does.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Only predict, by the packed weights: nothing is trained.

@@ -196,7 +196,7 @@ fn refuse_to_overwrite(file: &Path) -> Result<(), SessionError> {
 
 /// The photos, which must be those of then.
 fn unchanged(laid: &Laid, source: &Source, progress: &dyn Progress, cancel: &Cancel) -> Result<Photos, SessionError> {
-    let (checked, photos) = check::all(laid, source, Until::Train, progress, cancel)?;
+    let (checked, photos) = check::all(laid, source, Until::Check, progress, cancel)?;
     if let (false, Some(photos)) = (checked.is_blocked(), photos) {
         return Ok(photos);
     }

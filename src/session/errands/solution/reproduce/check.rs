@@ -100,6 +100,9 @@ pub fn all(
     }
     let photos = look_at_data(laid, source, &mut found, progress, cancel)?;
     look_at_tables(laid, source, &mut found);
+    if until == Until::Train && !found.is_blocked() {
+        fetch(laid, progress, cancel)?;
+    }
     if until != Until::Predict {
         look_at_weights(laid, source, &mut found)?;
     }
@@ -210,6 +213,17 @@ fn look_at_tables(laid: &Laid, source: &Source, found: &mut Checked) {
     }
 }
 
+/// Fetches the hub's weights that training begins with, so that they are compared before anything is trained.
+fn fetch(laid: &Laid, progress: &dyn Progress, cancel: &Cancel) -> Result<(), SessionError> {
+    let members = members::recipes(&laid.project, &laid.recipe)?;
+    for recipe in std::iter::once(&laid.recipe).chain(members.iter().map(|(_, recipe)| recipe)) {
+        if let Some(name) = laid.project.unfetched(recipe) {
+            laid.project.fetch(&name, progress, cancel)?;
+        }
+    }
+    Ok(())
+}
+
 fn look_at_weights(laid: &Laid, source: &Source, found: &mut Checked) -> Result<(), SessionError> {
     let then = &source.solution.run.weights;
     let recipes = members::recipes(&laid.project, &laid.recipe)?;
@@ -222,7 +236,7 @@ fn look_at_weights(laid: &Laid, source: &Source, found: &mut Checked) -> Result<
             Some(is) if is.commit.is_none() && is.blake3.is_none() => {
                 let commit = was.commit.as_deref().map(|commit| format!(" at {}", commit.get(..12).unwrap_or(commit)));
                 found.notes.push(format!(
-                    "{}{} will be fetched, and is compared by what is trained from it",
+                    "{}{} is not in the hub's cache here: it is fetched and compared before anything is trained",
                     was.file,
                     commit.unwrap_or_default()
                 ));

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::super::photos::{self, Listed};
 use super::super::{FOLDER, LOCK, Solution, laid, lock, past};
 use crate::base::files::unpack::{self, inside};
-use crate::base::{Key, files};
+use crate::base::{Key, Value, files};
 use crate::score::ledger::Entry;
 use crate::session::project::FACTS;
 use crate::session::{Project, SessionError};
@@ -119,7 +119,10 @@ impl Source {
         let settings = Settings::read(folder)?;
         let data = match data {
             Some(data) => data.to_owned(),
-            None => settings.place(folder, "RAW_DATA_DIR", "data"),
+            None => {
+                let written = solution.run.facts.get("data.folder").and_then(Value::as_text).unwrap_or(".");
+                settings.place(folder, "RAW_DATA_DIR", written)
+            }
         };
         if !data.is_dir() {
             let text = format!(
