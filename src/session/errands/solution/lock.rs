@@ -361,10 +361,10 @@ fn inputs(project: &Project, recipe: &Recipe, graph: &Graph) -> Result<Vec<Input
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn solution() -> Solution {
+    pub(in super::super) fn solution() -> Solution {
         let entry: Entry = serde_json::from_str(
             &r#"{"file":"submissions/02.csv","file_hash":"HASH","recipe":"02","recipe_hash":"HASH","metric":"MRR@20","cv":1.0,"interval":[0.4,1.0],"date":1700000000.0}"#
                 .replace("HASH", &Key::of_bytes(b"x").to_string()),

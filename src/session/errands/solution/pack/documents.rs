@@ -189,3 +189,44 @@ fn requirements(known: &Material<'_>) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::lock::Seconds;
+    use super::super::super::lock::tests::solution;
+    use super::*;
+    use crate::score::ledger::Ledger;
+
+    #[test]
+    fn what_is_known_stands_in_its_place_and_what_is_not_says_so() {
+        let mut solution = solution();
+        solution.competition.name = "<b>Sake|銘柄</b>\u{1b}[31m".to_owned();
+        solution.run.surroundings.set("cpu", Value::Text("EPYC | 7".to_owned()));
+        let time = |stage: &str, seconds| Seconds { stage: stage.to_owned(), seconds, machine: "EPYC".to_owned() };
+        solution.times = vec![time("fit fold 0", 70.0), time("fit fold 1", 50.0), time("embed host fold 0", 9.0)];
+        let ledger = Ledger::default();
+        let known = Material {
+            solution: &solution,
+            ledger: &ledger,
+            data: "data",
+            with_data: false,
+            weights: Err("a | member"),
+        };
+        let answers = questions::read("## Background\n# Brewer\n## チーム名(ユーザー名)\n蔵人\n");
+        for host in Host::ALL {
+            let (documents, missing) = written(host, &known, &answers);
+            let all: String = documents.iter().map(|(_, text)| text.as_str()).collect();
+            assert!(!all.contains("<b>") && !all.contains('\u{1b}') && all.contains("&lt;b>Sake\\|銘柄"), "{all}");
+            assert!(all.contains("蔵人") && all.contains("a \\| member"), "{all}");
+            assert!(all.contains("| train | 2 min 00 s |") || host != Host::Kaggle, "{all}");
+            // Every mark has its line in the list, and the list names nothing that was said.
+            assert!(all.matches("**Missing:** ").count() >= missing.len() && !missing.is_empty());
+            assert!(missing.iter().all(|lost| all.contains(&format!("**Missing:** {}.", lost.help))), "{missing:?}");
+            assert!(!missing.iter().any(|lost| lost.help.contains("Team name") || lost.help.contains("Background")));
+            let private = missing.iter().any(|lost| lost.help.contains("toji lb add"));
+            assert_eq!(private, host != Host::Signate);
+        }
+        let (documents, _) = written(Host::Kaggle, &known, &answers);
+        assert!(documents[0].1.contains("\n### Brewer\n"), "{}", documents[0].1);
+    }
+}

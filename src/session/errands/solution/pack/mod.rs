@@ -150,6 +150,8 @@ pub fn pack(
     notes.extend(own_folders(&entries, &project.root));
     let entries = in_order(entries, asked.host)?;
     publish_archive(file, &entries)?;
+    // They are in the pack, and the store has what they were made of.
+    weights.iter().try_for_each(|(file, _)| files::remove_file(file).map(drop))?;
     let source = std::fs::File::open(file).and_then(|zip| Ok((zip.metadata()?.len(), Key::of_reader(zip)?)));
     let (bytes, file_hash) = source.map_err(files::FileError::at("cannot read", file))?;
     Ok(Written {
