@@ -42,6 +42,7 @@ mod retrieve;
 mod review;
 mod session;
 mod show;
+mod solution;
 mod synth;
 mod tui;
 mod writing;

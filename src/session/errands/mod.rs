@@ -12,6 +12,7 @@
 //! - [`review`]: photos worth a look, and what a person decided about them;
 //! - [`report`]: all that was recorded of a recipe, for whoever reads about it in the end;
 //! - [`replay`]: trainings as they went, for other deciders;
+//! - [`solution`]: what a submission keeps, packs for hosts, and doing it again elsewhere;
 //! - [`tidy`]: what of the store nobody needs any more.
 
 pub mod export;
@@ -22,5 +23,6 @@ pub mod looking;
 pub mod replay;
 pub mod report;
 pub mod review;
+pub mod solution;
 pub mod submit;
 pub mod tidy;

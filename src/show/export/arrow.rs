@@ -177,7 +177,10 @@ mod tests {
         /// The place of a table's field.
         fn slot(&self, table: usize, slot: usize) -> Option<usize> {
             let list = table - self.u32(table);
-            (4 + 2 * slot < self.u16(list)).then(|| self.u16(list + 4 + 2 * slot)).filter(|at| *at > 0).map(|at| table + at)
+            (4 + 2 * slot < self.u16(list))
+                .then(|| self.u16(list + 4 + 2 * slot))
+                .filter(|at| *at > 0)
+                .map(|at| table + at)
         }
 
         fn fields(&self, vector: usize) -> Vec<String> {
@@ -230,13 +233,8 @@ mod tests {
         let schema = walk.follow(walk.slot(root, 2).unwrap());
         assert_eq!(walk.slot(schema, 0), None);
         let fields = walk.fields(walk.follow(walk.slot(schema, 1).unwrap()));
-        let wanted = [
-            "id:5(0)[]",
-            "count:2(64)[]",
-            "純米:3(2)[]",
-            "hits:12(0)[item:6(0)[]]",
-            "vector:16(512)[item:3(1)[]]",
-        ];
+        let wanted =
+            ["id:5(0)[]", "count:2(64)[]", "純米:3(2)[]", "hits:12(0)[item:6(0)[]]", "vector:16(512)[item:3(1)[]]"];
         assert_eq!(fields, wanted);
     }
 }

@@ -100,7 +100,8 @@ fn run(told: &Told, training: &Training, id: &str, project: &str) -> Message {
 
 /// A project's name as wandb takes it: without signs of an address, and not long.
 fn project_name(name: &str) -> String {
-    let name: String = name.chars().map(|c| if "/\\#?%:".contains(c) || c.is_control() { '-' } else { c }).take(128).collect();
+    let name: String =
+        name.chars().map(|c| if "/\\#?%:".contains(c) || c.is_control() { '-' } else { c }).take(128).collect();
     if name.is_empty() { "toji".to_owned() } else { name }
 }
 

@@ -128,7 +128,8 @@ fn what_stages_gave_is_asked_for_once_for_each_page_that_is_shown() {
             looks.push((key, recipes.join(" ")));
         }
     }
-    let expected = [("enter", "01-baseline"), ("]", "02-arcface"), ("]", "03-純米大吟醸-小さな文字"), ("enter", "02-arcface")];
+    let expected =
+        [("enter", "01-baseline"), ("]", "02-arcface"), ("]", "03-純米大吟醸-小さな文字"), ("enter", "02-arcface")];
     assert_eq!(looks, expected.map(|(key, name)| (key, name.to_owned())));
 }
 
