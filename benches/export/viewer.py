@@ -19,7 +19,9 @@ def shown(binaries, file, seconds=8):
     child, terminal = pty.fork()
     if child == 0:
         os.environ.update(TERM="xterm-256color", WANDB_MODE="offline", WANDB_ERROR_REPORTING="false", WANDB_API_KEY="0" * 40)
-        os.execv(program, [str(program), "beta", "leet", os.path.dirname(file)])
+        # It makes a folder where it is started.
+        os.chdir(os.path.dirname(file))
+        os.execv(program, [str(program), "leet", os.path.dirname(file)])
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 200, 0, 0))
     text, until = b"", time.monotonic() + seconds
     while time.monotonic() < until:

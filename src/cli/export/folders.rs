@@ -8,7 +8,7 @@ use toji::session::errands::export::trainings::{self, Told};
 use toji::show::export::folder::Folder;
 use toji::show::export::{tensorboard, wandb};
 
-use super::refused;
+use super::{counted, refused};
 use crate::cli::failure::Failure;
 use crate::cli::{Context, shell, surroundings};
 
@@ -75,7 +75,8 @@ fn folder(
         return Ok(());
     }
     let recipes = history.recipes().join(", ");
-    context.say.line(&plain(&format!("{}: {trainings} trainings of {runs} runs; of {recipes}", out.display())));
+    let (trainings, runs) = (counted(trainings, "training"), counted(runs, "run"));
+    context.say.line(&plain(&format!("{}: {trainings} of {runs}; of {recipes}", out.display())));
     for run in by_epochs {
         context
             .say

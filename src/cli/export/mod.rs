@@ -47,7 +47,7 @@ enum What {
     /// Write a row for each photo that a network has embedded: id, role, label, vector.
     ///
     /// Columns: recipe, rung, training, id, role, label, vector. In .parquet the vector is a list of 32-bit numbers of a fixed length; in .csv it is a
-    /// column for each number, e0, e1, and so on. It is what the network gives, before [post].
+    /// column for each number, e0, e1, and so on. It is what the network gives, before the post steps.
     Embeddings(tables::Embeddings),
     /// Write event files that TensorBoard reads: a folder for each training.
     ///
@@ -56,7 +56,7 @@ enum What {
     Tensorboard(folders::Args),
     /// Write the folders that wandb leaves where it is offline: one for each training.
     ///
-    /// DIR/wandb/offline-run-…/run-….wandb: the settings as config, history, summary, end. Nothing is sent. Look at them with: wandb beta leet DIR/wandb;
+    /// DIR/wandb/offline-run-…/run-….wandb: the settings as config, history, summary, end. Nothing is sent. Look at them with: wandb leet DIR/wandb;
     /// send them, if you want to, with: cd DIR && wandb sync wandb/offline-run-*
     Wandb(folders::Args),
     /// Write a training's network as safetensors with timm's keys.
@@ -78,6 +78,11 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         What::Wandb(args) => folders::wandb(context, args),
         What::Backbone(args) => backbone::run(context, args),
     }
+}
+
+/// `1 row`, `3 rows`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// What was asked for wrongly, and what failed.

@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use toji::base::Cancel;
 use toji::base::text::{self, plain};
+use toji::base::{Cancel, Progress};
 use toji::session::errands::export::embeddings::{self, Whose};
 use toji::session::errands::export::told::{self, History};
 use toji::session::errands::export::{Asked, Table, curves, ranks, runs};
 use toji::session::{Photos, Project, SessionError};
 use toji::show::export::table::{Form, write};
 
-use super::refused;
+use super::{counted, refused};
 use crate::cli::failure::Failure;
 use crate::cli::{Context, shell, surroundings};
 
@@ -76,8 +76,7 @@ pub fn curves(context: &Context, args: &Told) -> Result<(), Failure> {
     let (out, form) = target(context, &args.out)?;
     let cancel = surroundings::stop_on_signals();
     let history = History::read(&context.project()?, &args.recipes, args.latest)?;
-    let pieces = curves::tables(&history).map(|piece| cancel.check().map_err(SessionError::from).and(piece));
-    let rows = write(&out, form, pieces)?;
+    let rows = written(context, &out, form, curves::tables(&history), &cancel)?;
     tell(context, "curves", &out, rows, history.recipes(), &[])
 }
 
@@ -91,8 +90,7 @@ pub fn ranks(context: &Context, args: &Ranks) -> Result<(), Failure> {
     let (all, passed) = there(&args.lists, all, given)?;
     let names = names(&all);
     let pieces = all.iter().flat_map(|asked| pieces(ranks::tables(&project, &photos, asked)));
-    let pieces = pieces.map(|piece| cancel.check().map_err(SessionError::from).and(piece));
-    let rows = write(&out, form, pieces)?;
+    let rows = written(context, &out, form, pieces, &cancel)?;
     tell(context, "ranks", &out, rows, &names, &passed)
 }
 
@@ -116,9 +114,34 @@ pub fn embeddings(context: &Context, args: &Embeddings) -> Result<(), Failure> {
     nothing(&of, &passed)?;
     embeddings::check(&found)?;
     let pieces = found.iter().flat_map(|one| pieces(one.tables(&photos.manifest)));
-    let pieces = pieces.map(|piece| cancel.check().map_err(SessionError::from).and(piece));
-    let rows = write(&out, form, pieces)?;
+    let rows = written(context, &out, form, pieces, &cancel)?;
     tell(context, "embeddings", &out, rows, &of, &passed)
+}
+
+/// Writes pieces with a bar; gives their rows.
+fn written(
+    context: &Context,
+    out: &Path,
+    form: Form,
+    pieces: impl Iterator<Item = Result<Table, SessionError>>,
+    cancel: &Cancel,
+) -> Result<usize, Failure> {
+    let mut rows = 0;
+    let checked = pieces.map(|piece| {
+        cancel.check()?;
+        let piece = piece?;
+        rows += piece.rows();
+        context.say.at("write", rows as u64, 0, "rows");
+        Ok(piece)
+    });
+    let done = write(out, form, checked);
+    context.say.wipe();
+    match done {
+        Err(SessionError::Cancelled(_)) => {
+            Err(Failure::failed(format!("stopped: {} is as it was before", out.display())))
+        }
+        done => Ok(done?),
+    }
 }
 
 /// A table's pieces, or why there are none.
@@ -212,12 +235,8 @@ fn tell(
         }));
         return Ok(());
     }
-    let recipes = recipes.join(", ");
-    context.say.line(&plain(&format!(
-        "{}: {rows} rows of {what}, {}; of {recipes}",
-        out.display(),
-        text::bytes(bytes)
-    )));
+    let (rows, bytes, recipes) = (counted(rows, "row"), text::bytes(bytes), recipes.join(", "));
+    context.say.line(&plain(&format!("{}: {what}, {rows}, {bytes}; of {recipes}", out.display())));
     passed.iter().for_each(|why| context.say.line(&plain(&format!("passed over: {why}"))));
     Ok(())
 }

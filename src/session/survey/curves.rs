@@ -64,7 +64,7 @@ fn of_part<'a>(run: &'a RunView, part: &str) -> BTreeMap<&'a str, Points> {
 }
 
 /// The run that made a training which this run found in the store.
-fn maker<'a>(run: &RunView, part: &str, board: &'a Board) -> Option<&'a RunView> {
+pub(in crate::session) fn maker<'a>(run: &RunView, part: &str, board: &'a Board) -> Option<&'a RunView> {
     let own = |stage: &&StageView| stage.stage == "fit" && Slot::of_part(&stage.part) == Slot::of_part(part);
     let last = run.told.stages.iter().rfind(own)?;
     if last.state != StageState::Reused {

@@ -366,6 +366,33 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
+    /// 100,000 vectors of 512 numbers in pieces, as `toji export embeddings` hands them on: prints what the process held at most beyond the numbers.
+    #[test]
+    #[ignore = "prints figures; run it alone, with --ignored --nocapture"]
+    fn what_large_tables_cost() {
+        let folder = tempfile::tempdir().unwrap();
+        let peak = || {
+            let status = fs::read_to_string("/proc/self/status").unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+            line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() / 1024
+        };
+        let numbers: Vec<f32> =
+            (0..100_000 * 512_u32).map(|i| (i.wrapping_mul(2_654_435_761) as f32) / 4e9 - 0.5).collect();
+        for (name, form) in [("t.parquet", Form::Parquet), ("t.csv", Form::Csv)] {
+            let (file, before, began) = (folder.path().join(name), peak(), std::time::Instant::now());
+            let pieces = numbers.chunks(4096 * 512).map(|chunk| {
+                let ids = (0..chunk.len() / 512).map(|i| Some(i.to_string())).collect();
+                let vectors = Cells::Vectors { dim: 512, numbers: chunk.to_vec() };
+                let columns =
+                    vec![Given { name: "id", cells: Cells::Text(ids) }, Given { name: "vector", cells: vectors }];
+                Ok::<_, FileError>(Table { columns })
+            });
+            assert_eq!(write(&file, form, pieces).unwrap(), 100_000);
+            let size = fs::metadata(&file).unwrap().len() >> 20;
+            println!("{name}: {size} MiB, {} MiB held beyond {before}, {:.1?}", peak() - before, began.elapsed());
+        }
+    }
+
     #[test]
     fn the_ending_says_the_form() {
         assert_eq!(Form::of(Path::new("a.PARQUET")).unwrap(), Form::Parquet);

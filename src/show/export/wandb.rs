@@ -2,7 +2,7 @@
 //!
 //! Takes runs with their trainings; gives for each training `wandb/offline-run-DATE_TIME-ID/run-ID.wandb`: a log of messages `Record`
 //! (wandb/proto/wandb_internal.proto). A header, the run with its settings as config, a history row for each step that has points, the summary, and
-//! how it ended. `wandb sync` sends it, `wandb beta leet` shows it, and nothing goes anywhere by itself. The id is a hash of the run's and the training's
+//! how it ended. `wandb sync` sends it, `wandb leet` shows it, and nothing goes anywhere by itself. The id is a hash of the run's and the training's
 //! names, so an export that is done again is the same run, and a second sync no second one. Numbers that are none are bare `NaN` and
 //! `Infinity`, as wandb writes them.
 

@@ -3,6 +3,7 @@
 //! Columns `recipe`, `run`, `fold`, `seed` (what is added to the recipe's), `series`, `step` (of the optimiser; a gap in logs of an older version, which
 //! do not tell), `epoch`, `time` (seconds since 1970, UTC; a gap before the first that this run made), `running` (seconds of work, likewise), `value`.
 
+use super::times::Times;
 use super::told::History;
 use super::{Cells, PIECE, Table, column, texts};
 use crate::dag::RunView;
@@ -15,9 +16,14 @@ pub fn tables(history: &History) -> impl Iterator<Item = Result<Table, SessionEr
     let runs = history.runs().into_iter();
     let pieces = runs.flat_map(|run| {
         let curves = curves::curves(run, &history.board);
+        let mut times = Times::of(run, &history.board);
         let cut = move |curve: Curve| {
-            let count = curve.points.len();
-            (0..count).step_by(PIECE).map(move |first| piece(run, &curve, first..count.min(first + PIECE)))
+            let (count, times) = (curve.points.len(), times.at(&curve));
+            let piece = move |first: usize| {
+                let range = first..count.min(first + PIECE);
+                rows(run, &curve, &curve.points[range.clone()], &times[range])
+            };
+            (0..count).step_by(PIECE).map(piece)
         };
         curves.into_iter().flat_map(cut)
     });
@@ -26,14 +32,10 @@ pub fn tables(history: &History) -> impl Iterator<Item = Result<Table, SessionEr
 }
 
 fn empty() -> Table {
-    rows(&RunView::new(std::path::Path::new("")), &Curve::default(), &[])
+    rows(&RunView::new(std::path::Path::new("")), &Curve::default(), &[], &[])
 }
 
-fn piece(run: &RunView, curve: &Curve, range: std::ops::Range<usize>) -> Table {
-    rows(run, curve, &curve.points[range])
-}
-
-fn rows(run: &RunView, curve: &Curve, points: &[[f64; 2]]) -> Table {
+fn rows(run: &RunView, curve: &Curve, points: &[[f64; 2]], times: &[Option<f64>]) -> Table {
     let all = |text: &'static str, value: &str| texts(text, points.iter().map(|_| value));
     let whole = |value: i64| Cells::Whole(vec![Some(value); points.len()]);
     let at = |get: &dyn Fn(f64) -> Option<f64>| Cells::Real(points.iter().map(|point| get(point[0])).collect());
@@ -47,7 +49,7 @@ fn rows(run: &RunView, curve: &Curve, points: &[[f64; 2]]) -> Table {
             all("series", &curve.series),
             column("step", Cells::Whole(points.iter().map(step).collect())),
             column("epoch", Cells::Real(points.iter().map(|point| Some(point[0])).collect())),
-            column("time", at(&|epoch| curve.axis.wall(epoch))),
+            column("time", Cells::Real(times.to_vec())),
             column("running", at(&|epoch| curve.axis.running(epoch))),
             column("value", Cells::Real(points.iter().map(|point| Some(point[1])).collect())),
         ],

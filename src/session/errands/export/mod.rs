@@ -10,6 +10,7 @@
 //! Nothing is trained here: what is not there is told with the command that makes it. The forms of files are [`crate::show::export`]'s matter.
 //!
 //! - [`told`]: which runs are meant, and what they set out with; [`runs`], [`curves`]: tables of them;
+//! - `times`: when each point was told;
 //! - [`trainings`]: each training with its series, for tools that draw curves;
 //! - [`ranks`], [`embeddings`]: tables of what lies in the store;
 //! - [`backbone`]: a network's weights under timm's names.
@@ -19,6 +20,7 @@ pub mod curves;
 pub mod embeddings;
 pub mod ranks;
 pub mod runs;
+mod times;
 pub mod told;
 pub mod trainings;
 
@@ -33,6 +35,13 @@ const PIECE: usize = 4096;
 pub struct Table {
     /// The columns, in order.
     pub columns: Vec<Column>,
+}
+
+impl Table {
+    /// Its rows.
+    pub fn rows(&self) -> usize {
+        self.columns.first().map_or(0, |column| column.cells.len())
+    }
 }
 
 /// A column with its name.
@@ -68,6 +77,21 @@ pub enum Cells {
         /// All of them.
         numbers: Vec<f32>,
     },
+}
+
+impl Cells {
+    fn len(&self) -> usize {
+        match self {
+            Cells::Text(values) => values.len(),
+            Cells::Whole(values) => values.len(),
+            Cells::Real(values) => values.len(),
+            Cells::Single(values) => values.len(),
+            Cells::Texts(lists) => lists.len(),
+            Cells::Singles(lists) => lists.len(),
+            Cells::Flags(lists) => lists.len(),
+            Cells::Vectors { dim, numbers } => numbers.len() / (*dim).max(1),
+        }
+    }
 }
 
 /// A column.

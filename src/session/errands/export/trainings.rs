@@ -3,9 +3,8 @@
 //! Takes runs; gives for each fold and seed what it told, point by point, with the step and the time at which it lies. It is what the board
 //! draws: the finest loss that there is, and of a training that was found in the store the series of the run that made it.
 
-use std::sync::Arc;
-
 use super::runs::{score, state};
+use super::times::Times;
 use super::told::{History, settings};
 use crate::base::{Time, Value};
 use crate::dag::{Measured, RunView};
@@ -81,11 +80,12 @@ fn told(run: &RunView, history: &History) -> Told {
         curves.iter().map(|curve| Slot { fold: curve.fold as usize, seed: curve.seed, ahead: 0 }).collect();
     slots.sort_unstable_by_key(|slot| (slot.seed, slot.fold));
     slots.dedup();
+    let mut times = Times::of(run, &history.board);
     let of_slot = |slot: Slot| {
         let own = curves.iter().filter(|curve| curve.fold as usize == slot.fold && curve.seed == slot.seed);
-        let named = |curve: &Curve| (curve.series.clone(), points(curve, run.told.started));
+        let mut named = |curve: &Curve| (curve.series.clone(), points(curve, &times.at(curve), run.told.started));
         let score = run.told.metrics.iter().find(|metric| Slot::of_part(&metric.part) == Some(slot)).cloned();
-        Training { slot, score, series: own.map(named).collect() }
+        Training { slot, score, series: own.map(&mut named).collect() }
     };
     let mut trainings: Vec<Training> = slots.into_iter().map(of_slot).collect();
     // The whole score is that of the only training.
@@ -109,20 +109,21 @@ fn told(run: &RunView, history: &History) -> Told {
 }
 
 /// The points of a curve with their steps and times.
-fn points(curve: &Curve, started: Time) -> Vec<Point> {
-    let axis = Arc::clone(&curve.axis);
-    let first = axis.knots.first().map_or(started.0, |knot| knot[1]);
-    let place = |&[epoch, value]: &[f64; 2]| Point {
-        step: axis.step(epoch).unwrap_or(epoch * GRAIN).round() as i64,
+fn points(curve: &Curve, times: &[Option<f64>], started: Time) -> Vec<Point> {
+    let first = times.iter().flatten().next().copied().unwrap_or(started.0);
+    let place = |(&[epoch, value], time): (&[f64; 2], &Option<f64>)| Point {
+        step: curve.axis.step(epoch).unwrap_or(epoch * GRAIN).round() as i64,
         epoch,
-        time: axis.wall(epoch).unwrap_or(first),
+        time: time.unwrap_or(first),
         value,
     };
-    curve.points.iter().map(place).collect()
+    curve.points.iter().zip(times).map(place).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::dag::Axis;
 
@@ -130,13 +131,13 @@ mod tests {
     fn points_lie_at_steps_and_times() {
         let axis = Arc::new(Axis::of(vec![[0.0, 10.0]], vec![[1.0, 1000.0, 0.0], [2.0, 1010.0, 10.0]]));
         let curve = Curve { points: vec![[0.5, 3.0], [1.0, 2.0], [1.5, f64::NAN]].into(), axis, ..Curve::default() };
-        let found = points(&curve, Time(900.0));
+        let found = points(&curve, &[None, Some(1000.0), Some(1005.0)], Time(900.0));
         assert_eq!(found.iter().map(|point| point.step).collect::<Vec<_>>(), [5, 10, 15]);
         // Before the first moment that is known stands that moment.
         assert_eq!(found.iter().map(|point| point.time).collect::<Vec<_>>(), [1000.0, 1000.0, 1005.0]);
         assert!(found[2].value.is_nan());
         let old = Curve { axis: Arc::default(), ..curve };
-        let found = points(&old, Time(900.0));
+        let found = points(&old, &[None; 3], Time(900.0));
         assert_eq!((found[2].step, found[2].time), (1500, 900.0));
     }
 }
