@@ -1,7 +1,7 @@
 //! A document as one HTML file that needs nothing else.
 //!
 //! There is no script and no address (a policy in it forbids both), pictures are inside: plots as SVG whose text stays text, photos as JPEG. Light and dark
-//! follow the reader's screen; on paper everything is open and black on white. Text is made plain and escaped; a font for Japanese is the reader's
+//! follow the reader's screen; on paper it is black on white, and what was folded is open where the browser can. Text is made plain and escaped; a font for Japanese is the reader's
 //! own.
 
 use super::document::{Block, Cell, Document, Figure, Mark, Photos, Plot, Span, Table};
@@ -40,10 +40,10 @@ blockquote{margin:.6em 0;padding:0 1em;border-left:3px solid var(--line);color:v
 .photos img{display:block;width:100%;height:auto}.photos input:focus-visible+img{outline:3px solid #3b6fe0}\
 .photos input:checked+img{position:fixed;inset:0;width:100vw;height:100vh;object-fit:contain;background:#000d;z-index:9;cursor:zoom-out}\
 .none{padding:24px 6px;color:var(--soft);text-align:center}\
-@media(max-width:44rem){body{padding:10px}nav ol{columns:1}.photos ul{grid-template-columns:repeat(3,minmax(0,1fr))}.plot svg{max-width:none;width:38rem}h1{font-size:1.4rem}}\
+@media(max-width:44rem){body{padding:10px}nav ol{columns:1}.photos ul{grid-template-columns:repeat(3,minmax(0,1fr))}.plot svg{max-width:none;width:38rem}.plot.curves svg{width:58rem}h1{font-size:1.4rem}}\
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--back:#fff;--card:#f4f4f4;--line:#bbb;--note:#f4f4f4;--good:#00694c;--bad:#a44800;--link:#000}\
 body{max-width:none;padding:0;font-size:10pt}h2{break-after:avoid}h3,h4{break-after:avoid}figure,tr,.note,.photos li{break-inside:avoid}nav{display:none}\
-.wide,.plot{overflow:visible}table{font-size:7.5pt;width:100%}td.n{white-space:normal}pre{white-space:pre-wrap;overflow-wrap:anywhere}.plot svg{max-width:100%;width:auto}\
+details::details-content{content-visibility:visible;block-size:auto}.wide,.plot{overflow:visible}table{font-size:7.5pt;width:100%}td.n{white-space:normal}pre{white-space:pre-wrap;overflow-wrap:anywhere}.plot svg{max-width:100%;width:auto}\
 .photos ul{grid-template-columns:repeat(6,minmax(0,1fr))}@page{margin:15mm}}";
 
 /// The text of the file.
@@ -156,8 +156,9 @@ impl Writer {
             Block::Figure(figure) => {
                 let svg = svg(figure)?;
                 let about = escaped(&figure.about);
+                let kind = if matches!(figure.plot, Plot::Curves(_)) { " curves" } else { "" };
                 self.push(&format!(
-                    "<figure><div class=\"plot\" role=\"img\" aria-label=\"{about}\">{svg}</div><figcaption>{about}</figcaption></figure>\n"
+                    "<figure><div class=\"plot{kind}\" role=\"img\" aria-label=\"{about}\">{svg}</div><figcaption>{about}</figcaption></figure>\n"
                 ));
             }
             Block::Photos(photos) => self.photos(photos)?,

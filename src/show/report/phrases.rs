@@ -145,6 +145,7 @@ phrases! {
     FOLDS = "Folds", "フォールド";
     FOLDS_MADE = "What the folds are made of", "フォールドの構成";
     FOLDS_FIGURE = "The score of each training.", "学習ごとのスコア。";
+    SEEDS = "The same trainings by several seeds", "乱数シードを変えた同じ学習";
     FOLDS_SPREAD = "Mean {0}, standard deviation {1} over {2} trainings.", "{2} 回の学習の平均 {0}、標準偏差 {1}。";
     // Post steps.
     POST = "What the post steps are worth", "後処理の効果";

@@ -108,3 +108,33 @@ fn places(lines: &mut [Line]) {
         lines[place].private_place = Some(1 + both.iter().filter(|(_, _, other)| *other > private).count());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_those_among_files_with_both_numbers() {
+        let line = |public: Option<f64>, private: Option<f64>| Line {
+            hash: Key::of_bytes(b"file"),
+            recipe: String::new(),
+            rung: String::new(),
+            date: String::new(),
+            cv: None,
+            interval: None,
+            public: public.map(|score| (score, score.to_string())),
+            private: private.map(|score| (score, score.to_string())),
+            public_place: None,
+            private_place: None,
+            forecast: None,
+            outlier: false,
+            is_final: false,
+            is_subject: false,
+        };
+        let numbers = [(0.5, Some(0.3)), (0.9, None), (0.4, Some(0.6)), (0.4, Some(0.2))];
+        let mut lines: Vec<Line> = numbers.map(|(public, private)| line(Some(public), private)).into();
+        places(&mut lines);
+        let told: Vec<_> = lines.iter().map(|line| (line.public_place, line.private_place)).collect();
+        assert_eq!(told, [(Some(1), Some(2)), (None, None), (Some(2), Some(1)), (Some(2), Some(3))]);
+    }
+}

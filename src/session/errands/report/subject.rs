@@ -4,6 +4,8 @@
 //! `recipe.lock.toml` keeps. A line of the ledger is told as it was: with the texts of its run's lock and the keys of its own line, whatever the
 //! recipe says by now.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::{Asked, Gaps, Lack, Whose};
@@ -12,6 +14,7 @@ use crate::book;
 use crate::dag::{Board, RunView, Runs};
 use crate::score::bootstrap::{self, Delta};
 use crate::score::metric::Score;
+use crate::session::brew::rung::NOISE;
 use crate::session::snapshot::{self, Snapshot};
 use crate::session::stages::Task;
 use crate::session::stages::score::{BOOTSTRAP, FILE};
@@ -32,6 +35,8 @@ pub struct Subject {
     pub score: Option<snapshot::Score>,
     /// The score of each training, in order of fold and seed.
     pub trainings: Vec<(String, f64)>,
+    /// The same trainings by several seeds, where they were run.
+    pub seeds: Vec<(String, f64)>,
     /// The recipe that the others are compared with, where it is another one.
     pub pin: Option<String>,
     /// This minus the pin over the queries that both answered.
@@ -278,23 +283,15 @@ pub(super) fn tell(
         (Some(pin), Some((own, folds))) => against(project, photos, pin, rung, (own, folds.as_deref()))?,
         _ => None,
     };
-    let of_folds = match (&meant.entry, meant.key("score")) {
-        (Some(entry), _) if !entry.folds.is_empty() => entry.folds.clone(),
-        (_, Some(key)) => {
-            let meta = project.store.meta("score", &key)?;
-            meta.and_then(|meta| meta.facts.get("folds")?.decode().ok()).unwrap_or_default()
-        }
-        _ => Vec::new(),
-    };
-    let names: Vec<String> = match &meant.graph {
-        Some(graph) => graph.slots.iter().map(ToString::to_string).collect(),
-        None => (0..of_folds.len()).map(|fold| format!("fold {fold}")).collect(),
-    };
+    let trainings = trainings(project, meant)?;
+    let seeds = seeds(project, photos, meant, &trainings)?;
     let folds = meant.graph.as_ref().map_or(1, |graph| graph.folds.len());
-    let seeds = meant.graph.as_ref().is_some_and(|graph| graph.slots.iter().any(|slot| slot.seed > 0));
     let trains = meant.graph.as_ref().is_some_and(|graph| graph.epochs > 0);
-    gaps.lacks(folds > 1 && of_folds.len() < folds, Lack::Folds, || format!("toji run {} --rung full", recipe.name));
-    gaps.lacks(trains && !seeds, Lack::Seeds, || format!("toji run {} --rung noise", recipe.name));
+    gaps.lacks(folds > 1 && trainings.len() < folds, Lack::Folds, || {
+        let top = Ladder::of(recipe).ok().and_then(|ladder| ladder.rungs().last().map(ToString::to_string));
+        format!("toji run {} --rung {}", recipe.name, top.unwrap_or_else(|| "full".to_owned()))
+    });
+    gaps.lacks(trains && seeds.is_empty(), Lack::Seeds, || format!("toji run {} --rung {NOISE}", recipe.name));
     let texts = meant.lock.as_ref().map(texts_in).filter(|texts| !texts.is_empty() && meant.entry.is_some());
     let texts = texts.unwrap_or_else(|| {
         let own = |(file, text): &(std::path::PathBuf, String)| Text {
@@ -308,21 +305,14 @@ pub(super) fn tell(
         let (parameters, multiply_adds) = (cost.parameters as u64, cost.multiply_adds);
         Some(Network { name: text("backbone.name")?, parameters, multiply_adds, side })
     });
-    let mut seconds = [0.0; 2];
-    let mut counted = std::collections::HashSet::new();
-    for stage in meant.stages.iter().filter(|stage| counted.insert((&stage.name, stage.key))) {
-        if let Some(meta) = project.store.meta(&stage.name, &stage.key)? {
-            seconds[0] += meta.seconds;
-            seconds[1] += if stage.name == "fit" { meta.seconds } else { 0.0 };
-        }
-    }
     Ok(Subject {
         recipe: recipe.name.clone(),
         title: recipe.book.title.clone(),
         submission: meant.entry.as_ref().map(|entry| entry.file_hash),
         rung: rung.clone(),
         score,
-        trainings: names.into_iter().zip(of_folds).collect(),
+        trainings,
+        seeds,
         pin,
         to_pin,
         texts,
@@ -330,8 +320,58 @@ pub(super) fn tell(
         network,
         loss: text("loss.name"),
         epochs: meant.graph.as_ref().map(|graph| graph.epochs).filter(|epochs| *epochs > 0),
-        seconds,
+        seconds: seconds(project, meant)?,
     })
+}
+
+/// The score of each training, by name.
+fn trainings(project: &Project, meant: &Meant) -> Result<Vec<(String, f64)>, SessionError> {
+    let values = match (&meant.entry, meant.key("score")) {
+        (Some(entry), _) if !entry.folds.is_empty() => entry.folds.clone(),
+        (_, Some(key)) => by_training(project, &key)?,
+        _ => Vec::new(),
+    };
+    let names: Vec<String> = match &meant.graph {
+        Some(graph) => graph.slots.iter().map(ToString::to_string).collect(),
+        None => (0..values.len()).map(|fold| format!("fold {fold}")).collect(),
+    };
+    Ok(names.into_iter().zip(values).collect())
+}
+
+/// The same trainings by several seeds: those of the rung where it has them, else those of the rung beside the ladder; none where they were not run.
+fn seeds(
+    project: &Project,
+    photos: &Photos,
+    meant: &Meant,
+    own: &[(String, f64)],
+) -> Result<Vec<(String, f64)>, SessionError> {
+    let Some(graph) = &meant.graph else { return Ok(Vec::new()) };
+    if graph.slots.iter().any(|slot| slot.seed > 0) {
+        return Ok(own.to_vec());
+    }
+    let beside = meant.recipe.rung(Some(NOISE)).and_then(|rung| Graph::of(project, &meant.recipe, photos, &rung));
+    let Ok(beside) = beside else { return Ok(Vec::new()) };
+    let values = by_training(project, &beside.stage(Task::Score)?.artefact())?;
+    Ok(beside.slots.iter().map(ToString::to_string).zip(values).collect())
+}
+
+/// What each training of a score came to; nothing where it is not in the store.
+fn by_training(project: &Project, key: &Key) -> Result<Vec<f64>, SessionError> {
+    let meta = project.store.meta("score", key)?;
+    Ok(meta.and_then(|meta| meta.facts.get("folds")?.decode().ok()).unwrap_or_default())
+}
+
+/// Seconds that the stages took, each once, and those of them that were training.
+fn seconds(project: &Project, meant: &Meant) -> Result<[f64; 2], SessionError> {
+    let mut seconds = [0.0; 2];
+    let mut counted = HashSet::new();
+    for stage in meant.stages.iter().filter(|stage| counted.insert((&stage.name, stage.key))) {
+        if let Some(meta) = project.store.meta(&stage.name, &stage.key)? {
+            seconds[0] += meta.seconds;
+            seconds[1] += if stage.name == "fit" { meta.seconds } else { 0.0 };
+        }
+    }
+    Ok(seconds)
 }
 
 /// A score minus that of a recipe on the rung of the same name, where both examine the same folds.

@@ -213,5 +213,5 @@ fn middle(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let half = values.len() / 2;
     let upper = *values.get(half)?;
-    Some(if values.len() % 2 == 0 { f64::midpoint(*values.get(half.checked_sub(1)?)?, upper) } else { upper })
+    Some(if values.len().is_multiple_of(2) { f64::midpoint(*values.get(half.checked_sub(1)?)?, upper) } else { upper })
 }

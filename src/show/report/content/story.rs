@@ -2,6 +2,7 @@
 
 use super::{Block, Cell, Mark, Plot, Row, Rows, Teller, Tone, cell, difference, interval, number, p, plot, table};
 use crate::score::Metric;
+use crate::session::errands::looking::compare::Comparison;
 use crate::session::errands::report::{Lack, Outcome, Tried};
 use crate::session::snapshot::{Curve, series};
 use crate::show::compare::{self, sections};
@@ -78,7 +79,7 @@ pub(super) fn tried(teller: &Teller<'_>) -> Vec<Block> {
     }
     if let Some(comparison) = &report.beside {
         blocks.push(teller.below(p::BESIDE));
-        blocks.extend(compared(comparison));
+        blocks.extend(compared(comparison, 4));
     }
     blocks
 }
@@ -105,8 +106,8 @@ fn figure_of_recipes(teller: &Teller<'_>) -> Option<Block> {
     (plot.rows.len() > 1).then(|| teller.figure("scores", teller.say(p::SCORES_FIGURE), Plot::Rows(plot)))
 }
 
-/// A comparison as tables, a section each.
-pub(in crate::show::report) fn compared(found: &crate::session::errands::looking::compare::Comparison) -> Vec<Block> {
+/// A comparison as tables, a section each under headings of this level.
+pub(in crate::show::report) fn compared(found: &Comparison, level: u8) -> Vec<Block> {
     let mut blocks = Vec::new();
     let head: Vec<String> =
         std::iter::once(String::new()).chain(found.sides.iter().map(|s| s.recipe.clone())).collect();
@@ -117,7 +118,7 @@ pub(in crate::show::report) fn compared(found: &crate::session::errands::looking
         compare::Mark::Missing => Mark::Quiet,
     };
     for section in sections(found, MOVED, false) {
-        blocks.push(Block::Heading(4, section.title));
+        blocks.push(Block::Heading(level, section.title));
         let rows = section.rows.into_iter().map(|row| {
             let name = Cell { depth: usize::from(row.name.starts_with("  ")), ..Cell::from(row.name.trim()) };
             std::iter::once(name)
@@ -182,19 +183,29 @@ pub(super) fn folds(teller: &Teller<'_>) -> Vec<Block> {
         let rows = subject.trainings.iter().map(row).collect();
         let plot = Rows { axis: report.metric.clone(), mark: plot::Mark::Dot, zero: false, rows };
         blocks.push(teller.figure("folds", teller.say(p::FOLDS_FIGURE), Plot::Rows(plot)));
-        let mean = subject.trainings.iter().map(|(_, value)| value).sum::<f64>() / count as f64;
-        let squares: f64 = subject.trainings.iter().map(|(_, value)| (value - mean).powi(2)).sum();
-        let deviation = (squares / (count - 1) as f64).sqrt();
-        let with = [number(mean), number(deviation), count.to_string()];
-        blocks.push(Block::says(teller.fill(p::FOLDS_SPREAD, &[&with[0], &with[1], &with[2]])));
+        blocks.push(Block::says(spread(teller, &subject.trainings)));
     }
     let row = |(name, value): &(String, f64)| vec![Cell::from(name.clone()), Cell::from(number(*value))];
-    let rows = subject.trainings.iter().map(row).collect();
-    blocks.extend(table(teller.heads([p::H_TRAINING, p::H_SCORE]), rows));
+    let listed = |of: &[(String, f64)]| table(teller.heads([p::H_TRAINING, p::H_SCORE]), of.iter().map(row).collect());
+    blocks.extend(listed(&subject.trainings));
+    if subject.seeds.len() > 1 && subject.seeds != subject.trainings {
+        blocks.push(teller.below(p::SEEDS));
+        blocks.push(Block::says(spread(teller, &subject.seeds)));
+        blocks.extend(listed(&subject.seeds));
+    }
     blocks.extend([teller.lack(Lack::Folds), teller.lack(Lack::Seeds)].into_iter().flatten());
     if !report.data.folds.is_empty() {
         blocks.push(teller.below(p::FOLDS_MADE));
         blocks.push(Block::lines(report.data.folds.iter().cloned()));
     }
     blocks
+}
+
+/// Mean and standard deviation of some trainings, at least two.
+fn spread(teller: &Teller<'_>, trainings: &[(String, f64)]) -> String {
+    let count = trainings.len();
+    let mean = trainings.iter().map(|(_, value)| value).sum::<f64>() / count as f64;
+    let squares: f64 = trainings.iter().map(|(_, value)| (value - mean).powi(2)).sum();
+    let deviation = (squares / count.saturating_sub(1).max(1) as f64).sqrt();
+    teller.fill(p::FOLDS_SPREAD, &[&number(mean), &number(deviation), &count.to_string()])
 }
