@@ -264,7 +264,7 @@ fn an_ensemble_is_packed_with_its_members_and_edited_photos_count_as_edited() {
     project.write("recipes/e.md", joint);
     let list = fs::read_to_string(project.path("data/sample/cite.csv")).unwrap();
     let id = list.lines().nth(1).unwrap().split(',').next().unwrap().to_owned();
-    assert!(project.toji(&["edit", "crop", &id, "10,10,60,60"]).status.success());
+    assert!(project.toji(&["edit", "crop", "--to", "10 10 60 60", &id]).status.success());
     let told = project.json(&["submit", "e", "--rung", "smoke"]).pop().unwrap();
     let expected = fs::read(project.path("submissions/e.csv")).unwrap();
     let solution = Solution::load(&lock_of(&project, &told)).unwrap();
