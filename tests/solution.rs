@@ -256,6 +256,32 @@ fn packs_have_equal_bytes_the_hosts_files_and_no_folder_of_this_machine() {
 }
 
 #[test]
+fn an_ensemble_is_packed_with_its_members_and_edited_photos_count_as_edited() {
+    let project = Project::new();
+    project.write("recipes/a.md", &recipe(17.2));
+    project.write("recipes/b.md", &recipe(28.6));
+    let joint = "# E\n\n```toml\n[ensemble]\nof = [\"a.md\", \"b.md\"]\nfusion = { name = \"rrf\" }\n```\n";
+    project.write("recipes/e.md", joint);
+    let list = fs::read_to_string(project.path("data/sample/cite.csv")).unwrap();
+    let id = list.lines().nth(1).unwrap().split(',').next().unwrap().to_owned();
+    assert!(project.toji(&["edit", "crop", "--to", "10 10 60 60", &id]).status.success());
+    let told = project.json(&["submit", "e", "--rung", "smoke"]).pop().unwrap();
+    let expected = fs::read(project.path("submissions/e.csv")).unwrap();
+    let solution = Solution::load(&lock_of(&project, &told)).unwrap();
+    let texts: Vec<&str> = solution.run.texts.iter().map(|text| text.file.as_str()).collect();
+    assert_eq!(texts, ["recipes/e.md", "recipes/a.md", "recipes/b.md"]);
+    project.json(&["pack", "e", "--for", "signate", "--out", "s.zip"]);
+    let elsewhere = Elsewhere::new();
+    copy(&project.path("data/sample"), &elsewhere.path("given"));
+    unpack(&project.path("s.zip"), &elsewhere.path("s"));
+    for more in [&["--predict-only", "--out", "p.csv"][..], &["--out", "t.csv"]] {
+        let (code, done, text) = elsewhere.json(&[&["reproduce", "s", "--data", "given"], more].concat());
+        assert_eq!((code, &done["judged"]["verdict"]), (0, &Json::from("same")), "{text}");
+        assert_eq!(fs::read(elsewhere.path(more[more.len() - 1])).unwrap(), expected);
+    }
+}
+
+#[test]
 fn what_was_changed_or_would_leave_its_folder_is_refused() {
     let project = Project::new();
     project.write("recipes/f.md", &recipe(17.2));

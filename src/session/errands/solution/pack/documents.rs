@@ -122,7 +122,8 @@ fn opening(host: Host, name: &str, known: &Material<'_>) -> String {
                 .to_owned()
         }
         _ => format!(
-            "# Procedure: {recipe}\n\nThree steps that need no judgement: each is one command, and its exit code says how it went.\n"
+            "# Procedure: {recipe}\n\nThree steps that need no judgement: each is one command, and its exit code says how it went. Each is a script too: \
+             `sh preprocess.sh DIR`, `sh train.sh DIR`, `sh predict.sh DIR` with the folder of the competition's tables and pictures.\n"
         ),
     }
 }

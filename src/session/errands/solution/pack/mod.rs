@@ -248,6 +248,8 @@ fn weights(
 ) -> Result<Result<(PathBuf, Packed), String>, SessionError> {
     let name = format!("{}.safetensors", laid.recipe.name);
     let file = source.work.join("models").join(&name);
+    // What a kill left of it would not be overwritten.
+    files::remove_file(&file)?;
     match submit::export(&laid.project, &laid.recipe, photos, &laid.rung, &file, listen, cancel) {
         Ok(done) => Ok(Ok((file, Packed { file: format!("models/{name}"), blake3: done.file_hash }))),
         // Photos seen through a table of boxes, or a member from outside.

@@ -152,6 +152,7 @@ fn train(
         None => None,
         Some(packed) => {
             let again = source.work.join("again.safetensors");
+            files::remove_file(&again)?;
             let exported = submit::export(project, recipe, photos, rung, &again, listen, cancel)?;
             if exported.file_hash == packed.blake3 {
                 files::remove_file(&again)?;
