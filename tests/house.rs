@@ -28,7 +28,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("notify_debouncer_full", &["session/project/watch.rs"]),
     ("plotters", &["show"]),
     ("polars", &["data", "score", "show"]),
-    ("pulldown_cmark", &["book", "tui"]),
+    ("pulldown_cmark", &["book", "show/report", "tui"]),
     ("pulp", &["base", "data/picture", "learn/ops", "retrieve/index"]),
     ("ratatui", &["tui"]),
     ("rmp_serde", &["base/files"]),

@@ -171,19 +171,6 @@ pub fn settings_from(file: &Path, text: String, section: &'static Section) -> (V
     (settings.get(section.name).cloned().unwrap_or_else(Value::table), found)
 }
 
-/// The values of a TOML text that no schema describes, such as a run's lock, as they stand.
-///
-/// # Errors
-/// Its syntax errors.
-pub fn plain(file: &Path, text: String) -> Result<Value, Vec<Diagnostic>> {
-    let source = Source::new(file, text);
-    let read = cell::parse_whole(&source, 0..source.text.len());
-    match read.diagnostics.is_empty() {
-        true => Ok(Shape::Table(read.tables).value().unwrap_or_else(Value::table)),
-        false => Err(read.diagnostics),
-    }
-}
-
 /// [`read`], with a function that gives the text of a file: texts that are not saved yet, or come from a lock file.
 pub fn read_with(
     file: &Path,

@@ -4,6 +4,7 @@
 //! - [`curves`] draws learning curves as SVG or PNG (plotters), from the series that the terminal shows.
 //! - [`export`] writes tables, TensorBoard's and wandb's files for other tools.
 //! - [`ledger`] sets submissions beside the leaderboard, and what follows, as plain text.
+//! - [`report`] tells all that was recorded of a recipe: HTML, Markdown, Word, in English and Japanese.
 //! - [`sheet`] sets pictures with their names on one page: a PNG, or an HTML page in one file; and draws places into them.
 //! - [`table`] sets the board and the plan as plain text for a pipe, a log or a narrow terminal.
 //! - [`weave`] writes a recipe's page with its outputs as Markdown.
@@ -15,6 +16,7 @@
 //! the glyphs of its font; what the built-in Latin one lacks is replaced visibly and reported.
 
 pub mod base64;
+mod canvas;
 pub mod compare;
 pub mod curves;
 pub mod export;
@@ -22,6 +24,7 @@ mod font;
 pub mod ledger;
 pub mod palette;
 pub mod raster;
+pub mod report;
 pub mod sheet;
 pub mod table;
 pub mod weave;

@@ -87,24 +87,6 @@ impl Node {
     }
 }
 
-impl Shape {
-    /// The value without places; `None` for what no value can be, which lists and tables leave out.
-    pub fn value(self) -> Option<Value> {
-        Some(match self {
-            Shape::Bool(b) => Value::Bool(b),
-            Shape::Int(i) => Value::Int(i),
-            Shape::Float(x) => Value::Float(x),
-            Shape::Text(text) => Value::Text(text),
-            Shape::List(items) => Value::List(items.into_iter().filter_map(|item| item.shape.value()).collect()),
-            Shape::Table(table) => {
-                let of = |(name, entry): (String, Entry)| Some((name, entry.node.shape.value()?));
-                Value::Table(table.entries.into_iter().filter_map(of).collect())
-            }
-            Shape::Date | Shape::Spoilt => return None,
-        })
-    }
-}
-
 impl Table {
     /// The text of an entry, if it is text.
     pub fn text(&self, name: &str) -> Option<&str> {

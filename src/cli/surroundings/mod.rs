@@ -91,18 +91,45 @@ pub fn here() -> Result<(Surroundings, PathBuf), Failure> {
     Ok((Surroundings { clock, machine, processor, threads, pid, command, hub, facts, load, prints }, here))
 }
 
+/// The crates that the program is made of.
+const CRATES: &str = include_str!("../../../Cargo.lock");
+
 /// What `recipe.lock.toml` keeps of this machine and of the project's repository.
 fn facts(root: &Path, cpu: &str, threads: usize, gpu: &str) -> Value {
     let mut facts = Value::table();
-    facts.set("toji", Value::Text(env!("CARGO_PKG_VERSION").to_owned()));
-    facts.set("rustc", Value::Text(env!("TOJI_RUSTC").to_owned()));
-    facts.set("crates", Value::Text(Key::of_bytes(include_bytes!("../../../Cargo.lock")).to_string()));
-    facts.set("cpu", Value::Text(cpu.to_owned()));
+    let mut set = |name: &str, text: String| facts.set(name, Value::Text(text));
+    set("toji", env!("CARGO_PKG_VERSION").to_owned());
+    // Told by whoever builds it for others; a build script cannot tell a commit without building again after each.
+    option_env!("TOJI_COMMIT").into_iter().for_each(|commit| set("toji_commit", commit.to_owned()));
+    built().iter().for_each(|key| set("program", key.to_string()));
+    set("rustc", env!("TOJI_RUSTC").to_owned());
+    set("crates", Key::of_bytes(CRATES.as_bytes()).to_string());
+    set("cpu", cpu.to_owned());
+    set("gpu", gpu.to_owned());
+    set("os", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH));
+    system::release().into_iter().for_each(|release| set("os_release", release));
     facts.set("threads", Value::Int(threads as i64));
-    facts.set("gpu", Value::Text(gpu.to_owned()));
-    facts.set("os", Value::Text(format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)));
+    facts.set("packages", Value::List(packages().map(Value::Text).collect()));
+    system::installed_memory().into_iter().for_each(|bytes| facts.set("memory", Value::Int(bytes as i64)));
     git(root, &mut facts);
     facts
+}
+
+/// BLAKE3 of the program's file, read once.
+fn built() -> &'static Option<Key> {
+    static BUILT: OnceLock<Option<Key>> = OnceLock::new();
+    BUILT.get_or_init(|| Key::of_reader(File::open(program().ok()?).ok()?).ok())
+}
+
+/// The crates with their versions, as they stand in Cargo.lock: "blake3 1.8.7".
+fn packages() -> impl Iterator<Item = String> {
+    let of = |part: &str| {
+        let field = |name: &str| {
+            part.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = \"")?.strip_suffix('"'))
+        };
+        Some(format!("{} {}", field("name")?, field("version")?))
+    };
+    CRATES.split("[[package]]").skip(1).filter_map(of)
 }
 
 /// The processor's name.
@@ -258,6 +285,48 @@ pub fn stop_on_termination() -> Cancel {
 pub fn free(folder: &Path) -> Option<u64> {
     let found = rustix::fs::statvfs(folder).ok()?;
     found.f_bavail.checked_mul(found.f_frsize)
+}
+
+/// Where systems keep fonts with Japanese glyphs: Debian's and Fedora's Noto, IPA and Takao, macOS's Hiragino, Windows' Yu Gothic and Meiryo.
+const FONTS: [&str; 17] = [
+    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/noto-cjk/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/google-noto-cjk/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/google-noto-sans-cjk-fonts/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/google-noto-sans-cjk-vf-fonts/NotoSansCJK-VF.ttc",
+    "/usr/share/fonts/truetype/fonts-japanese-gothic.ttf",
+    "/usr/share/fonts/opentype/ipafont-gothic/ipag.ttf",
+    "/usr/share/fonts/opentype/ipaexfont-gothic/ipaexg.ttf",
+    "/usr/share/fonts/truetype/takao-gothic/TakaoGothic.ttf",
+    "/usr/share/fonts/truetype/vlgothic/VL-Gothic-Regular.ttf",
+    "/usr/share/fonts/TTF/ipag.ttf",
+    "/opt/homebrew/share/fonts/NotoSansCJK-Regular.ttc",
+    "/System/Library/Fonts/ヒラギノ角ゴシック W3.ttc",
+    "/System/Library/Fonts/Hiragino Sans GB.ttc",
+    "C:/Windows/Fonts/YuGothM.ttc",
+    "C:/Windows/Fonts/meiryo.ttc",
+    "C:/Windows/Fonts/msgothic.ttc",
+];
+
+/// Fonts for pictures with Japanese in them that are there: the user's own before the system's.
+pub fn fonts() -> Vec<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || folder("HOME");
+    let own = [
+        folder("XDG_DATA_HOME").map(|data| data.join("fonts")),
+        home().map(|home| home.join(".local/share/fonts")),
+        home().map(|home| home.join(".fonts")),
+        home().map(|home| home.join("Library/Fonts")),
+    ];
+    let files = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_font = |path: &PathBuf| {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+        matches!(ending.as_deref(), Some("ttf" | "otf" | "ttc"))
+    };
+    let mut found: Vec<PathBuf> = own.into_iter().flatten().flat_map(files).filter(is_font).collect();
+    found.sort();
+    found.extend(FONTS.iter().map(PathBuf::from).filter(|path| path.is_file()));
+    found
 }
 
 /// The program itself, to start the worker with.

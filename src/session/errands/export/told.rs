@@ -87,5 +87,5 @@ pub fn settings(run: &RunView) -> Option<Value> {
 /// What a run's lock says.
 pub(super) fn lock(folder: &Path) -> Option<Value> {
     let file = folder.join("recipe.lock.toml");
-    book::plain(&file, files::read_text(&file).ok()?).ok()
+    book::values(&files::read_text(&file).ok()?).ok()
 }

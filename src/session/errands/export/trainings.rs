@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn points_lie_at_steps_and_times() {
         let axis = Arc::new(Axis::of(vec![[0.0, 10.0]], vec![[1.0, 1000.0, 0.0], [2.0, 1010.0, 10.0]]));
-        let curve = Curve { points: Arc::new(vec![[0.5, 3.0], [1.0, 2.0], [1.5, f64::NAN]]), axis, ..Curve::default() };
+        let curve = Curve { points: vec![[0.5, 3.0], [1.0, 2.0], [1.5, f64::NAN]].into(), axis, ..Curve::default() };
         let found = points(&curve, &[None, Some(1000.0), Some(1005.0)], Time(900.0));
         assert_eq!(found.iter().map(|point| point.step).collect::<Vec<_>>(), [5, 10, 15]);
         // Before the first moment that is known stands that moment.
