@@ -151,8 +151,10 @@ for name in names:
     parquet, csv = str(out / f"{name}.embeddings.parquet"), str(out / f"{name}.embeddings.csv")
     table = pq.read_table(parquet)
     own = np.array(table["vector"].to_pylist(), dtype=np.float32)
+    equal("embeddings, Parquet: a type of fixed length", version("pyarrow"), [table.schema.field("vector").type.list_size], [own.shape[1]])
     vectors[name] = dict(zip(table["id"].to_pylist(), own))
     frame = pl.read_parquet(parquet)
+    equal("embeddings, Parquet: a type of fixed length", version("polars"), [frame.schema["vector"]], [pl.Array(pl.Float32, own.shape[1])])
     equal("embeddings, Parquet: vectors", version("polars"), np.array(frame["vector"].to_list(), dtype=np.float32).ravel(), own.ravel())
     row = duckdb.sql(f"select vector::FLOAT[{own.shape[1]}] from '{parquet}'").fetchall()
     equal("embeddings, Parquet: vectors", version("duckdb"), np.array(row, dtype=np.float32).ravel(), own.ravel())
@@ -212,7 +214,7 @@ try:
                     log[round(number(line["x"]) * per_epoch)] = line["at"]
             worst = max([worst] + [abs(wall - log[step]) for wall, step, _ in found])
     compared("TensorBoard: steps and values", tool, count)
-    compared("TensorBoard: wall times, seconds", tool, count, worst, 2.0)
+    compared("TensorBoard: wall times, seconds", tool, count, worst, 1e-3)
     about = ask("plugin/hparams/experiment", body={})
     flat = {info["name"] for info in about["hparamInfos"]}
     groups = ask("plugin/hparams/session_groups", body={"colParams": [], "allowedStatuses": ["STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING", "STATUS_UNKNOWN"], "startIndex": 0, "sliceSize": 100})
