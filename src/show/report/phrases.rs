@@ -109,7 +109,7 @@ phrases! {
     BESIDE = "Beside others", "他のレシピとの比較";
     ENDED = "Runs that came to no end", "完了しなかった実行";
     ENDED_ABOUT = "{0} of {1} runs; the newest first.", "全 {1} 回の実行のうち {0} 回（新しい順）。";
-    ENDED_NONE = "All {0} runs came to their end.", "{0} 回の実行はすべて完了しました。";
+    ENDED_NONE = "Of {0} runs none failed, was stopped or was lost.", "{0} 回の実行に、失敗・停止・中断はありません。";
     H_RECIPE = "recipe", "レシピ";
     H_CHANGES = "changes", "変更点";
     H_RUNG = "rung", "段階";
@@ -133,7 +133,8 @@ phrases! {
     OLD_TEXT = "of an older text", "旧版の値";
     // Curves.
     CURVES = "Curves", "学習曲線";
-    CURVES_FIGURE = "Loss and score over epochs; a mean over folds is drawn over each of them.", "損失とスコアの推移。フォールドごとの線に平均を重ねています。";
+    LOSS_FIGURE = "Loss over epochs; where there are several folds, their mean is drawn over them.", "損失の推移。複数のフォールドがあれば平均を重ねています。";
+    SCORE_FIGURE = "Score over epochs; where there are several folds, their mean is drawn over them.", "スコアの推移。複数のフォールドがあれば平均を重ねています。";
     CURVES_NONE = "Nothing of it was trained, so there is no curve.", "学習を行っていないため、曲線はありません。";
     H_SERIES = "series", "系列";
     H_TRAINING = "training", "学習";

@@ -145,8 +145,14 @@ pub(super) fn curves(teller: &Teller<'_>) -> Vec<Block> {
         return blocks;
     }
     let line = |curve: &&Curve| Line { recipe: report.subject.recipe.clone(), pinned: false, curve: (*curve).clone() };
-    let lines = curves.iter().map(line).collect();
-    blocks.push(teller.figure("curves", teller.say(p::CURVES_FIGURE), Plot::Curves(lines)));
+    // A chart each, so that they can be read on a telephone too.
+    for (name, about, is_loss) in [("curves-loss", p::LOSS_FIGURE, true), ("curves-score", p::SCORE_FIGURE, false)] {
+        let own = curves.iter().filter(|curve| (curve.series == series::LOSS) == is_loss);
+        let lines: Vec<Line> = own.map(line).collect();
+        if !lines.is_empty() {
+            blocks.push(teller.figure(name, teller.say(about), Plot::Curves(lines)));
+        }
+    }
     let row = |curve: &&Curve| {
         let finite = || curve.points.iter().filter(|point| point[1].is_finite());
         let (first, last) = (finite().next()?, finite().next_back()?);
