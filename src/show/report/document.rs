@@ -192,8 +192,8 @@ impl Table {
         // `0.2593 [0.1634, 0.3620]`, `+0.01`, `3 min 05 s`, `1.2 MB`, `1 → 2`; no date, no hash, no name that begins with digits.
         let word = |word: &str| {
             let bare = word.trim_matches(|c: char| "[](),%".contains(c)).replace('−', "-");
-            let is_unit =
-                ["s", "min", "h", "B", "kB", "MB", "GB", "TB", "秒", "分", "時間", "→", "-"].contains(&&*bare);
+            let is_unit = ["s", "min", "h", "M", "G", "B", "kB", "MB", "GB", "TB", "秒", "分", "時間", "→", "-"]
+                .contains(&&*bare);
             is_unit || bare.is_empty() || bare.parse::<f64>().is_ok()
         };
         let number = |text: &str| text.split_whitespace().all(word);
