@@ -205,7 +205,7 @@ pub(super) fn examples(
 }
 
 /// The first of each label, then the others, until there are enough: two photos that find each other say one thing twice.
-fn varied<'a, L: Ord>(queries: Vec<&'a Query>, label: impl Fn(&Query) -> Option<L>, wanted: usize) -> Vec<&'a Query> {
+fn varied<L: Ord>(queries: Vec<&Query>, label: impl Fn(&Query) -> Option<L>, wanted: usize) -> Vec<&Query> {
     let mut met = BTreeSet::new();
     let (first, others): (Vec<&Query>, Vec<&Query>) =
         queries.into_iter().partition(|query| label(query).is_none_or(|label| met.insert(label)));
