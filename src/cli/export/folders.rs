@@ -6,7 +6,7 @@ use toji::base::text::plain;
 use toji::session::errands::export::told::History;
 use toji::session::errands::export::trainings::{self, Told};
 use toji::show::export::folder::Folder;
-use toji::show::export::{tensorboard, wandb};
+use toji::show::export::{Placed, tensorboard, wandb};
 
 use super::{counted, refused};
 use crate::cli::failure::Failure;
@@ -43,7 +43,7 @@ fn folder(
     context: &Context,
     args: &Args,
     kind: &'static str,
-    files: fn(&Told, &str) -> Vec<(PathBuf, Vec<u8>)>,
+    files: fn(&Told, &str) -> Vec<Placed>,
 ) -> Result<(), Failure> {
     let cancel = surroundings::stop_on_signals();
     let project = context.project()?;

@@ -19,9 +19,14 @@ pub mod table;
 pub mod tensorboard;
 pub mod wandb;
 
+use std::path::PathBuf;
+
 use serde_json::Value as Json;
 
 use crate::base::Value;
+
+/// A file's place below a folder, and its bytes.
+pub type Placed = (PathBuf, Vec<u8>);
 
 /// Settings by dotted name, in order: flags, numbers and texts as they are, lists as JSON.
 fn flat(settings: &Value) -> Vec<(String, Value)> {

@@ -98,7 +98,7 @@ fn write_all<E>(
 
 /// One of polars' writers.
 enum Writer<W: Write> {
-    Parquet(parquet::write::BatchedWriter<W>),
+    Parquet(Box<parquet::write::BatchedWriter<W>>),
     Csv(csv::write::BatchedWriter<W>),
 }
 
@@ -109,7 +109,8 @@ impl<W: Write> Writer<W> {
                 // In the place of polars' own.
                 let types = vec![("ARROW:schema".to_owned(), arrow::schema(kinds))];
                 let types = KeyValueMetadata::from_static(types);
-                Writer::Parquet(ParquetWriter::new(out).with_key_value_metadata(Some(types)).batched(schema)?)
+                let writer = ParquetWriter::new(out).with_key_value_metadata(Some(types)).batched(schema)?;
+                Writer::Parquet(Box::new(writer))
             }
             Form::Csv => Writer::Csv(CsvWriter::new(out).include_header(true).batched(schema)?),
         })

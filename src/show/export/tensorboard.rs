@@ -5,11 +5,9 @@
 //! for each point of each series at its step and wall time, with the epoch as a series of its own, and last how it ended. Steps are those of the
 //! optimiser. Values are floats of 32 bits, as the format has them.
 
-use std::path::PathBuf;
-
-use super::flat;
 use super::protobuf::Message;
 use super::record::tfrecord;
+use super::{Placed, flat};
 use crate::base::Value;
 use crate::session::errands::export::trainings::{Point, Told, Training};
 
@@ -17,7 +15,7 @@ use crate::session::errands::export::trainings::{Point, Told, Training};
 const EPOCH: &str = "epoch";
 
 /// The files of a run, each with its place below the folder.
-pub fn files(told: &Told) -> Vec<(PathBuf, Vec<u8>)> {
+pub fn files(told: &Told) -> Vec<Placed> {
     let name = format!("events.out.tfevents.{}.toji", told.started.0.max(0.0) as u64);
     let place = |training: &Training| [&told.recipe, &told.run, &training.slot.to_string(), &name].iter().collect();
     told.trainings.iter().map(|training| (place(training), events(told, training))).collect()

@@ -6,14 +6,12 @@
 //! names, so an export that is done again is the same run, and a second sync no second one. Numbers that are none are bare `NaN` and
 //! `Infinity`, as wandb writes them.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 
-use super::json as of_value;
 use super::protobuf::Message;
 use super::record::Log;
+use super::{Placed, json as of_value};
 use crate::base::{KeyWriter, Time, Value};
 use crate::session::errands::export::trainings::{Told, Training};
 
@@ -21,7 +19,7 @@ use crate::session::errands::export::trainings::{Told, Training};
 const MIN_CONSUMER: &str = "0.70.0";
 
 /// The files of a run, each with its place below the folder. `project` is the name of wandb's project.
-pub fn files(told: &Told, project: &str) -> Vec<(PathBuf, Vec<u8>)> {
+pub fn files(told: &Told, project: &str) -> Vec<Placed> {
     let (hour, minute, second) = told.started.of_day(0.0);
     let date = format!("{}_{hour:02}{minute:02}{second:02}", told.started.date(0.0).replace('-', ""));
     let of = |training: &Training| {
