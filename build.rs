@@ -8,4 +8,5 @@ fn main() {
     let version = told.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned()).unwrap_or_default();
     println!("cargo::rustc-env=TOJI_RUSTC={version}");
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=TOJI_COMMIT");
 }

@@ -33,7 +33,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("ratatui", &["tui"]),
     ("rmp_serde", &["base/files"]),
     ("rustix", &["base", "cli", "tui/terminal"]),
-    ("safetensors", &["base/files", "learn", "retrieve", "session/errands/submit"]),
+    ("safetensors", &["base/files", "learn", "retrieve", "session/errands/export", "session/errands/submit"]),
     ("signal_hook", &["cli", "tui/terminal"]),
     ("tempfile", &["base", "data"]),
     ("toml", &["book"]),

@@ -37,7 +37,7 @@ pub mod source;
 pub mod technique;
 
 pub use diagnostic::{Diagnostic, Look, Severity, report};
-pub use pages::{Unknown, explain, keys, print, printed, reference};
+pub use pages::{Unknown, explain, keys, print, reference, values};
 pub use read::{
     Block, Book, Bytes, Name, Origin, OriginKind, facts_from, read, read_as, read_facts, read_with, settings_from,
 };

@@ -12,7 +12,7 @@ use super::say::Say;
 /// A command's failure.
 #[derive(Debug)]
 pub struct Failure {
-    /// 1: failed; 2: wrong use.
+    /// 1: failed; 2: wrong use; a command may have more of its own.
     pub code: u8,
     text: String,
     hints: Vec<String>,
@@ -28,6 +28,11 @@ impl Failure {
     /// It was asked for in a way that cannot be done.
     pub fn usage(text: impl Into<String>) -> Failure {
         Failure { code: 2, ..Failure::failed(text) }
+    }
+
+    /// The same failure with a command's own exit code.
+    pub fn with_code(self, code: u8) -> Failure {
+        Failure { code, ..self }
     }
 
     /// The same failure with advice.

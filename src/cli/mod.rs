@@ -27,6 +27,7 @@ mod metric;
 mod new;
 mod note;
 mod outliers;
+mod pack;
 mod plan;
 mod plot;
 mod post;
@@ -35,6 +36,7 @@ mod queries;
 mod queue;
 mod replay;
 mod report;
+mod reproduce;
 mod review;
 mod run;
 mod say;
@@ -68,7 +70,7 @@ use say::Say;
 #[derive(Parser)]
 #[command(name = "toji", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 failed, 2 wrong use. docs/reference.md has every key, technique and JSON field."
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong use; reproduce has more of its own. docs/reference.md has every key, technique and JSON field."
 )]
 struct Args {
     /// The project's folder: the one that holds toji.toml. Default: this folder, or the nearest above it.
@@ -144,6 +146,16 @@ enum Command {
     Export(export::Args),
     /// Answer for pictures never seen, from packed weights alone: no project is needed.
     Predict(predict::Args),
+    /// Pack a solution as a host wants it: weights, recipes, documents and all that makes it again, in one zip.
+    ///
+    /// The host's fields are filled from what was recorded; what only the author knows is read from solution.md (--questions HOST writes its headings). Missing
+    /// answers are listed, never invented. docs/pack.md has the fields of each host.
+    Pack(pack::Args),
+    /// Make a submission again, from its pack or its lock, on this machine or another, and say how it compares.
+    ///
+    /// Looks first whether toolchain, data and weights are those of then, and names what differs. Then it trains what is not there (or only predicts, by the packed
+    /// weights) in a folder of its own, and compares scores and the submission's bytes: the same, within tolerance with the reason, or different.
+    Reproduce(reproduce::Args),
     /// Show submissions beside the leaderboard, with what is to come; `add` notes what it showed.
     ///
     /// The table has each file with its score in cross-validation (CV), the public leaderboard's, their difference (gap), and the forecast of
@@ -296,6 +308,8 @@ pub fn run() -> ExitCode {
             Some(Command::Submit(args)) => submit::submit(&context, &args),
             Some(Command::Export(args)) => export::run(&context, &args),
             Some(Command::Predict(args)) => predict::run(&context, &args),
+            Some(Command::Pack(args)) => pack::run(&context, &args),
+            Some(Command::Reproduce(args)) => reproduce::run(&context, &args),
             Some(Command::Lb(args)) => lb::lb(&context, &args),
             Some(Command::Final(args)) => lb::finals(&context, &args),
             Some(Command::Outliers(args)) => outliers::outliers(&context, &args),

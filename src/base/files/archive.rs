@@ -41,10 +41,7 @@ pub fn publish_archive(path: &Path, entries: &[(String, Content)]) -> Result<(),
             match content {
                 Content::Bytes(bytes) => zip.write_all(bytes)?,
                 Content::File(source) => {
-                    let opened = Source::open(source).map_err(|error| {
-                        unread = Some(source.clone());
-                        error
-                    })?;
+                    let opened = Source::open(source).inspect_err(|_| unread = Some(source.clone()))?;
                     io::copy(&mut BufReader::with_capacity(1 << 20, opened), &mut zip)?;
                 }
             }
@@ -75,7 +72,7 @@ mod tests {
     fn an_archive_has_its_entries_and_the_same_bytes_each_time() {
         let folder = tempfile::tempdir().unwrap();
         let weights = folder.path().join("weights");
-        std::fs::write(&weights, [7; 3000]).unwrap();
+        super::super::publish(&weights, &[7; 3000]).unwrap();
         let entries = [
             ("README.md".to_owned(), Content::Bytes("読んで".into())),
             ("models/重み.safetensors".to_owned(), Content::File(weights.clone())),

@@ -28,14 +28,6 @@ pub fn print(settings: &Value) -> String {
     out
 }
 
-/// What [`print`] wrote, read back without a schema: of files that no person writes.
-///
-/// # Errors
-/// When it is no TOML, or has dates; the text says where.
-pub fn printed(text: &str) -> Result<Value, String> {
-    toml::from_str(text).map_err(|error| error.to_string())
-}
-
 fn line(out: &mut String, name: &str, value: &Value) {
     let _ = write!(out, "{} = ", key(name));
     match value {

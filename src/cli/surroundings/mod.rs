@@ -91,18 +91,45 @@ pub fn here() -> Result<(Surroundings, PathBuf), Failure> {
     Ok((Surroundings { clock, machine, processor, threads, pid, command, hub, facts, load, prints }, here))
 }
 
+/// The crates that the program is made of.
+const CRATES: &str = include_str!("../../../Cargo.lock");
+
 /// What `recipe.lock.toml` keeps of this machine and of the project's repository.
 fn facts(root: &Path, cpu: &str, threads: usize, gpu: &str) -> Value {
     let mut facts = Value::table();
-    facts.set("toji", Value::Text(env!("CARGO_PKG_VERSION").to_owned()));
-    facts.set("rustc", Value::Text(env!("TOJI_RUSTC").to_owned()));
-    facts.set("crates", Value::Text(Key::of_bytes(include_bytes!("../../../Cargo.lock")).to_string()));
-    facts.set("cpu", Value::Text(cpu.to_owned()));
+    let mut set = |name: &str, text: String| facts.set(name, Value::Text(text));
+    set("toji", env!("CARGO_PKG_VERSION").to_owned());
+    // Told by whoever builds it for others; a build script cannot tell a commit without building again after each.
+    option_env!("TOJI_COMMIT").into_iter().for_each(|commit| set("toji_commit", commit.to_owned()));
+    built().iter().for_each(|key| set("program", key.to_string()));
+    set("rustc", env!("TOJI_RUSTC").to_owned());
+    set("crates", Key::of_bytes(CRATES.as_bytes()).to_string());
+    set("cpu", cpu.to_owned());
+    set("gpu", gpu.to_owned());
+    set("os", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH));
+    system::release().into_iter().for_each(|release| set("os_release", release));
     facts.set("threads", Value::Int(threads as i64));
-    facts.set("gpu", Value::Text(gpu.to_owned()));
-    facts.set("os", Value::Text(format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)));
+    facts.set("packages", Value::List(packages().map(Value::Text).collect()));
+    system::installed_memory().into_iter().for_each(|bytes| facts.set("memory", Value::Int(bytes as i64)));
     git(root, &mut facts);
     facts
+}
+
+/// BLAKE3 of the program's file, read once.
+fn built() -> &'static Option<Key> {
+    static BUILT: OnceLock<Option<Key>> = OnceLock::new();
+    BUILT.get_or_init(|| Key::of_reader(File::open(program().ok()?).ok()?).ok())
+}
+
+/// The crates with their versions, as they stand in Cargo.lock: "blake3 1.8.7".
+fn packages() -> impl Iterator<Item = String> {
+    let of = |part: &str| {
+        let field = |name: &str| {
+            part.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = \"")?.strip_suffix('"'))
+        };
+        Some(format!("{} {}", field("name")?, field("version")?))
+    };
+    CRATES.split("[[package]]").skip(1).filter_map(of)
 }
 
 /// The processor's name.

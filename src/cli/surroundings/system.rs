@@ -68,6 +68,21 @@ fn font(var: &dyn Fn(&str) -> Option<String>) -> Finding {
     }
 }
 
+/// The system's own name and version: "Debian GNU/Linux 12 (bookworm)".
+pub fn release() -> Option<String> {
+    let text = std::fs::read_to_string("/etc/os-release").ok()?;
+    text.lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="))
+        .map(|name| name.trim_matches(['"', '\'']).to_owned())
+}
+
+/// Bytes of memory that the machine has.
+pub fn installed_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let kib = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.split_whitespace().next()?;
+    kib.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
 /// Less than this is soon full of checkpoints.
 const LITTLE: u64 = 5_000_000_000;
 

@@ -4,6 +4,7 @@
 //! gives something for people: a file to hand in, a table, a list, pictures.
 //!
 //! - [`submit`]: the file that is handed in;
+//! - [`export`]: runs, curves, answers, embeddings and networks for other tools;
 //! - [`gaze`]: where its networks look, as a table of boxes;
 //! - [`lab`]: what post steps, ensembles and metrics give on held-out lists;
 //! - [`ledger`]: submissions beside the leaderboard: what it said, what is final, what is to come;
@@ -11,8 +12,10 @@
 //! - [`review`]: photos worth a look, and what a person decided about them;
 //! - [`report`]: all that was recorded of a recipe, for whoever reads about it in the end;
 //! - [`replay`]: trainings as they went, for other deciders;
+//! - [`solution`]: what a submission keeps, packs for hosts, and doing it again elsewhere;
 //! - [`tidy`]: what of the store nobody needs any more.
 
+pub mod export;
 pub mod gaze;
 pub mod lab;
 pub mod ledger;
@@ -20,5 +23,6 @@ pub mod looking;
 pub mod replay;
 pub mod report;
 pub mod review;
+pub mod solution;
 pub mod submit;
 pub mod tidy;

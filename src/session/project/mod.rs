@@ -130,18 +130,34 @@ impl Project {
     /// # Errors
     /// The mistakes of `toji.toml`, all at once.
     pub fn open(root: &Path, around: &Surroundings) -> Result<Project, Vec<Diagnostic>> {
+        Project::open_with(root, around, None, None)
+    }
+
+    /// Opens the project in `root` on tables and pictures in the folder `data`, whatever its facts say, with the artefacts of another
+    /// project's `.toji`.
+    ///
+    /// # Errors
+    /// As [`Project::open`].
+    pub fn open_with(
+        root: &Path,
+        around: &Surroundings,
+        data: Option<&Path>,
+        store: Option<&Path>,
+    ) -> Result<Project, Vec<Diagnostic>> {
         let file = root.join(FACTS);
         let (facts, _, mut diagnostics) = book::read_facts(&file, &schema::facts());
         if diagnostics.iter().any(Diagnostic::is_error) {
             return Err(diagnostics);
         }
-        let competition = Competition::of(root, &facts).map_err(|error| {
+        let mut meant = facts.clone();
+        data.iter().for_each(|data| meant.set("data.folder", Value::Text(data.display().to_string())));
+        let competition = Competition::of(root, &meant).map_err(|error| {
             diagnostics.push(Diagnostic::of_file(&file, error.to_string()));
             diagnostics
         })?;
         let toji = root.join(TOJI);
         Ok(Project {
-            store: Store::open(&toji),
+            store: Store::open(store.unwrap_or(&toji)),
             root: root.to_owned(),
             toji,
             competition,

@@ -3,7 +3,7 @@
 //! Takes timm's `config.json` (its `pretrained_cfg`, or the same keys at the top level, as older repositories have them), a
 //! safetensors file's header, or a model card's front matter. What is not said there is the preset's.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -48,6 +48,11 @@ impl Expected {
         let wrong = |what: String| HubError::Config { file: weights.to_owned(), what };
         let value = serde_json::from_str(&text).map_err(|error| wrong(format!("pretrained_cfg: {error}")))?;
         from_json(&value, preset).map(Some).map_err(wrong)
+    }
+
+    /// The file beside a file of weights that describes them, where there is one.
+    pub fn file_beside(weights: &Path) -> Option<PathBuf> {
+        description_beside(weights)
     }
 
     /// What a `config.json` says.

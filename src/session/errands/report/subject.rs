@@ -216,7 +216,7 @@ fn made_by<'a>(runs: &'a Board, recipe: &str, score: &Key) -> Option<&'a RunView
 
 /// What a run's lock keeps; nothing where it cannot be read.
 pub fn lock_of(run: &RunView) -> Option<Value> {
-    book::printed(&files::read_text(&run.lock_file()).ok()?).ok()
+    book::values(&files::read_text(&run.lock_file()).ok()?).ok()
 }
 
 /// The recipe that a lock keeps.

@@ -21,14 +21,16 @@ use crate::data::Role;
 use crate::data::layout::Listing;
 use crate::retrieve::post::Step;
 use crate::score::ledger::{self, Entry};
-use crate::score::submission::{self, Answer, Layout};
+use crate::score::submission::{self, Answer, Layout, Written};
 use crate::session::brew::{self, Brewed, Manner};
+use crate::session::errands::solution;
 use crate::session::stages::ensemble::members::Kind;
 use crate::session::stages::{self, Bench, Task, embed};
 use crate::session::{Graph, Photos, Project, Recipe, Rung, SessionError};
 
 pub use export::{Exported, export};
 pub use packed::Packed;
+pub(in crate::session) use predict::answer as answer_packed;
 pub use predict::{Asked, Ids, Predicted, predict};
 
 /// The ledger's file, beside `toji.toml`.
@@ -74,7 +76,78 @@ pub struct Filled {
     pub why: String,
 }
 
-/// Writes the submission of a recipe to `file` and notes it in the ledger.
+/// The answers of a recipe, written and not yet noted anywhere.
+pub(in crate::session) struct Answered {
+    /// All stages that they came from.
+    pub graph: Graph,
+    /// BLAKE3 of the file's bytes.
+    pub file_hash: Key,
+    /// Queries answered.
+    pub rows: usize,
+    /// "MRR@20".
+    pub metric: String,
+    /// The recipe's own score.
+    pub score: f64,
+    /// Its 95 % interval.
+    pub interval: [f64; 2],
+    /// The score of each training.
+    pub folds: Vec<f64>,
+    /// Queries answered by a filler.
+    pub filled: Vec<Filled>,
+    /// Stages that were found in the store.
+    pub reused: Vec<String>,
+}
+
+/// Brews what a recipe answers by, and writes its answers to `file`.
+///
+/// # Errors
+/// As [`submit`].
+pub(in crate::session) fn answer(
+    project: &Project,
+    recipe: &Recipe,
+    photos: &Photos,
+    rung: &Rung,
+    file: &Path,
+    listen: &(dyn Fn(&Event) + Sync),
+    cancel: &Cancel,
+) -> Result<Answered, SessionError> {
+    // Whether the sample is a table at all is judged when the file is written.
+    if let Ok(Some(spelling)) = Listing::read(&project.competition)?.spelling(&project.competition) {
+        return Err(spelling.into());
+    }
+    one_head(project, recipe, photos, rung)?;
+    let manner = Manner { host: true, ..Manner::default() };
+    let done = brew::brew(project, recipe, photos, rung, manner, listen, cancel)?;
+    let Brewed { metric, score, interval, reused, .. } = done;
+    let mut graph = Graph::of(project, recipe, photos, rung)?;
+    graph.add_host(project, recipe, photos)?;
+    let tell = |event: Event| listen(&event);
+    let answers = answers::of(&Bench::new(project, recipe, photos, &graph, &tell, cancel))?;
+    let (written, filled) = write(project, photos, answers, file)?;
+    let key = graph.stage(Task::Score)?.artefact();
+    let meta = project.store.meta("score", &key)?;
+    let folds: Vec<f64> = meta.and_then(|meta| meta.facts.get("folds")?.decode().ok()).unwrap_or_default();
+    let (file_hash, rows) = (written.hash, written.rows);
+    Ok(Answered { graph, file_hash, rows, metric, score, interval, folds, filled, reused })
+}
+
+/// Writes answers in the host's form, with fillers where a query's picture cannot be used.
+fn write(
+    project: &Project,
+    photos: &Photos,
+    mut answers: Vec<Answer>,
+    file: &Path,
+) -> Result<(Written, Vec<Filled>), SessionError> {
+    let filled = fill(photos, &mut answers, project.competition.submission.count);
+    let (layout, sample) = form(project)?;
+    let (_, gallery) = embed::host_places(photos);
+    let mut ids: HashSet<&str> = gallery.iter().map(|&i| photos.manifest.photos[i as usize].id.as_str()).collect();
+    ids.extend(project.competition.submission.not_in_gallery.as_deref());
+    Ok((submission::write(file, &layout, &answers, sample, &ids)?, filled))
+}
+
+/// Writes the submission of a recipe to `file` and notes it in the ledger, with all that it takes to make it again in
+/// [`solution::FOLDER`].
 ///
 /// # Errors
 /// When the sample spells ids as other numbers than the tables do (before anything is brewed), when brewing fails,
@@ -89,49 +162,30 @@ pub fn submit(
     cancel: &Cancel,
 ) -> Result<Submitted, SessionError> {
     refuse_to_overwrite(project, file)?;
-    // Whether the sample is a table at all is judged when the file is written.
-    if let Ok(Some(spelling)) = Listing::read(&project.competition)?.spelling(&project.competition) {
-        return Err(spelling.into());
-    }
-    one_head(project, recipe, photos, rung)?;
-    let manner = Manner { host: true, ..Manner::default() };
-    let Brewed { metric, score, interval, .. } = brew::brew(project, recipe, photos, rung, manner, listen, cancel)?;
-    let mut graph = Graph::of(project, recipe, photos, rung)?;
-    graph.add_host(project, recipe, photos)?;
-    let tell = |event: Event| listen(&event);
-    let bench = Bench::new(project, recipe, photos, &graph, &tell, cancel);
-    let mut answers = answers::of(&bench)?;
-    let filled = fill(photos, &mut answers, project.competition.submission.count);
-
-    let (layout, sample) = form(project)?;
-    let (_, gallery) = embed::host_places(photos);
-    let mut ids: HashSet<&str> = gallery.iter().map(|&i| photos.manifest.photos[i as usize].id.as_str()).collect();
-    ids.extend(project.competition.submission.not_in_gallery.as_deref());
-    let written = submission::write(file, &layout, &answers, sample, &ids)?;
-    let key = graph.stage(Task::Score)?.artefact();
-    let meta = project.store.meta("score", &key)?;
-    let folds: Vec<f64> = meta.and_then(|meta| meta.facts.get("folds")?.decode().ok()).unwrap_or_default();
+    let done = answer(project, recipe, photos, rung, file, listen, cancel)?;
     let entry = Entry {
         file: file.strip_prefix(&project.root).unwrap_or(file).to_owned(),
-        file_hash: written.hash,
+        file_hash: done.file_hash,
         recipe: recipe.name.clone(),
         recipe_hash: recipe.key(),
-        metric: metric.clone(),
-        cv: Some(score),
-        interval: Some(interval),
+        metric: done.metric.clone(),
+        cv: Some(done.score),
+        interval: Some(done.interval),
         date: project.around.clock.now(),
-        filled: filled.len(),
+        filled: done.filled.len(),
         rung: rung.to_string(),
-        folds: folds.clone(),
+        folds: done.folds.clone(),
         post: stages::post::steps(recipe).iter().map(in_words).collect(),
-        networks: graph.answering.iter().map(ToString::to_string).collect(),
-        stages: graph.nodes.iter().map(|node| (node.stage.label(), node.stage.artefact())).collect(),
+        networks: done.graph.answering.iter().map(ToString::to_string).collect(),
+        stages: done.graph.nodes.iter().map(|node| (node.stage.label(), node.stage.artefact())).collect(),
     };
     let (post, networks) = (entry.post.clone(), entry.networks.clone());
+    // First, so that no line of the ledger is without.
+    solution::keep(project, recipe, photos, &done.graph, rung, &entry, done.rows)?;
     ledger::append(&project.root.join(LEDGER), entry)?;
-    let (rows, file_hash, rung) = (written.rows, written.hash, rung.to_string());
-    let (recipe, file) = (recipe.name.clone(), file.to_owned());
-    Ok(Submitted { recipe, file, file_hash, rows, metric, cv: score, interval, rung, folds, post, networks, filled })
+    let Answered { file_hash, rows, metric, score: cv, interval, folds, filled, .. } = done;
+    let (recipe, file, rung) = (recipe.name.clone(), file.to_owned(), rung.to_string());
+    Ok(Submitted { recipe, file, file_hash, rows, metric, cv, interval, rung, folds, post, networks, filled })
 }
 
 /// Refuses a step that goes by the head of one network where several answer together.

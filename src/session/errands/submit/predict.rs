@@ -14,8 +14,10 @@ use super::answers::{self, Joint, Said};
 use super::packed::Packed;
 use crate::base::progress::Silent;
 use crate::base::{Cancel, Key, Progress, files, text};
+use crate::data::Photo;
 use crate::data::batch::Pictures;
 use crate::data::content::{self, Content};
+use crate::data::view::Area;
 use crate::retrieve::post::Step;
 use crate::retrieve::post::local::Patches;
 use crate::retrieve::post::views::Views;
@@ -26,7 +28,7 @@ use crate::session::brew::graph::host;
 use crate::session::stages::embed::views::View;
 use crate::session::stages::embed::{self, Eyes};
 use crate::session::stages::{self, reduce};
-use crate::session::{Recipe, SessionError, Surroundings};
+use crate::session::{Photos, Project, Recipe, SessionError, Surroundings};
 
 /// Decoded pictures are kept up to so many bytes, for several networks and views.
 const ROOM: u64 = 2 << 30;
@@ -106,8 +108,8 @@ pub fn predict(
         return Err(SessionError::Unfit(format!("{text}, and answers are parted by {between:?}: rename it")));
     }
     let files: Vec<PathBuf> = gallery.into_iter().chain(images).collect();
-    let ranking =
-        ranking(around, packed, &files, (&queries, &found), layout.k.min(others.len().max(1)), progress, cancel)?;
+    let (k, whole) = (layout.k.min(others.len().max(1)), vec![None; files.len()]);
+    let ranking = ranking(around, packed, (&files, &whole), (&queries, &found), k, progress, cancel)?;
     let absent = packed.not_in_gallery().unwrap_or_default();
     let answers: Vec<Answer> = answers::in_ids(&ranking, |photo| ids[photo as usize].clone(), absent);
     let mut known: HashSet<&str> = others.iter().map(String::as_str).collect();
@@ -122,6 +124,45 @@ pub fn predict(
         gallery: others.len(),
         unusable,
     })
+}
+
+/// Answers the host's queries of a project by packed weights and writes them in its form, as [`super::answer`] does by those of the store; gives BLAKE3 of
+/// the file and how many queries it answers.
+///
+/// # Errors
+/// When the tables name no query or gallery, a picture cannot be read, or the file would not be valid; on a stop.
+pub(in crate::session) fn answer(
+    project: &Project,
+    photos: &Photos,
+    packed: &Packed,
+    file: &Path,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<(Key, usize), SessionError> {
+    let (queries, gallery) = embed::host_places(photos);
+    if queries.is_empty() || gallery.is_empty() {
+        return Err(SessionError::Unfit(
+            "the tables name no query or no gallery of the host: nothing to predict".to_owned(),
+        ));
+    }
+    // Numbers of the photos among those of the host, in the manifest's order, as the store's embeddings have them.
+    let mut places: Vec<u32> = queries.iter().chain(&gallery).copied().collect();
+    places.sort_unstable();
+    places.dedup();
+    let number = |place: &u32| places.binary_search(place).unwrap_or_default() as u32;
+    let own = |side: &[u32]| side.iter().map(number).collect::<Vec<u32>>();
+    let photo = |number: u32| &photos.manifest.photos[places[number as usize] as usize];
+    let all: Vec<&Photo> = (0..places.len() as u32).map(photo).collect();
+    let files: Vec<PathBuf> = all.iter().map(|photo| project.root.join(&photo.path)).collect();
+    let parts: Vec<Option<Area>> = all.iter().map(|photo| photo.part()).collect();
+    let (queries, gallery) = (own(&queries), own(&gallery));
+    let k = project.competition.submission.count;
+    let seen = (&files[..], &parts[..]);
+    let ranking = ranking(&project.around, packed, seen, (&queries, &gallery), k, progress, cancel)?;
+    let absent = project.competition.submission.not_in_gallery.as_deref().unwrap_or_default();
+    let answers: Vec<Answer> = answers::in_ids(&ranking, |number| photo(number).id.clone(), absent);
+    let (written, _) = super::write(project, photos, answers, file)?;
+    Ok((written.hash, written.rows))
 }
 
 /// What is there already gives way only when it begins like answers of the same form.
@@ -205,11 +246,11 @@ fn named(files: &[PathBuf], folder: &Path, ids: Ids) -> Result<Vec<String>, Sess
     Ok(names)
 }
 
-/// The lists, `k` long.
+/// The lists, `k` long; of each file only the part that counts, where one is given.
 fn ranking(
     around: &Surroundings,
     packed: &Packed,
-    files: &[PathBuf],
+    files: (&[PathBuf], &[Option<Area>]),
     (queries, gallery): (&[u32], &[u32]),
     k: usize,
     progress: &dyn Progress,
@@ -238,7 +279,7 @@ fn joined(
     around: &Surroundings,
     packed: &Packed,
     member: usize,
-    files: &[PathBuf],
+    (files, parts): (&[PathBuf], &[Option<Area>]),
     (queries, gallery): (&[u32], &[u32]),
     progress: &dyn Progress,
     cancel: &Cancel,
@@ -246,7 +287,9 @@ fn joined(
     let recipe = &packed.members()[member];
     let steps = stages::post::read_steps(recipe)?;
     let reduction = reduce::reduction(recipe)?;
-    let pictures = Arc::new(Pictures::new(files.to_vec(), packed.limits(), ROOM).reduced_by(reduction));
+    let parts = if parts.iter().any(Option::is_some) { parts.to_vec() } else { Vec::new() };
+    let pictures = Pictures::new(files.to_vec(), packed.limits(), ROOM).parts(parts);
+    let pictures = Arc::new(pictures.reduced_by(reduction));
     let mut found = Vec::new();
     for (number, name) in packed.networks(member).iter().enumerate() {
         let what = |view: &str| format!("{} {name}{view}", recipe.name);

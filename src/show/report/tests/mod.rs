@@ -1,7 +1,5 @@
 //! Pages of made facts: hostile names stay text in every form, all parts are there, the same facts give the same bytes.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::base::Key;
 use crate::score::Delta;
@@ -86,7 +84,7 @@ fn report() -> Report {
     };
     let curve = |series: &str, points: &[[f64; 2]]| Curve {
         series: series.into(),
-        points: Arc::new(points.to_vec()),
+        points: points.to_vec().into(),
         ..Curve::default()
     };
     Report {
