@@ -44,7 +44,7 @@ blockquote{margin:.6em 0;padding:0 1em;border-left:3px solid var(--line);color:v
 @media(max-width:44rem){body{padding:10px}nav ol{columns:1}.photos ul{grid-template-columns:repeat(3,minmax(0,1fr))}.plot svg{max-width:none;width:38rem}.plot.curves svg{width:58rem}h1{font-size:1.4rem}}\
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--back:#fff;--card:#f4f4f4;--line:#bbb;--note:#f4f4f4;--good:#00694c;--bad:#a44800;--link:#000}\
 body{max-width:none;padding:0;font-size:10pt}h2{break-after:avoid}h3,h4{break-after:avoid}figure,tr,.note,.photos li{break-inside:avoid}nav{display:none}\
-details::details-content{content-visibility:visible;block-size:auto}.table,.plot{overflow:visible}table{font-size:7.5pt;width:100%}td.n,th{white-space:normal}td.wide{min-width:6rem}pre{white-space:pre-wrap;overflow-wrap:anywhere}.plot svg{max-width:100%;width:auto}\
+details::details-content{content-visibility:visible;block-size:auto}.table,.plot{overflow:visible}table{font-size:7.5pt;width:100%}td.n:not(.s),th{white-space:normal}td.wide{min-width:6rem}pre{white-space:pre-wrap;overflow-wrap:anywhere}.plot svg{max-width:100%;width:auto}\
 .photos ul{grid-template-columns:repeat(6,minmax(0,1fr))}@page{margin:15mm}}";
 
 /// The text of the file.

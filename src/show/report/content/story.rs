@@ -43,16 +43,16 @@ pub(super) fn tried(teller: &Teller<'_>) -> Vec<Block> {
         };
         vec![
             Cell { text: tried.name.clone(), mark, depth: tried.depth },
-            Cell::from(tried.changes.join("; ")),
             Cell::from(tried.rung.clone()),
             score,
             cell(tried.to_parent.as_ref()),
             cell(tried.to_pin.as_ref()),
             teller.outcome(tried.outcome),
             Cell::from(tried.seconds.map(|seconds| teller.time(seconds)).unwrap_or_default()),
+            Cell::from(tried.changes.join("; ")),
         ]
     };
-    let head = [p::H_RECIPE, p::H_CHANGES, p::H_RUNG, p::H_SCORE, p::H_TO_PARENT, p::H_TO_PIN, p::H_OUTCOME, p::H_TIME];
+    let head = [p::H_RECIPE, p::H_RUNG, p::H_SCORE, p::H_TO_PARENT, p::H_TO_PIN, p::H_OUTCOME, p::H_TIME, p::H_CHANGES];
     blocks.extend(table(teller.heads(head), report.tried.iter().map(row).collect()));
     let why = report.tried.iter().filter_map(|tried| Some((tried, tried.why.as_ref()?)));
     let why: Vec<Vec<Cell>> = why
