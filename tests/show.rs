@@ -13,7 +13,7 @@ use toji::show::{ShowError, table};
 
 fn curve(series: &str, fold: u32, value: impl Fn(f64) -> f64, epochs: u32) -> Curve {
     let points = (1..=epochs).map(|e| [f64::from(e), value(f64::from(e))]).collect();
-    Curve { series: series.into(), fold, points: Arc::new(points), ..Curve::default() }
+    Curve { series: series.into(), fold, points, ..Curve::default() }
 }
 
 fn recipe(name: &str, gain: f64, folds: u32, epochs: u32) -> Recipe {
@@ -34,6 +34,7 @@ fn shelf() -> Snapshot {
         recipe("02-arcface", 0.21, 3, 12),
         recipe("03-純米大吟醸の小さなラベル", 0.3, 1, 7),
     ];
+    let recipes = recipes.into_iter().map(Into::into).collect();
     Snapshot { recipes, pin: Some("01-baseline".into()), ..Snapshot::default() }
 }
 
@@ -95,7 +96,7 @@ fn odd_series_still_make_a_picture() {
     let line = |points: &[[f64; 2]]| Line {
         recipe: "a<b>&\"c\u{1b}[2J".into(),
         pinned: false,
-        curve: Curve { series: "loss".into(), fold: 0, points: Arc::new(points.to_vec()), ..Curve::default() },
+        curve: Curve { series: "loss".into(), fold: 0, points: points.to_vec().into(), ..Curve::default() },
     };
     let nan = f64::NAN;
     for points in [
@@ -133,10 +134,10 @@ fn machine() -> Snapshot {
     let told = |series: &str, size: f64| {
         let wave = |i: u32| size * (1.0 + 0.2 * (0.7 * f64::from(i)).sin());
         let points = (1..=120).map(|i| [f64::from(i) / 10.0, wave(i)]).collect();
-        Curve { series: series.into(), points: Arc::new(points), axis: Arc::clone(&axis), ..Curve::default() }
+        Curve { series: series.into(), points, axis: Arc::clone(&axis), ..Curve::default() }
     };
     let curves = vec![told("loss", 2.0), told("MRR@20", 0.6), told("memory", 1.5e9), told("lr", 1e-3)];
-    Snapshot { recipes: vec![Recipe { name: "a".into(), curves, ..Recipe::default() }], ..Snapshot::default() }
+    Snapshot { recipes: vec![Recipe { name: "a".into(), curves, ..Recipe::default() }.into()], ..Snapshot::default() }
 }
 
 #[test]
@@ -170,13 +171,13 @@ fn charts_along_other_axes() {
 fn look() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
     let mut many = shelf();
-    many.recipes.extend((4..14).map(|i| recipe(&format!("{i:02}-more"), 0.02 * f64::from(i), 1, 12)));
+    many.recipes.extend((4..14).map(|i| recipe(&format!("{i:02}-more"), 0.02 * f64::from(i), 1, 12).into()));
     let mut broken = recipe("05-nan", 0.1, 1, 9);
     for curve in &mut broken.curves {
-        let points = Arc::make_mut(&mut curve.points);
+        let points = curve.points.change();
         (points[4][1], points[5][1]) = (f64::NAN, f64::NAN);
     }
-    let broken = Snapshot { recipes: vec![broken, recipe("06-new", 0.2, 1, 1)], ..Snapshot::default() };
+    let broken = Snapshot { recipes: vec![broken.into(), recipe("06-new", 0.2, 1, 1).into()], ..Snapshot::default() };
     for (name, snapshot) in [("shelf", &shelf()), ("many", &many), ("broken", &broken)] {
         let lines = curves::lines(snapshot, &[], &Choice::default()).unwrap();
         for ending in ["svg", "png"] {

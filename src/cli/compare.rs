@@ -1,12 +1,17 @@
 //! `toji compare`: two to six recipes side by side.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 use toji::base::Cancel;
+use toji::base::files::publish;
+use toji::base::text::plain;
 use toji::session::errands::looking::compare::Asked;
 use toji::session::{Photos, Recipe};
-use toji::show::compare;
+use toji::show::{compare, report};
 
 use super::failure::Failure;
+use super::report::Tongue;
 use super::{Context, shell};
 
 /// Arguments.
@@ -21,6 +26,15 @@ pub struct Args {
     /// Queries that moved that are listed, the most moved first. Default: 10, with --json up to 500.
     #[arg(long, value_name = "N")]
     queries: Option<usize>,
+    /// Write a page for a browser instead: one file, nothing is fetched. Default of --out: reports/FIRST-beside-OTHERS.html in the project.
+    #[arg(long)]
+    html: bool,
+    /// The page of --html.
+    #[arg(long, value_name = "FILE", requires = "html")]
+    out: Option<PathBuf>,
+    /// The language of that page's title.
+    #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t = Tongue::En, requires = "html")]
+    lang: Tongue,
 }
 
 /// Compares them. Nothing is trained.
@@ -34,6 +48,20 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     context.say.wipe();
     let asked = Asked::of(&project, &photos, &recipes.iter().collect::<Vec<_>>(), args.rung.as_deref())?;
     let found = asked.compare()?;
+    if args.html {
+        let names: Vec<&str> = found.sides.iter().map(|side| side.recipe.as_str()).collect();
+        let (first, others) = names.split_first().map_or(("", String::new()), |(first, rest)| (*first, rest.join("-")));
+        let usual = || project.root.join("reports").join(format!("{first}-beside-{others}.html"));
+        let out = args.out.as_ref().map_or_else(usual, |out| context.here.join(out));
+        let failed = |error: String| Failure::failed(error);
+        let text = report::comparison(&found, args.lang.into()).map_err(|error| failed(error.to_string()))?;
+        publish(&out, text.as_bytes()).map_err(|error| failed(error.to_string()))?;
+        match context.say.is_json() {
+            true => context.say.json(&json!({ "recipes": names, "file": out })),
+            false => context.say.line(&plain(&format!("{}: written", out.display()))),
+        }
+        return Ok(());
+    }
     if context.say.is_json() {
         found.sides.iter().for_each(|side| context.say.json(side));
         found.differences.iter().for_each(|difference| context.say.json(difference));

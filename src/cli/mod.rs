@@ -35,6 +35,7 @@ mod predict;
 mod queries;
 mod queue;
 mod replay;
+mod report;
 mod reproduce;
 mod review;
 mod run;
@@ -126,6 +127,11 @@ enum Command {
     /// Prose and cells stand as written; under each cell what its stages last gave, as the workbench shows it. What belongs to an older text says so,
     /// with the reason. Nothing is run.
     Weave(weave::Args),
+    /// Write all that was recorded of a recipe as a report: HTML, Markdown or Word, in English or Japanese.
+    ///
+    /// What it reaches, the recipe as written, what was tried and what came of it, curves, folds, post steps, members, the leaderboard, the data, queries with their
+    /// photos, ablations, costs, environment and licences. Nothing is typed twice, and nothing is invented: what was not recorded is marked as missing.
+    Report(report::Args),
     /// Weigh the steps of [post]: each alone, in its place, and left out.
     Post(post::Args),
     /// Weigh the members of an ensemble: each alone, and the others without it.
@@ -279,6 +285,7 @@ pub fn run() -> ExitCode {
             Some(Command::Run(args)) => run::run(&context, &args),
             Some(Command::Brew(args)) => brew::run(&context, &args),
             Some(Command::Replay(args)) => replay::run(&context, &args),
+            Some(Command::Report(args)) => report::report(&context, &args),
             Some(Command::Board(args)) => board::board(&context, &args),
             Some(Command::Plan(args)) => plan::plan(&context, &args),
             Some(Command::Queue(args)) => queue::queue(&context, &args),

@@ -112,14 +112,17 @@ fn watch(
 ) {
     let cancel = Cancel::new();
     let mut last: Option<Snapshot> = None;
-    let partly_feed = std::sync::Mutex::new((feed.clone(), None::<Instant>));
+    let partly_feed = std::sync::Mutex::new((feed.clone(), None::<(String, Instant)>));
     let partly = move |snapshot: Snapshot| {
         let Ok(mut shown) = partly_feed.lock() else { return };
-        if shown.1.is_none_or(|at| at.elapsed() > BUSY) {
-            shown.1 = Some(Instant::now());
+        let what = snapshot.planning.as_ref().map(|planning| planning.what.clone()).unwrap_or_default();
+        if shown.1.as_ref().is_none_or(|(before, at)| *before != what || at.elapsed() > BUSY) {
+            shown.1 = Some((what, Instant::now()));
             let _ = shown.0.send(Feed::Snapshot(Arc::new(snapshot)));
         }
     };
+    // Until a page is shown, none needs what its stages gave.
+    survey.obey(&Command::Look { recipes: Vec::new() });
     let mut watched: Vec<PathBuf> = Vec::new();
     let mut watcher: Option<Watch> = None;
     let mut files = Vec::new();

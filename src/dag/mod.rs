@@ -45,7 +45,8 @@ pub use queue::{Job, Lane, Order, Queue, Taken, Worker, WorkerInfo};
 pub use run::estimates::{self, Judged};
 pub use run::tail::Tail;
 pub use run::{
-    Axis, Board, Counted, Decided, Measured, Outcome, Run, RunState, RunView, Runs, StageState, StageView, Start, Told,
+    Axis, Board, Counted, Decided, Measured, Outcome, Points, Run, RunState, RunView, Runs, StageState, StageView,
+    Start, Told,
 };
 pub use stage::{Input, Recorded, Span, Stage};
 pub use store::{Making, Meta, Store, Work};

@@ -12,6 +12,11 @@ use crate::base::Key;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "command")]
 pub enum Command {
+    /// Show the pages of these recipes with what their stages gave; the other pages have only their text.
+    Look {
+        /// Their names.
+        recipes: Vec<String>,
+    },
     /// Run (or go on with) a recipe up to a rung; `None`: the rung it last had, at first "holdout".
     Run {
         /// Name of the recipe.

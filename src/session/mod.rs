@@ -12,6 +12,7 @@
 //! - [`recipe`]: one recipe, read and checked: what it may say, what is wrong with it, what it is warned of.
 //! - [`brew`]: plans a recipe as a graph of stages, and carries the plan out, here or in a worker.
 //! - [`stages`]: one file each: what a stage's key is made of, and how it is run.
+//! - [`shared`]: what one snapshot hands on to the next.
 //! - [`survey`]: looks at the files again and gives a [`snapshot`].
 //! - [`board`]: the snapshot as a table: columns, orders, the filter's language, folds and seeds.
 //! - [`errands`]: what single commands ask for: a submission, boxes, outliers, samples.
@@ -25,6 +26,7 @@ pub mod command;
 pub mod errands;
 pub mod project;
 pub mod recipe;
+pub mod shared;
 pub mod snapshot;
 pub mod stages;
 pub mod survey;

@@ -7,7 +7,7 @@ use std::ops::{Deref, Range};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::board::choice::Choice;
 use super::errands::lab::metric::Report;
@@ -15,11 +15,12 @@ use super::errands::ledger::Standing;
 use super::errands::looking::compare::Comparison;
 use super::errands::looking::queries::Queries;
 use super::errands::review::Review;
+use super::shared::Shared;
 use super::survey::queue::Queued;
 use super::survey::queue::estimates::Estimates;
 use super::survey::queue::log::Log;
 use crate::base::{Key, Time, Value};
-use crate::dag::Axis;
+use crate::dag::{Axis, Points};
 use crate::score::decide::projection::Projection;
 
 /// The whole project at one moment.
@@ -32,7 +33,7 @@ pub struct Snapshot {
     /// Mistakes in `toji.toml` and the data, which stop every recipe.
     pub problems: Vec<Problem>,
     /// One entry a recipe, sorted by name.
-    pub recipes: Vec<Recipe>,
+    pub recipes: Vec<Shared<Recipe>>,
     /// The name of the recipe that the others are compared with.
     pub pin: Option<String>,
     /// What is worth knowing and stops nothing: about the pin, about the data.
@@ -168,7 +169,7 @@ pub struct Recipe {
 }
 
 /// The score of one training.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Part {
     /// Fold, from 0.
     pub fold: u32,
@@ -216,7 +217,7 @@ impl Deref for Settings {
 }
 
 /// How a recipe stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Nothing of it has run.
@@ -241,7 +242,7 @@ pub enum State {
 }
 
 /// A score with its interval.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// "MRR@20".
     pub metric: String,
@@ -256,7 +257,7 @@ pub struct Score {
 }
 
 /// What a decider says of a training.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Advice {
     /// "stop", "go-on", "promote".
     pub advice: String,
@@ -277,7 +278,7 @@ pub struct Advice {
 }
 
 /// A paired difference with its interval.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Delta {
     /// This recipe minus the pin.
     pub value: f64,
@@ -446,14 +447,14 @@ pub struct Curve {
     pub seed: u64,
     /// Points (epoch, value) with ascending epochs.
     #[serde(serialize_with = "points")]
-    pub points: Arc<Vec<[f64; 2]>>,
+    pub points: Points,
     /// Where the points lie in steps and in time. The curves of one training share it.
     #[serde(skip)]
     pub axis: Arc<Axis>,
 }
 
-fn points<S: Serializer>(points: &Arc<Vec<[f64; 2]>>, serializer: S) -> Result<S::Ok, S::Error> {
-    points.as_slice().serialize(serializer)
+fn points<S: Serializer>(points: &Points, serializer: S) -> Result<S::Ok, S::Error> {
+    (**points).serialize(serializer)
 }
 
 /// One step of the plan.

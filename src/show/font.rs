@@ -40,6 +40,28 @@ pub(super) fn given(path: &Path) -> Result<Font, ShowError> {
     load(GIVEN, bytes).map_err(|why| ShowError::BadFont { path: path.to_owned(), why: why.to_owned() })
 }
 
+/// The first of these files that has a glyph for every character of the text, or else the one that has the most; the built-in font where it has
+/// all, or none of them is a font. What is left is told by [`Font::drawable`].
+pub(super) fn fitting(text: &str, files: &[PathBuf]) -> Result<Font, ShowError> {
+    let mut wanted: Vec<char> = text.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let lacking = |has: &dyn Fn(char) -> bool| wanted.iter().filter(|&&c| !has(c)).count();
+    let own = built_in()?;
+    let mut best = (lacking(&|c| own.has(c)), None);
+    for file in files {
+        if best.0 == 0 {
+            break;
+        }
+        let Some(ranges) = read(file).ok().and_then(|bytes| covered(&bytes)) else { continue };
+        let left = lacking(&|c| ranges.iter().any(|range| range.contains(&u32::from(c))));
+        if left < best.0 {
+            best = (left, Some(file));
+        }
+    }
+    best.1.map_or_else(|| Ok(own.clone()), |file| given(file))
+}
+
 fn load(family: &'static str, bytes: &'static [u8]) -> Result<Font, &'static str> {
     register_font(family, FontStyle::Normal, bytes).map_err(|_| "it is not a font that can be drawn")?;
     let covered = covered(bytes).ok_or("it has no table of characters that can be read")?;
@@ -147,6 +169,19 @@ mod tests {
         let mut missing = vec![];
         assert_eq!(font.drawable("02-獺祭-x祭", &mut missing), "02-??-x?");
         assert_eq!(missing, ['獺', '祭']);
+    }
+
+    #[test]
+    fn the_font_with_the_most_glyphs_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let (broken, other) = (dir.path().join("a.ttf"), dir.path().join("b.ttf"));
+        crate::base::files::publish(&broken, b"no font").unwrap();
+        crate::base::files::publish(&other, epaint_default_fonts::HACK_REGULAR).unwrap();
+        let files = [dir.path().join("absent.ttf"), broken, other];
+        assert_eq!(fitting("plain", &files).unwrap().family, FAMILY, "nothing is lacking");
+        // Box drawing is Hack's alone; nobody here has the other.
+        assert_eq!(fitting("┌ 獺", &files).unwrap().family, GIVEN);
+        assert_eq!(fitting("獺", &files).unwrap().family, FAMILY, "no other has it either");
     }
 
     #[test]

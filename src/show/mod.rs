@@ -2,7 +2,9 @@
 //!
 //! - [`compare`] sets recipes side by side: rows of what differs, for the workbench and for a pipe.
 //! - [`curves`] draws learning curves as SVG or PNG (plotters), from the series that the terminal shows.
+//! - [`export`] writes tables, TensorBoard's and wandb's files for other tools.
 //! - [`ledger`] sets submissions beside the leaderboard, and what follows, as plain text.
+//! - [`report`] tells all that was recorded of a recipe: HTML, Markdown, Word, in English and Japanese.
 //! - [`sheet`] sets pictures with their names on one page: a PNG, or an HTML page in one file; and draws places into them.
 //! - [`table`] sets the board and the plan as plain text for a pipe, a log or a narrow terminal.
 //! - [`weave`] writes a recipe's page with its outputs as Markdown.
@@ -14,12 +16,15 @@
 //! the glyphs of its font; what the built-in Latin one lacks is replaced visibly and reported.
 
 pub mod base64;
+mod canvas;
 pub mod compare;
 pub mod curves;
+pub mod export;
 mod font;
 pub mod ledger;
 pub mod palette;
 pub mod raster;
+pub mod report;
 pub mod sheet;
 pub mod table;
 pub mod weave;
@@ -39,6 +44,20 @@ pub enum ShowError {
     UnknownForm {
         /// The file that was asked for.
         path: PathBuf,
+    },
+    /// A table is asked for in another form.
+    #[error("{}: tables are written as .parquet or .csv; name the file so", path.display())]
+    NotATable {
+        /// The file that was asked for.
+        path: PathBuf,
+    },
+    /// A folder that an export would write to.
+    #[error("nothing is written to {}: {why}", folder.display())]
+    Refused {
+        /// The folder.
+        folder: PathBuf,
+        /// Why, and what to do.
+        why: String,
     },
     /// There is nothing to draw.
     #[error("none of these recipes has a curve yet; run one first")]

@@ -103,7 +103,8 @@ pub fn board(snapshot: &Snapshot, columns: usize) -> Vec<String> {
 
 /// [`board`] of the recipes in these places, in this order.
 pub fn board_of(snapshot: &Snapshot, listed: &[usize], columns: usize) -> Vec<String> {
-    let recipes: Vec<&Recipe> = listed.iter().filter_map(|place| snapshot.recipes.get(*place)).collect();
+    let recipes: Vec<&Recipe> =
+        listed.iter().filter_map(|place| snapshot.recipes.get(*place)).map(|recipe| &**recipe).collect();
     let row = |recipe: &Recipe| {
         let pinned = snapshot.pin.as_ref() == Some(&recipe.name);
         let score = recipe.score.as_ref();
@@ -148,7 +149,8 @@ pub fn board_of(snapshot: &Snapshot, listed: &[usize], columns: usize) -> Vec<St
 /// The recipes in these places, in this order, with the named columns; with folds, each followed by a line a training and one with their
 /// mean. The further to the right, the sooner a column is left out on a narrow terminal.
 pub fn listing(table: &Table<'_>, listed: &[usize], names: &[String], with_folds: bool, columns: usize) -> Vec<String> {
-    let recipes: Vec<&Recipe> = listed.iter().filter_map(|place| table.snapshot.recipes.get(*place)).collect();
+    let recipes: Vec<&Recipe> =
+        listed.iter().filter_map(|place| table.snapshot.recipes.get(*place)).map(|recipe| &**recipe).collect();
     let align = |name: &str| {
         let numbers = |kind| matches!(kind, Kind::Number(_) | Kind::Difference | Kind::Seconds);
         let all_numbers = || recipes.iter().flat_map(|recipe| table.column(recipe, name)).all(|v| v.as_f64().is_some());

@@ -91,7 +91,7 @@ fn has_board(screen: &str) -> bool {
 /// Whether everything is read: scores and differences stand there, and nothing is counted any more.
 fn is_complete(screen: &str) -> bool {
     has_board(screen)
-        && screen.lines().any(|line| line.contains("r-0002") && line.contains("0.") && line.contains('('))
+        && screen.lines().any(|line| line.contains("r-0002") && line.contains("0.") && line.contains(['(', '[']))
         && !screen.contains("reading ")
         && !screen.contains("planning ")
 }
@@ -184,11 +184,14 @@ fn training(folder: &Path, view: &str) -> anyhow::Result<String> {
     Ok(format!("{bytes:.0}"))
 }
 
-/// Asks the system to forget the logs' pages.
+/// Removes every index, and asks the system to forget the logs' pages.
 fn forget(folder: &Path) -> anyhow::Result<()> {
     let toji = folder.join(".toji");
+    let remove = |file: PathBuf| if file.exists() { fs::remove_file(file) } else { Ok(()) };
+    remove(toji.join("board.index"))?;
     for entry in fs::read_dir(toji.join("runs"))? {
         let run = entry?.path();
+        remove(run.join("events.index"))?;
         let log = fs::File::open(run.join("events.jsonl"))?;
         rustix::fs::fadvise(&log, 0, None, rustix::fs::Advice::DontNeed)?;
     }

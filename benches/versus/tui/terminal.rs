@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
@@ -43,6 +44,7 @@ impl Terminal {
         if remote {
             command.env("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22");
         }
+        command.env_remove("RUST_BACKTRACE").process_group(0);
         let began = Instant::now();
         let child = command.spawn().with_context(|| format!("{command:?}"))?;
         let reader: OwnedFd = ours.try_clone()?;
@@ -139,6 +141,10 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
+        // With all that it started: a viewer may be a process behind the one that was called.
+        if let Some(group) = rustix::process::Pid::from_raw(self.child.id() as i32) {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -7,6 +7,7 @@
 //! - [`mod@publish`]: whole files and folders, and removing them whole;
 //! - [`mod@tensors`]: whole files of tensors, streamed;
 //! - [`archive`]: whole zip archives; [`mod@unpack`]: those that came from elsewhere, laid out or refused;
+//! - [`packed`]: values that only save time, and may be lost;
 //! - [`lock`]: the sign of life of whoever works on something;
 //! - [`disk`]: the operations that all of it is made of, and the only ones that the library writes by;
 //! - [`faults`]: for tests, what a kill, a power cut or a full disk makes of them.
@@ -18,6 +19,7 @@ pub mod archive;
 pub mod disk;
 pub mod faults;
 pub mod lock;
+pub mod packed;
 pub mod publish;
 #[cfg(test)]
 pub(crate) mod sweep;

@@ -100,6 +100,16 @@ pub fn publish_with(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>
     tried().map_err(FileError::at("cannot write", path))
 }
 
+/// As [`publish_with`], but nothing is synced: after a power cut the file may be there and not be whole.
+pub(super) fn hastily(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), FileError> {
+    let tried = || -> io::Result<()> {
+        let (mut temporary, mut file) = Temporary::file(around(path))?;
+        write(&mut file)?;
+        temporary.publish(path)
+    };
+    tried().map_err(FileError::at("cannot write", path))
+}
+
 /// Publishes a file with the given bytes. See [`publish_with`].
 ///
 /// # Errors

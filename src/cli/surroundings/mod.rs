@@ -287,6 +287,48 @@ pub fn free(folder: &Path) -> Option<u64> {
     found.f_bavail.checked_mul(found.f_frsize)
 }
 
+/// Where systems keep fonts with Japanese glyphs: Debian's and Fedora's Noto, IPA and Takao, macOS's Hiragino, Windows' Yu Gothic and Meiryo.
+const FONTS: [&str; 17] = [
+    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/noto-cjk/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/google-noto-cjk/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/google-noto-sans-cjk-fonts/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/google-noto-sans-cjk-vf-fonts/NotoSansCJK-VF.ttc",
+    "/usr/share/fonts/truetype/fonts-japanese-gothic.ttf",
+    "/usr/share/fonts/opentype/ipafont-gothic/ipag.ttf",
+    "/usr/share/fonts/opentype/ipaexfont-gothic/ipaexg.ttf",
+    "/usr/share/fonts/truetype/takao-gothic/TakaoGothic.ttf",
+    "/usr/share/fonts/truetype/vlgothic/VL-Gothic-Regular.ttf",
+    "/usr/share/fonts/TTF/ipag.ttf",
+    "/opt/homebrew/share/fonts/NotoSansCJK-Regular.ttc",
+    "/System/Library/Fonts/ヒラギノ角ゴシック W3.ttc",
+    "/System/Library/Fonts/Hiragino Sans GB.ttc",
+    "C:/Windows/Fonts/YuGothM.ttc",
+    "C:/Windows/Fonts/meiryo.ttc",
+    "C:/Windows/Fonts/msgothic.ttc",
+];
+
+/// Fonts for pictures with Japanese in them that are there: the user's own before the system's.
+pub fn fonts() -> Vec<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || folder("HOME");
+    let own = [
+        folder("XDG_DATA_HOME").map(|data| data.join("fonts")),
+        home().map(|home| home.join(".local/share/fonts")),
+        home().map(|home| home.join(".fonts")),
+        home().map(|home| home.join("Library/Fonts")),
+    ];
+    let files = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_font = |path: &PathBuf| {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+        matches!(ending.as_deref(), Some("ttf" | "otf" | "ttc"))
+    };
+    let mut found: Vec<PathBuf> = own.into_iter().flatten().flat_map(files).filter(is_font).collect();
+    found.sort();
+    found.extend(FONTS.iter().map(PathBuf::from).filter(|path| path.is_file()));
+    found
+}
+
 /// The program itself, to start the worker with.
 pub fn program() -> std::io::Result<PathBuf> {
     std::env::current_exe()

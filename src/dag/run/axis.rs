@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::Time;
 
 /// When there are twice so many knots, every second one is let go.
@@ -16,7 +18,7 @@ const KNOTS: usize = 128;
 const MOMENT: f64 = 0.02;
 
 /// The axes of one part of a run: "fold 0".
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Axis {
     /// (from this epoch on, an epoch has so many steps), ascending. Empty where the log is of an older version.
     pub steps: Vec<[f64; 2]>,

@@ -4,6 +4,7 @@
 //!   events.jsonl      what it says, append-only; a torn line is skipped
 //!   recipe.lock.toml  all that is needed to do it again, there from the first moment
 //!   stages.json       the stages it set out to do, for later plans to compare with
+//!   events.index      what the log adds up to, for the next reader; may be deleted
 //!   log.txt           text for people, and what its process printed besides
 //!   lock              held while a process works on it: the only sign of life
 //!   stop              somebody wants it to stop
@@ -16,6 +17,8 @@
 mod axis;
 mod board;
 pub mod estimates;
+mod index;
+pub mod points;
 pub mod tail;
 #[cfg(test)]
 mod tests;
@@ -24,6 +27,7 @@ mod write;
 
 pub use axis::Axis;
 pub use board::{Board, Runs};
+pub use points::Points;
 pub use view::{Counted, Decided, Measured, Outcome, RunState, RunView, StageState, StageView, Told};
 pub(super) use write::stamp;
 pub use write::{Run, RunProgress, Start};

@@ -6,14 +6,17 @@
 //! is read from its beginning. Unknown kinds and torn lines are counted and skipped.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, Metadata};
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
 
 use super::axis::{self, Axis};
-use super::{EVENTS, LOCK, STAGES, STOP};
+use super::index::{self, Mark, Seen};
+use super::points::Points;
+use super::{EVENTS, LOCK, RECIPE_LOCK, STAGES, STOP};
 use crate::base::files::{self, FileError, Lock};
 use crate::base::{Key, Time};
 use crate::dag::error::{DagError, malformed};
@@ -23,6 +26,12 @@ use crate::dag::stage::Recorded;
 
 /// At most so much is read at once: memory stays small beside a long log.
 const CHUNK: u64 = 1 << 20;
+
+/// A shorter log is read faster than an index of it.
+const SHORT: u64 = 16 << 10;
+
+/// What a first look reads of a long log's beginning, and of its end.
+const GLIMPSE: u64 = 32 << 10;
 
 /// How a run stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +49,7 @@ pub enum RunState {
 }
 
 /// The last words of an attempt.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Outcome {
     /// It ended as it should.
     Finished,
@@ -51,7 +60,7 @@ pub enum Outcome {
 }
 
 /// How a stage of a run stands.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum StageState {
     /// It began; in a run that does not run any more it was cut off.
     Started,
@@ -69,7 +78,7 @@ pub enum StageState {
 }
 
 /// A stage of a run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageView {
     /// Name.
     pub stage: String,
@@ -86,7 +95,7 @@ pub struct StageView {
 }
 
 /// The newest progress.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Counted {
     /// Stage.
     pub stage: String,
@@ -105,7 +114,7 @@ pub struct Counted {
 }
 
 /// A result.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// "MRR@20".
     pub name: String,
@@ -124,7 +133,7 @@ pub struct Measured {
 }
 
 /// A decision about a training; see [`Event::Decision`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decided {
     /// "fold 0".
     pub part: String,
@@ -145,7 +154,7 @@ pub struct Decided {
 }
 
 /// What the events of a run add up to.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     /// Name of the recipe.
     pub recipe: String,
@@ -174,11 +183,15 @@ pub struct Told {
     /// The newest progress of the newest attempt.
     pub progress: Option<Counted>,
     /// Curves by (series, part): points (x, value) with ascending x, without the superseded ones.
-    pub curves: BTreeMap<(String, String), Arc<Vec<[f64; 2]>>>,
+    #[serde(skip)]
+    pub curves: BTreeMap<(String, String), Points>,
     /// Where the points of a part lie in steps and in time.
+    #[serde(with = "shared")]
     pub axes: BTreeMap<String, Arc<Axis>>,
     /// When something was last said before the newest attempt's last words, and the seconds of the attempts before it.
     worked: (Time, f64),
+    /// When the newest attempt said its last words.
+    ended: Option<Time>,
     /// The newest result of each name and part.
     pub metrics: Vec<Measured>,
     /// Decisions about its trainings, in order.
@@ -199,7 +212,9 @@ pub struct RunView {
     id: String,
     folder: PathBuf,
     offset: u64,
-    seen: Option<(u64, Option<SystemTime>, u64)>,
+    seen: Option<Seen>,
+    /// How much of the log stands in its index.
+    indexed: u64,
     alive: bool,
     /// What its events add up to.
     pub told: Told,
@@ -209,7 +224,15 @@ impl RunView {
     /// A view of the run in `folder`, nothing read yet.
     pub fn new(folder: &Path) -> RunView {
         let id = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        RunView { id, folder: folder.to_owned(), offset: 0, seen: None, alive: false, told: Told::default() }
+        RunView {
+            id,
+            folder: folder.to_owned(),
+            offset: 0,
+            seen: None,
+            indexed: 0,
+            alive: false,
+            told: Told::default(),
+        }
     }
 
     /// The run's id.
@@ -222,7 +245,12 @@ impl RunView {
         &self.folder
     }
 
-    /// Reads what was appended since. Whether anything changed.
+    /// The file that keeps all that is needed to do the run again.
+    pub fn lock_file(&self) -> PathBuf {
+        self.folder.join(RECIPE_LOCK)
+    }
+
+    /// Reads what was appended since. Whether anything changed. A log that is read to its end, and that nobody writes, gets its index.
     ///
     /// # Errors
     /// When the file is there but cannot be read.
@@ -239,7 +267,66 @@ impl RunView {
         } else {
             self.alive = false;
         }
+        if changed && !self.alive && self.offset >= SHORT && self.indexed != self.offset {
+            self.keep();
+        }
         Ok(changed)
+    }
+
+    /// Looks at both ends of a long log that was not read yet and has no index: enough to say how the run stands. Whether more is to be read.
+    pub(super) fn glimpse(&mut self) -> bool {
+        let path = self.folder.join(EVENTS);
+        let Ok(mut file) = File::open(&path) else { return false };
+        let Ok(found) = file.metadata() else { return false };
+        if self.seen.is_some() || found.len() < 8 * GLIMPSE || self.folder.join(index::INDEX).exists() {
+            return false;
+        }
+        let mut told = Told::default();
+        let mut both = || -> io::Result<()> {
+            told.read(&mut file.by_ref().take(GLIMPSE))?;
+            file.seek(SeekFrom::Start(found.len() - GLIMPSE))?;
+            told.read(&mut file)?;
+            Ok(())
+        };
+        // An error shows when it is read whole.
+        let _ = both();
+        // Half a curve is none.
+        told.curves.clear();
+        told.axes.clear();
+        (self.told, self.alive) = (told, self.told.outcome.is_none() && Lock::is_held(&self.folder.join(LOCK)));
+        true
+    }
+
+    /// Lets go of points that were read from the index and that no screen shows any more; they are read again where they are asked for.
+    pub(super) fn let_go(&mut self) {
+        for points in self.told.curves.values_mut().filter(|points| points.is_read()) {
+            *points = points.unread();
+        }
+    }
+
+    /// How many points of it were read from its index.
+    pub(super) fn read_points(&self) -> usize {
+        self.told.curves.values().filter(|points| points.is_read()).map(Points::len).sum()
+    }
+
+    /// Writes the index of a log that nobody writes.
+    fn keep(&mut self) {
+        let path = self.folder.join(EVENTS);
+        let (Some(seen), Ok(mut log)) = (self.seen, File::open(path)) else { return };
+        if let Ok(mark) = Mark::of(&mut log, seen, self.offset) {
+            index::write(&self.folder, mark, &mut self.told);
+            self.indexed = self.offset;
+        }
+    }
+
+    /// Other than before when anything was read since, or its writer died.
+    pub fn version(&self) -> (u64, bool, bool) {
+        (self.offset, self.seen.is_some(), self.alive)
+    }
+
+    /// The artefact of the score over all queries that it came to last.
+    pub fn score_key(&self) -> Option<Key> {
+        self.told.metrics.iter().find(|metric| metric.part.is_empty())?.key
     }
 
     /// How the run stands, as of the last refresh.
@@ -272,50 +359,69 @@ impl RunView {
     fn read_on(&mut self) -> Result<bool, DagError> {
         let path = self.folder.join(EVENTS);
         let Ok(found) = fs::metadata(&path) else { return Ok(false) };
-        let stamp = (found.len(), found.modified().ok(), inode(&found));
-        if self.seen == Some(stamp) {
+        let seen = Seen::of(&found);
+        if self.seen == Some(seen) {
             return Ok(false);
         }
-        let replaced = self.seen.is_some_and(|(_, _, inode)| inode != stamp.2);
-        if found.len() < self.offset || replaced {
-            self.offset = 0;
-            self.told = Told::default();
-        }
         let mut file = File::open(&path).map_err(FileError::at("cannot read", &path))?;
-        file.seek(SeekFrom::Start(self.offset)).map_err(FileError::at("cannot read", &path))?;
-        let mut rest: Vec<u8> = Vec::new();
-        loop {
-            let read = file.by_ref().take(CHUNK).read_to_end(&mut rest).map_err(FileError::at("cannot read", &path))?;
-            // What follows the last line end is being written, or was torn; it is read again next time.
-            let whole = rest.iter().rposition(|&b| b == b'\n').map_or(0, |end| end + 1);
-            for line in rest[..whole].split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
-                match Line::from_json(line) {
-                    Some(line) => self.told.take(line),
-                    None => self.told.unreadable += 1,
-                }
-            }
-            rest.drain(..whole);
-            self.offset += whole as u64;
-            if read == 0 {
-                break;
+        let replaced = self.seen.is_some_and(|before| before.inode != seen.inode);
+        if seen.length < self.offset || replaced || self.offset == 0 {
+            (self.offset, self.indexed, self.told) = (0, 0, Told::default());
+            if let Some((told, mark)) = index::read(&self.folder, &mut file, seen) {
+                (self.told, self.offset, self.indexed) = (told, mark.offset, mark.offset);
             }
         }
-        self.seen = Some(stamp);
+        if seen.length > self.offset {
+            file.seek(SeekFrom::Start(self.offset)).map_err(FileError::at("cannot read", &path))?;
+            self.offset += self.told.read(&mut file).map_err(FileError::at("cannot read", &path))?;
+        }
+        self.seen = Some(seen);
         Ok(true)
     }
 }
 
-#[cfg(unix)]
-fn inode(found: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(found)
-}
+/// Axes are shared with snapshots.
+mod shared {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
 
-#[cfg(not(unix))]
-fn inode(_: &Metadata) -> u64 {
-    0
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Axis;
+
+    pub fn serialize<S: Serializer>(axes: &BTreeMap<String, Arc<Axis>>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(axes.iter().map(|(part, axis)| (part, axis.as_ref())))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Arc<Axis>>, D::Error> {
+        let axes = BTreeMap::<String, Axis>::deserialize(deserializer)?;
+        Ok(axes.into_iter().map(|(part, axis)| (part, Arc::new(axis))).collect())
+    }
 }
 
 impl Told {
+    /// Reads what a log still has, from where it stands; gives the bytes of whole lines.
+    pub(super) fn read(&mut self, log: &mut impl Read) -> io::Result<u64> {
+        let mut rest: Vec<u8> = Vec::new();
+        let mut done = 0;
+        loop {
+            let read = log.by_ref().take(CHUNK).read_to_end(&mut rest)?;
+            // What follows the last line end is being written, or was torn; it is read again next time.
+            let whole = rest.iter().rposition(|&b| b == b'\n').map_or(0, |end| end + 1);
+            for line in rest[..whole].split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
+                match Line::from_json(line) {
+                    Some(line) => self.take(line),
+                    None => self.unreadable += 1,
+                }
+            }
+            rest.drain(..whole);
+            done += whole as u64;
+            if read == 0 {
+                return Ok(done);
+            }
+        }
+    }
+
     /// Adds one event.
     pub fn take(&mut self, line: Line) {
         let at = line.at;
@@ -365,7 +471,7 @@ impl Told {
                     Some(axis) => axis::own(axis).see(x, at, running),
                     None => axis::own(self.axes.entry(part.clone()).or_default()).see(x, at, running),
                 }
-                let points = Arc::make_mut(self.curves.entry((series, part)).or_default());
+                let points = self.curves.entry((series, part)).or_default().change();
                 while points.last().is_some_and(|last| last[0] >= x) {
                     points.pop();
                 }
@@ -382,7 +488,7 @@ impl Told {
                     axis::own(axis).rewind(x);
                 }
                 for (_, points) in self.curves.iter_mut().filter(|((_, p), _)| *p == part) {
-                    Arc::make_mut(points).retain(|point| point[0] <= x);
+                    points.change().retain(|point| point[0] <= x);
                 }
             }
             Event::Metric { name, part, value, interval, count, key } => {
@@ -399,9 +505,22 @@ impl Told {
             Event::RunStopped { reason } => self.outcome = Some(Outcome::Stopped(reason)),
             Event::Unknown => self.unknown += 1,
         }
-        if self.outcome.is_none() {
-            self.worked.0 = at;
+        match (&self.outcome, self.ended) {
+            (None, _) => (self.worked.0, self.ended) = (at, None),
+            // What is decided about it later is no work of its own.
+            (Some(_), None) => self.ended = Some(at),
+            (Some(_), Some(_)) => {}
         }
+    }
+
+    /// Seconds that processes have worked on the run, pauses left out.
+    pub fn seconds(&self) -> f64 {
+        self.running(self.ended.unwrap_or(self.worked.0))
+    }
+
+    /// When the newest attempt said its last words; `None` where it said none.
+    pub fn ended(&self) -> Option<Time> {
+        self.ended
     }
 
     /// Seconds that processes have worked on the run until now.

@@ -4,7 +4,7 @@
 //! `a - b · x^(-c)` or `a - b · exp(-c · x)`, whichever is nearer (both are in Domhan et al. 2015); the band is the middle 80 % of
 //! fits to resampled residuals. A hint for people, no test: what a learning rate's decay will do is not in the curve yet.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::Seed;
 
@@ -16,7 +16,7 @@ const DRAWS: usize = 200;
 const COVERAGE: f64 = 0.8;
 
 /// The value at the full length.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Projection {
     /// The fitted curve's.
     pub value: f64,

@@ -152,7 +152,8 @@ impl<'a> Table<'a> {
     /// The keys in which these recipes differ, in alphabetical order; keys that only some have among them.
     pub fn differing(&self, recipes: &[usize]) -> Vec<String> {
         let mut met: BTreeMap<String, (&Value, usize, bool)> = BTreeMap::new();
-        let known: Vec<&Recipe> = recipes.iter().filter_map(|place| self.snapshot.recipes.get(*place)).collect();
+        let known: Vec<&Recipe> =
+            recipes.iter().filter_map(|place| self.snapshot.recipes.get(*place)).map(|recipe| &**recipe).collect();
         let known: Vec<&Recipe> = known.into_iter().filter(|recipe| !recipe.settings.is_empty()).collect();
         for recipe in &known {
             facts::walk(&recipe.settings, &mut String::new(), &mut |path, value| match met.get_mut(path) {

@@ -2,27 +2,19 @@
 //!
 //! Takes a recipe's curves and the name of a series; gives the mean over its trainings (folds and seeds) that have such a
 //! number. Points that are no numbers are passed over. Smoothing is TensorBoard's: an exponential mean whose bias
-//! towards zero is taken out, with the weight [`WEIGHT`], over the points as they were written.
+//! towards zero is taken out, with the weight [`WEIGHT`](crate::dag::run::points::WEIGHT), over the points as they were written.
 
+use crate::dag::Points;
 use crate::session::snapshot::Curve;
-
-/// How much of the smoothed value the points before keep.
-pub const WEIGHT: f64 = 0.8;
-
-/// Points that a smoothed value can still be told from: `WEIGHT` to this power is less than a float's rounding.
-const REACH: usize = 256;
 
 /// The last value.
 pub fn last(curves: &[Curve], series: &str) -> Option<f64> {
-    mean(curves, series, |points| points.iter().rev().find(|point| point[1].is_finite()).map(|point| point[1]))
+    mean(curves, series, |points| points.ends().number)
 }
 
 /// The greatest value, or the least where `greatest` is false.
 pub fn best(curves: &[Curve], series: &str, greatest: bool) -> Option<f64> {
-    mean(curves, series, |points| {
-        let numbers = points.iter().map(|point| point[1]).filter(|value| value.is_finite());
-        if greatest { numbers.reduce(f64::max) } else { numbers.reduce(f64::min) }
-    })
+    mean(curves, series, |points| if greatest { points.ends().greatest } else { points.ends().least })
 }
 
 /// The last value up to an epoch; none where the curve ends before it, since then nobody knows.
@@ -38,15 +30,7 @@ pub fn at(curves: &[Curve], series: &str, epoch: f64) -> Option<f64> {
 
 /// The smoothed value at the end.
 pub fn smoothed(curves: &[Curve], series: &str) -> Option<f64> {
-    mean(curves, series, |points| {
-        let tail = &points[points.len().saturating_sub(REACH)..];
-        let (mut sum, mut weights) = (0.0, 0.0);
-        for value in tail.iter().map(|point| point[1]).filter(|value| value.is_finite()) {
-            sum = sum * WEIGHT + value * (1.0 - WEIGHT);
-            weights = weights * WEIGHT + (1.0 - WEIGHT);
-        }
-        (weights > 0.0).then(|| sum / weights)
-    })
+    mean(curves, series, |points| points.ends().smoothed)
 }
 
 /// The epoch of the last point of a series; of several trainings that which is least far.
@@ -55,7 +39,7 @@ pub fn reached(curves: &[Curve], series: &str) -> Option<f64> {
     of_series.filter_map(|curve| curve.points.last()).map(|point| point[0]).reduce(f64::min)
 }
 
-fn mean(curves: &[Curve], series: &str, of: impl Fn(&[[f64; 2]]) -> Option<f64>) -> Option<f64> {
+fn mean(curves: &[Curve], series: &str, of: impl Fn(&Points) -> Option<f64>) -> Option<f64> {
     let mut sum = 0.0;
     let mut count = 0;
     for curve in curves.iter().filter(|curve| curve.series.eq_ignore_ascii_case(series)) {

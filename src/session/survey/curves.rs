@@ -7,16 +7,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::dag::{Board, RunView, StageState, StageView};
+use crate::dag::{Board, Points, RunView, StageState, StageView};
 use crate::score::Metric;
 use crate::session::Slot;
 use crate::session::snapshot::{Curve, series};
 
-/// Points (epoch, value).
-type Points = Arc<Vec<[f64; 2]>>;
-
 /// The curves of a run's trainings, by series and fold.
-pub(super) fn curves(run: &RunView, board: &Board) -> Vec<Curve> {
+pub(in crate::session) fn curves(run: &RunView, board: &Board) -> Vec<Curve> {
     let parts: BTreeMap<&str, Slot> = run
         .told
         .curves
@@ -67,7 +64,7 @@ fn of_part<'a>(run: &'a RunView, part: &str) -> BTreeMap<&'a str, Points> {
 }
 
 /// The run that made a training which this run found in the store.
-fn maker<'a>(run: &RunView, part: &str, board: &'a Board) -> Option<&'a RunView> {
+pub(in crate::session) fn maker<'a>(run: &RunView, part: &str, board: &'a Board) -> Option<&'a RunView> {
     let own = |stage: &&StageView| stage.stage == "fit" && Slot::of_part(&stage.part) == Slot::of_part(part);
     let last = run.told.stages.iter().rfind(own)?;
     if last.state != StageState::Reused {
@@ -83,12 +80,16 @@ fn maker<'a>(run: &RunView, part: &str, board: &'a Board) -> Option<&'a RunView>
 fn finest(epochs: Option<Points>, batches: Option<Points>) -> Option<Points> {
     let (Some(epochs), Some(batches)) = (&epochs, &batches) else { return epochs.or(batches) };
     let Some(first) = batches.first() else { return Some(epochs.clone()) };
+    // Without reading either, in the common case.
+    if epochs.first().is_none_or(|earliest| earliest[0] >= first[0]) {
+        return Some(batches.clone());
+    }
     let before = epochs.partition_point(|point| point[0] < first[0]);
     if before == 0 {
         return Some(batches.clone());
     }
     // The first point of a training that went on in the midst of an epoch is not what came before it.
-    Some(Arc::new(epochs[..before].iter().chain(batches.iter()).copied().collect()))
+    Some(epochs[..before].iter().chain(batches.iter()).copied().collect())
 }
 
 #[cfg(test)]
@@ -96,7 +97,7 @@ mod tests {
     use super::*;
 
     fn points(from: &[[f64; 2]]) -> Option<Points> {
-        Some(Arc::new(from.to_vec()))
+        Some(from.to_vec().into())
     }
 
     #[test]

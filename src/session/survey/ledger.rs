@@ -73,7 +73,11 @@ impl Survey {
         Ok(said)
     }
 
-    pub(super) fn opened(&self) -> Result<Arc<Project>, SessionError> {
+    /// The project, as it was last read.
+    ///
+    /// # Errors
+    /// When the facts have mistakes.
+    pub fn opened(&self) -> Result<Arc<Project>, SessionError> {
         let mistakes = |_: &_| SessionError::Mistakes(format!("{FACTS} has mistakes; the board shows them"));
         self.project.as_ref().map(Arc::clone).map_err(mistakes)
     }

@@ -9,42 +9,49 @@
 //! - [`curves`]: the curves of a recipe's trainings;
 //! - [`glance`]: whether pictures changed behind the tables;
 //! - [`ledger`]: how submissions stand beside the leaderboard;
+//! - [`plans`]: the plans of all recipes;
 //! - [`pin`]: the recipe that the others are compared with;
 //! - [`queries`]: the queries that a viewer looks at;
 //! - [`queue`]: what runs, waits and was lost, its log, estimates beside what they came to;
 //! - [`review`]: suspects, and what is decided about them;
+//! - [`remembered`]: the board as it was, for the next start;
+//! - [`rows`]: the recipes as they are shown, each made again when something of it changed;
 //! - [`state`]: how one recipe stands: state, epoch, time left, plan;
 //! - [`page`]: its prose and cells with what their stages last gave.
 
 mod change;
 mod compare;
-mod curves;
+pub(in crate::session) mod curves;
 mod glance;
 mod ledger;
 mod page;
 mod pin;
+mod plans;
 mod queries;
 pub mod queue;
+mod remembered;
 mod review;
+mod rows;
 mod state;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::board::choice::Choice;
 use super::brew::{self, Planned, stopwatch, worker};
 use super::command::Command;
 use super::project::watch::{Stamp, stamp};
-use super::project::{FACTS, TOJI, boxes};
+use super::project::{FACTS, TOJI};
 use super::recipe::change::Wish;
 use super::recipe::lineage::Lineage;
 use super::snapshot::{Counting, Delta, Problem, Snapshot, Worker};
-use super::stages::{Task, ensemble, score};
 use super::{Photos, Project, Recipe, SessionError, Surroundings, recipe};
 use crate::base::{Cancel, Key, Progress, Time, Value};
 use crate::book::Diagnostic;
-use crate::dag::{Board, History, Job, Lane, Order, Queue, RunState, RunView, Runs, Stage};
+use crate::dag::{Board, History, Lane, Queue, RunState, Runs};
 use crate::data::decode::Limits;
 use crate::score::metric::Score;
 
@@ -95,6 +102,9 @@ pub struct Survey {
     /// Rungs that were asked for instead of those that recipes had last.
     preferred: HashMap<String, String>,
     lineages: HashMap<String, (Arc<Recipe>, Arc<Lineage>)>,
+    causes: HashMap<String, plans::Cause>,
+    rows: rows::Rows,
+    kept: remembered::Remembered,
     took: HashMap<Key, f64>,
     choice: Arc<Choice>,
     notice: Option<String>,
@@ -144,6 +154,9 @@ impl Survey {
             changes: change::Changes::default(),
             preferred: HashMap::new(),
             lineages: HashMap::new(),
+            causes: HashMap::new(),
+            rows: rows::Rows::default(),
+            kept: remembered::Remembered::default(),
             took: HashMap::new(),
             choice: Arc::new(Choice::load(&root.join(TOJI))),
             notice: None,
@@ -191,20 +204,18 @@ impl Survey {
 
     /// Reads what changed and gives the snapshot. `partly` is shown snapshots while reading takes long.
     pub fn look(&mut self, partly: &(dyn Fn(Snapshot) + Sync), cancel: &Cancel) -> Snapshot {
+        if !self.began
+            && let Some(board) = self.remembered()
+        {
+            partly(board);
+        }
         self.read_project();
         // Before the photos, which may take long: the board is there while they are read.
         let changed_texts = self.read_recipes();
         self.read_ledger();
         self.read_photos(partly, cancel);
-        self.board.refresh(&Runs::open(&self.root.join(TOJI)));
-        self.count_seconds();
-        let now = stamp([self.root.join(TOJI).join("history.json").as_path()]);
-        if let Ok(project) = &self.project
-            && (now != self.history_stamp || !self.began)
-        {
-            self.history = History::load(&project.store, &self.around.bench());
-            self.history_stamp = now;
-        }
+        self.read_history();
+        self.read_runs(partly);
         self.plan();
         self.read_ledger();
         self.read_queries();
@@ -221,7 +232,42 @@ impl Survey {
         }
         self.keep_worker();
         self.try_speeds();
-        self.snapshot()
+        let snapshot = self.snapshot();
+        self.remember(&snapshot);
+        snapshot
+    }
+
+    fn read_history(&mut self) {
+        let now = stamp([self.root.join(TOJI).join("history.json").as_path()]);
+        if let Ok(project) = &self.project
+            && (now != self.history_stamp || !self.began)
+        {
+            self.history = History::load(&project.store, &self.around.bench());
+            self.history_stamp = now;
+        }
+    }
+
+    /// Reads what runs said. Where many long logs were never read, the board is shown by their beginnings and ends first.
+    fn read_runs(&mut self, partly: &(dyn Fn(Snapshot) + Sync)) {
+        let runs = Runs::open(&self.root.join(TOJI));
+        if self.began || !self.board.glimpse(&runs) {
+            let changed = self.board.refresh(&runs);
+            return self.count_seconds(&changed);
+        }
+        self.plan();
+        let before = self.snapshot();
+        let told = |done: u64, total: u64| {
+            let counting = Counting { what: "reading runs".to_owned(), done, total, unit: "runs".to_owned() };
+            partly(Snapshot { planning: Some(counting), ..before.clone() });
+        };
+        told(0, self.board.runs().count() as u64);
+        let sometimes = |done: u64, total: u64| {
+            if done.is_multiple_of(32) {
+                told(done, total);
+            }
+        };
+        let changed = self.board.refresh_telling(&runs, &sometimes);
+        self.count_seconds(&changed);
     }
 
     /// Where nothing tells how long a recipe's stages take here, a process tries a few batches, once for each text,
@@ -248,8 +294,8 @@ impl Survey {
         self.read_project();
         self.read_photos_with(progress, &Cancel::new());
         self.read_recipes();
-        self.board.refresh(&Runs::open(&self.root.join(TOJI)));
-        self.count_seconds();
+        let changed = self.board.refresh(&Runs::open(&self.root.join(TOJI)));
+        self.count_seconds(&changed);
         if let Ok(project) = &self.project {
             self.history = History::load(&project.store, &self.around.bench());
         }
@@ -323,6 +369,10 @@ impl Survey {
             }
             Command::TakeBack { recipe } => Ok(self.take_back(recipe)),
             // Looking says nothing of what happened.
+            Command::Look { recipes } => {
+                self.look_at(recipes);
+                return Ok(None);
+            }
             Command::Queries { recipe, against } => {
                 self.queries.ask(recipe, against.as_deref());
                 return Ok(None);
@@ -387,24 +437,27 @@ impl Survey {
             Err(_) => return self.read_orphans(),
         };
         let schema = &schema.schema;
-        let mut old: HashMap<PathBuf, (Stamp, Arc<Recipe>)> =
+        let old: HashMap<PathBuf, (Stamp, Arc<Recipe>)> =
             self.recipes.drain(..).map(|(stamp, recipe)| (recipe.book.file.clone(), (stamp, recipe))).collect();
-        let mut changed = Vec::new();
-        for file in recipe::files_in(&folder) {
-            let parents = old.get(&file).map(|(_, recipe)| recipe.book.extends.clone()).unwrap_or_default();
+        let look = |file: PathBuf| {
+            let (known, recipe) = old.get(&file).map(|(stamp, recipe)| (stamp, recipe.clone())).unzip();
+            let parents = recipe.as_ref().map(|recipe| recipe.book.extends.clone()).unwrap_or_default();
             let now = stamp(std::iter::once(file.as_path()).chain(parents.iter().map(PathBuf::as_path)));
-            match old.remove(&file) {
+            match recipe {
                 // A broken one is read again each time: a parent that was not there (in the midst of an editor's
                 // save, say) is in no stamp.
-                Some((stamp, recipe)) if stamp == now && !recipe.is_broken() => self.recipes.push((stamp, recipe)),
+                Some(recipe) if known == Some(&now) && !recipe.is_broken() => (now, recipe, false),
                 _ => {
                     let recipe = Recipe::read(&file, schema);
                     let all = std::iter::once(file.as_path()).chain(recipe.book.extends.iter().map(PathBuf::as_path));
-                    changed.push(recipe.name.clone());
-                    self.recipes.push((stamp(all), Arc::new(recipe)));
+                    (stamp(all), Arc::new(recipe), true)
                 }
             }
-        }
+        };
+        // A thousand texts are a second's work for one thread.
+        let read: Vec<_> = recipe::files_in(&folder).into_par_iter().with_min_len(8).map(look).collect();
+        let changed = read.iter().filter(|(.., is_new)| *is_new).map(|(_, recipe, _)| recipe.name.clone()).collect();
+        self.recipes = read.into_iter().map(|(stamp, recipe, _)| (stamp, recipe)).collect();
         changed
     }
 
@@ -414,69 +467,6 @@ impl Survey {
         let files = recipe::files_in(&self.root.join("recipes"));
         self.recipes = files.iter().map(|file| (Stamp::new(), Arc::new(Recipe::read(file, &schema)))).collect();
         Vec::new()
-    }
-
-    /// Plans every sound recipe whose settings, data or runs changed since its last plan.
-    fn plan(&mut self) {
-        let (Ok(project), Some(Ok(photos))) = (self.project.clone(), self.photos.clone()) else { return };
-        // Publishing an artefact, by anybody, moves this file.
-        let history = stamp([self.root.join(TOJI).join("history.json").as_path()]);
-        let history = format!("{history:?}");
-        for recipe in self.recipes.iter().map(|(_, recipe)| recipe.clone()).collect::<Vec<_>>() {
-            if recipe.is_broken() {
-                self.plans.remove(&recipe.name);
-                self.unplanned.remove(&recipe.name);
-                continue;
-            }
-            let rung = self.rung_of(&recipe.name);
-            let Ok(rung) = recipe.rung(rung.as_deref()).or_else(|_| recipe.rung(None)) else { continue };
-            let run = self.board.latest(&recipe.name);
-            let mut basis = crate::base::KeyWriter::new("plan");
-            basis.key(&recipe.key()).key(&photos.key).key(&photos.columns).bytes(rung.to_string().as_bytes());
-            basis.bytes(history.as_bytes());
-            if let Some(augment) = recipe.settings().get("augment") {
-                let files: Vec<PathBuf> = boxes::tables(augment).iter().map(|t| project.root.join(&t.file)).collect();
-                basis.bytes(format!("{:?}", stamp(files.iter().map(PathBuf::as_path))).as_bytes());
-            }
-            if ensemble::is_one(&recipe) {
-                let files = ensemble::members::watched(&project, &recipe);
-                basis.bytes(format!("{:?}", stamp(files.iter().map(PathBuf::as_path))).as_bytes());
-                // A member may have changed by what it extends, too.
-                let theirs = self.recipes.iter().filter(|(_, other)| files.contains(&other.book.file));
-                theirs.for_each(|(_, member)| {
-                    basis.key(&member.key());
-                });
-            }
-            if let Some(run) = run {
-                basis.bytes(run.id().as_bytes()).bytes(format!("{:?}", run.state()).as_bytes());
-                basis.number(run.told.finished.len() as u64);
-            }
-            let basis = basis.finish();
-            if self.plans.get(&recipe.name).is_some_and(|(known, _)| *known == basis) {
-                continue;
-            }
-            match brew::plan(&project, &recipe, &photos, &rung, &self.board, &self.history) {
-                Ok(planned) => {
-                    self.unplanned.remove(&recipe.name);
-                    self.plans.insert(recipe.name.clone(), (basis, Arc::new(planned)));
-                }
-                Err(error) => {
-                    self.plans.remove(&recipe.name);
-                    self.unplanned.insert(recipe.name.clone(), brew::chain(&error));
-                }
-            }
-        }
-    }
-
-    /// The rung that a recipe last had.
-    fn rung_of(&self, name: &str) -> Option<String> {
-        if let Some(rung) = self.preferred.get(name) {
-            return Some(rung.clone());
-        }
-        let runs = |job: &Job| job.recipe == name && job.order == Order::Run;
-        let waiting = self.queue.waiting().into_iter().find(runs).map(|job| job.rung);
-        let last = || self.board.latest(name).map(|run| run.told.rung.clone());
-        waiting.or_else(last)
     }
 
     /// After a save what is cheap runs by itself: now, or when what the recipe is doing has ended. A newer save wins.
@@ -545,7 +535,8 @@ impl Survey {
     fn stop(&mut self, name: &str) -> Result<String, SessionError> {
         let removed = self.queue.cancel(name)?;
         let runs = Runs::open(&self.root.join(TOJI));
-        self.board.refresh(&runs);
+        let changed = self.board.refresh(&runs);
+        self.count_seconds(&changed);
         let taken = self.queue.workers().iter().flat_map(|w| &w.jobs).any(|job| job.recipe == name);
         if taken {
             // It may not have begun its run yet: reading the photos comes first.
@@ -560,30 +551,6 @@ impl Survey {
             None if removed > 0 => Ok(format!("{name}: taken out of the queue")),
             None => Ok(format!("{name} does not run")),
         }
-    }
-
-    /// The run that came to the score that a recipe means now, its own before another's, and the score; where there is none the newest of its
-    /// own, which stays visible while a new run is on. A change that was taken back is so shown with its own score again.
-    fn scored(&mut self, name: &str) -> Option<(RunView, Arc<Scored>)> {
-        let key_of = |run: &RunView| run.told.metrics.iter().find(|metric| metric.part.is_empty())?.key;
-        let planned = self.plans.get(name).and_then(|(_, planned)| planned.graph.stage(Task::Score).ok());
-        let meant = planned.map(Stage::artefact);
-        let is_meant = |run: &&RunView| meant.is_some() && key_of(run) == meant;
-        let runs = || self.board.runs().rev();
-        let own = || runs().filter(|run| run.told.recipe == name);
-        let newest = || own().find(|run| run.told.metrics.iter().any(|metric| metric.part.is_empty()));
-        let run = own().find(is_meant).or_else(|| runs().find(is_meant)).or_else(newest)?.clone();
-        let key = key_of(&run)?;
-        if let Some(known) = self.scores.get(&key) {
-            return Some((run, known.clone()));
-        }
-        let project = self.project.as_ref().ok()?;
-        let folder = project.store.folder("score", &key).ok()?;
-        let score = Score::load(&folder.join(score::FILE)).ok()?;
-        let fold = project.store.meta("score", &key).ok()??.facts.get("fold").cloned();
-        let scored = Arc::new(Scored { key, score, fold });
-        self.scores.insert(key, scored.clone());
-        Some((run, scored))
     }
 
     fn snapshot(&mut self) -> Snapshot {
@@ -606,14 +573,8 @@ impl Survey {
             (true, _) => Worker::Busy { recipes: busy, queued: waiting.len() },
         };
         let pinned = pin.as_deref().and_then(|name| self.scored(name)).map(|(_, scored)| scored);
-        let recipes: Vec<Arc<Recipe>> = self.recipes.iter().map(|(_, recipe)| recipe.clone()).collect();
-        let measuring = pin.as_deref().and_then(|name| self.measuring(name));
-        let shown = recipes.iter().map(|recipe| {
-            let waits = waiting.iter().any(|job| job.recipe == recipe.name) || taken.contains(&recipe.name);
-            let against = pinned.clone().filter(|_| pin.as_deref() != Some(&recipe.name));
-            self.recipe(recipe, waits, against.as_deref(), measuring)
-        });
-        let recipes: Vec<_> = shown.collect();
+        let pinned_by = pin.as_deref().map(|name| (name, pinned.clone()));
+        let recipes = self.rows(&rows::Around { pin: pinned_by, waiting: &waiting, taken: &taken });
         // In one pass: this is done at every look, with a thousand recipes too.
         let known: HashSet<&str> = self.recipes.iter().map(|(_, recipe)| recipe.name.as_str()).collect();
         self.lineages.retain(|name, _| known.contains(name.as_str()));

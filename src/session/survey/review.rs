@@ -110,7 +110,10 @@ impl Survey {
     }
 
     /// The photos, once they are read.
-    pub(super) fn read(&self) -> Result<Arc<Photos>, SessionError> {
+    ///
+    /// # Errors
+    /// When they cannot be read, or are not yet.
+    pub fn read(&self) -> Result<Arc<Photos>, SessionError> {
         match &self.photos {
             Some(Ok(photos)) => Ok(photos.clone()),
             Some(Err(why)) => Err(SessionError::Unfit(why.clone())),

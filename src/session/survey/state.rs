@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::curves::curves;
 use super::{Scored, Survey};
 use crate::base::{Key, Seed, Time};
-use crate::dag::{Decided, Measured, Plan, RunState, RunView, StageState, StageView};
+use crate::dag::{Decided, Measured, Plan, Points, RunState, RunView, StageState, StageView};
 use crate::score::decide::projection::{Projection, project};
 use crate::score::decide::student;
 use crate::score::{Metric, bootstrap};
@@ -28,6 +28,7 @@ impl Survey {
         waits: bool,
         pinned: Option<&Scored>,
         measuring: Option<f64>,
+        has_page: bool,
     ) -> Recipe {
         let lineage = self.lineage(text);
         let run = self.board.latest(&text.name).cloned();
@@ -37,6 +38,7 @@ impl Survey {
         let state = state(text.is_broken(), waits, plan, run.as_ref());
         let scored = self.scored(&text.name);
         let (scored_run, scored) = scored.unzip();
+        let scored_run = scored_run.and_then(|id| self.board.run(&id).cloned());
         let epochs = planned.as_ref().map_or(0, |planned| planned.graph.rung.epochs(planned.graph.epochs));
         let full = planned.as_ref().map_or(epochs, |planned| planned.graph.epochs);
         let at = run.as_ref().and_then(|run| epoch(run, full));
@@ -66,7 +68,7 @@ impl Survey {
             ladder: Ladder::of(text).map(|l| l.rungs().iter().map(|r| r.name.clone()).collect()).unwrap_or_default(),
             seconds_left,
             message: message(text, state, plan, run.as_ref(), self.unplanned.get(&text.name).cloned()),
-            page: self.page(text, planned.as_deref(), run.as_ref(), scored_run.as_ref()),
+            page: self.page(text, planned.as_deref(), run.as_ref(), scored_run.as_ref(), has_page),
             curves: run
                 .iter()
                 .chain(&scored_run)
@@ -100,9 +102,9 @@ impl Survey {
         lineage
     }
 
-    /// Remembers what the stages of all runs took.
-    pub(super) fn count_seconds(&mut self) {
-        for stage in self.board.runs().flat_map(|run| &run.told.stages) {
+    /// Remembers what the stages of runs took.
+    pub(super) fn count_seconds(&mut self, runs: &[String]) {
+        for stage in runs.iter().filter_map(|id| self.board.run(id)).flat_map(|run| &run.told.stages) {
             if let (Some(key), StageState::Finished { seconds, .. }) = (stage.key, &stage.state) {
                 self.took.insert(key, *seconds);
             }
@@ -213,7 +215,7 @@ fn epoch(run: &RunView, full: usize) -> Option<f64> {
     }
     let part =
         told.stages.iter().rev().find(|stage| stage.state == StageState::Started).map(|stage| stage.part.as_str());
-    let last = |points: &Arc<Vec<[f64; 2]>>| points.last().map(|point| point[0]);
+    let last = |points: &Points| points.last().map(|point| point[0]);
     // The curve of a fold goes on through the parts of its training: "fold 0" and "fold 0 stage 1 of 2".
     let within =
         |part: &str, name: &str| part.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));

@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_curve_lies_along_each_axis() {
         let axis = Arc::new(Axis::of(vec![[0.0, 40.0]], vec![[1.0, 1000.0, 0.0], [3.0, 1100.0, 60.0]]));
-        let points = Arc::new(vec![[0.5, 9.0], [1.0, 8.0], [2.0, 7.0], [3.0, 6.0]]);
+        let points = vec![[0.5, 9.0], [1.0, 8.0], [2.0, 7.0], [3.0, 6.0]].into();
         let curve = Curve { points, axis, ..Curve::default() };
         let places = |by: By| by.points(&curve).iter().map(|p| p[0]).collect::<Vec<_>>();
         assert_eq!(places(By::Epoch), [0.5, 1.0, 2.0, 3.0]);
@@ -199,7 +199,7 @@ mod tests {
             }
             let axis = Arc::new(Axis::of(Vec::new(), knots));
             let points: Vec<[f64; 2]> = (0..many).map(|i| [i as f64 * 0.37, i as f64]).collect();
-            let curve = Curve { points: Arc::new(points.clone()), axis: Arc::clone(&axis), ..Curve::default() };
+            let curve = Curve { points: points.clone().into(), axis: Arc::clone(&axis), ..Curve::default() };
             for by in [By::Running, By::Wall] {
                 let looked: Vec<[f64; 2]> =
                     points.iter().filter_map(|p| Some([by.place(&axis, p[0])?, p[1]])).collect();

@@ -16,21 +16,19 @@ use super::series::figure;
 use super::ticks::{self, Tick};
 use crate::base::text::{fit, width as columns};
 use crate::show::ShowError;
+use crate::show::canvas::Drawable;
 
-const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
-const QUIET: RGBColor = RGBColor(0x66, 0x66, 0x66);
-const AXIS: RGBColor = RGBColor(0x99, 0x99, 0x99);
-const GRID: RGBColor = RGBColor(0xe6, 0xe6, 0xe6);
+pub(in crate::show) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
+pub(in crate::show) const QUIET: RGBColor = RGBColor(0x66, 0x66, 0x66);
+pub(in crate::show) const AXIS: RGBColor = RGBColor(0x99, 0x99, 0x99);
+pub(in crate::show) const GRID: RGBColor = RGBColor(0xe6, 0xe6, 0xe6);
 const ALARM: RGBColor = RGBColor(0xb0, 0x3a, 0x00);
 
 /// Space above a chart's plane for its title.
 const TITLE: u32 = 40;
 
-/// Foreign text made drawable by the font at hand.
-type Drawable<'a> = &'a mut dyn FnMut(&str) -> String;
-
 /// How a backend draws.
-pub(super) struct Brush {
+pub(in crate::show) struct Brush {
     /// The font's name to plotters.
     pub family: &'static str,
     /// Pixels to a point.
@@ -42,22 +40,28 @@ pub(super) struct Brush {
 
 impl Brush {
     /// Points as pixels.
-    fn at(&self, points: u32) -> i32 {
+    pub(in crate::show) fn at(&self, points: u32) -> i32 {
         points as i32 * self.scale
     }
 
     /// Where a text of some size is put to stand in the middle of `y`.
-    fn sunk(&self, y: i32, size: f64) -> i32 {
+    pub(in crate::show) fn sunk(&self, y: i32, size: f64) -> i32 {
         y + (self.sink * size * f64::from(self.scale)).round() as i32
     }
 
-    fn text(&self, size: f64, colour: RGBColor, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
+    pub(in crate::show) fn text(
+        &self,
+        size: f64,
+        colour: RGBColor,
+        horizontal: HPos,
+        vertical: VPos,
+    ) -> TextStyle<'static> {
         // SVG writes size / 1.24 as the em; both backends then agree on what a point is.
         let font = FontDesc::new(FontFamily::Name(self.family), size * f64::from(self.scale), FontStyle::Normal);
         font.color(&colour).pos(Pos::new(horizontal, vertical))
     }
 
-    fn line(&self, colour: RGBColor, alpha: f64, tenths: u32) -> ShapeStyle {
+    pub(in crate::show) fn line(&self, colour: RGBColor, alpha: f64, tenths: u32) -> ShapeStyle {
         let width = (tenths * self.scale as u32).div_ceil(10);
         ShapeStyle { color: colour.mix(alpha), filled: false, stroke_width: width }
     }
@@ -104,7 +108,7 @@ pub(super) fn page<DB: DrawingBackend>(
     page: &Page,
     by: By,
     brush: &Brush,
-    drawable: Drawable,
+    drawable: Drawable<'_>,
 ) -> Result<(), ShowError> {
     root.fill(&WHITE).map_err(failed)?;
     for (i, chart) in page.charts.iter().enumerate() {
@@ -123,7 +127,7 @@ fn draw_chart<DB: DrawingBackend>(
     by: By,
     recipes: &[Recipe],
     brush: &Brush,
-    drawable: Drawable,
+    drawable: Drawable<'_>,
 ) -> Result<(), ShowError> {
     let unit = if chart.unit.1.is_empty() { String::new() } else { format!(" ({})", chart.unit.1) };
     let title = drawable(&fit(&format!("{}{unit}", chart.series.title), 40));
@@ -236,7 +240,7 @@ fn legend<DB: DrawingBackend>(
     by: By,
     top: i32,
     brush: &Brush,
-    drawable: Drawable,
+    drawable: Drawable<'_>,
 ) -> Result<(), ShowError> {
     let (width, _) = page.size();
     let name_at = MARGIN + 62;

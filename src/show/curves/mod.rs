@@ -8,7 +8,7 @@
 //! numbers beside it, [`smooth`] and [`thin`] turn points into fewer and calmer ones.
 
 pub mod axis;
-mod draw;
+pub(super) mod draw;
 mod page;
 pub mod series;
 pub mod smooth;
@@ -16,11 +16,12 @@ pub mod thin;
 pub mod ticks;
 
 use std::collections::BTreeSet;
-use std::io::Cursor;
 use std::path::Path;
 
-use plotters::prelude::{BitMapBackend, IntoDrawingArea, SVGBackend};
+use plotters::coord::Shift;
+use plotters::prelude::{DrawingArea, DrawingBackend};
 
+use super::canvas::{self, Drawable, Drawing};
 use super::{ShowError, font};
 use crate::base::files::publish;
 use crate::session::snapshot::{Curve, Snapshot};
@@ -134,61 +135,46 @@ pub fn write(lines: &[Line], choice: &Choice, out: &Path, font: Option<&Path>) -
     }
 }
 
+/// A page with the axis that it runs along.
+struct Sheet(Page, By);
+
+impl Drawing for Sheet {
+    fn size(&self) -> (u32, u32) {
+        self.0.size()
+    }
+
+    fn draw<DB: DrawingBackend>(
+        &self,
+        root: &DrawingArea<DB, Shift>,
+        brush: &draw::Brush,
+        drawable: Drawable<'_>,
+    ) -> Result<(), ShowError> {
+        draw::page(root, &self.0, self.1, brush, drawable)
+    }
+}
+
 /// The picture as SVG text.
 ///
 /// # Errors
 /// When nothing is to be drawn.
 pub fn svg(lines: &[Line], choice: &Choice) -> Result<(String, Drawn), ShowError> {
-    // plotters places everything on whole numbers; eight of them to a pixel make slopes smooth.
-    const SCALE: u32 = 8;
-    let page = Page::new(lines, choice).ok_or(ShowError::Nothing)?;
-    let font = font::built_in()?;
-    let (width, height) = page.size();
-    let mut text = String::new();
-    {
-        let root = SVGBackend::with_string(&mut text, (width * SCALE, height * SCALE)).into_drawing_area();
-        let brush = draw::Brush { family: font.family, scale: SCALE as i32, sink: 0.0 };
-        draw::page(&root, &page, choice.by, &brush, &mut |name| name.to_owned())?;
-        root.present().map_err(|e| ShowError::Draw(e.to_string()))?;
-    }
-    let inner = format!("width=\"{}\" height=\"{}\"", width * SCALE, height * SCALE);
-    let text = text.replacen(&inner, &format!("width=\"{width}\" height=\"{height}\""), 1);
-    Ok((text, Drawn { width, height, missing: Vec::new() }))
+    let sheet = Sheet(Page::new(lines, choice).ok_or(ShowError::Nothing)?, choice.by);
+    let (width, height) = sheet.size();
+    Ok((canvas::svg(&sheet)?, Drawn { width, height, missing: Vec::new() }))
 }
 
-/// The picture as the bytes of a PNG, two pixels to a point, and each of four drawn ones: plotters
-/// does not smooth thick lines.
+/// The picture as the bytes of a PNG, two pixels to a point.
 ///
 /// # Errors
 /// When nothing is to be drawn or the font is unusable.
 pub fn png(lines: &[Line], choice: &Choice, font: Option<&Path>) -> Result<(Vec<u8>, Drawn), ShowError> {
-    const PIXELS: u32 = 2;
-    const SCALE: u32 = 2 * PIXELS;
-    let page = Page::new(lines, choice).ok_or(ShowError::Nothing)?;
-    let built_in = font::built_in()?;
     let given = font.map(font::given).transpose()?;
-    let font = given.as_ref().unwrap_or(built_in);
-    let (width, height) = page.size();
-    let drawn = (width * SCALE, height * SCALE);
-    let mut buffer = vec![255; drawn.0 as usize * drawn.1 as usize * 3];
-    let mut missing = Vec::new();
-    {
-        let root = BitMapBackend::with_buffer(&mut buffer, drawn).into_drawing_area();
-        let brush = draw::Brush { family: font.family, scale: SCALE as i32, sink: 0.13 };
-        draw::page(&root, &page, choice.by, &brush, &mut |text| font.drawable(text, &mut missing))?;
-        root.present().map_err(|e| ShowError::Draw(e.to_string()))?;
-    }
-    let (width, height) = (width * PIXELS, height * PIXELS);
-    let picture = image::RgbImage::from_fn(width, height, |x, y| {
-        let sum = |channel: usize| {
-            let at = |dx: u32, dy: u32| ((2 * y + dy) * drawn.0 + 2 * x + dx) as usize * 3 + channel;
-            [at(0, 0), at(1, 0), at(0, 1), at(1, 1)].iter().map(|&i| u32::from(buffer[i])).sum::<u32>()
-        };
-        image::Rgb([0, 1, 2].map(|channel| ((sum(channel) + 2) / 4) as u8))
-    });
-    let mut bytes = Vec::new();
-    picture
-        .write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Png)
-        .map_err(|e| ShowError::Draw(e.to_string()))?;
+    png_by(lines, choice, given.as_ref().unwrap_or(font::built_in()?))
+}
+
+/// [`png`] with a font that was read before.
+pub(super) fn png_by(lines: &[Line], choice: &Choice, font: &font::Font) -> Result<(Vec<u8>, Drawn), ShowError> {
+    let sheet = Sheet(Page::new(lines, choice).ok_or(ShowError::Nothing)?, choice.by);
+    let canvas::Png { bytes, size: (width, height), missing } = canvas::png(&sheet, font)?;
     Ok((bytes, Drawn { width, height, missing }))
 }

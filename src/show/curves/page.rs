@@ -243,7 +243,7 @@ mod tests {
     use crate::session::snapshot::Curve;
 
     fn line(recipe: &str, series: &str, fold: u32, points: &[[f64; 2]]) -> Line {
-        let curve = Curve { series: series.into(), fold, points: Arc::new(points.to_vec()), ..Curve::default() };
+        let curve = Curve { series: series.into(), fold, points: points.to_vec().into(), ..Curve::default() };
         Line { recipe: recipe.into(), pinned: recipe == "pin", curve }
     }
 
@@ -312,7 +312,7 @@ mod tests {
         use crate::dag::Axis;
         let axis = Arc::new(Axis::of(vec![[0.0, 50.0]], vec![[0.0, 1000.0, 0.0], [4.0, 1400.0, 200.0]]));
         let points: Vec<[f64; 2]> = (0..=4).map(|i| [f64::from(i), 2e9 + f64::from(i % 2) * 1e9]).collect();
-        let curve = Curve { series: "memory".into(), points: Arc::new(points), axis, ..Curve::default() };
+        let curve = Curve { series: "memory".into(), points: points.into(), axis, ..Curve::default() };
         let lines = [Line { recipe: "a".into(), pinned: false, curve }];
         let page = |choice: Choice| Page::new(&lines, &choice).unwrap().charts.remove(0);
         let steps = page(Choice { by: By::Step, ..Choice::default() });

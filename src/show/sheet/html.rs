@@ -71,7 +71,7 @@ pub fn html(page: &Page) -> Result<String, ShowError> {
         }
         push(format_args!("<ul>\n"))?;
         for card in &group.cards {
-            push(format_args!("{}", item(card)?))?;
+            push(format_args!("{}", item(card, card.mark.word())?))?;
         }
         push(format_args!("</ul></section>\n"))?;
     }
@@ -79,8 +79,9 @@ pub fn html(page: &Page) -> Result<String, ShowError> {
     Ok(out)
 }
 
-/// A card.
-fn item(card: &Card) -> Result<String, ShowError> {
+/// A card; `word` says what it is to the query, in the page's language.
+pub(in crate::show) fn item(card: &Card, word: &str) -> Result<String, ShowError> {
+    let said = escaped(word);
     let class = card.mark.word();
     let lines: Vec<String> = card.lines.iter().map(|line| escaped(line)).collect();
     let about = lines.join(" · ");
@@ -101,18 +102,18 @@ fn item(card: &Card) -> Result<String, ShowError> {
         Err(why) => text += &format!("<div class=\"none\">no picture: {}</div>", escaped(why)),
     }
     for (i, line) in lines.iter().enumerate() {
-        let word = if i == 0 && !class.is_empty() { format!("<b>{class}</b> ") } else { String::new() };
+        let word = if i == 0 && !class.is_empty() { format!("<b>{said}</b> ") } else { String::new() };
         text += &format!("<p title=\"{line}\">{word}{line}</p>");
     }
     if lines.is_empty() && !class.is_empty() {
-        text += &format!("<p><b>{class}</b></p>");
+        text += &format!("<p><b>{said}</b></p>");
     }
     text.push_str("</li>\n");
     Ok(text)
 }
 
 /// Text from anywhere as text of HTML, inside an element and inside quotes.
-fn escaped(text: &str) -> String {
+pub(in crate::show) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in plain(text).chars() {
         match c {

@@ -40,7 +40,7 @@ impl Mark {
     }
 
     /// Red, green, blue.
-    pub(super) fn colour(self) -> [u8; 3] {
+    pub(in crate::show) fn colour(self) -> [u8; 3] {
         match self {
             Mark::Plain => [0x66, 0x66, 0x66],
             Mark::Query => [0x3b, 0x6f, 0xe0],
@@ -142,9 +142,12 @@ struct Placed<'a> {
 /// # Errors
 /// As [`write()`].
 pub fn png(page: &Page, font: Option<&Path>) -> Result<(Vec<u8>, Drawn), ShowError> {
-    let built_in = font::built_in()?;
     let given = font.map(font::given).transpose()?;
-    let font = given.as_ref().unwrap_or(built_in);
+    png_by(page, given.as_ref().unwrap_or(font::built_in()?))
+}
+
+/// [`png`] with a font that was read before.
+pub(in crate::show) fn png_by(page: &Page, font: &font::Font) -> Result<(Vec<u8>, Drawn), ShowError> {
     let cards = || page.groups.iter().flat_map(|group| &group.cards);
     if cards().next().is_none() {
         return Err(ShowError::NoPicture);

@@ -111,7 +111,7 @@ impl Model {
 
     /// The listed recipes, in order.
     pub fn on_board(&self) -> impl Iterator<Item = &Recipe> {
-        self.board.listed.iter().filter_map(|place| self.snapshot.recipes.get(*place))
+        self.board.listed.iter().filter_map(|place| self.snapshot.recipes.get(*place)).map(|recipe| &**recipe)
     }
 
     /// Whether a recipe is listed.

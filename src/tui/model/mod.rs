@@ -345,7 +345,7 @@ impl Model {
             Some(name) => recipe.name == *name,
             None => recipe.state == State::Running,
         };
-        match self.snapshot.recipes.iter().find(is_it).map(|recipe| recipe.name.clone()) {
+        match self.snapshot.recipes.iter().map(|recipe| &**recipe).find(is_it).map(|recipe| recipe.name.clone()) {
             Some(name) => (self.selected, self.view) = (name, View::Curves),
             None => {
                 let named = start.recipe.as_ref().map(|name| format!("there is no recipe {name}"));
@@ -377,7 +377,7 @@ impl Model {
 
     /// The recipe of that name.
     pub fn named(&self, name: &str) -> Option<&Recipe> {
-        self.snapshot.recipes.iter().find(|r| r.name == name)
+        self.snapshot.recipes.iter().find(|r| r.name == name).map(|recipe| &**recipe)
     }
 
     /// The selected recipe.
@@ -464,7 +464,7 @@ impl Model {
             false => self.marked.contains(&r.name),
             true => self.is_pin(r) || r.name == self.selected || r.state == State::Running,
         };
-        self.snapshot.recipes.iter().enumerate().filter(|(_, r)| chosen(r)).collect()
+        self.snapshot.recipes.iter().map(|recipe| &**recipe).enumerate().filter(|(_, r)| chosen(r)).collect()
     }
 }
 

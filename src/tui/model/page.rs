@@ -10,6 +10,7 @@ use toji::session::command::Command;
 use toji::session::snapshot::{Answer, Block, Name, Problem, Recipe};
 
 use super::line::Line;
+use super::{Model, View};
 
 /// See the file's head.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,8 @@ pub struct Paging {
     pub opens: Option<(PathBuf, usize)>,
     /// The number of the last change that was asked for.
     asked: u64,
+    /// The recipe whose page was asked for last with what its stages gave.
+    looked: Option<String>,
 }
 
 /// What of a page is folded.
@@ -189,5 +192,15 @@ impl Change {
         };
         self.problems = answer.problems.iter().map(said).collect();
         answer.problems.is_empty()
+    }
+}
+impl Model {
+    /// Asks for what the stages of the page that is shown gave, where it is another page than was asked for last.
+    pub fn ask_page(&mut self) -> Option<Command> {
+        if self.view != View::Page || self.selected.is_empty() || self.page.looked.as_ref() == Some(&self.selected) {
+            return None;
+        }
+        self.page.looked = Some(self.selected.clone());
+        Some(Command::Look { recipes: vec![self.selected.clone()] })
     }
 }

@@ -149,7 +149,7 @@ fn new_points_do_not_move_a_closer_look() {
     let later = |snapshot: &mut Snapshot| {
         let curves = &mut snapshot.recipes[2].curves;
         for curve in curves.iter_mut().filter(|curve| curve.series == "loss") {
-            Arc::make_mut(&mut curve.points).extend([[7.5, 40.0], [8.0, 0.01]]);
+            curve.points.change().extend([[7.5, 40.0], [8.0, 0.01]]);
         }
     };
     for (keys, moves) in [("", true), ("+", false), ("l + y", false)] {

@@ -45,7 +45,8 @@ pub fn typed(snapshot: Snapshot, keys_typed: &str) -> (String, Vec<Command>, Mod
     for key in keys_typed.split_whitespace() {
         let action =
             keys::action(key, model.place()).unwrap_or_else(|| panic!("{key} means nothing in {:?}", model.place()));
-        commands.extend(update(&mut model, action));
+        // Every page that is shown is asked for; see below.
+        commands.extend(update(&mut model, action).filter(|command| !matches!(command, Command::Look { .. })));
     }
     (said(&model), commands, model)
 }
@@ -115,6 +116,21 @@ fn the_cursor_goes_from_name_to_name_and_takes_the_page_along() {
     let Some(Popup::Explain { text, .. }) = &model.popup else { panic!("{:?}", model.popup) };
     assert!(text.starts_with("ArcFaceLoss.margin  "), "{text}");
     assert!(text.contains("\nArcFaceLoss (loss)  "), "and of the whole loss:\n{text}");
+}
+
+#[test]
+fn what_stages_gave_is_asked_for_once_for_each_page_that_is_shown() {
+    let mut model = model(sample::snapshot(), (80, 24), "");
+    let mut looks = Vec::new();
+    for key in ["j", "enter", "j", "j", "]", "j", "]", "esc", "k", "enter"] {
+        let action = keys::action(key, model.place()).unwrap();
+        if let Some(Command::Look { recipes }) = update(&mut model, action) {
+            looks.push((key, recipes.join(" ")));
+        }
+    }
+    let expected =
+        [("enter", "01-baseline"), ("]", "02-arcface"), ("]", "03-純米大吟醸-小さな文字"), ("enter", "02-arcface")];
+    assert_eq!(looks, expected.map(|(key, name)| (key, name.to_owned())));
 }
 
 #[test]
@@ -210,8 +226,11 @@ fn the_selection_holds_when_recipes_come_and_go() {
 fn a_long_list_shows_the_selected_recipe_on_every_size() {
     let mut many = sample::snapshot();
     let like = many.recipes[1].clone();
-    many.recipes
-        .extend((0..300).map(|i| toji::session::snapshot::Recipe { name: format!("10-more-{i:03}"), ..like.clone() }));
+    many.recipes.extend((0..300).map(|i| {
+        let mut recipe = like.clone();
+        recipe.name = format!("10-more-{i:03}");
+        recipe
+    }));
     for size in [(40, 20), (80, 24), (160, 50), (80, 7)] {
         let mut model = model(many.clone(), size, "");
         for index in [0, 5, 6, 40, 150, 306] {

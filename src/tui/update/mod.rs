@@ -44,7 +44,7 @@ pub fn update(model: &mut Model, action: Action) -> Option<Command> {
     }
     // Wherever a key has led to the queries of another recipe, these are asked for; and what was chosen of the board is kept.
     let asked = command.or_else(|| model.ask_queries()).or_else(|| model.ask_compared());
-    asked.or_else(|| model.ask_log()).or_else(|| model.keep_choice())
+    asked.or_else(|| model.ask_page()).or_else(|| model.ask_log()).or_else(|| model.keep_choice())
 }
 
 fn act(model: &mut Model, action: Action) -> Option<Command> {

@@ -132,6 +132,7 @@ fn status(model: &Model, ink: Ink, columns: u16) -> Option<Line<'static>> {
 fn counting(counting: &Counting, ink: Ink, columns: u16) -> Line<'static> {
     let mut spans = vec![ink.span(&counting.what, Tone::Live)];
     let of = match counting.total {
+        0 if counting.done == 0 => String::new(),
         0 => words::count(counting.done),
         total => format!("{}/{}", words::count(counting.done), words::count(total)),
     };

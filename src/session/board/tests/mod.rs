@@ -10,7 +10,7 @@ use crate::base::{Key, Value};
 use crate::session::snapshot::{Curve, Delta, Part, Recipe, Score, Settings, Snapshot, State};
 
 pub(super) fn curve(series: &str, fold: u32, seed: u64, points: &[[f64; 2]]) -> Curve {
-    Curve { series: series.to_owned(), fold, seed, points: Arc::new(points.to_vec()), axis: Arc::default() }
+    Curve { series: series.to_owned(), fold, seed, points: points.to_vec().into(), axis: Arc::default() }
 }
 
 pub(super) fn score(value: f64) -> Score {
@@ -94,6 +94,7 @@ pub(super) fn snapshot() -> Snapshot {
         Recipe { name: "04-broken".to_owned(), state: State::Broken, ..Recipe::default() },
         Recipe { name: "05-new".to_owned(), title: "Small print".to_owned(), ..Recipe::default() },
     ];
+    let recipes = recipes.into_iter().map(Into::into).collect();
     Snapshot { recipes, pin: Some("01-base".to_owned()), ..Snapshot::default() }
 }
 

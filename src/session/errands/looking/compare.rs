@@ -290,7 +290,7 @@ fn common(project: &Project, photos: &Photos, recipes: &[&Recipe]) -> Result<Vec
 }
 
 /// Settings that are not the same in all recipes.
-fn differences(recipes: &[&Recipe]) -> Vec<Difference> {
+pub(in crate::session::errands) fn differences(recipes: &[&Recipe]) -> Vec<Difference> {
     let Some((first, others)) = recipes.split_first() else { return Vec::new() };
     let changes = others.iter().flat_map(|other| other.settings().changes_from(first.settings()));
     let names: BTreeSet<String> = changes.map(|change| change.name).filter(|name| !is_about(name)).collect();
@@ -307,7 +307,7 @@ fn differences(recipes: &[&Recipe]) -> Vec<Difference> {
 }
 
 /// What says which recipe it is, and changes no number by itself.
-fn is_about(name: &str) -> bool {
+pub(in crate::session::errands) fn is_about(name: &str) -> bool {
     name == "recipe.extends"
 }
 

@@ -57,13 +57,15 @@ fn stages_of(table: &str) -> &'static [&'static str] {
 }
 
 impl Survey {
-    /// The page. `run` is the newest run, by which stages stand; `scored` the newest that came to a score.
+    /// The page. `run` is the newest run, by which stages stand; `scored` the newest that came to a score. Only where it is looked at are
+    /// there outputs and names.
     pub(super) fn page(
         &mut self,
         recipe: &Arc<Recipe>,
         planned: Option<&Planned>,
         run: Option<&RunView>,
         scored: Option<&RunView>,
+        is_looked_at: bool,
     ) -> Vec<Block> {
         let runs = Newest { run, scored };
         let mut blocks = Vec::new();
@@ -72,16 +74,18 @@ impl Survey {
                 book::Block::Prose { text, line } => Block::Prose { text: text.clone(), line: *line },
                 book::Block::Cell { text, line, tables } => {
                     let mut outputs: Vec<Output> = Vec::new();
-                    for stage in tables.iter().flat_map(|table| stages_of(table)) {
+                    for stage in tables.iter().filter(|_| is_looked_at).flat_map(|table| stages_of(table)) {
                         outputs.extend(self.output(stage, recipe, planned, &runs));
                     }
-                    let names = names(&recipe.book, text, *line);
+                    let names = if is_looked_at { names(&recipe.book, text, *line) } else { Vec::new() };
                     Block::Cell { text: text.clone(), line: *line, names, problems: Vec::new(), outputs }
                 }
             });
         }
         mistakes::place(&mut blocks, recipe, &self.root);
-        self.add_score(&mut blocks, recipe, planned, &runs);
+        if is_looked_at {
+            self.add_score(&mut blocks, recipe, planned, &runs);
+        }
         blocks
     }
 
@@ -277,7 +281,7 @@ fn told_of(run: Option<&RunView>, beginning: &str) -> Vec<String> {
 fn last_of(run: Option<&RunView>, series: &str) -> Vec<(String, [f64; 2], [f64; 2])> {
     let Some(run) = run else { return Vec::new() };
     let of_series = run.told.curves.iter().filter(|((name, _), _)| name == series);
-    of_series.filter_map(|((_, part), points)| Some((part.clone(), *points.first()?, *points.last()?))).collect()
+    of_series.filter_map(|((_, part), points)| Some((part.clone(), points.first()?, points.last()?))).collect()
 }
 
 fn loss_lines(run: Option<&RunView>) -> Vec<String> {

@@ -15,6 +15,7 @@ use super::Survey;
 use crate::base::Time;
 use crate::dag::{Job, Lane, Order, RunState, RunView, WorkerInfo};
 use crate::session::brew::{self, due};
+use crate::session::shared::Shared;
 use crate::session::snapshot::{Recipe, State};
 
 /// The queue of this machine.
@@ -117,7 +118,7 @@ pub(super) type Rungs = Vec<(String, Option<f64>)>;
 
 impl Survey {
     /// The queue as it stands, with the recipes as they are shown.
-    pub(super) fn queued(&mut self, recipes: &[Recipe], workers: &[WorkerInfo], waiting: &[Job]) -> Queued {
+    pub(super) fn queued(&mut self, recipes: &[Shared<Recipe>], workers: &[WorkerInfo], waiting: &[Job]) -> Queued {
         let now = self.around.clock.now();
         let deadline = self.project.as_ref().ok().and_then(|project| project.competition.leaderboard.deadline);
         let paused = self.queue.paused();
@@ -162,7 +163,7 @@ impl Survey {
                 }
             }
         }
-        let lost = |recipe: &&Recipe| recipe.state == State::Lost;
+        let lost = |recipe: &&Shared<Recipe>| recipe.state == State::Lost;
         for recipe in recipes.iter().filter(lost) {
             let Some(run) = self.board.latest(&recipe.name).filter(here) else { continue };
             let told = &run.told;
@@ -189,7 +190,7 @@ impl Survey {
     }
 
     /// When each recipe would be done: where it runs or waits, as that says; else behind all that is asked for already.
-    fn due(&mut self, recipes: &[Recipe], queued: &Queued, deadline: Time, now: Time) -> BTreeMap<String, Due> {
+    fn due(&mut self, recipes: &[Shared<Recipe>], queued: &Queued, deadline: Time, now: Time) -> BTreeMap<String, Due> {
         let dear = queued.jobs.iter().filter(|job| job.lane == Some(Lane::Dear));
         let free = dear.filter_map(|job| job.ends).fold(now, |free, end| if end > free { end } else { free });
         let mut due = BTreeMap::new();

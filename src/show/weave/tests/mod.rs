@@ -27,7 +27,7 @@ fn snapshot() -> Snapshot {
         series: "loss".to_owned(),
         fold: 0,
         seed: 0,
-        points: Arc::new(vec![[1.0, 3.0], [2.0, 1.5]]),
+        points: vec![[1.0, 3.0], [2.0, 1.5]].into(),
         axis: Arc::default(),
     };
     let problem = Problem {
@@ -79,7 +79,12 @@ fn snapshot() -> Snapshot {
         plan_seconds: Some(200.0),
         ..Recipe::default()
     };
-    Snapshot { recipes: vec![recipe], pin: Some("01".to_owned()), at: Time(1_795_737_600.0), ..Snapshot::default() }
+    Snapshot {
+        recipes: vec![recipe.into()],
+        pin: Some("01".to_owned()),
+        at: Time(1_795_737_600.0),
+        ..Snapshot::default()
+    }
 }
 
 #[test]

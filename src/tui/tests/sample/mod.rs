@@ -30,7 +30,7 @@ pub fn snapshot() -> Snapshot {
         project: "sake-labels".to_owned(),
         at: Time(1.0),
         problems: Vec::new(),
-        recipes: vec![first_pour(), baseline(), arcface(), sake(), broken(), failed(), new()],
+        recipes: [first_pour(), baseline(), arcface(), sake(), broken(), failed(), new()].map(Into::into).into(),
         pin: Some("01-baseline".to_owned()),
         notes: Vec::new(),
         ledger: Arc::new(ledger()),
@@ -188,7 +188,7 @@ fn score(value: f64, stale: bool) -> Option<Score> {
 
 fn curve(series: &str, fold: u32, n: usize, value: impl Fn(f64) -> f64) -> Curve {
     let points = (1..=n).map(|i| [i as f64, value(i as f64)]).collect();
-    Curve { series: series.to_owned(), fold, points: Arc::new(points), axis: axis(n), ..Curve::default() }
+    Curve { series: series.to_owned(), fold, points, axis: axis(n), ..Curve::default() }
 }
 
 /// Forty steps and thirteen seconds an epoch, from noon on; after the third one an hour's pause.
@@ -203,7 +203,7 @@ fn axis(epochs: usize) -> Arc<Axis> {
 /// What is told ten times an epoch.
 fn fine(series: &str, epochs: usize, value: impl Fn(f64) -> f64) -> Curve {
     let points = (1..=10 * epochs).map(|i| i as f64 / 10.0).map(|x| [x, value(x)]).collect();
-    Curve { series: series.to_owned(), points: Arc::new(points), axis: axis(epochs), ..Curve::default() }
+    Curve { series: series.to_owned(), points, axis: axis(epochs), ..Curve::default() }
 }
 
 fn curves(epochs: usize, low_loss: f64, high_score: f64) -> Vec<Curve> {
@@ -435,7 +435,7 @@ fn failed() -> Recipe {
         message: Some("loss is NaN at step 311: images \u{1b}[5m 000812.jpg, 獺祭.jpg".into()),
         curves: vec![Curve {
             series: "loss".into(),
-            points: Arc::new(vec![[0.5, 3.0], [1.0, f64::NAN], [1.2, f64::INFINITY], [1.3, 1e300]]),
+            points: vec![[0.5, 3.0], [1.0, f64::NAN], [1.2, f64::INFINITY], [1.3, 1e300]].into(),
             ..Curve::default()
         }],
         ..Recipe::default()

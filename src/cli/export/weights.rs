@@ -1,4 +1,4 @@
-//! `toji export`: what other machines and tools read.
+//! `toji export weights`: all that a recipe answers by, in one file.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -6,28 +6,13 @@ use std::sync::Mutex;
 use toji::base::text::{self, plain};
 use toji::session::errands::submit::export;
 
-use super::failure::Failure;
-use super::run::Teller;
-use super::{Context, shell, surroundings};
+use crate::cli::failure::Failure;
+use crate::cli::run::Teller;
+use crate::cli::{Context, shell, surroundings};
 
 /// Arguments.
 #[derive(clap::Args)]
 pub struct Args {
-    #[command(subcommand)]
-    what: What,
-}
-
-#[derive(clap::Subcommand)]
-enum What {
-    /// Pack all that a recipe answers by into one safetensors file, for `toji predict`.
-    ///
-    /// The file has the weights of every network that answers by [final], how pictures come to them, the post steps with the labelled photos that they
-    /// go by, and, of an ensemble, the weights of its members. It needs no project and no photo. Networks that are not trained yet are trained first.
-    Weights(Weights),
-}
-
-#[derive(clap::Args)]
-struct Weights {
     /// The recipe: a name, or the path of its file.
     #[arg(value_name = "RECIPE", add = shell::recipes())]
     recipe: String,
@@ -39,9 +24,8 @@ struct Weights {
     rung: Option<String>,
 }
 
-/// Writes what is asked for.
+/// Packs it.
 pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
-    let What::Weights(args) = &args.what;
     let cancel = surroundings::stop_on_signals();
     let (project, recipe, photos) = context.opened(&args.recipe, &cancel)?;
     let file = match &args.out {
