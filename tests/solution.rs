@@ -123,6 +123,14 @@ fn a_pack_of_a_project_gives_the_same_bytes_elsewhere() {
     assert_eq!(code, 0, "{text}");
     assert_eq!(fs::read(elsewhere.path("out/f.csv")).unwrap(), expected);
 
+    // Weights of which one bit is another are no model of then.
+    let model = elsewhere.path("k/models/f.safetensors");
+    let mut bytes = fs::read(&model).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    toji::base::files::publish(&model, &bytes).unwrap();
+    let (code, done, text) = elsewhere.json(&["reproduce", "k", "--predict-only"]);
+    assert!(code == 5 && done["checked"]["weights"].to_string().contains("packed weights"), "{text}");
+
     // A photo that was tampered with, one that is gone: named, and nothing is run.
     let photo = |row: usize| {
         let list = fs::read_to_string(
