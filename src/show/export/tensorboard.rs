@@ -130,7 +130,7 @@ mod tests {
         assert_eq!((files.len(), files[0].0.to_str()), (1, Some(place)));
         // Length 24, its sum, wall time 1.7e9, version, sum of the record.
         let head =
-            [24, 0, 0, 0, 0, 0, 0, 0, 0xA3, 0x7F, 0x4B, 0x22, 0x09, 0, 0, 0, 0x80, 0x3C, 0x55, 0xD9, 0x41, 0x1A, 0x0D];
+            [24, 0, 0, 0, 0, 0, 0, 0, 0xA3, 0x7F, 0x4B, 0x22, 0x09, 0, 0, 0, 0x40, 0xFC, 0x54, 0xD9, 0x41, 0x1A, 0x0D];
         assert_eq!(files[0].1[..head.len()], head);
         assert_eq!(files[0].1[head.len()..head.len() + 13], *b"brain.Event:2");
     }
