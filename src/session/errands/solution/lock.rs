@@ -305,16 +305,20 @@ pub(super) fn own(mut run: Lock) -> Lock {
         let is_dirty = diff.as_text().is_some_and(|diff| !diff.is_empty());
         facts.insert("dirty".to_owned(), Value::Bool(is_dirty));
     }
-    for (i, word) in run.head.command.iter_mut().enumerate() {
-        if i == 0 {
-            "toji".clone_into(word);
-        } else if is_elsewhere(word) {
-            *word = file_name(word).to_owned();
-        }
-    }
+    run.head.command = for_others(&run.head.command);
     let mut met = std::collections::BTreeSet::new();
     run.texts.retain(|text| met.insert(text.file.clone()));
     run
+}
+
+/// A command line without the folders of the machine on which it was typed: of the program and of files elsewhere their names.
+pub(in crate::session::errands) fn for_others(command: &[String]) -> Vec<String> {
+    let word = |(i, word): (usize, &String)| match word {
+        _ if i == 0 => "toji".to_owned(),
+        word if is_elsewhere(word) => file_name(word).to_owned(),
+        word => word.clone(),
+    };
+    command.iter().enumerate().map(word).collect()
 }
 
 /// Whether a path says where it lies on one machine: it is absolute, or leads out of the folder it is relative to.
