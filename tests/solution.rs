@@ -123,6 +123,14 @@ fn a_pack_of_a_project_gives_the_same_bytes_elsewhere() {
     assert_eq!(code, 0, "{text}");
     assert_eq!(fs::read(elsewhere.path("out/f.csv")).unwrap(), expected);
 
+    // Weights of which one bit is another are no model of then.
+    let model = elsewhere.path("k/models/f.safetensors");
+    let mut bytes = fs::read(&model).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    toji::base::files::publish(&model, &bytes).unwrap();
+    let (code, done, text) = elsewhere.json(&["reproduce", "k", "--predict-only"]);
+    assert!(code == 5 && done["checked"]["weights"].to_string().contains("packed weights"), "{text}");
+
     // A photo that was tampered with, one that is gone: named, and nothing is run.
     let photo = |row: usize| {
         let list = fs::read_to_string(
@@ -290,6 +298,7 @@ fn what_was_changed_or_would_leave_its_folder_is_refused() {
     let elsewhere = Elsewhere::new();
     copy(&project.path("data/sample"), &elsewhere.path("given"));
     let text = fs::read_to_string(&lock).unwrap();
+    assert!(!text.contains(env!("CARGO_BIN_EXE_toji")), "the command line names no folder");
     let refused = |text: &str, words: &str| {
         toji::base::files::publish(&elsewhere.path("solution.lock"), text.as_bytes()).unwrap();
         let (code, _, told) = elsewhere.json(&["reproduce", "solution.lock", "--data", "given", "--check"]);
@@ -311,6 +320,26 @@ fn what_was_changed_or_would_leave_its_folder_is_refused() {
     assert_eq!((code, &done["judged"]["verdict"]), (0, &Json::from("same")), "{told}");
     let (code, _, told) = elsewhere.json(&["reproduce", "solution.lock"]);
     assert!(code == 1 && told.contains("--data DIR"), "{told}");
+
+    // Other bytes and nearly the score: a fault on equal surroundings, within tolerance on another type of CPU.
+    let mut solution = Solution::load(&lock).unwrap();
+    solution.expected.score = solution.expected.score.map(|score| score + 0.001);
+    solution.expected.file_hash = toji::base::Key::of_bytes(b"another machine's");
+    let verdict = |solution: &Solution, more: &[&str]| {
+        toji::base::files::publish(&elsewhere.path("solution.lock"), solution.text().as_bytes()).unwrap();
+        let (code, done, _) = elsewhere.json(&[&["reproduce", "solution.lock", "--data", "given"], more].concat());
+        (code, done["judged"]["verdict"].clone(), done["judged"]["reasons"].to_string())
+    };
+    let (code, found, reasons) = verdict(&solution, &[]);
+    assert_eq!((code, found, reasons.as_str()), (4, Json::from("different"), "[]"));
+    solution.run.surroundings.set("cpu", toji::base::Value::Text("Z80".to_owned()));
+    let (code, found, reasons) = verdict(&solution, &[]);
+    assert!(
+        (code, &found) == (3, &Json::from("within")) && reasons.contains("another CPU type: Z80 then"),
+        "{reasons}"
+    );
+    let (code, found, _) = verdict(&solution, &["--tolerance", "0.0001"]);
+    assert_eq!((code, found), (4, Json::from("different")));
 
     let zip = elsewhere.path("bad.zip");
     let good = ("solution.lock".to_owned(), Content::Bytes(text.into_bytes()));

@@ -32,7 +32,7 @@ pub struct Args {
     /// The page of --html.
     #[arg(long, value_name = "FILE", requires = "html")]
     out: Option<PathBuf>,
-    /// The language of that page's title.
+    /// The language of that page.
     #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t = Tongue::En, requires = "html")]
     lang: Tongue,
 }

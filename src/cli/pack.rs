@@ -4,11 +4,14 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use clap::ValueEnum;
+use toji::base::files::archive::{Content, archive_bytes};
 use toji::base::text::{self, plain};
 use toji::session::errands::ledger::note;
 use toji::session::errands::solution::pack::{self, Asked, hosts::Host};
+use toji::show::report::{Language, of_markdown};
 
 use super::failure::Failure;
+use super::report::{self, Tongue};
 use super::run::Teller;
 use super::{Context, shell, surroundings};
 
@@ -27,6 +30,9 @@ pub struct Args {
     /// Put the competition's tables and pictures into it as well.
     #[arg(long)]
     with_data: bool,
+    /// In which language its report is, and what stands around answers in the Word file.
+    #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t = Tongue::En)]
+    lang: Tongue,
     /// Write the questions that only the author can answer to solution.md, where they are not there yet; nothing is packed.
     #[arg(long, value_enum, value_name = "HOST", conflicts_with_all = ["what", "host", "fields"])]
     questions: Option<For>,
@@ -77,7 +83,14 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         }
     };
     let teller = Teller { say: &context.say, recipe: &entry.recipe, last: Mutex::new(f64::NAN) };
-    let asked = Asked { host, with_data: args.with_data, word: None, extra: Vec::new() };
+    let language = Language::from(args.lang);
+    let page = report::of_submission(context, &entry, language, &cancel)?;
+    let word = |text: &str| {
+        let entries = of_markdown(text, language).map_err(|error| error.to_string())?;
+        archive_bytes(&entries).map_err(|error| error.to_string())
+    };
+    let extra = vec![("report.html".to_owned(), Content::Bytes(page.into_bytes()))];
+    let asked = Asked { host, with_data: args.with_data, word: Some(&word), extra };
     let done = pack::pack(&project, &entry, asked, &file, &|event| teller.tell(event), &context.say, &cancel)?;
     context.say.wipe();
     if context.say.is_json() {

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use toji::base::Time;
 use toji::base::files::archive::publish_archive;
 use toji::base::files::publish;
 use toji::base::text::plain;
-use toji::score::ledger;
+use toji::base::{Cancel, Time};
+use toji::score::ledger::{self, Entry};
 use toji::session::Recipe;
 use toji::session::errands::report::{Asked, Report, Whose, gather};
 use toji::session::errands::submit::LEDGER;
@@ -16,6 +16,9 @@ use toji::show::report::{self as page, FONTS, Language, Written};
 
 use super::failure::Failure;
 use super::{Context, shell, surroundings, worker};
+
+/// How many of the best and of the worst queries are shown.
+const QUERIES: u32 = 4;
 
 /// Arguments.
 #[derive(clap::Args)]
@@ -46,7 +49,7 @@ pub struct Args {
     #[arg(long, value_name = "DATE")]
     date: Option<String>,
     /// How many of the best and of the worst queries are shown.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(0..=50))]
+    #[arg(long, value_name = "N", default_value_t = QUERIES, value_parser = clap::value_parser!(u32).range(0..=50))]
     queries: u32,
     /// A font file (.ttf, .otf, .ttc) for pictures in PNG; before those that are found in the system.
     #[arg(long, value_name = "FILE")]
@@ -149,6 +152,26 @@ pub fn report(context: &Context, args: &Args) -> Result<(), Failure> {
         facts.gaps.iter().for_each(|gap| context.say.line(&format!("  {}", plain(&gap.command))));
     }
     Ok(())
+}
+
+/// The report of a file that was handed in, as one HTML file that bears the day on which that was made.
+pub(super) fn of_submission(
+    context: &Context,
+    entry: &Entry,
+    language: Language,
+    cancel: &Cancel,
+) -> Result<String, Failure> {
+    let root = context.root()?;
+    let mut survey = Survey::new(&root, &context.around, worker::launch(&root));
+    let snapshot = survey.look_only(&context.say);
+    let Ok(project) = survey.opened() else { return context.project().map(|_| String::new()) };
+    let photos = survey.read()?;
+    let written = entry.date.date(project.competition.leaderboard.utc_offset);
+    let whose = Whose::Submission(Box::new(entry.clone()));
+    let asked = Asked { whose, beside: Vec::new(), written, queries: QUERIES as usize };
+    let facts = gather(&project, &photos, &snapshot, &asked, &context.say, cancel)?;
+    context.say.wipe();
+    page::page(&facts, language).map_err(failed)
 }
 
 /// The forms that are wanted, each once.

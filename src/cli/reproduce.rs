@@ -133,8 +133,10 @@ fn checked(say: &Say, found: &Checked) {
     }
     found.recipe.iter().for_each(|change| say.line(&plain(&format!("the recipe reads otherwise: {change}"))));
     found.notes.iter().for_each(|note| say.line(&plain(&format!("note: {note}"))));
-    if !found.photos.is_empty() {
-        say.line(&format!("{} photos are not as they were:", found.photos.len()));
+    match found.photos.len() {
+        0 => {}
+        1 => say.line("1 photo is not as it was:"),
+        count => say.line(&format!("{count} photos are not as they were:")),
     }
     for photo in found.photos.iter().take(LISTED) {
         say.line(&plain(&format!("  {} {} ({}) {}", photo.role, photo.id, photo.file, photo.what)));

@@ -42,7 +42,7 @@ pub struct Section {
 }
 
 /// All sections. Of the queries that moved at most `queries` are told; `narrow` says the same in fewer columns.
-pub(super) fn sections(found: &Comparison, queries: usize, narrow: bool) -> Vec<Section> {
+fn sections(found: &Comparison, queries: usize, narrow: bool) -> Vec<Section> {
     let mut all = vec![Section { title: "scores".to_owned(), rows: scores(found, narrow) }];
     all.push(Section { title: "cost".to_owned(), rows: costs(found) });
     let told = |difference: &Difference| Row {

@@ -25,6 +25,8 @@ pub struct Terminal {
     pub began: Instant,
     /// Bytes that it wrote so far.
     pub written: usize,
+    /// Whether a frame is being drawn: a pseudo-terminal hands it over in pieces.
+    in_frame: bool,
 }
 
 impl Terminal {
@@ -59,7 +61,7 @@ impl Terminal {
         });
         let size = |n: u16| std::num::NonZero::new(n.max(1)).unwrap_or(std::num::NonZero::<u16>::MIN);
         let parser = vt100::Parser::new(size(rows), size(columns), 0);
-        Ok(Terminal { child, keys: File::from(ours), bytes, parser, began, written: 0 })
+        Ok(Terminal { child, keys: File::from(ours), bytes, parser, began, written: 0, in_frame: false })
     }
 
     /// What it shows.
@@ -71,7 +73,7 @@ impl Terminal {
     pub fn until(&mut self, what: &str, patience: Duration, seen: impl Fn(&str) -> bool) -> anyhow::Result<Instant> {
         let asked = Instant::now();
         let mut at = asked;
-        while !seen(&self.screen()) {
+        while self.in_frame || !seen(&self.screen()) {
             match self.bytes.recv_timeout(patience.saturating_sub(asked.elapsed())) {
                 Ok((came, bytes)) => {
                     at = came;
@@ -86,6 +88,11 @@ impl Terminal {
     fn take(&mut self, bytes: &[u8]) {
         self.parser.process(bytes);
         self.written += bytes.len();
+        let last = |mark: &[u8]| bytes.windows(mark.len()).rposition(|window| window == mark);
+        match (last(b"\x1b[?2026h"), last(b"\x1b[?2026l")) {
+            (None, None) => {}
+            (begins, ends) => self.in_frame = begins > ends,
+        }
         // Terminals answer what they are asked; of this one it is known that it shows text alone.
         for (question, answer) in [(&b"\x1b[c"[..], &b"\x1b[?62;22c"[..]), (b"\x1b[6n", b"\x1b[1;1R")] {
             if bytes.windows(question.len()).any(|window| window == question) {

@@ -5,7 +5,7 @@
 //! (1980-01-01, the format's first) and the rights of a plain file, so an archive says nothing of when and where it was made.
 
 use std::fs::File as Source;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Cursor, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use zip::write::{SimpleFileOptions, ZipWriter};
@@ -28,30 +28,42 @@ pub enum Content {
 /// When a file cannot be read, two entries have one name, or the archive cannot be written; `path` then holds what it held before.
 pub fn publish_archive(path: &Path, entries: &[(String, Content)]) -> Result<(), FileError> {
     let mut unread = None;
-    let written = publish_with(path, |file| {
-        let mut zip = ZipWriter::new(BufWriter::with_capacity(1 << 20, file));
-        for (name, content) in entries {
-            let options = SimpleFileOptions::default()
-                .compression_method(CompressionMethod::Stored)
-                .last_modified_time(DateTime::default())
-                .unix_permissions(0o644)
-                // Sizes in 64 bits, where 32 may not be enough.
-                .large_file(length(content).is_none_or(|length| length >= u64::from(u32::MAX)));
-            zip.start_file(name.as_str(), options).map_err(io::Error::other)?;
-            match content {
-                Content::Bytes(bytes) => zip.write_all(bytes)?,
-                Content::File(source) => {
-                    let opened = Source::open(source).inspect_err(|_| unread = Some(source.clone()))?;
-                    io::copy(&mut BufReader::with_capacity(1 << 20, opened), &mut zip)?;
-                }
-            }
-        }
-        zip.finish().map_err(io::Error::other)?.flush()
-    });
+    let written =
+        publish_with(path, |file| write(BufWriter::with_capacity(1 << 20, file), entries, &mut unread)?.flush());
     written.map_err(|error| match unread {
         Some(path) => FileError { doing: "cannot read", path, source: error.source },
         None => error,
     })
+}
+
+/// The bytes that [`publish_archive`] would publish: an archive that goes into another one.
+///
+/// # Errors
+/// When a file cannot be read, or two entries have one name.
+pub fn archive_bytes(entries: &[(String, Content)]) -> io::Result<Vec<u8>> {
+    Ok(write(Cursor::new(Vec::new()), entries, &mut None)?.into_inner())
+}
+
+/// Writes the entries; a file that cannot be read is named in `unread`.
+fn write<W: Write + Seek>(to: W, entries: &[(String, Content)], unread: &mut Option<PathBuf>) -> io::Result<W> {
+    let mut zip = ZipWriter::new(to);
+    for (name, content) in entries {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Stored)
+            .last_modified_time(DateTime::default())
+            .unix_permissions(0o644)
+            // Sizes in 64 bits, where 32 may not be enough.
+            .large_file(length(content).is_none_or(|length| length >= u64::from(u32::MAX)));
+        zip.start_file(name.as_str(), options).map_err(io::Error::other)?;
+        match content {
+            Content::Bytes(bytes) => zip.write_all(bytes)?,
+            Content::File(source) => {
+                let opened = Source::open(source).inspect_err(|_| *unread = Some(source.clone()))?;
+                io::copy(&mut BufReader::with_capacity(1 << 20, opened), &mut zip)?;
+            }
+        }
+    }
+    zip.finish().map_err(io::Error::other)
 }
 
 /// Bytes of a content, where they can be told.
@@ -81,6 +93,7 @@ mod tests {
         publish_archive(&one, &entries).unwrap();
         publish_archive(&two, &entries).unwrap();
         assert_eq!(super::super::read(&one).unwrap(), super::super::read(&two).unwrap());
+        assert_eq!(super::super::read(&one).unwrap(), archive_bytes(&entries).unwrap());
         let mut archive = zip::ZipArchive::new(Source::open(&one).unwrap()).unwrap();
         let mut back = String::new();
         archive.by_name("README.md").unwrap().read_to_string(&mut back).unwrap();

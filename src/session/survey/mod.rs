@@ -257,7 +257,7 @@ impl Survey {
         self.plan();
         let before = self.snapshot();
         let told = |done: u64, total: u64| {
-            let counting = Counting { what: "reading runs".to_owned(), done, total, unit: "runs".to_owned() };
+            let counting = Counting { what: "reading".to_owned(), done, total, unit: "runs".to_owned() };
             partly(Snapshot { planning: Some(counting), ..before.clone() });
         };
         told(0, self.board.runs().count() as u64);

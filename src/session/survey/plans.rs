@@ -6,9 +6,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::super::project::{TOJI, boxes};
 use super::super::stages::ensemble;
-use super::super::{Photos, Project, Recipe, brew};
+use super::super::{Photos, Project, Recipe, Rung, brew};
 use super::Survey;
 use crate::base::{Key, KeyWriter};
 use crate::dag::{Job, Order, RunState};
@@ -38,6 +40,7 @@ impl Survey {
         // Publishing an artefact, by anybody, moves this file.
         let history = stamp([self.root.join(TOJI).join("history.json").as_path()]);
         let waiting = self.queue.waiting();
+        let mut new = Vec::new();
         for recipe in self.recipes.iter().map(|(_, recipe)| recipe.clone()).collect::<Vec<_>>() {
             let name = &recipe.name;
             if recipe.is_broken() {
@@ -66,14 +69,24 @@ impl Survey {
             if self.plans.get(name).is_some_and(|(known, _)| *known == basis) {
                 continue;
             }
-            match brew::plan(&project, &recipe, &photos, &rung, &self.board, &self.history) {
+            new.push((recipe.clone(), rung, basis));
+        }
+        // The first time that is all of them.
+        let plan = |(recipe, rung, basis): (Arc<Recipe>, Rung, Key)| {
+            let planned = brew::plan(&project, &recipe, &photos, &rung, &self.board, &self.history);
+            (recipe, basis, planned)
+        };
+        let made: Vec<_> = new.into_par_iter().map(plan).collect();
+        for (recipe, basis, planned) in made {
+            let name = recipe.name.clone();
+            match planned {
                 Ok(planned) => {
-                    self.unplanned.remove(name);
-                    self.plans.insert(name.clone(), (basis, Arc::new(planned)));
+                    self.unplanned.remove(&name);
+                    self.plans.insert(name, (basis, Arc::new(planned)));
                 }
                 Err(error) => {
-                    self.plans.remove(name);
-                    self.unplanned.insert(name.clone(), brew::chain(&error));
+                    self.plans.remove(&name);
+                    self.unplanned.insert(name, brew::chain(&error));
                 }
             }
         }

@@ -6,6 +6,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::{Scored, Survey};
 use crate::base::Key;
 use crate::dag::{Job, RunState, RunView, Stage};
@@ -85,6 +87,7 @@ impl Survey {
             .map(|job| job.recipe.as_str())
             .chain(around.taken.iter().map(String::as_str))
             .collect();
+        self.weigh(&recipes, around);
         let mut known = std::mem::take(&mut self.rows.known);
         let mut rows = Vec::with_capacity(recipes.len());
         let mut next = HashMap::with_capacity(recipes.len());
@@ -136,6 +139,21 @@ impl Survey {
         let scored = Arc::new(self.load(key)?);
         self.scores.insert(key, scored.clone());
         Some((id, scored))
+    }
+
+    /// Finds out the differences to the pin that are not known yet, many at once: each draws its queries two thousand times.
+    fn weigh(&mut self, recipes: &[Arc<Recipe>], around: &Around<'_>) {
+        let Some((pin, Some(pinned))) = &around.pin else { return };
+        let others = recipes.iter().filter(|recipe| recipe.name != *pin);
+        let scored: Vec<Arc<Scored>> =
+            others.filter_map(|recipe| self.scored(&recipe.name)).map(|(_, scored)| scored).collect();
+        let new = scored.into_iter().filter(|scored| !self.deltas.contains_key(&(scored.key, pinned.key)));
+        let new: Vec<Arc<Scored>> = new.collect();
+        let drawn: Vec<_> = new
+            .into_par_iter()
+            .filter_map(|scored| Some(((scored.key, pinned.key), self.drawn(&scored, pinned)?)))
+            .collect();
+        self.deltas.extend(drawn);
     }
 
     fn load(&self, key: Key) -> Option<Scored> {

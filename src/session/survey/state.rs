@@ -131,14 +131,25 @@ impl Survey {
             (Some(_), Some(_)) => return Err("its queries are other ones: [folds], the rung or the photos differ"),
             _ => return Err("one of the two scores does not say on which folds it was made; run it again"),
         }
-        let Some(Ok(photos)) = self.photos.clone() else { return Err("the photos cannot be read") };
-        let group = |photo: u32| photos.manifest.photos.get(photo as usize).and_then(|p| p.label).unwrap_or(u32::MAX);
-        let draw = || {
-            let found = bootstrap::paired(&scored.score, &pinned.score, group, Seed::new(BOOTSTRAP)).ok()?;
-            Some(Delta { value: found.value, interval: found.interval, queries: found.queries })
+        let pair = (scored.key, pinned.key);
+        let known = match self.deltas.get(&pair) {
+            Some(known) => known.clone(),
+            None => {
+                let drawn = self.drawn(scored, pinned).ok_or("the photos cannot be read")?;
+                self.deltas.insert(pair, drawn.clone());
+                drawn
+            }
         };
-        let known = self.deltas.entry((scored.key, pinned.key)).or_insert_with(draw).clone();
         known.ok_or("the two have no query in common, or other metrics")
+    }
+
+    /// The difference of two scores on equal folds, if they have one; `None` where these are others, or without photos.
+    pub(super) fn drawn(&self, scored: &Scored, pinned: &Scored) -> Option<Option<Delta>> {
+        scored.fold.as_ref().filter(|own| Some(*own) == pinned.fold.as_ref())?;
+        let photos = self.photos.as_ref()?.as_ref().ok()?;
+        let group = |photo: u32| photos.manifest.photos.get(photo as usize).and_then(|p| p.label).unwrap_or(u32::MAX);
+        let found = bootstrap::paired(&scored.score, &pinned.score, group, Seed::new(BOOTSTRAP)).ok();
+        Some(found.map(|found| Delta { value: found.value, interval: found.interval, queries: found.queries }))
     }
 
     /// The rest of the running stage at the pace since it was first seen, and the later ones as history tells;

@@ -189,9 +189,14 @@ impl Block {
 impl Table {
     /// Whether the cells of a column are all numbers, so that they stand to the right.
     pub fn is_number(&self, column: usize) -> bool {
-        let number = |text: &str| {
-            text.is_empty() || text == "-" || text.starts_with(|c: char| c.is_ascii_digit() || "+-−.[".contains(c))
+        // `0.2593 [0.1634, 0.3620]`, `+0.01`, `3 min 05 s`, `1.2 MB`, `1 → 2`; no date, no hash, no name that begins with digits.
+        let word = |word: &str| {
+            let bare = word.trim_matches(|c: char| "[](),%".contains(c)).replace('−', "-");
+            let is_unit = ["s", "min", "h", "M", "G", "B", "kB", "MB", "GB", "TB", "秒", "分", "時間", "→", "-"]
+                .contains(&&*bare);
+            is_unit || bare.is_empty() || bare.parse::<f64>().is_ok()
         };
+        let number = |text: &str| text.split_whitespace().all(word);
         let mut cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.as_str()).peekable();
         cells.peek().is_some() && cells.all(number)
     }
@@ -225,4 +230,23 @@ pub fn drawn(blocks: &[Block]) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_to_the_right_and_names_do_not() {
+        let is_number = |cells: &[&str]| {
+            let rows = cells.iter().map(|cell| vec![Cell::from(*cell)]).collect();
+            Table { head: vec!["x".to_owned()], rows }.is_number(0)
+        };
+        assert!(is_number(&["0.2593 [0.1634, 0.3620]", "-", "", "+0.0120 [-0.0040, +0.0201]"]));
+        assert!(is_number(&["3 min 05 s", "2 時間 10 分", "1.2 MB", "1 → 2", "12"]));
+        for name in ["01-baseline", "2026-11-28", "6ffab501ccb1", "[loss] margin 17.2 → 22.9", "fold 0"] {
+            assert!(!is_number(&[name, "1"]), "{name}");
+        }
+        assert!(!is_number(&[]));
+    }
 }

@@ -6,6 +6,7 @@
 
 use super::document::{Block, Cell, Document, Figure, Mark, Photos, Plot, Span, Table};
 use super::phrases::{self as p, Language};
+use crate::base::text::width;
 use crate::show::sheet::html::{escaped, item};
 use crate::show::sheet::page::Mark as Answer;
 use crate::show::{ShowError, canvas, curves};
@@ -25,9 +26,9 @@ h1{font-size:1.7rem;line-height:1.25;margin:.2em 0 .4em}h2{font-size:1.3rem;marg
 h3{font-size:1.1rem;margin:1.5em 0 .4em}h4,h5,h6{font-size:1rem;margin:1.2em 0 .3em}\
 h1,h2,h3,h4,h5,h6,p,li{overflow-wrap:anywhere}p{margin:.5em 0}header p{color:var(--soft);margin:.2em 0}a{color:var(--link)}\
 nav ol{columns:2;column-gap:2rem;padding-left:1.4em;margin:.4em 0}nav a{text-decoration:none}\
-.wide{overflow-x:auto;margin:.8em 0}table{border-collapse:collapse;font-size:.86rem;line-height:1.4}\
+.table{overflow-x:auto;margin:.8em 0}table{border-collapse:collapse;font-size:.86rem;line-height:1.4}\
 th,td{border:1px solid var(--line);padding:3px 8px;text-align:left;vertical-align:top;overflow-wrap:break-word;max-width:26rem}th{background:var(--card);font-weight:600}\
-td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}td.tree{white-space:nowrap}td.long{overflow-wrap:anywhere}\
+td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}td.tree,td.s,th{white-space:nowrap}td.wide{min-width:15rem}td.long{overflow-wrap:anywhere}\
 td.good{color:var(--good)}td.bad{color:var(--bad)}td.quiet{color:var(--soft)}td.strong{font-weight:600}\
 figure{margin:1em 0}figcaption{color:var(--soft);font-size:.86rem}.plot{overflow-x:auto}.plot svg{display:block;max-width:100%;height:auto}\
 pre{background:var(--card);padding:10px 12px;overflow-x:auto;border-radius:6px;font-size:.82rem;line-height:1.45}\
@@ -43,7 +44,7 @@ blockquote{margin:.6em 0;padding:0 1em;border-left:3px solid var(--line);color:v
 @media(max-width:44rem){body{padding:10px}nav ol{columns:1}.photos ul{grid-template-columns:repeat(3,minmax(0,1fr))}.plot svg{max-width:none;width:38rem}.plot.curves svg{width:58rem}h1{font-size:1.4rem}}\
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--back:#fff;--card:#f4f4f4;--line:#bbb;--note:#f4f4f4;--good:#00694c;--bad:#a44800;--link:#000}\
 body{max-width:none;padding:0;font-size:10pt}h2{break-after:avoid}h3,h4{break-after:avoid}figure,tr,.note,.photos li{break-inside:avoid}nav{display:none}\
-details::details-content{content-visibility:visible;block-size:auto}.wide,.plot{overflow:visible}table{font-size:7.5pt;width:100%}td.n{white-space:normal}pre{white-space:pre-wrap;overflow-wrap:anywhere}.plot svg{max-width:100%;width:auto}\
+details::details-content{content-visibility:visible;block-size:auto}.table,.plot{overflow:visible}table{font-size:7.5pt;width:100%}td.n:not(.s),th{white-space:normal}td.wide{min-width:6rem}pre{white-space:pre-wrap;overflow-wrap:anywhere}.plot svg{max-width:100%;width:auto}\
 .photos ul{grid-template-columns:repeat(6,minmax(0,1fr))}@page{margin:15mm}}";
 
 /// The text of the file.
@@ -174,7 +175,7 @@ impl Writer {
 
     fn table(&mut self, table: &Table) {
         let numbers: Vec<bool> = (0..table.head.len()).map(|column| table.is_number(column)).collect();
-        self.push("<div class=\"wide\"><table><thead><tr>");
+        self.push("<div class=\"table\"><table><thead><tr>");
         for head in &table.head {
             self.push(&format!("<th>{}</th>", escaped(head)));
         }
@@ -225,7 +226,12 @@ fn class(cell: &Cell, is_number: bool) -> String {
     if cell.depth > 0 {
         classes.push("tree");
     }
-    // A key or a hash has no place to break.
+    // Short words in a narrow column would stand letter by letter, Japanese above all; a key or a hash has no place to break.
+    match width(&cell.text) {
+        0..=22 => classes.push("s"),
+        40.. => classes.push("wide"),
+        _ => {}
+    }
     if cell.text.split(' ').any(|word| word.len() > 40) {
         classes.push("long");
     }

@@ -124,7 +124,7 @@ pub fn comparison(found: &Comparison, language: Language) -> Result<String, Show
     let names: Vec<&str> = found.sides.iter().map(|side| side.recipe.as_str()).collect();
     let (first, others) = names.split_first().map_or(("", String::new()), |(first, rest)| (*first, rest.join(", ")));
     let title = p::COMPARED.fill(language, &[first, &others]);
-    html::html(&Document { language, title, lead: Vec::new(), blocks: content::compared(found, 2) })
+    html::html(&Document { language, title, lead: Vec::new(), blocks: content::compared(found, language, 2) })
 }
 
 /// Writes the pictures, then the page.

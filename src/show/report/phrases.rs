@@ -109,7 +109,7 @@ phrases! {
     BESIDE = "Beside others", "他のレシピとの比較";
     ENDED = "Runs that came to no end", "完了しなかった実行";
     ENDED_ABOUT = "{0} of {1} runs; the newest first.", "全 {1} 回の実行のうち {0} 回（新しい順）。";
-    ENDED_NONE = "All {0} runs came to their end.", "{0} 回の実行はすべて完了しました。";
+    ENDED_NONE = "Of {0} runs none failed, was stopped or was lost.", "{0} 回の実行に、失敗・停止・中断はありません。";
     H_RECIPE = "recipe", "レシピ";
     H_CHANGES = "changes", "変更点";
     H_RUNG = "rung", "段階";
@@ -133,7 +133,8 @@ phrases! {
     OLD_TEXT = "of an older text", "旧版の値";
     // Curves.
     CURVES = "Curves", "学習曲線";
-    CURVES_FIGURE = "Loss and score over epochs; a mean over folds is drawn over each of them.", "損失とスコアの推移。フォールドごとの線に平均を重ねています。";
+    LOSS_FIGURE = "Loss over epochs; where there are several folds, their mean is drawn over them.", "損失の推移。複数のフォールドがあれば平均を重ねています。";
+    SCORE_FIGURE = "Score over epochs; where there are several folds, their mean is drawn over them.", "スコアの推移。複数のフォールドがあれば平均を重ねています。";
     CURVES_NONE = "Nothing of it was trained, so there is no curve.", "学習を行っていないため、曲線はありません。";
     H_SERIES = "series", "系列";
     H_TRAINING = "training", "学習";
@@ -293,6 +294,23 @@ phrases! {
     L_LICENCE = "the licence of its weights", "重みのライセンス";
     L_ARTEFACTS = "stages that are no longer in the store", "保存されていない工程";
     // Comparisons.
+    C_SCORES = "Scores", "スコア";
+    C_QUERIES = "queries", "クエリ数";
+    C_FIRST = "compared with it", "比較の基準";
+    C_BETTER = "chance that it is better", "上回る確率";
+    C_COUNTS = "wins / ties / losses", "勝ち / 引き分け / 負け";
+    C_FIGURE = "Each recipe minus {0}, with 95 % intervals.", "各レシピから {0} を引いた差（95 % 区間）。";
+    C_COST = "Cost", "コスト";
+    C_TRAINING = "of it training", "うち学習";
+    C_PARAMETERS = "parameters", "パラメータ数";
+    C_ADDS = "multiply-adds", "積和演算数";
+    C_TO_RUN = "stages to run", "未実行の工程";
+    C_SETTINGS = "Settings that differ", "異なる設定";
+    C_SAME = "All settings are the same.", "設定はすべて同じです。";
+    C_MOVED = "Queries that moved", "結果が変わったクエリ";
+    C_MOVED_NONE = "No query moved, or lists are missing.", "変わったクエリがないか、リストがありません。";
+    C_MOVED_ABOUT = "{0} queries moved; these {1} moved most. The number is the rank of the first right answer.",
+        "{0} 件のクエリの結果が変わりました。変化の大きい {1} 件を示します。数値は最初の正解の順位です。";
     COMPARED = "{0} beside {1}", "{0} と {1} の比較";
 }
 

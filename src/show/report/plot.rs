@@ -150,6 +150,9 @@ impl Drawing for Rows {
         root.fill(&WHITE).map_err(failed)?;
         let ends = |row: &Row| [row.value].into_iter().chain(row.interval.into_iter().flatten());
         let is_bar = self.mark == Mark::Bar;
+        if self.rows.is_empty() {
+            return Ok(());
+        }
         let Some(scale) = stretch(self.rows.iter().flat_map(ends), self.zero || is_bar) else { return Ok(()) };
         let widest = |of: &dyn Fn(&Row) -> usize| self.rows.iter().map(of).max().unwrap_or(0) as u32;
         // A letter takes about half its size, a Japanese one all of it.

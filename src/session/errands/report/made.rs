@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::subject::Meant;
 use super::{Gaps, Lack};
 use crate::base::{Key, Value};
+use crate::session::errands::solution::lock::for_others;
 use crate::session::{Project, SessionError};
 
 /// What the stages of one kind took.
@@ -127,8 +128,10 @@ pub(super) fn tell(project: &Project, meant: &Meant, gaps: &mut Gaps) -> Made {
     });
     let dirty = || meant.lock.as_ref()?.get("surroundings.dirty_diff")?.as_text().map(|diff| !diff.is_empty());
     let command = match meant.lock.as_ref().and_then(|lock| lock.get("lock.command")) {
-        // Of the program its name: the folder is nobody's business.
-        Some(Value::List(words)) => words.iter().filter_map(Value::as_text).enumerate().map(word).collect(),
+        // Folders are nobody's business.
+        Some(Value::List(words)) => {
+            for_others(&words.iter().filter_map(Value::as_text).map(str::to_owned).collect::<Vec<_>>())
+        }
         _ => Vec::new(),
     };
     let keys: BTreeMap<&String, Key> = meant.stages.iter().map(|stage| (&stage.label, stage.key)).collect();
@@ -154,11 +157,6 @@ pub(super) fn tell(project: &Project, meant: &Meant, gaps: &mut Gaps) -> Made {
         weights: if weights.is_empty() { begun_with(project, meant) } else { weights },
         keys: ordered.filter_map(|stage| Some((stage.label.clone(), *keys.get(&stage.label)?))).collect(),
     }
-}
-
-fn word((place, word): (usize, &str)) -> String {
-    let file = || std::path::Path::new(word).file_name().map(|name| name.to_string_lossy().into_owned());
-    if place == 0 { file().unwrap_or_else(|| word.to_owned()) } else { word.to_owned() }
 }
 
 /// The weights that a lock keeps.

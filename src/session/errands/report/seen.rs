@@ -2,7 +2,7 @@
 //!
 //! Takes the manifest, reviews, `edits.csv` and the ranked lists of the store; gives counts, and a few queries with their first answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -168,10 +168,11 @@ pub(super) fn examples(
     let order = found.order(Order::Worst);
     // What the gallery cannot answer is no mistake; what is right everywhere is no bad example.
     let query = |place: &u32| &found.queries[*place as usize];
-    let worst = order.iter().map(query).filter(|query| query.relevant > 0 && query.value < 1.0).take(wanted);
+    let worst = order.iter().map(query).filter(|query| query.relevant > 0 && query.value < 1.0).collect();
     let mut best: Vec<&Query> = order.iter().map(query).filter(|query| query.value > 0.0).collect();
     best.sort_by(|a, b| b.value.total_cmp(&a.value).then(b.similarity.total_cmp(&a.similarity)));
-    best.truncate(wanted);
+    let label = |query: &Query| photos.manifest.photos.get(query.photo as usize).and_then(|photo| photo.label);
+    let (worst, best) = (varied(worst, label, wanted), varied(best, label, wanted));
     let picture =
         |seen: &Seen| load(&project.root.join(&seen.file), seen.part, PIXELS, &project.competition.data.limits);
     let example = |query: &Query| -> Result<Example, SessionError> {
@@ -179,7 +180,7 @@ pub(super) fn examples(
         let seen = found.seen(query.photo);
         let answers = found.answers(query).into_iter().take(ANSWERS).map(|answer| Reply {
             rank: answer.rank,
-            picture: answer.seen.as_ref().map_or_else(|| Err(String::new()), picture),
+            picture: answer.seen.as_ref().map_or_else(|| Err("it is not in the gallery".to_owned()), picture),
             seen: answer.seen,
             hit: answer.hit,
             similarity: answer.similarity,
@@ -193,13 +194,20 @@ pub(super) fn examples(
             seen,
         })
     };
-    let worst = worst.map(example).collect::<Result<_, _>>()?;
     Ok(Some(Examples {
         queries: found.queries.len(),
         first: found.queries.iter().filter(|query| query.first == Some(1)).count(),
         none: found.queries.iter().filter(|query| query.first.is_none()).count(),
         k: found.k,
         best: best.into_iter().map(example).collect::<Result<_, _>>()?,
-        worst,
+        worst: worst.into_iter().map(example).collect::<Result<_, _>>()?,
     }))
+}
+
+/// The first of each label, then the others, until there are enough: two photos that find each other say one thing twice.
+fn varied<L: Ord>(queries: Vec<&Query>, label: impl Fn(&Query) -> Option<L>, wanted: usize) -> Vec<&Query> {
+    let mut met = BTreeSet::new();
+    let (first, others): (Vec<&Query>, Vec<&Query>) =
+        queries.into_iter().partition(|query| label(query).is_none_or(|label| met.insert(label)));
+    first.into_iter().chain(others).take(wanted).collect()
 }

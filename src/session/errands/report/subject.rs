@@ -49,8 +49,8 @@ pub struct Subject {
     pub network: Option<Network>,
     /// The technique of its loss.
     pub loss: Option<String>,
-    /// Epochs of the full training, where it trains.
-    pub epochs: Option<usize>,
+    /// Epochs that the rung trains, and those of the full training, where it trains.
+    pub epochs: Option<[usize; 2]>,
     /// Seconds that its stages took, and how many of these were training.
     pub seconds: [f64; 2],
 }
@@ -288,8 +288,9 @@ pub(super) fn tell(
     let folds = meant.graph.as_ref().map_or(1, |graph| graph.folds.len());
     let trains = meant.graph.as_ref().is_some_and(|graph| graph.epochs > 0);
     gaps.lacks(folds > 1 && trainings.len() < folds, Lack::Folds, || {
-        let top = Ladder::of(recipe).ok().and_then(|ladder| ladder.rungs().last().map(ToString::to_string));
-        format!("toji run {} --rung {}", recipe.name, top.unwrap_or_else(|| "full".to_owned()))
+        let ladder = Ladder::of(recipe).ok();
+        let whole = ladder.iter().flat_map(Ladder::rungs).find(|rung| rung.folds(folds) == folds);
+        format!("toji run {} --rung {}", recipe.name, whole.map_or_else(|| "full".to_owned(), ToString::to_string))
     });
     gaps.lacks(trains && seeds.is_empty(), Lack::Seeds, || format!("toji run {} --rung {NOISE}", recipe.name));
     let texts = meant.lock.as_ref().map(texts_in).filter(|texts| !texts.is_empty() && meant.entry.is_some());
@@ -319,7 +320,7 @@ pub(super) fn tell(
         settings: book::print(recipe.settings()),
         network,
         loss: text("loss.name"),
-        epochs: meant.graph.as_ref().map(|graph| graph.epochs).filter(|epochs| *epochs > 0),
+        epochs: meant.graph.as_ref().filter(|_| trains).map(|graph| [graph.rung.epochs(graph.epochs), graph.epochs]),
         seconds: seconds(project, meant)?,
     })
 }

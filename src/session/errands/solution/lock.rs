@@ -278,7 +278,8 @@ pub(super) fn expected(entry: &Entry) -> Expected {
         file: entry.file.display().to_string(),
         file_hash: entry.file_hash,
         rows: 0,
-        date: entry.date,
+        // As the ledger has it.
+        date: Time(entry.date.0.round()),
         metric: entry.metric.clone(),
         score: entry.cv,
         interval: entry.interval,
@@ -296,17 +297,38 @@ fn seal(values: &Value) -> Key {
     key.finish()
 }
 
-/// The run's lock without the text of what was not committed: the recipes' own texts are there.
-fn own(mut run: Lock) -> Lock {
+/// The run's lock without the text of what was not committed, since the recipes' own texts are there, and without folders of this machine in the command line.
+pub(super) fn own(mut run: Lock) -> Lock {
     if let Value::Table(facts) = &mut run.surroundings
         && let Some(diff) = facts.remove("dirty_diff")
     {
         let is_dirty = diff.as_text().is_some_and(|diff| !diff.is_empty());
         facts.insert("dirty".to_owned(), Value::Bool(is_dirty));
     }
+    run.head.command = for_others(&run.head.command);
     let mut met = std::collections::BTreeSet::new();
     run.texts.retain(|text| met.insert(text.file.clone()));
     run
+}
+
+/// A command line without the folders of the machine on which it was typed: of the program and of files elsewhere their names.
+pub(in crate::session::errands) fn for_others(command: &[String]) -> Vec<String> {
+    let word = |(i, word): (usize, &String)| match word {
+        _ if i == 0 => "toji".to_owned(),
+        word if is_elsewhere(word) => file_name(word).to_owned(),
+        word => word.clone(),
+    };
+    command.iter().enumerate().map(word).collect()
+}
+
+/// Whether a path says where it lies on one machine: it is absolute, or leads out of the folder it is relative to.
+pub(super) fn is_elsewhere(path: &str) -> bool {
+    path.starts_with(['/', '~']) || path.starts_with("..") || path.contains(":\\")
+}
+
+/// The last step of a path in a lock, which may be of any system.
+pub(super) fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or("submission.csv")
 }
 
 /// All files that were read besides recipes, weights and pictures.

@@ -3,7 +3,7 @@
 //! Takes a line; gives its lock: the one that the submission kept, or, of a line from before there were such, what the lock of the run that
 //! made it says. Of those the decisions about photos, the list of the photos and the other files that were read are not known.
 
-use super::lock::{About, PhotoLists, expected};
+use super::lock::{About, PhotoLists, expected, own as for_git};
 use super::{Solution, file};
 use crate::base::{Value, files};
 use crate::book;
@@ -41,7 +41,10 @@ pub fn find(project: &Project, entry: &Entry) -> Result<(Solution, bool), Sessio
     let name = run.facts.get("competition.name").and_then(Value::as_text).unwrap_or_default().to_owned();
     let competition = About { name, text: book::print(&run.facts) };
     let (photos, inputs, times) = (PhotoLists::default(), Vec::new(), Vec::new());
-    Ok((Solution { competition, expected: expected(entry), photos, inputs, times, packed: None, run }, false))
+    Ok((
+        Solution { competition, expected: expected(entry), photos, inputs, times, packed: None, run: for_git(run) },
+        false,
+    ))
 }
 
 /// The lock of the run that made a line: of the same recipe on the same rung, and of those the one with most of its stages; the newest of equals.

@@ -5,9 +5,11 @@
 //! - [`summary`]: the first sentences;
 //! - [`story`]: the recipe, what was tried, curves, folds;
 //! - [`results`]: post steps, members, leaderboard, ablations, the simple model;
+//! - [`mod@compared`]: recipes beside each other;
 //! - [`data`]: findings, decisions, queries with their photos;
 //! - [`made`]: cost, environment, licences, what is missing.
 
+mod compared;
 mod data;
 mod made;
 mod results;
@@ -21,7 +23,7 @@ use crate::base::text::duration;
 use crate::score::Delta;
 use crate::session::errands::report::{Lack, Outcome, Report};
 
-pub(super) use story::compared;
+pub(super) use compared::compared;
 
 /// The document of a report.
 pub(super) fn document(report: &Report, language: Language) -> Document {
@@ -95,16 +97,8 @@ impl Teller<'_> {
         Some(Block::Note(vec![lead, Span { text: gap.command.clone(), style: code, link: None }]))
     }
 
-    /// Seconds as people say them.
     fn time(&self, seconds: f64) -> String {
-        let said = duration(seconds);
-        match self.language {
-            Language::English => said,
-            Language::Japanese => {
-                let units = [(" h", " 時間"), (" min", " 分"), (" s", " 秒")];
-                units.iter().fold(said, |said, (from, to)| said.replace(from, to))
-            }
-        }
+        time(seconds, self.language)
     }
 
     fn outcome(&self, outcome: Outcome) -> Cell {
@@ -169,6 +163,18 @@ fn turned(delta: &Delta) -> Delta {
         better: 1.0 - delta.better,
         queries: delta.queries,
         wins_ties_losses: [losses, ties, wins],
+    }
+}
+
+/// Seconds as people say them.
+fn time(seconds: f64, language: Language) -> String {
+    let said = duration(seconds);
+    match language {
+        Language::English => said,
+        Language::Japanese => {
+            let units = [(" h", " 時間"), (" min", " 分"), (" s", " 秒")];
+            units.iter().fold(said, |said, (from, to)| said.replace(from, to))
+        }
     }
 }
 

@@ -1,17 +1,15 @@
 //! The recipe as it was written, what was tried beside it, its curves, its folds.
 
-use super::{Block, Cell, Mark, Plot, Row, Rows, Teller, Tone, cell, difference, interval, number, p, plot, table};
+use super::{
+    Block, Cell, Mark, Plot, Row, Rows, Teller, Tone, cell, compared, difference, interval, number, p, plot, table,
+};
 use crate::score::Metric;
-use crate::session::errands::looking::compare::Comparison;
 use crate::session::errands::report::{Lack, Outcome, Tried};
 use crate::session::snapshot::{Curve, series};
-use crate::show::compare::{self, sections};
 use crate::show::curves::Line;
 use crate::show::curves::series::{Series, figure};
 use crate::show::report::prose;
 
-/// Queries that a comparison tells.
-const MOVED: usize = 12;
 /// Recipes that a plot has room for.
 const PLOTTED: usize = 40;
 
@@ -45,16 +43,16 @@ pub(super) fn tried(teller: &Teller<'_>) -> Vec<Block> {
         };
         vec![
             Cell { text: tried.name.clone(), mark, depth: tried.depth },
-            Cell::from(tried.changes.join("; ")),
             Cell::from(tried.rung.clone()),
             score,
             cell(tried.to_parent.as_ref()),
             cell(tried.to_pin.as_ref()),
             teller.outcome(tried.outcome),
             Cell::from(tried.seconds.map(|seconds| teller.time(seconds)).unwrap_or_default()),
+            Cell::from(tried.changes.join("; ")),
         ]
     };
-    let head = [p::H_RECIPE, p::H_CHANGES, p::H_RUNG, p::H_SCORE, p::H_TO_PARENT, p::H_TO_PIN, p::H_OUTCOME, p::H_TIME];
+    let head = [p::H_RECIPE, p::H_RUNG, p::H_SCORE, p::H_TO_PARENT, p::H_TO_PIN, p::H_OUTCOME, p::H_TIME, p::H_CHANGES];
     blocks.extend(table(teller.heads(head), report.tried.iter().map(row).collect()));
     let why = report.tried.iter().filter_map(|tried| Some((tried, tried.why.as_ref()?)));
     let why: Vec<Vec<Cell>> = why
@@ -79,7 +77,7 @@ pub(super) fn tried(teller: &Teller<'_>) -> Vec<Block> {
     }
     if let Some(comparison) = &report.beside {
         blocks.push(teller.below(p::BESIDE));
-        blocks.extend(compared(comparison, 4));
+        blocks.extend(compared(comparison, teller.language, 4));
     }
     blocks
 }
@@ -106,34 +104,6 @@ fn figure_of_recipes(teller: &Teller<'_>) -> Option<Block> {
     (plot.rows.len() > 1).then(|| teller.figure("scores", teller.say(p::SCORES_FIGURE), Plot::Rows(plot)))
 }
 
-/// A comparison as tables, a section each under headings of this level.
-pub(in crate::show::report) fn compared(found: &Comparison, level: u8) -> Vec<Block> {
-    let mut blocks = Vec::new();
-    let head: Vec<String> =
-        std::iter::once(String::new()).chain(found.sides.iter().map(|s| s.recipe.clone())).collect();
-    let mark = |mark: compare::Mark| match mark {
-        compare::Mark::None => Mark::None,
-        compare::Mark::Better => Mark::Better,
-        compare::Mark::Worse => Mark::Worse,
-        compare::Mark::Missing => Mark::Quiet,
-    };
-    for section in sections(found, MOVED, false) {
-        blocks.push(Block::Heading(level, section.title));
-        let rows = section.rows.into_iter().map(|row| {
-            let name = Cell { depth: usize::from(row.name.starts_with("  ")), ..Cell::from(row.name.trim()) };
-            std::iter::once(name)
-                .chain(row.cells.into_iter().map(|(text, says)| Cell::from(text).marked(mark(says))))
-                .collect()
-        });
-        blocks.extend(table(head.clone(), rows.collect()));
-    }
-    let notes = compare::notes(found);
-    if !notes.is_empty() {
-        blocks.push(Block::lines(notes));
-    }
-    blocks
-}
-
 pub(super) fn curves(teller: &Teller<'_>) -> Vec<Block> {
     let report = teller.report;
     let mut blocks = vec![teller.heading(p::CURVES)];
@@ -145,8 +115,14 @@ pub(super) fn curves(teller: &Teller<'_>) -> Vec<Block> {
         return blocks;
     }
     let line = |curve: &&Curve| Line { recipe: report.subject.recipe.clone(), pinned: false, curve: (*curve).clone() };
-    let lines = curves.iter().map(line).collect();
-    blocks.push(teller.figure("curves", teller.say(p::CURVES_FIGURE), Plot::Curves(lines)));
+    // A chart each, so that they can be read on a telephone too.
+    for (name, about, is_loss) in [("curves-loss", p::LOSS_FIGURE, true), ("curves-score", p::SCORE_FIGURE, false)] {
+        let own = curves.iter().filter(|curve| (curve.series == series::LOSS) == is_loss);
+        let lines: Vec<Line> = own.map(line).collect();
+        if !lines.is_empty() {
+            blocks.push(teller.figure(name, teller.say(about), Plot::Curves(lines)));
+        }
+    }
     let row = |curve: &&Curve| {
         let finite = || curve.points.iter().filter(|point| point[1].is_finite());
         let (first, last) = (finite().next()?, finite().next_back()?);

@@ -45,8 +45,9 @@ fn sentences(teller: &Teller<'_>) -> Vec<String> {
         (Some(network), None) => {
             let (parameters, side) = (millions(network.parameters), network.side.to_string());
             said.push(match (&subject.loss, subject.epochs) {
-                (Some(loss), Some(epochs)) => {
-                    teller.fill(p::S_TRAINED, &[&network.name, &parameters, &side, loss, &epochs.to_string()])
+                (Some(loss), Some([until, all])) => {
+                    let epochs = if until == all { all.to_string() } else { format!("{until}/{all}") };
+                    teller.fill(p::S_TRAINED, &[&network.name, &parameters, &side, loss, &epochs])
                 }
                 _ => teller.fill(p::S_UNTRAINED, &[&network.name, &parameters, &side]),
             });

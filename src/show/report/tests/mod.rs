@@ -101,11 +101,12 @@ fn report() -> Report {
             to_pin: Some(delta(0.04)),
             texts: vec![Text {
                 file: "recipes/a.md".into(),
-                text: format!("# A\n\n{HOSTILE}\n\n- one\n- two\n\n```toml\n[loss]\nname = \"x\"\n```\n"),
+                // Without its link: what a person writes as one is one.
+                text: format!("# A\n\n{}\n\n- one\n- two\n\n```toml\n[loss]\n```\n", HOSTILE.replace("](", "] (")),
             }],
             settings: "[loss]\nname = \"x\"\n".into(),
             loss: Some("ArcFaceLoss".into()),
-            epochs: Some(8),
+            epochs: Some([2, 8]),
             seconds: [3700.0, 3600.0],
             ..Subject::default()
         },
@@ -182,11 +183,21 @@ fn hostile_names_stay_text_in_html() {
 #[test]
 fn hostile_names_stay_text_in_markdown() {
     let written = markdown(&report(), Language::English, "r", &[]).unwrap();
-    assert!(!written.text.contains("<script") && !written.text.contains("](http://evil"), "{}", written.text);
+    // What has a backslash before it is text.
+    let read = written.text.replace("\\<", "").replace("\\]", "");
+    assert!(!read.contains("<script") && !read.contains("](http://evil"), "{read}");
     assert!(!written.text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
     assert!(written.missing.contains(&'獺'), "the built-in font is Latin");
     let names: Vec<&str> = written.files.iter().map(|(name, _)| name.as_str()).collect();
-    for name in ["r-tried.svg", "r-curves.png", "r-folds.png", "r-leaderboard.svg", "r-cost.png", "r-worst.png"] {
+    for name in [
+        "r-tried.svg",
+        "r-curves-loss.png",
+        "r-curves-score.svg",
+        "r-folds.png",
+        "r-leaderboard.svg",
+        "r-cost.png",
+        "r-worst.png",
+    ] {
         assert!(names.contains(&name), "{name} in {names:?}");
     }
     let table = written.text.lines().filter(|line| line.starts_with("| ") && line.contains("alert"));
@@ -226,9 +237,14 @@ fn the_same_facts_give_the_same_bytes_in_each_language() {
 fn the_summary_says_what_it_came_to() {
     let page = page(&report(), Language::English).unwrap();
     let summary = page.split("<h2 id=\"s1\">").nth(1).unwrap().split("<h2").next().unwrap();
-    for said in
-        ["reaches MRR@20 0.5000", "over 42 held-out queries", "better for certain", "3 recipes were tried", "0.4500"]
-    {
+    for said in [
+        "reaches MRR@20 0.5000",
+        "over 42 held-out queries",
+        "better for certain",
+        "over 42",
+        "3 recipes were tried",
+        "0.4500",
+    ] {
         assert!(summary.contains(said), "{said}: {summary}");
     }
     // A report of nothing says so and draws nothing.

@@ -1,7 +1,7 @@
 //! A document as a Word file (Office Open XML, ECMA-376): the parts of a zip.
 //!
 //! For hosts that ask for one. Takes a document; gives names and contents in the order in which they belong into the archive, which
-//! [`crate::base::files::publish_archive`] writes. Plots and photos are PNGs; text names a Japanese font beside the Latin one, which the reader's machine
+//! [`crate::base::files::archive::publish_archive`] writes. Plots and photos are PNGs; text names a Japanese font beside the Latin one, which the reader's machine
 //! replaces where it has another. No date and no author is written.
 
 mod body;

@@ -69,9 +69,9 @@ pub fn written(host: Host, known: &Material<'_>, answers: &Answers) -> (Vec<(Str
                 false => format!("{}. ", field.number),
             };
             chapter = field.number;
-            text.push_str(&format!("\n## {number}{}\n\n", field.asks));
+            text.push_str(&format!("\n## {number}{}\n", field.asks));
             if let Some(said) = said {
-                text.push_str(&format!("{}\n", below_second(&said)));
+                text.push_str(&format!("\n{}\n", below_second(&said)));
             }
             if let Some(lost) = lost {
                 text.push_str(&format!("\n**Missing:** {}.\n", lost.help));
@@ -197,6 +197,7 @@ mod tests {
     use super::super::super::lock::tests::solution;
     use super::*;
     use crate::score::ledger::Ledger;
+    use crate::session::brew::rung::Ladder;
 
     #[test]
     fn what_is_known_stands_in_its_place_and_what_is_not_says_so() {
@@ -211,6 +212,8 @@ mod tests {
             ledger: &ledger,
             data: "data",
             with_data: false,
+            rung: &Ladder::usual().rung("smoke").unwrap().clone(),
+            out: "",
             weights: Err("a | member"),
         };
         let answers = questions::read("## Background\n# Brewer\n## チーム名(ユーザー名)\n蔵人\n");
@@ -218,6 +221,7 @@ mod tests {
             let (documents, missing) = written(host, &known, &answers);
             let all: String = documents.iter().map(|(_, text)| text.as_str()).collect();
             assert!(!all.contains("<b>") && !all.contains('\u{1b}') && all.contains("&lt;b>Sake\\|銘柄"), "{all}");
+            assert!(all.contains("rung smoke: the first fold, stopped after 2 epochs of the schedule"), "{all}");
             assert!(all.contains("蔵人") && all.contains("a \\| member"), "{all}");
             assert!(all.contains("| train | 2 min 00 s |") || host != Host::Kaggle, "{all}");
             // Every mark has its line in the list, and the list names nothing that was said.

@@ -58,6 +58,8 @@ const FACTS: &str = "toji.toml";
 const LEDGER: &str = "ledger.jsonl";
 const LOCK: &str = "solution.lock";
 
+const REPORT: &str = "the report of the submission, as toji report --submission writes it";
+
 const KAGGLE: &[Field] = &[
     f("A1", "Competition", Record(FACTS, m::competition), SUMMARY),
     f("A1", "Team name", Author("team"), SUMMARY),
@@ -81,6 +83,8 @@ const KAGGLE: &[Field] = &[
     f("A7", "Simple model with 90 to 95 % of the score", Both(LEDGER, m::simpler, "simple"), SUMMARY),
     f("A8", "Execution time", Record(LOCK, m::times), SUMMARY),
     f("A9", "References", Author("references"), SUMMARY),
+    f("A", "The document as a Word file", File("of model_summary.md"), "model_summary.docx"),
+    f("A", "Plots and photos", File(REPORT), "report.html"),
     f("B1", "Code, trained model and data", File("the whole pack; the competition's data with --with-data"), README),
     f("B2", "Hardware", Record(LOCK, m::hardware), README),
     f("B2", "Operating system", Record(LOCK, m::system), README),
@@ -133,6 +137,8 @@ const NISHIKA: &[Field] = &[
     f("資料", "Execution time · 実行時間", Record(LOCK, m::times), DOCUMENT),
     f("資料", "Licences of the software · ソフトウェアのライセンス", Record("Toji", m::licences), DOCUMENT),
     f("資料", "References · 参考文献", Author("references"), DOCUMENT),
+    f("資料", "The document as a Word file · Word形式の資料", File("of document.md"), "document.docx"),
+    f("資料", "Plots and photos · 図と写真", File(REPORT), "report.html"),
     f("README", "Environment · 実行環境", Record(LOCK, m::environment), README),
     f("README", "Where to get Toji · Tojiの入手先", Author("toji"), README),
     f("README", "Installation · インストール", Record("Toji", m::install), README),
@@ -181,6 +187,7 @@ const SIGNATE: &[Field] = &[
     f("7", "External data, weights and their licences", Both(LOCK, m::weights, "external"), README),
     f("8", "How the model works", Both(LOCK, m::in_short, "summary"), README),
     f("8", "Execution time", Record(LOCK, m::times), README),
+    f("8", "Plots and photos", File(REPORT), "report.html"),
     f("9", "Team", Author("team"), README),
     f("9", "Assumptions", Both(LOCK, m::assumptions, "assumptions"), README),
 ];

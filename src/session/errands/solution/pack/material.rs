@@ -9,6 +9,7 @@ use crate::base::Value;
 use crate::base::text::{self, duration};
 use crate::book;
 use crate::score::ledger::{Ledger, Part};
+use crate::session::Rung;
 use crate::session::errands::solution::Solution;
 
 /// What the documents are made of.
@@ -21,6 +22,10 @@ pub struct Material<'a> {
     pub data: &'a str,
     /// Whether the data is in the pack.
     pub with_data: bool,
+    /// How far up the ladder it was taken.
+    pub rung: &'a Rung,
+    /// What a command says of its file of answers; nothing where the settings say it.
+    pub out: &'a str,
     /// The packed weights' file, or why there are none.
     pub weights: Result<&'a str, &'a str>,
 }
@@ -67,6 +72,7 @@ pub fn in_short(of: &Material<'_>) -> Option<String> {
         lines.push(format!("network: {}, {}", cell(&name), cell(&begin)));
     }
     lines.extend(setting("loss.name").map(|name| format!("loss: {}", cell(&name))));
+    lines.push(how_far(of));
     lines.extend(setting("ensemble.fusion.name").map(|name| format!("ensemble, joined by {}", cell(&name))));
     if !expected.networks.is_empty() {
         lines.push(format!("networks that answer: {}", cell(&expected.networks.join(", "))));
@@ -87,6 +93,22 @@ pub fn in_short(of: &Material<'_>) -> Option<String> {
     lines.push(format!("tools: Toji {}, and no other program", fact(of, "toji").unwrap_or("(version not recorded)")));
     lines.extend(trained_in(of).map(|seconds| format!("training took {}", duration(seconds))));
     list(lines)
+}
+
+/// The rung in words: what of the whole it trained.
+fn how_far(of: &Material<'_>) -> String {
+    let Rung { name, folds, epochs, images, seeds, .. } = of.rung;
+    let mut parts = vec![match folds {
+        Some(1) => "the first fold".to_owned(),
+        Some(count) => format!("the first {count} folds"),
+        None => "all folds".to_owned(),
+    }];
+    parts.push(
+        epochs.map_or("all epochs".to_owned(), |epochs| format!("stopped after {epochs} epochs of the schedule")),
+    );
+    parts.extend(images.map(|images| format!("{images} photos")));
+    parts.extend(seeds.map(|seeds| format!("{seeds} seeds each")));
+    format!("trained on the rung {}: {}", cell(name), parts.join(", "))
 }
 
 /// Some tables of the settings, as a block.
@@ -129,8 +151,9 @@ pub fn training(of: &Material<'_>) -> Option<String> {
     let block = tables(of, &["recipe", "loss", "train", "folds", "pseudo_labels"])?;
     let texts: Vec<String> = of.solution.run.texts.iter().map(|text| format!("`{}`", cell(&text.file))).collect();
     Some(format!(
-        "The recipes {} say how and why, in prose and settings. All settings with every default written out (what each means: docs/reference.md of Toji):\n\n{block}",
-        texts.join(", ")
+        "The recipes {} say how and why, in prose and settings. It was {}. The settings with every default written out (what each means: docs/reference.md of Toji):\n\n{block}",
+        texts.join(", "),
+        how_far(of)
     ))
 }
 
@@ -303,9 +326,11 @@ pub fn prepare_data(of: &Material<'_>) -> Option<String> {
 /// How it is trained.
 pub fn train(of: &Material<'_>) -> Option<String> {
     Some(format!(
-        "{} In the folder of the pack:\n\n    toji reproduce . --out submission.csv\n\ntrains all networks from the beginning, predicts, and compares scores and bytes with those of the submission. \
+        "{} In the folder of the pack:\n\n    toji reproduce .{}\n\ntrains all networks from the beginning, predicts{}, and compares scores and bytes with those of the submission. \
          It can be stopped (Ctrl-C) and goes on where it was. Exit codes: 0 the same bytes, 3 within tolerance (another type of CPU, say), 4 different, 5 other data or weights.",
-        data(of)
+        data(of),
+        of.out,
+        if of.out.is_empty() { " into SUBMISSION_DIR" } else { "" }
     ))
 }
 
@@ -313,8 +338,9 @@ pub fn train(of: &Material<'_>) -> Option<String> {
 pub fn predict(of: &Material<'_>) -> Option<String> {
     match of.weights {
         Ok(weights) => Some(format!(
-            "By the trained weights in the pack, for the competition's own test photos:\n\n    toji reproduce . --predict-only --out submission.csv\n\n\
-             For new photos, without any table:\n\n    toji predict --weights {weights} --images NEW_PHOTOS --gallery GALLERY_PHOTOS --out answers.csv"
+            "By the trained weights in the pack, for the competition's own test photos:\n\n    toji reproduce . --predict-only{}\n\n\
+             For new photos, without any table:\n\n    toji predict --weights {weights} --images NEW_PHOTOS --gallery GALLERY_PHOTOS --out answers.csv",
+            of.out
         )),
         Err(why) => Some(format!(
             "The trained networks could not be packed ({}). `toji reproduce .` trains them and predicts.",

@@ -18,8 +18,8 @@ use self::documents::Missing;
 use self::hosts::Host;
 use self::material::Material;
 use super::laid::{self, Laid, Places, lay_out};
-use super::lock::{InputKind, Packed, PhotoLists};
-use super::reproduce::{Source, Until, check, file_name};
+use super::lock::{InputKind, Packed, PhotoLists, file_name, is_elsewhere};
+use super::reproduce::{Source, Until, check};
 use super::{LOCK, Solution, photos};
 use crate::base::files::archive::{Content, publish_archive};
 use crate::base::files::unpack::inside;
@@ -113,6 +113,8 @@ pub fn pack(
         ledger: &ledger,
         data: &data,
         with_data: asked.with_data,
+        rung: &laid.rung,
+        out: if asked.host == Host::Kaggle { "" } else { " --out submission.csv" },
         weights: solution
             .packed
             .as_ref()
@@ -148,7 +150,7 @@ pub fn pack(
     let packed = weights.as_ref().ok().map(|(file, packed)| (packed.file.clone(), Content::File(file.clone())));
     entries.extend(large.into_iter().chain(packed).chain(data_files).chain(asked.extra));
     notes.extend(own_folders(&entries, &project.root));
-    let entries = in_order(entries, asked.host)?;
+    let entries = in_order(entries, asked.host, &data)?;
     publish_archive(file, &entries)?;
     // They are in the pack, and the store has what they were made of.
     weights.iter().try_for_each(|(file, _)| files::remove_file(file).map(drop))?;
@@ -275,14 +277,6 @@ fn for_others(
         roles: list.roles.clone(),
     };
     let name = |path: &str| file_name(path).to_owned();
-    let is_own = |word: &str| word.starts_with('/') || word.starts_with("..") || word.contains(":\\");
-    for (i, word) in own.run.head.command.iter_mut().enumerate() {
-        if i == 0 {
-            "toji".clone_into(word);
-        } else if is_own(word) {
-            *word = name(word);
-        }
-    }
     if inside(&own.expected.file).is_none() {
         own.expected.file = name(&own.expected.file);
     }
@@ -290,7 +284,7 @@ fn for_others(
         input.file = name(&input.file);
     }
     let folder = own.run.facts.get("data.folder").and_then(Value::as_text).unwrap_or(".").to_owned();
-    if is_own(&folder) {
+    if is_elsewhere(&folder) {
         own.run.facts.set("data.folder", Value::Text(DATA.to_owned()));
         own.competition.text = book::print(&own.run.facts);
     }
@@ -371,7 +365,11 @@ fn own_folders(entries: &[(String, Content)], root: &Path) -> Vec<String> {
 }
 
 /// All entries sorted by name, each once, with the lists of folders and hashes that a host wants.
-fn in_order(mut entries: Vec<(String, Content)>, host: Host) -> Result<Vec<(String, Content)>, SessionError> {
+fn in_order(
+    mut entries: Vec<(String, Content)>,
+    host: Host,
+    data: &str,
+) -> Result<Vec<(String, Content)>, SessionError> {
     entries.sort_by(|a, b| a.0.cmp(&b.0));
     if let Some(pair) = entries.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(SessionError::Unfit(format!(
@@ -389,7 +387,10 @@ fn in_order(mut entries: Vec<(String, Content)>, host: Host) -> Result<Vec<(Stri
         let above = |name: &String| {
             Path::new(name).ancestors().skip(1).map(|folder| folder.display().to_string()).collect::<Vec<_>>()
         };
-        let folders: BTreeSet<String> = entries.iter().flat_map(|(name, _)| above(name)).collect();
+        // Also where the data belongs, whether it is in the pack or not.
+        let below_data = (data != ".").then(|| format!("{data}/photo"));
+        let names = entries.iter().map(|(name, _)| name.clone()).chain(below_data);
+        let folders: BTreeSet<String> = names.flat_map(|name| above(&name)).collect();
         let lines: Vec<String> = folders
             .iter()
             .map(|folder| if folder.is_empty() { ".".to_owned() } else { format!("./{folder}") })

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::laid::{Laid, Places, lay_out};
+use super::lock::file_name;
 use crate::base::{Cancel, Key, Progress, files};
 use crate::dag::Event;
 use crate::session::errands::submit::{self, Packed};
@@ -101,11 +102,6 @@ pub fn reproduce(
     };
     done.judged = Some(judge::judge(source, &laid, &done.checked, made, &file, asked.tolerance)?);
     Ok(done)
-}
-
-/// The last step of a path in a lock, which may be of any system.
-pub(super) fn file_name(path: &str) -> &str {
-    path.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or("submission.csv")
 }
 
 /// What is there already gives way only when it begins like the answers.

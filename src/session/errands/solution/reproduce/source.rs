@@ -139,7 +139,7 @@ impl Source {
                 Some(settings.place(folder, "MODEL_DIR", "models").join(own)).filter(|file| file.is_file())
             }
         };
-        let then = folder.join("submissions").join(super::file_name(&solution.expected.file));
+        let then = folder.join("submissions").join(lock::file_name(&solution.expected.file));
         let work = settings.place(folder, "CHECKPOINT_DIR", WORK);
         Ok(Source {
             photos: listed(folder, &solution)?,
