@@ -2,7 +2,7 @@
 //!
 //! Takes any serialisable value; gives MessagePack, which keeps each number to the bit, and reads it back. Such a file may be gone, cut
 //! short or of another version at any moment: reading one gives nothing then, and whoever reads it makes the value anew. So publishing does not wait for the disk
-//! as [`publish`](super::publish) does; what is read must carry a hash of itself.
+//! as [`publish`](fn@super::publish) does; what is read must carry a hash of itself.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -77,13 +77,13 @@ mod tests {
         assert!(kept::<BTreeMap<String, Vec<f64>>>(&path, b"a kind of   v2\r\n").is_none(), "another version");
         let whole = std::fs::read(&path).unwrap();
         for cut in 0..whole.len() {
-            std::fs::write(&path, &whole[..cut]).unwrap();
+            super::super::publish(&path, &whole[..cut]).unwrap();
             assert!(kept::<BTreeMap<String, Vec<f64>>>(&path, b"a kind of   v1\r\n").is_none(), "{cut} bytes");
         }
         for at in 16..whole.len() {
             let mut bytes = whole.clone();
             bytes[at] ^= 4;
-            std::fs::write(&path, bytes).unwrap();
+            super::super::publish(&path, &bytes).unwrap();
             assert!(kept::<BTreeMap<String, Vec<f64>>>(&path, b"a kind of   v1\r\n").is_none(), "byte {at}");
         }
     }

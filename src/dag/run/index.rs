@@ -245,8 +245,15 @@ mod tests {
         let toji = tempfile::tempdir().unwrap();
         let run = toji.path().join("runs/1-r");
         fs::create_dir_all(&run).unwrap();
-        fs::write(run.join(EVENTS), bytes).unwrap();
+        write_over(&run.join(EVENTS), bytes);
         (toji, run)
+    }
+
+    /// Writes into the file that is there, as a run and a copying program do: its number stays.
+    fn write_over(path: &Path, bytes: &[u8]) {
+        let mut file = crate::base::files::disk::File::open(path).unwrap();
+        file.set_length(0).unwrap();
+        file.write_all(bytes).unwrap();
     }
 
     fn seen(folder: &Path) -> Told {
@@ -283,7 +290,7 @@ mod tests {
         assert!(run.join(INDEX).is_file());
         // Read no line: what stands in the log now is none of it, only its length and time are the same.
         let stamp = fs::metadata(run.join(EVENTS)).unwrap().modified().unwrap();
-        fs::write(run.join(EVENTS), vec![b'x'; bytes.len()]).unwrap();
+        write_over(&run.join(EVENTS), &vec![b'x'; bytes.len()]);
         fs::File::options().write(true).open(run.join(EVENTS)).unwrap().set_modified(stamp).unwrap();
         let told = seen(&run);
         assert!(equal(&told, &plain(&bytes)));
@@ -301,16 +308,16 @@ mod tests {
         let mut view = RunView::new(&run);
         view.refresh().unwrap();
         assert!(run.join(INDEX).is_file() && view.state() == RunState::Lost);
-        fs::write(run.join(EVENTS), &whole).unwrap();
+        write_over(&run.join(EVENTS), &whole);
         // Both who saw the beginning, and who knows it from the index alone.
         view.refresh().unwrap();
         assert!(equal(&view.told, &plain(&whole)));
         assert!(equal(&seen(&run), &plain(&whole)) && view.state() == RunState::Stopped("enough".into()));
         // Half a line is read when it is whole.
         let more = [whole.as_slice(), b"{\"at\":5000,\"event\":\"note\",\"te"].concat();
-        fs::write(run.join(EVENTS), &more).unwrap();
+        write_over(&run.join(EVENTS), &more);
         assert!(equal(&seen(&run), &plain(&whole)));
-        fs::write(run.join(EVENTS), [more.as_slice(), b"xt\":\"hm\"}\n"].concat()).unwrap();
+        write_over(&run.join(EVENTS), &[more.as_slice(), b"xt\":\"hm\"}\n"].concat());
         assert_eq!(seen(&run).notes.len(), 1);
     }
 
@@ -320,7 +327,7 @@ mod tests {
         let (_toji, run) = folder(&bytes);
         seen(&run);
         let other = log(2500, Some(Event::RunFailed { error: "no room".into() }));
-        fs::write(run.join(EVENTS), &other).unwrap();
+        write_over(&run.join(EVENTS), &other);
         assert!(equal(&seen(&run), &plain(&other)));
         // A copy by another machine: another time and another file, but the same log.
         let (_there, copy) = folder(&other);
@@ -340,9 +347,9 @@ mod tests {
         for at in (0..index.len()).step_by(97).chain([0, 15, 16, 23, 24, 55, 56, index.len() - 1]) {
             let mut damaged = index.clone();
             damaged[at] ^= 16;
-            fs::write(run.join(INDEX), &damaged).unwrap();
+            write_over(&run.join(INDEX), &damaged);
             assert!(equal(&seen(&run), &plain(&bytes)), "byte {at}");
-            fs::write(run.join(INDEX), &index[..at]).unwrap();
+            write_over(&run.join(INDEX), &index[..at]);
             assert!(equal(&seen(&run), &plain(&bytes)), "cut at {at}");
         }
         // Gone after it was read, before its points were.

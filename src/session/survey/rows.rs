@@ -1,7 +1,7 @@
 //! The recipes as they are shown, each made again only when something of it changed.
 //!
 //! A look finds most of a thousand recipes as they were: what a row is made of is compared (its text, plan, run, score, the pin's), and an equal one is
-//! handed on. The page's outputs are made for the recipes that a viewer looks at; the other pages have their text.
+//! handed on. The page's outputs are made for the recipes that a viewer looks at; the other pages have their text and names.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -58,7 +58,7 @@ fn stages_of(table: &str) -> &'static [&'static str] {
 
 impl Survey {
     /// The page. `run` is the newest run, by which stages stand; `scored` the newest that came to a score. Only where it is looked at are
-    /// there outputs and names.
+    /// there outputs.
     pub(super) fn page(
         &mut self,
         recipe: &Arc<Recipe>,
@@ -77,7 +77,7 @@ impl Survey {
                     for stage in tables.iter().filter(|_| is_looked_at).flat_map(|table| stages_of(table)) {
                         outputs.extend(self.output(stage, recipe, planned, &runs));
                     }
-                    let names = if is_looked_at { names(&recipe.book, text, *line) } else { Vec::new() };
+                    let names = names(&recipe.book, text, *line);
                     Block::Cell { text: text.clone(), line: *line, names, problems: Vec::new(), outputs }
                 }
             });
