@@ -155,7 +155,8 @@ fn report() -> Report {
 fn without_pictures(page: &str) -> String {
     page.split("base64,")
         .enumerate()
-        .map(|(i, part)| if i == 0 { part } else { part.split_once('"').map_or("", |p| p.1) })
+        // The quote that ends the picture stays.
+        .map(|(i, part)| if i == 0 { part } else { part.find('"').map_or("", |end| &part[end..]) })
         .collect()
 }
 
