@@ -124,8 +124,9 @@ proptest! {
         check_linear(&[outer, rows], c, d, ACTS[act], &mut Seed::new(seed).draws());
     }
 
+    // Of two channels a norm makes 1 and -1 whatever stands there: their gradient is what rounding leaves of nothing.
     #[test]
-    fn layer_norm_at_any_size((rows, c) in (1usize..20, 2usize..70), seed in any::<u64>()) {
+    fn layer_norm_at_any_size((rows, c) in (1usize..20, 3usize..70), seed in any::<u64>()) {
         let mut draws = Seed::new(seed).draws();
         let (x, w, b) = (numbers(rows * c, &mut draws), numbers(c, &mut draws), numbers(c, &mut draws));
         let dy = numbers(rows * c, &mut draws);
