@@ -43,6 +43,7 @@ mod say;
 mod set;
 mod sheet;
 mod shell;
+mod spare;
 mod submit;
 mod surroundings;
 mod synth;

@@ -15,6 +15,7 @@ use toji::session::survey::Survey;
 use toji::show::report::{self as page, FONTS, Language, Written};
 
 use super::failure::Failure;
+use super::spare::spare;
 use super::{Context, shell, surroundings, worker};
 
 /// How many of the best and of the worst queries are shown.
@@ -73,6 +74,16 @@ impl Form {
             Form::Html => "html",
             Form::Md => "md",
             Form::Docx => "docx",
+        }
+    }
+
+    /// Whether a file of this form begins as a report does; a Word file of ours is not compressed, as those of other programs are.
+    fn is_ours(self, bytes: &[u8]) -> bool {
+        let has = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        match self {
+            Form::Html => has("default-src 'none'; img-src data:"),
+            Form::Md => Language::ALL.into_iter().any(|language| has(page::lead(language))),
+            Form::Docx => bytes.starts_with(b"PK\x03\x04") && bytes.get(8..10) == Some(&[0, 0]) && has("word/"),
         }
     }
 }
@@ -136,6 +147,9 @@ pub fn report(context: &Context, args: &Args) -> Result<(), Failure> {
     };
     if context.say.is_json() {
         context.say.json(&json!({ "report": facts }));
+    }
+    for form in &forms {
+        spare(context, &out.with_extension(form.ending()), &|bytes| form.is_ours(bytes))?;
     }
     for form in forms {
         cancel.check().map_err(|error| Failure::failed(error.to_string()))?;

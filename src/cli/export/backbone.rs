@@ -7,6 +7,7 @@ use toji::session::errands::export::told::board;
 use toji::session::errands::export::{Asked, backbone};
 
 use crate::cli::failure::Failure;
+use crate::cli::spare::spare;
 use crate::cli::{Context, shell, surroundings};
 
 /// Arguments.
@@ -21,7 +22,7 @@ pub struct Args {
     /// How far up the ladder. Default: as far as the recipe's newest run went.
     #[arg(long, value_name = "RUNG")]
     rung: Option<String>,
-    /// The file: .safetensors. One that is there is replaced.
+    /// The file: .safetensors. An older export that is there is replaced, nothing else is.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
@@ -32,6 +33,9 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         let out = args.out.display();
         return Err(Failure::usage(format!("{out}: a backbone is written as .safetensors; name the file so")));
     }
+    // The metadata of one of its own says what of Toji made it, and stands in front.
+    let is_ours = |bytes: &[u8]| bytes.windows(b"recipe_key".len()).any(|window| window == b"recipe_key");
+    spare(context, &context.here.join(&args.out), &is_ours)?;
     let cancel = surroundings::stop_on_signals();
     let (project, recipe, photos) = context.opened(&args.recipe, &cancel)?;
     let asked = Asked::of(&project, &board(&project), &photos, recipe, args.rung.as_deref())?;

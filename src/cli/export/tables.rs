@@ -12,6 +12,7 @@ use toji::show::export::table::{Form, write};
 
 use super::{counted, refused};
 use crate::cli::failure::Failure;
+use crate::cli::spare::spare;
 use crate::cli::{Context, shell, surroundings};
 
 /// Arguments of what comes from runs.
@@ -157,7 +158,10 @@ fn pieces<'a>(
 /// The file that is meant, and its form.
 fn target(context: &Context, out: &Path) -> Result<(PathBuf, Form), Failure> {
     let form = Form::of(out).map_err(refused)?;
-    Ok((context.here.join(out), form))
+    let out = context.here.join(out);
+    // Every table begins with the column `recipe`; of a Parquet file the kind is known.
+    spare(context, &out, &|bytes| bytes.starts_with(b"recipe,") || bytes.starts_with(b"PAR1"))?;
+    Ok((out, form))
 }
 
 /// The recipes that are meant, each up to its rung.

@@ -77,10 +77,12 @@ impl Mark {
         Ok(Mark { seen, offset, tail: tail(log, offset)? })
     }
 
-    /// Whether what was read is what the log begins with: a log as it was, or one to which something was added, perhaps on another machine.
-    fn fits(&self, log: &mut File, now: Seen) -> bool {
+    /// Whether what was read is what the log begins with: a log as it was, or one to which something was added. One of equal length that was written
+    /// again may have been edited anywhere, and is read anew.
+    pub fn fits(&self, log: &mut File, now: Seen) -> bool {
         let same = (self.seen.length, self.seen.changed) == (now.length, now.changed);
-        now.length >= self.offset && (same || tail(log, self.offset).is_ok_and(|tail| tail == self.tail))
+        let grew = now.length > self.seen.length;
+        now.length >= self.offset && (same || grew && tail(log, self.offset).is_ok_and(|tail| tail == self.tail))
     }
 }
 
@@ -329,13 +331,33 @@ mod tests {
         let other = log(2500, Some(Event::RunFailed { error: "no room".into() }));
         write_over(&run.join(EVENTS), &other);
         assert!(equal(&seen(&run), &plain(&other)));
-        // A copy by another machine: another time and another file, but the same log.
+        // A copy that keeps times has the same log, in another file; of one that does not, and of one that was edited, nobody knows.
         let (_there, copy) = folder(&other);
         fs::copy(run.join(INDEX), copy.join(INDEX)).unwrap();
-        let mut log = File::open(copy.join(EVENTS)).unwrap();
-        let now = Seen::of(&log.metadata().unwrap());
-        assert!(read(&copy, &mut log, now).is_some());
-        assert!(equal(&seen(&copy), &plain(&other)));
+        let stamp = fs::metadata(run.join(EVENTS)).unwrap().modified().unwrap();
+        let mut log = File::options().read(true).write(true).open(copy.join(EVENTS)).unwrap();
+        for (time, is_known) in [(stamp, true), (stamp + std::time::Duration::from_secs(2), false)] {
+            log.set_modified(time).unwrap();
+            let now = Seen::of(&log.metadata().unwrap());
+            assert_eq!(read(&copy, &mut log, now).is_some(), is_known);
+            assert!(equal(&seen(&copy), &plain(&other)));
+        }
+    }
+
+    #[test]
+    fn a_log_that_is_written_over_in_place_is_read_anew() {
+        let (one, two) = (log(2000, None), log(2600, Some(Event::RunFailed { error: "no room".into() })));
+        // Longer, and another log from its first point on.
+        let two: Vec<u8> = String::from_utf8(two).unwrap().replace("\"value\":0.", "\"value\":1.").into_bytes();
+        let (_toji, run) = folder(&one);
+        let mut view = RunView::new(&run);
+        view.refresh().unwrap();
+        let before = view.version();
+        write_over(&run.join(EVENTS), &two);
+        view.refresh().unwrap();
+        assert!(equal(&view.told, &plain(&two)) && view.version() != before);
+        // And so is what it left for the next reader.
+        assert!(equal(&seen(&run), &plain(&two)));
     }
 
     #[test]

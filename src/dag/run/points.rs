@@ -121,7 +121,11 @@ impl Points {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.place().map_or_else(|| self.held.len(), |kept| kept.place.count as usize)
+        match self.kept.as_deref() {
+            // Of a log that became another one meanwhile there may be fewer.
+            Some(lazy) => lazy.read.get().map_or(lazy.kept.place.count as usize, Vec::len),
+            None => self.held.len(),
+        }
     }
 
     /// Whether there are none.

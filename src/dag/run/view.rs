@@ -213,8 +213,12 @@ pub struct RunView {
     folder: PathBuf,
     offset: u64,
     seen: Option<Seen>,
+    /// What the log was when it was read, by its end: what was read belongs to no other.
+    mark: Option<Mark>,
     /// How much of the log stands in its index.
     indexed: u64,
+    /// How often it was read from its beginning.
+    readings: u64,
     alive: bool,
     /// What its events add up to.
     pub told: Told,
@@ -229,7 +233,9 @@ impl RunView {
             folder: folder.to_owned(),
             offset: 0,
             seen: None,
+            mark: None,
             indexed: 0,
+            readings: 0,
             alive: false,
             told: Told::default(),
         }
@@ -311,17 +317,15 @@ impl RunView {
 
     /// Writes the index of a log that nobody writes.
     fn keep(&mut self) {
-        let path = self.folder.join(EVENTS);
-        let (Some(seen), Ok(mut log)) = (self.seen, File::open(path)) else { return };
-        if let Ok(mark) = Mark::of(&mut log, seen, self.offset) {
+        if let Some(mark) = self.mark {
             index::write(&self.folder, mark, &mut self.told);
             self.indexed = self.offset;
         }
     }
 
     /// Other than before when anything was read since, or its writer died.
-    pub fn version(&self) -> (u64, bool, bool) {
-        (self.offset, self.seen.is_some(), self.alive)
+    pub fn version(&self) -> (u64, u64, bool) {
+        (self.readings, self.offset, self.alive)
     }
 
     /// The artefact of the score over all queries that it came to last.
@@ -364,9 +368,12 @@ impl RunView {
             return Ok(false);
         }
         let mut file = File::open(&path).map_err(FileError::at("cannot read", &path))?;
-        let replaced = self.seen.is_some_and(|before| before.inode != seen.inode);
-        if seen.length < self.offset || replaced || self.offset == 0 {
+        // Another file, or one that was written over in place.
+        let goes_on = self.seen.is_some_and(|before| before.inode == seen.inode)
+            && self.mark.is_some_and(|mark| mark.fits(&mut file, seen));
+        if !goes_on || self.offset == 0 {
             (self.offset, self.indexed, self.told) = (0, 0, Told::default());
+            self.readings += 1;
             if let Some((told, mark)) = index::read(&self.folder, &mut file, seen) {
                 (self.told, self.offset, self.indexed) = (told, mark.offset, mark.offset);
             }
@@ -375,6 +382,7 @@ impl RunView {
             file.seek(SeekFrom::Start(self.offset)).map_err(FileError::at("cannot read", &path))?;
             self.offset += self.told.read(&mut file).map_err(FileError::at("cannot read", &path))?;
         }
+        self.mark = Mark::of(&mut file, seen, self.offset).ok();
         self.seen = Some(seen);
         Ok(true)
     }

@@ -106,6 +106,8 @@ pub struct Survey {
     rows: rows::Rows,
     kept: remembered::Remembered,
     took: HashMap<Key, f64>,
+    /// How often that changed.
+    timed: u64,
     choice: Arc<Choice>,
     notice: Option<String>,
     began: bool,
@@ -158,6 +160,7 @@ impl Survey {
             rows: rows::Rows::default(),
             kept: remembered::Remembered::default(),
             took: HashMap::new(),
+            timed: 0,
             choice: Arc::new(Choice::load(&root.join(TOJI))),
             notice: None,
             began: false,
@@ -266,8 +269,10 @@ impl Survey {
                 told(done, total);
             }
         };
-        let changed = self.board.refresh_telling(&runs, &sometimes);
-        self.count_seconds(&changed);
+        self.board.refresh_telling(&runs, &sometimes);
+        // Also of those that the first look read whole.
+        let all: Vec<String> = self.board.runs().map(|run| run.id().to_owned()).collect();
+        self.count_seconds(&all);
     }
 
     /// Where nothing tells how long a recipe's stages take here, a process tries a few batches, once for each text,

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::super::project::TOJI;
 use super::Survey;
@@ -22,12 +22,26 @@ const MAGIC: &[u8; 16] = b"toji board   1\r\n";
 /// It is written at most once in so many seconds.
 const PAUSE: f64 = 20.0;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Board {
     project: String,
     at: Time,
     pin: Option<String>,
     rows: Vec<Row>,
+}
+
+/// The same to be written: a row is made when its turn comes, so that a thousand need no memory of their own.
+#[derive(Serialize)]
+struct Written<'a> {
+    project: &'a str,
+    at: Time,
+    pin: &'a Option<String>,
+    #[serde(serialize_with = "rows")]
+    rows: &'a [Shared<Recipe>],
+}
+
+fn rows<S: Serializer>(rows: &[Shared<Recipe>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(rows.iter().map(|recipe| Row::of(recipe)))
 }
 
 /// A recipe without its page, its curves and its plan.
@@ -150,11 +164,10 @@ impl Survey {
 }
 
 fn write(root: &Path, snapshot: &Snapshot) {
-    let rows = snapshot.recipes.iter().map(|recipe| Row::of(recipe)).collect();
-    let (project, at, pin) = (snapshot.project.clone(), snapshot.at, snapshot.pin.clone());
+    let board = Written { project: &snapshot.project, at: snapshot.at, pin: &snapshot.pin, rows: &snapshot.recipes };
     let folder = root.join(TOJI);
     if folder.is_dir() {
         // A folder that is full or read-only costs the next start a second.
-        let _ = packed::keep(&folder.join(FILE), MAGIC, &Board { project, at, pin, rows });
+        let _ = packed::keep(&folder.join(FILE), MAGIC, &board);
     }
 }

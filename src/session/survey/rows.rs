@@ -12,11 +12,11 @@ use super::{Scored, Survey};
 use crate::base::Key;
 use crate::dag::{Job, RunState, RunView, Stage};
 use crate::score::metric::Score;
-use crate::session::Recipe;
 use crate::session::brew::Planned;
 use crate::session::shared::Shared;
 use crate::session::snapshot::Recipe as Row;
 use crate::session::stages::{Task, score};
+use crate::session::{Photos, Recipe};
 
 /// The rows of the last look.
 #[derive(Default)]
@@ -37,10 +37,11 @@ struct Basis {
     measuring: Option<f64>,
     waits: bool,
     has_page: bool,
-    took: usize,
+    took: u64,
+    photos: Option<Arc<Photos>>,
 }
 
-type Version = (String, (u64, bool, bool));
+type Version = (String, (u64, u64, bool));
 
 impl Basis {
     fn is(&self, other: &Basis) -> bool {
@@ -55,6 +56,7 @@ impl Basis {
             && same(self.planned.as_ref(), other.planned.as_ref())
             && same(self.scored.as_ref().map(|(_, s)| s), other.scored.as_ref().map(|(_, s)| s))
             && same(self.pinned.as_ref(), other.pinned.as_ref())
+            && same(self.photos.as_ref(), other.photos.as_ref())
             && (&self.run, version(self)) == (&other.run, version(other))
             && (&self.unplanned, self.measuring) == (&other.unplanned, other.measuring)
             && (self.waits, self.has_page, self.took) == (other.waits, other.has_page, other.took)
@@ -106,7 +108,8 @@ impl Survey {
                 measuring,
                 waits,
                 has_page: self.rows.looked_at.as_ref().is_none_or(|looked| looked.contains(&name)),
-                took: self.took.len(),
+                took: self.timed,
+                photos: self.photos.as_ref().and_then(|photos| photos.as_ref().ok()).cloned(),
                 text,
             };
             // What runs has a clock of its own.

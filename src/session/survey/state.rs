@@ -106,7 +106,9 @@ impl Survey {
     pub(super) fn count_seconds(&mut self, runs: &[String]) {
         for stage in runs.iter().filter_map(|id| self.board.run(id)).flat_map(|run| &run.told.stages) {
             if let (Some(key), StageState::Finished { seconds, .. }) = (stage.key, &stage.state) {
-                self.took.insert(key, *seconds);
+                if self.took.insert(key, *seconds) != Some(*seconds) {
+                    self.timed += 1;
+                }
             }
         }
     }

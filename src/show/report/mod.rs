@@ -59,6 +59,11 @@ pub struct Word {
     pub missing: Vec<char>,
 }
 
+/// The sentence with which every report begins, by which one is told from other files.
+pub fn lead(language: Language) -> &'static str {
+    p::NOTHING_INVENTED.get(language)
+}
+
 /// A report as one HTML file.
 ///
 /// # Errors

@@ -18,7 +18,9 @@ pub fn tables(history: &History) -> impl Iterator<Item = Result<Table, SessionEr
         let curves = curves::curves(run, &history.board);
         let mut times = Times::of(run, &history.board);
         let cut = move |curve: Curve| {
-            let (count, times) = (curve.points.len(), times.at(&curve));
+            let times = times.at(&curve);
+            // As they are read: of a log that became another one meanwhile there may be fewer than its index said.
+            let count = curve.points.iter().len().min(times.len());
             let piece = move |first: usize| {
                 let range = first..count.min(first + PIECE);
                 rows(run, &curve, &curve.points[range.clone()], &times[range])

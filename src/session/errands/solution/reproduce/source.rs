@@ -54,7 +54,10 @@ impl Source {
             return Source::of_folder(path, data);
         }
         if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zip")) {
-            return Source::of_folder(&unpacked(path)?, data);
+            let folder = unpacked(path)?;
+            // Who made it says where things lie in it, and nowhere else.
+            Settings::read(&folder)?.stay_inside()?;
+            return Source::of_folder(&folder, data);
         }
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         if path.file_name().is_some_and(|name| name == LOCK) && folder.join(FACTS).is_file() {
@@ -182,6 +185,21 @@ impl Settings {
         let read = serde_json::from_str(&files::read_text(&file)?);
         let why = |error| SessionError::Unfit(format!("{} is no table of names and folders: {error}", file.display()));
         read.map(Settings).map_err(why)
+    }
+
+    /// Refuses folders outside of the pack's own, but for the data, which a person says.
+    fn stay_inside(&self) -> Result<(), SessionError> {
+        let outside = |(name, place): &(&String, &String)| {
+            name.as_str() != "RAW_DATA_DIR"
+                && !place.is_empty()
+                && unpack::inside(place.trim_end_matches('/')).is_none()
+        };
+        match self.0.iter().find(outside) {
+            None => Ok(()),
+            Some((name, place)) => Err(SessionError::Unfit(format!(
+                "SETTINGS.json of the pack wants to write to {place:?} ({name}), outside of its own folder: change that in the unpacked folder if you mean it, and reproduce the folder"
+            ))),
+        }
     }
 
     /// A folder, relative to that of the pack.
