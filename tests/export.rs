@@ -212,6 +212,17 @@ fn what_cannot_go_out_is_said_with_what_to_do() {
     let say = |args: &[&str], code| refused(&project, &[&["export"], args].concat(), code);
     let text = say(&["runs", "quick", "--out", "r.csv"], 1);
     assert!(text.contains("quick never ran") && text.contains("toji run quick"), "{text}");
+    // What somebody else wrote stays, a competition's table above all.
+    project.write("mine.csv", "id,label\n1,a\n");
+    project.write("mine.safetensors", "weights that took a day to fetch");
+    for args in
+        [["runs", "--out", "data/sample/train.csv"], ["runs", "--out", "mine.csv"], ["curves", "--out", "mine.csv"]]
+    {
+        let before = fs::read(project.path(args[2])).unwrap();
+        assert!(say(&args, 1).contains("nothing was written"));
+        assert_eq!(fs::read(project.path(args[2])).unwrap(), before);
+    }
+    assert!(say(&["backbone", "quick", "--out", "mine.safetensors"], 1).contains("nothing was written"));
     let text = say(&["curves", "--out", "r.csv"], 1);
     assert!(text.contains("toji run RECIPE"), "{text}");
     let text = say(&["ranks", "quikc", "--out", "r.csv"], 2);

@@ -193,6 +193,19 @@ fn what_cannot_be_written_is_refused_with_a_way_out() {
     };
     assert!(refused(&["report", "quick", "--out", "r.pdf"]).contains(".html, .md or .docx"));
     assert!(refused(&["report", "quick", "--out", "recipes/r.md"]).contains("among the recipes"));
+    // Of what is there only a report gives way to a report.
+    project.write("solution.md", "mine\n");
+    project.write("page.html", "<p>mine</p>\n");
+    for name in ["solution.md", "page.html"] {
+        let out = project.toji(&["report", "quick", "--out", name]);
+        let told = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.code() == Some(1) && told.contains("nothing was written"), "{told}");
+        assert!(text_of(&project, name).contains("mine"));
+    }
+    for form in ["html", "md", "docx"] {
+        let args = ["report", "quick", "--out", "twice", "--format", form];
+        assert!(project.toji(&args).status.success() && project.toji(&args).status.success(), "{form}");
+    }
     assert!(refused(&["report", "nobody"]).contains("quick"));
     assert!(refused(&["report", "--submission", "beef"]).contains("toji submit RECIPE"));
     assert!(refused(&["report", "quick", "--date", "yesterday"]).contains("2026-11-27"));

@@ -180,6 +180,21 @@ fn a_past_line_is_made_again_though_recipe_and_store_have_changed() {
     fs::remove_file(project.path("submissions/f.csv")).unwrap();
     fs::remove_dir_all(project.path(".toji")).unwrap();
 
+    // Told, too, from what the submission kept alone.
+    let report = project.json(&["report", "--submission", &hash, "--out", "past.html"]);
+    assert!(
+        report[0]["report"]["subject"]["texts"][0]["text"].as_str().unwrap().contains("margin = 17.2"),
+        "{report:?}"
+    );
+    // A file that is no answer of this line stays.
+    for name in ["data/sample/train.csv", "solution.md"] {
+        project.write("solution.md", "mine\n");
+        let before = fs::read(project.path(name)).unwrap();
+        let out = project.toji(&["reproduce", &hash, "--out", name]);
+        let text = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.code() == Some(1) && text.contains("is not this submission"), "{text}");
+        assert_eq!(fs::read(project.path(name)).unwrap(), before);
+    }
     let done = project.json(&["reproduce", &hash, "--out", "again.csv"]).pop().unwrap();
     assert_eq!(done["judged"]["verdict"], "same", "{done}");
     assert_eq!(fs::read(project.path("again.csv")).unwrap(), expected);
@@ -346,6 +361,18 @@ fn what_was_changed_or_would_leave_its_folder_is_refused() {
     publish_archive(&zip, &[good, ("../x".to_owned(), Content::Bytes(b"out".to_vec()))]).unwrap();
     let (code, _, told) = elsewhere.json(&["reproduce", "bad.zip", "--data", "given"]);
     assert!(code == 1 && told.contains("would leave the folder") && !elsewhere.path("bad").exists(), "{told}");
+    // Who made a pack has no say of folders outside of it.
+    for place in ["../out", "/tmp/out", "a\u{1b}b"] {
+        let settings = serde_json::json!({ "SUBMISSION_DIR": place }).to_string();
+        let own = elsewhere.path("settings.zip");
+        let kept = fs::read_to_string(&lock).unwrap();
+        let entries = [("solution.lock", kept), ("SETTINGS.json", settings)];
+        let entries = entries.map(|(name, text)| (name.to_owned(), Content::Bytes(text.into_bytes())));
+        publish_archive(&own, &entries).unwrap();
+        let (code, _, told) = elsewhere.json(&["reproduce", "settings.zip", "--data", "given"]);
+        assert!(code == 1 && told.contains("outside of its own folder") && !told.contains('\u{1b}'), "{told}");
+        fs::remove_dir_all(elsewhere.path("settings")).unwrap();
+    }
     publish_archive(&zip, &[("a.txt".to_owned(), Content::Bytes(b"a".to_vec()))]).unwrap();
     let (code, _, told) = elsewhere.json(&["reproduce", "bad.zip", "--data", "given"]);
     assert!(code == 1 && told.contains("has no solution.lock"), "{told}");

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::EVENTS;
 use super::points::{Ends, Kept, Place, Points};
-use super::view::Told;
+use super::told::Told;
 use crate::base::Key;
 use crate::base::files::packed;
 

@@ -22,13 +22,15 @@ pub mod points;
 pub mod tail;
 #[cfg(test)]
 mod tests;
+mod told;
 mod view;
 mod write;
 
 pub use axis::Axis;
 pub use board::{Board, Runs};
 pub use points::Points;
-pub use view::{Counted, Decided, Measured, Outcome, RunState, RunView, StageState, StageView, Told};
+pub use told::{Counted, Decided, Measured, Outcome, StageState, StageView, Told};
+pub use view::{RunState, RunView};
 pub(super) use write::stamp;
 pub use write::{Run, RunProgress, Start};
 

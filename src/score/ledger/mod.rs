@@ -134,6 +134,11 @@ pub enum Unfound {
     /// Nothing was made yet.
     #[error("the ledger has no submission yet; toji submit RECIPE makes one")]
     Empty,
+    /// There are lines, and none can be read.
+    #[error(
+        "line {0} of ledger.jsonl cannot be read, and no other line is a submission: mend it, or bring an older copy back"
+    )]
+    Unreadable(usize),
     /// Nothing has this name.
     #[error(
         "no submission of the ledger has a hash that begins with {0:?}, and none was made by a recipe of this name; toji lb lists them"
@@ -193,7 +198,7 @@ impl Ledger {
             return Ok(newest);
         }
         if self.entries.is_empty() {
-            return Err(Unfound::Empty);
+            return Err(self.unreadable.first().map_or(Unfound::Empty, |line| Unfound::Unreadable(*line)));
         }
         let digits = text.to_ascii_lowercase();
         let is_hash = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());

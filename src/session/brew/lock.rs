@@ -7,8 +7,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Key, Value};
+use crate::base::{Key, Value, files};
 use crate::book;
+use crate::dag::RunView;
 use crate::learn::backbone::Settings;
 use crate::session::brew::graph::decode;
 use crate::session::project::weights::in_words;
@@ -170,6 +171,11 @@ pub fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
         Some(_) => values.decode().map_err(|error| error.to_string()),
         None => Err("it has no [lock] version, so it is no lock of Toji's".to_owned()),
     }
+}
+
+/// What the lock of a run keeps, also what this version has no name for; `None` where it cannot be read.
+pub fn of_run(run: &RunView) -> Option<Value> {
+    book::values(&files::read_text(&run.lock_file()).ok()?).ok()
 }
 
 /// The weights that training begins with; nothing when they are drawn. What cannot be read has stopped the plan already.

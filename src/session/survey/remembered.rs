@@ -154,11 +154,13 @@ impl Survey {
 
     /// Keeps the board for the next start, now and then and when it is another one. Where it cannot be written nothing is lost but time.
     pub(super) fn remember(&mut self, snapshot: &Snapshot) {
-        let is_new = || snapshot.recipes != self.kept.rows;
-        if snapshot.recipes.is_empty() || self.kept.at.is_some_and(|at| snapshot.at.since(at) < PAUSE) || !is_new() {
+        if snapshot.recipes.is_empty() || self.kept.at.is_some_and(|at| snapshot.at.since(at) < PAUSE) {
             return;
         }
-        write(&self.root, snapshot);
+        if snapshot.recipes != self.kept.rows {
+            write(&self.root, snapshot);
+        }
+        // Also equal ones, which may share points that were let go.
         self.kept = Remembered { rows: snapshot.recipes.clone(), at: Some(snapshot.at) };
     }
 }

@@ -7,10 +7,11 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::told::{History, lock};
+use super::told::History;
 use super::{Cells, Table, column, texts};
 use crate::base::Value;
 use crate::dag::{Measured, RunState, RunView};
+use crate::session::brew::lock;
 
 /// The word for a run's state, and why it ended so.
 pub fn state(run: &RunView) -> (&'static str, Option<String>) {
@@ -31,7 +32,7 @@ pub fn score(run: &RunView) -> Option<&Measured> {
 /// The table of the runs that are meant.
 pub fn table(history: &History) -> Table {
     let runs = history.runs();
-    let locks: Vec<Option<Value>> = runs.iter().map(|run| lock(run.folder())).collect();
+    let locks: Vec<Option<Value>> = runs.iter().map(|run| lock::of_run(run)).collect();
     let of = |get: &dyn Fn(&RunView) -> Option<String>| Cells::Text(runs.iter().map(|run| get(run)).collect());
     let real = |get: &dyn Fn(&RunView) -> Option<f64>| Cells::Real(runs.iter().map(|run| get(run)).collect());
     let whole = |get: &dyn Fn(&RunView) -> Option<i64>| Cells::Whole(runs.iter().map(|run| get(run)).collect());

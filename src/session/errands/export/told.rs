@@ -3,11 +3,9 @@
 //! Takes recipes' names, or none for all; gives their runs, oldest first, and of a run the settings that its lock holds: those that it ran with,
 //! whatever the recipe says by now.
 
-use std::path::Path;
-
-use crate::base::{Value, files};
-use crate::book;
+use crate::base::Value;
 use crate::dag::{Board, RunView, Runs};
+use crate::session::brew::lock;
 use crate::session::{Project, SessionError};
 
 /// The runs of a project.
@@ -81,11 +79,5 @@ pub fn board(project: &Project) -> Board {
 
 /// The settings that a run set out with; `None` where its lock cannot be read.
 pub fn settings(run: &RunView) -> Option<Value> {
-    lock(run.folder())?.get("settings").cloned()
-}
-
-/// What a run's lock says.
-pub(super) fn lock(folder: &Path) -> Option<Value> {
-    let file = folder.join("recipe.lock.toml");
-    book::values(&files::read_text(&file).ok()?).ok()
+    lock::of_run(run)?.get("settings").cloned()
 }

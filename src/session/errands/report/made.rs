@@ -126,7 +126,11 @@ pub(super) fn tell(project: &Project, meant: &Meant, gaps: &mut Gaps) -> Made {
         let file = unnamed.map(|weights| weights.file.clone()).unwrap_or_default();
         format!("take weights whose repository names a licence, or write where {file} is from into the recipe's prose")
     });
-    let dirty = || meant.lock.as_ref()?.get("surroundings.dirty_diff")?.as_text().map(|diff| !diff.is_empty());
+    // A run keeps what was not committed, a submission only whether there was any.
+    let dirty = || match meant.lock.as_ref()?.get("surroundings.dirty") {
+        Some(Value::Bool(dirty)) => Some(*dirty),
+        _ => meant.lock.as_ref()?.get("surroundings.dirty_diff")?.as_text().map(|diff| !diff.is_empty()),
+    };
     let command = match meant.lock.as_ref().and_then(|lock| lock.get("lock.command")) {
         // Folders are nobody's business.
         Some(Value::List(words)) => {

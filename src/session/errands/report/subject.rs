@@ -1,7 +1,7 @@
 //! What a report is about: one text of a recipe, its score, its stages.
 //!
 //! Takes a recipe as it stands, or a line of the ledger; gives its texts, the rung, the keys of its stages, the run that made it and what that run's
-//! `recipe.lock.toml` keeps. A line of the ledger is told as it was: with the texts of its run's lock and the keys of its own line, whatever the
+//! `recipe.lock.toml` keeps. A line of the ledger is told as it was: with what its submission kept (`solutions/`) and the keys of its own line, whatever the
 //! recipe says by now.
 
 use std::collections::HashSet;
@@ -9,12 +9,14 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use super::{Asked, Gaps, Lack, Whose};
-use crate::base::{Key, Seed, Value, files};
+use crate::base::{Key, Seed, Value};
 use crate::book;
 use crate::dag::{Board, RunView, Runs};
 use crate::score::bootstrap::{self, Delta};
 use crate::score::metric::Score;
+use crate::session::brew::lock;
 use crate::session::brew::rung::NOISE;
+use crate::session::errands::solution::past;
 use crate::session::snapshot::{self, Snapshot};
 use crate::session::stages::Task;
 use crate::session::stages::score::{BOOTSTRAP, FILE};
@@ -151,27 +153,29 @@ pub(super) fn look(project: &Project, photos: &Photos, runs: &Board, asked: &Ask
             let stages = wanted(&graph);
             let score = graph.stage(Task::Score)?.artefact();
             let run = made_by(runs, &recipe.name, &score).cloned();
-            let lock = run.as_ref().and_then(lock_of);
+            let lock = run.as_ref().and_then(lock::of_run);
             let recipe = recipe.as_ref().clone();
             Ok(Meant { recipe, rung: rung.to_string(), stages, graph: Some(graph), run, lock, entry: None })
         }
         Whose::Submission(entry) => {
             let of_text = |run: &&RunView| {
-                let key = lock_of(run).and_then(|lock| Some(lock.get("lock.recipe_key")?.as_text()?.to_owned()));
+                let key = lock::of_run(run).and_then(|lock| Some(lock.get("lock.recipe_key")?.as_text()?.to_owned()));
                 run.told.recipe == entry.recipe && key == Some(entry.recipe_hash.to_string())
             };
             let score = entry.stages.get("score").copied();
             let by_score = score.and_then(|key| made_by(runs, &entry.recipe, &key)).filter(of_text);
             let run = by_score.or_else(|| runs.runs().rev().find(of_text)).cloned();
-            let lock = run.as_ref().and_then(lock_of);
-            let recipe = match &lock {
-                Some(lock) => from_lock(project, lock)?,
+            // What the submission kept is there also when its run is not.
+            let (recipe, lock) = match past::find(project, entry) {
+                Ok((kept, _)) => {
+                    let lock = Value::of(&kept.run);
+                    (from_lock(project, &lock)?, Some(lock))
+                }
                 // A text that says the same is as good.
-                None => project
-                    .recipe(&entry.recipe)
-                    .ok()
-                    .filter(|now| !now.is_broken() && now.key() == entry.recipe_hash)
-                    .ok_or_else(|| gone(entry))?,
+                Err(error) => {
+                    let now = project.recipe(&entry.recipe).ok().filter(|now| !now.is_broken());
+                    (now.filter(|now| now.key() == entry.recipe_hash).ok_or(error)?, None)
+                }
             };
             let graph = recipe.rung(Some(&entry.rung).filter(|rung| !rung.is_empty()).map(String::as_str)).ok();
             let graph = graph.and_then(|rung| Graph::of(project, &recipe, photos, &rung).ok());
@@ -193,14 +197,6 @@ pub(super) fn look(project: &Project, photos: &Photos, runs: &Board, asked: &Ask
     }
 }
 
-fn gone(entry: &crate::score::ledger::Entry) -> SessionError {
-    SessionError::Unfit(format!(
-        "no run of {} in .toji/runs has the text that made {}, and the recipe says something else by now: what it was is no longer known",
-        entry.recipe,
-        entry.file_hash.short()
-    ))
-}
-
 fn wanted(graph: &Graph) -> Vec<Wanted> {
     let one =
         |stage: &crate::dag::Stage| Wanted { label: stage.label(), name: stage.name.to_owned(), key: stage.artefact() };
@@ -212,11 +208,6 @@ fn made_by<'a>(runs: &'a Board, recipe: &str, score: &Key) -> Option<&'a RunView
     let came = |run: &&RunView| run.told.metrics.iter().any(|m| m.part.is_empty() && m.key == Some(*score));
     let newest = || runs.runs().rev().filter(came);
     newest().find(|run| run.told.recipe == recipe).or_else(|| newest().next())
-}
-
-/// What a run's lock keeps; nothing where it cannot be read.
-pub fn lock_of(run: &RunView) -> Option<Value> {
-    book::values(&files::read_text(&run.lock_file()).ok()?).ok()
 }
 
 /// The recipe that a lock keeps.

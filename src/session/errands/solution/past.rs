@@ -7,13 +7,10 @@ use super::lock::{About, PhotoLists, expected, own as for_git};
 use super::{Solution, file};
 use crate::base::{Value, files};
 use crate::book;
-use crate::dag::Runs;
+use crate::dag::{RunView, Runs};
 use crate::score::ledger::Entry;
 use crate::session::brew::lock::{self, Lock};
 use crate::session::{Project, SessionError};
-
-/// The name of a run's lock in its folder.
-const RUN_LOCK: &str = "recipe.lock.toml";
 
 /// The lock of a line, and whether it is the submission's own.
 ///
@@ -50,7 +47,8 @@ pub fn find(project: &Project, entry: &Entry) -> Result<(Solution, bool), Sessio
 /// The lock of the run that made a line: of the same recipe on the same rung, and of those the one with most of its stages; the newest of equals.
 fn of_run(project: &Project, entry: &Entry) -> Option<Lock> {
     let runs = Runs::open(&project.toji);
-    let read = |id: &String| lock::read::<Lock>(&files::read_text(&runs.folder(id).join(RUN_LOCK)).ok()?).ok();
+    let file = |id: &String| RunView::new(&runs.folder(id)).lock_file();
+    let read = |id: &String| lock::read::<Lock>(&files::read_text(&file(id)).ok()?).ok();
     let is_it = |lock: &Lock| {
         lock.head.recipe_key == entry.recipe_hash && (entry.rung.is_empty() || lock.head.rung == entry.rung)
     };

@@ -95,9 +95,9 @@ pub fn reproduce(
         Some(file) => file.to_owned(),
         None => source.answers.join(file_name(&solution.expected.file)),
     };
-    // What lies where it was laid out is an earlier try of this.
-    if !file.starts_with(&source.work) {
-        refuse_to_overwrite(&file, source)?;
+    // What lies where it was laid out is an earlier try of this, unless somebody named it.
+    if asked.out.is_some() || !file.starts_with(&source.work) {
+        refuse_to_overwrite(&file, source, asked.out.is_some())?;
     }
     let made = match asked.until {
         Until::Train => train(&laid, source, &photos, &file, listen, cancel)?,
@@ -107,17 +107,19 @@ pub fn reproduce(
     Ok(done)
 }
 
-/// What is there already gives way only when it begins like the answers.
-fn refuse_to_overwrite(file: &Path, source: &Source) -> Result<(), SessionError> {
+/// What is there already gives way only when it is what shall come of it, or, where it was not named, begins as an earlier try does.
+fn refuse_to_overwrite(file: &Path, source: &Source, is_named: bool) -> Result<(), SessionError> {
     let Ok(there) = files::read(file) else { return Ok(()) };
     let header = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').next().map(<[u8]>::to_vec);
     let expected = source.submission.as_ref().and_then(|text| header(text.as_bytes()));
-    if Key::of_bytes(&there) == source.solution.expected.file_hash || (expected.is_some() && header(&there) == expected)
-    {
+    let is_try = !is_named && expected.is_some() && header(&there) == expected;
+    if is_try || Key::of_bytes(&there) == source.solution.expected.file_hash {
         return Ok(());
     }
-    let text =
-        format!("{} is there and holds no answers; nothing was written, name another file with --out", file.display());
+    let text = format!(
+        "{} is there and is not this submission; nothing was written, name another file with --out",
+        file.display()
+    );
     Err(SessionError::Unfit(text))
 }
 
