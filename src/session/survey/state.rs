@@ -105,10 +105,10 @@ impl Survey {
     /// Remembers what the stages of runs took.
     pub(super) fn count_seconds(&mut self, runs: &[String]) {
         for stage in runs.iter().filter_map(|id| self.board.run(id)).flat_map(|run| &run.told.stages) {
-            if let (Some(key), StageState::Finished { seconds, .. }) = (stage.key, &stage.state) {
-                if self.took.insert(key, *seconds) != Some(*seconds) {
-                    self.timed += 1;
-                }
+            if let (Some(key), StageState::Finished { seconds, .. }) = (stage.key, &stage.state)
+                && self.took.insert(key, *seconds) != Some(*seconds)
+            {
+                self.timed += 1;
             }
         }
     }
