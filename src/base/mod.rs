@@ -20,4 +20,4 @@ pub use clock::{Clock, Time};
 pub use key::{Key, KeyWriter};
 pub use progress::Progress;
 pub use seed::Seed;
-pub use value::Value;
+pub use value::{Entries, Value};

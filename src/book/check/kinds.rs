@@ -3,12 +3,11 @@
 //! Takes a value with its place; gives the canonical value, or says what was expected, what was found and
 //! in which range, with the unit.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use super::Checker;
 use super::names;
-use crate::base::Value;
+use crate::base::{Entries, Value};
 use crate::book::source::tree::{Node, Shape, Table};
 use crate::book::technique::{Kind, OVER_EPOCHS, Param, over_epochs};
 
@@ -119,7 +118,7 @@ impl Checker<'_> {
             self.say(entry.key.as_ref(), format!("unknown key `{name}` in `{path}`"), Some(help.to_owned()));
         }
         self.note(path, node.place.as_ref());
-        let mut settings = BTreeMap::new();
+        let mut settings = Entries::new();
         for (name, kind, own) in keys {
             let dotted = format!("{path}.{name}");
             let Some(entry) = table.entries.get(name) else {

@@ -9,7 +9,7 @@ pub mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::Value;
+use crate::base::{Entries, Value};
 use crate::book::diagnostic::{Diagnostic, Place};
 use crate::book::read::{Bytes, Name, Origin, OriginKind};
 use crate::book::source::tree::{Node, Shape, Table};
@@ -36,7 +36,7 @@ pub fn check(tree: &Table, schema: &Schema, file: &std::path::Path) -> Checked {
     let unknown = tree.entries.keys().filter(|name| !tables().any(|t| t == *name));
     let meant = unknown.filter_map(|name| names::nearest(name, tables())).collect();
     let mut checker = Checker::new(schema, file, tree.incomplete, meant);
-    let mut settings = BTreeMap::new();
+    let mut settings = Entries::new();
     for section in &schema.sections {
         if let Some(value) = checker.section(section, tree) {
             settings.insert(section.name.to_owned(), value);
@@ -238,7 +238,7 @@ impl<'a> Checker<'a> {
         place: Option<&Place>,
         path: &str,
         tag: Option<(&str, &Technique)>,
-    ) -> BTreeMap<String, Value> {
+    ) -> Entries {
         // A misspelt key is not also a missing one.
         let mut meant = Vec::new();
         for (name, entry) in &table.entries {
@@ -257,7 +257,7 @@ impl<'a> Checker<'a> {
             None => self.inside.clone(),
         };
         let outside = std::mem::take(&mut self.inside);
-        let mut settings = BTreeMap::new();
+        let mut settings = Entries::new();
         for param in params {
             let dotted = format!("{path}.{}", param.name);
             self.inside = format!("{owner}.{}", param.name);
@@ -290,7 +290,9 @@ impl<'a> Checker<'a> {
                 }
                 (None, _) => None,
             };
-            settings.extend(value.map(|value| (param.name.to_owned(), value)));
+            if let Some(value) = value {
+                settings.insert(param.name.to_owned(), value);
+            }
         }
         self.inside = outside;
         settings

@@ -3,11 +3,10 @@
 //! Takes what a person types for a value; gives it as it will stand in the text, with what it means. Trees are made plain values, so that
 //! a text before and after a change can be compared.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{EditError, Step};
-use crate::base::Value;
+use crate::base::{Entries, Value};
 use crate::book::diagnostic::Source;
 use crate::book::source::cell;
 use crate::book::source::tree::{Node, Shape, Table};
@@ -103,7 +102,7 @@ pub(super) fn take_away(value: &mut Value, steps: &[Step]) {
     }
 }
 
-fn take_from(table: &mut BTreeMap<String, Value>, name: &str, rest: &[Step], empty: impl Fn(&Value) -> bool) {
+fn take_from(table: &mut Entries, name: &str, rest: &[Step], empty: impl Fn(&Value) -> bool) {
     if let Some(inner) = table.get_mut(name).filter(|_| !rest.is_empty()) {
         take_away(inner, rest);
         if !empty(inner) {

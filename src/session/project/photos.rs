@@ -11,6 +11,7 @@ use crate::base::{Cancel, Key, KeyWriter, Progress, files};
 use crate::data::batch::{Pack, Pictures};
 use crate::data::content::Stamp;
 use crate::data::decode::{Header, Picture};
+use crate::data::folds::Fold;
 use crate::data::manifest::edits::Edits;
 use crate::data::manifest::{Report, Skipped};
 use crate::data::part::part_of_file;
@@ -39,6 +40,7 @@ pub struct Photos {
     looks: Mutex<Option<Arc<Vec<Option<u64>>>>>,
     /// Tables of boxes that were read.
     pub(super) tables: Known,
+    labelled: OnceLock<Arc<(Fold, Key)>>,
     /// Reduced ones, with the key of their pack.
     packed: Mutex<Option<(Key, Arc<Pictures>)>>,
 }
@@ -138,14 +140,24 @@ impl Photos {
         let (key, columns, dealt) = (manifest.key(), columns.finish(), dealt.finish());
         let manifest = Arc::new(manifest);
         let (pictures, packed, tables) = (OnceLock::new(), Mutex::default(), Known::default());
-        let looks = Mutex::default();
-        let photos = Photos { key, columns, dealt, manifest, notes, stamps, pictures, looks, packed, tables };
+        let (looks, labelled) = (Mutex::default(), OnceLock::new());
+        let photos = Photos { key, columns, dealt, manifest, notes, stamps, pictures, looks, packed, tables, labelled };
         // Here somebody watches the bar; a recipe that asks for it later waits without one.
         let asks = |recipe: &Recipe| recipe.settings().get("folds").is_some_and(folds::asks_for_looks);
         if project.recipes().iter().any(|recipe| !recipe.is_broken() && asks(recipe)) {
             photos.looks(project, progress, cancel)?;
         }
         Ok(photos)
+    }
+
+    /// All labelled photos that may be learnt from, as a fold that examines nobody, with its key.
+    pub fn labelled(&self) -> &Arc<(Fold, Key)> {
+        self.labelled.get_or_init(|| {
+            let of = |place: &u32| self.manifest.photos[*place as usize].label.is_some();
+            let train: Vec<u32> = self.manifest.with_role(&[Role::Train]).filter(of).collect();
+            let key = self.manifest.key_of(&train);
+            Arc::new((Fold { train, ..Fold::default() }, key))
+        })
     }
 
     /// The perceptual hash of each training photo, by its place among those of the tables; `None` for others, and for what cannot be

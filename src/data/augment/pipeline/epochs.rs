@@ -6,11 +6,10 @@
 //! Ynakatsuka/nishika-22's disable_strong_transform_in_last_epochs. Only `last_epochs_off` asks how long the training is, so
 //! [`for_key`] writes it as the epoch that it means, and leaves it out of a part of the training that it does not reach.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::operation::AugmentError;
-use crate::base::Value;
+use crate::base::{Entries, Value};
 use crate::book::technique::{self, DECAY, Default, EPOCHS, Kind, Param, Status, Technique};
 use crate::data::augment::ROWS;
 
@@ -178,12 +177,12 @@ fn is_list_of_operations(value: &Value) -> bool {
 }
 
 /// The list after a change of each entry, lists inside first; the change gets the operation's parameters.
-fn each(list: &Value, change: &impl Fn(&mut BTreeMap<String, Value>, &'static [Param])) -> Value {
+fn each(list: &Value, change: &impl Fn(&mut Entries, &'static [Param])) -> Value {
     let Value::List(entries) = list else { return list.clone() };
     let one = |entry: &Value| {
         let Value::Table(keys) = entry else { return entry.clone() };
         let mut keys = keys.clone();
-        for value in keys.values_mut().filter(|value| is_list_of_operations(value)) {
+        for (_, value) in keys.iter_mut().filter(|(_, value)| is_list_of_operations(value)) {
             *value = each(value, change);
         }
         let name = keys.get("op").and_then(Value::as_text).unwrap_or_default();
@@ -217,7 +216,7 @@ fn constant(value: &Value, whole: bool, epoch: usize) -> Value {
     }
 }
 
-fn number(keys: &BTreeMap<String, Value>, epoch: usize) -> Option<f64> {
+fn number(keys: &Entries, epoch: usize) -> Option<f64> {
     let get = |name: &str| keys.get(name).and_then(Value::as_f64);
     let from = get("from")?;
     match (get("to"), get("epochs"), get("decay")) {

@@ -233,7 +233,7 @@ impl Op {
         settings.remove("op");
         for param in row.technique.params {
             if let Default::Is(literal) = &param.default {
-                settings.entry(param.name.to_owned()).or_insert_with(|| literal.value());
+                settings.or_insert_with(param.name, || literal.value());
             }
         }
         for (key, value) in &settings {

@@ -50,10 +50,11 @@ impl Memory {
         }
     }
 
-    /// Takes the buffer of a tensor back; nobody else may still use the tensor.
+    /// Takes the buffer of a tensor back; nobody else may still use the tensor. One number spread over a shape, by which work is counted, has none.
     pub(crate) fn reclaim(&self, tensor: &Tensor) {
         if tensor.elem_count() >= SMALL
             && !self.off
+            && tensor.is_contiguous()
             && let Ok(buffer) = take(tensor)
         {
             self.give(buffer);

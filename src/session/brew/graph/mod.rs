@@ -66,7 +66,7 @@ pub struct Graph {
     /// What the best epoch of each fold's trainings is chosen by, where it is asked for.
     chosen: BTreeMap<Slot, Key>,
     /// All labelled photos as a fold that examines nobody, with its key.
-    whole: (Fold, Key),
+    whole: Arc<(Fold, Key)>,
     /// How long the full training is.
     pub epochs: usize,
     /// The parts of a fold's training, in order.
@@ -147,9 +147,7 @@ impl Graph {
     pub(crate) fn bare(photos: &Photos, divided: Arc<Divided>, rung: &Rung) -> Graph {
         let (nodes, tasks, members, parts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (folds, slots, learnt) = (divided.folds.clone(), rung.slots(divided.folds.len()), divided.train.clone());
-        let train = stages::embed::labelled_places(photos);
-        let key = photos.manifest.key_of(&train);
-        let (whole, rung, answering) = ((Fold { train, ..Fold::default() }, key), rung.clone(), Vec::new());
+        let (whole, rung, answering) = (photos.labelled().clone(), rung.clone(), Vec::new());
         let chosen = BTreeMap::new();
         Graph { nodes, tasks, folds, divided, rung, slots, members, answering, learnt, chosen, whole, epochs: 0, parts }
     }

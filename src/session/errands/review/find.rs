@@ -139,7 +139,7 @@ fn untrained(recipe: &Recipe) -> Recipe {
     let mut own = recipe.clone();
     own.name = format!("{} before training", recipe.name);
     if let Value::Table(tables) = &mut own.book.settings {
-        tables.retain(|name, _| ["recipe", "backbone", "augment", "folds", "train"].contains(&name.as_str()));
+        tables.retain(|name, _| ["recipe", "backbone", "augment", "folds", "train"].contains(&name));
         if let Some(Value::Table(train)) = tables.get_mut("train") {
             // Parts have epochs of their own.
             train.remove("stages");

@@ -183,7 +183,7 @@ fn together(bench: &Bench<'_>, k: usize) -> Result<Ranking, SessionError> {
         match &member.kind {
             Kind::Outside(outside) => {
                 if joint.goes_by_labels()
-                    && let Voice::Embeddings(rows, _) = outside.voice(bench, &folds, (&known, &[]))?
+                    && let Voice::Embeddings(rows, _) = outside.voice(bench, &folds, (known, &[]))?
                 {
                     said.labelled.push(stages::post::with_labels(bench, rows)?);
                 }

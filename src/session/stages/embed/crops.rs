@@ -42,11 +42,11 @@ pub(in crate::session) fn answered(graph: &Graph, photos: &Photos, slot: Slot) -
     let all = labelled_places(photos);
     let Some(first) = graph.slots.first() else { return Vec::new() };
     if graph.fit(slot).is_none() {
-        return if slot == *first { all } else { Vec::new() };
+        return if slot == *first { all.to_vec() } else { Vec::new() };
     }
     let learnt = |slot: Slot, photo: u32| graph.fold(slot).train.binary_search(&photo).is_ok();
     let owner = |photo: u32| graph.slots.iter().copied().find(|slot| !learnt(*slot, photo)).unwrap_or(*first);
-    all.into_iter().filter(|photo| owner(*photo) == slot).collect()
+    all.iter().copied().filter(|photo| owner(*photo) == slot).collect()
 }
 
 /// The stage of one fold's network.

@@ -140,9 +140,8 @@ pub fn train_stage(
 }
 
 /// All photos with a label that may be learnt from, as places in the manifest.
-pub fn labelled_places(photos: &Photos) -> Vec<u32> {
-    let of = |place: &u32| photos.manifest.photos[*place as usize].label.is_some();
-    photos.manifest.with_role(&[Role::Train]).filter(of).collect()
+pub fn labelled_places(photos: &Photos) -> &[u32] {
+    &photos.labelled().0.train
 }
 
 /// The stage that embeds all labelled photos by one fold's network.
@@ -156,7 +155,7 @@ pub fn labelled_stage(
     slot: Slot,
     fit: Option<Key>,
 ) -> Result<Stage, SessionError> {
-    let boxes = photos.boxes_key(project, &weights::evaluation(recipe)?, &labelled_places(photos))?;
+    let boxes = photos.boxes_key(project, &weights::evaluation(recipe)?, labelled_places(photos))?;
     Ok(stage(project, recipe, slot, fit, photos.key, boxes)?
         .part(format!("labelled photos {slot}"))
         .setting("of", Value::Text("labelled".to_owned())))
@@ -177,7 +176,7 @@ pub(super) fn make_train<'a>(bench: &'a Bench<'a>, slot: Slot, step: &Step) -> R
 }
 
 pub(super) fn make_labelled<'a>(bench: &'a Bench<'a>, slot: Slot, step: &Step) -> Result<Made<'a>, SessionError> {
-    made(bench, slot, &labelled_places(bench.photos), step)
+    made(bench, slot, labelled_places(bench.photos), step)
 }
 
 pub(super) fn make_view<'a>(

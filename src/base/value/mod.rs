@@ -4,11 +4,14 @@
 //! integer where a real number is meant has become a real number. Equal meaning is equal `Value`,
 //! so keys can be made from it and two versions can be compared in words.
 
-use std::collections::BTreeMap;
+mod entries;
+
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+pub use entries::Entries;
 
 use super::key::KeyWriter;
 
@@ -27,7 +30,7 @@ pub enum Value {
     /// An ordered list.
     List(Vec<Value>),
     /// Named values, sorted by name.
-    Table(BTreeMap<String, Value>),
+    Table(Entries),
 }
 
 /// One difference between two settings, by dotted name: `loss.margin`, `post.steps[0].dim`.
@@ -44,7 +47,7 @@ pub struct Change {
 impl Value {
     /// A table without entries.
     pub fn table() -> Value {
-        Value::Table(BTreeMap::new())
+        Value::Table(Entries::new())
     }
 
     /// Any serialisable thing as a value; what has no place in TOML (null, bytes) is left out.
@@ -96,7 +99,7 @@ impl Value {
         if let Value::Table(map) = self {
             match rest {
                 None => drop(map.insert(head.to_owned(), new)),
-                Some(rest) => map.entry(head.to_owned()).or_insert_with(Value::table).set(rest, new),
+                Some(rest) => map.or_insert_with(head, Value::table).set(rest, new),
             }
         }
     }
