@@ -198,6 +198,13 @@ fn a_past_line_is_made_again_though_recipe_and_store_have_changed() {
     let done = project.json(&["reproduce", &hash, "--out", "again.csv"]).pop().unwrap();
     assert_eq!(done["judged"]["verdict"], "same", "{done}");
     assert_eq!(fs::read(project.path("again.csv")).unwrap(), expected);
+    // The folder in which that was done is nobody's any more.
+    let folder = project.path(&format!(".toji/reproduced/{hash}"));
+    assert!(folder.is_dir());
+    let going = project.json(&["gc", "--yes"]);
+    let found = going.iter().find(|item| item["stage"] == "reproduced").expect("listed");
+    assert!(found["key"] == hash.as_str() && found["bytes"].as_u64().unwrap() > 0, "{found}");
+    assert!(!folder.exists());
     assert!(fs::read_to_string(project.path("recipes/f.md")).unwrap().contains("28.6"), "the recipe is as it stands");
     // A second time all of it is in the project's own store.
     let done = project.json(&["reproduce", &hash, "--out", "again.csv"]).pop().unwrap();

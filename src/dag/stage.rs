@@ -343,7 +343,8 @@ mod tests {
         leaf.prop_recursive(2, 6, 2, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..3).prop_map(Value::List),
-                prop::collection::btree_map("[ab]{1,2}", inner, 0..3).prop_map(|of| Value::Table(of.into_iter().collect())),
+                prop::collection::btree_map("[ab]{1,2}", inner, 0..3)
+                    .prop_map(|of| Value::Table(of.into_iter().collect())),
             ]
         })
     }

@@ -52,18 +52,19 @@ pub fn tui(arguments: &[String]) -> anyhow::Result<()> {
         eprintln!("drawing {sizes:?}");
         project::make(&folder, sizes)?;
     }
-    let mut rows = vec![ours(&folder)?];
+    print(&ours(&folder)?);
     match leet::measure(&folder, sizes) {
-        Ok(row) => rows.push(row),
+        Ok(row) => print(&row),
         Err(why) => println!("wandb leet: skipped: {why:#}"),
     }
-    for row in rows {
-        println!("{}", row.name);
-        for (what, much) in row.cells {
-            println!("  {what}: {much}");
-        }
-    }
     Ok(())
+}
+
+fn print(row: &Row) {
+    println!("{}", row.name);
+    for (what, much) in &row.cells {
+        println!("  {what}: {much}");
+    }
 }
 
 fn sizes_of(arguments: &[String]) -> anyhow::Result<Sizes> {

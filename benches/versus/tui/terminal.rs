@@ -130,6 +130,19 @@ impl Terminal {
         Ok(last)
     }
 
+    /// Presses a key and waits until the text on the screen is another one; from the key to the bytes that made it so. `None` where it stays.
+    pub fn change(&mut self, key: &str) -> anyhow::Result<Option<Duration>> {
+        let (began, before) = (Instant::now(), self.screen());
+        self.press(key)?;
+        while let Ok((came, bytes)) = self.bytes.recv_timeout(Duration::from_secs(2).saturating_sub(began.elapsed())) {
+            self.take(&bytes);
+            if self.screen() != before {
+                return Ok(Some(came.duration_since(began)));
+            }
+        }
+        Ok(None)
+    }
+
     /// The most memory that it had, in MiB, with what it started; each process's own peak is counted.
     pub fn peak(&self) -> anyhow::Result<f64> {
         let mut family = vec![self.child.id()];

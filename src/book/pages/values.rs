@@ -33,7 +33,8 @@ mod tests {
         one.prop_recursive(3, 24, 4, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::List),
-                prop::collection::btree_map("[a-z .\"読]{0,5}", inner, 0..4).prop_map(|of| Value::Table(of.into_iter().collect())),
+                prop::collection::btree_map("[a-z .\"読]{0,5}", inner, 0..4)
+                    .prop_map(|of| Value::Table(of.into_iter().collect())),
             ]
         })
     }

@@ -7,7 +7,7 @@
 //! - what the newest run of each recipe made, which its page still shows, and what a running one makes;
 //! - what a submission in the ledger was made of.
 //!
-//! Runs themselves are history and are never touched here.
+//! Runs themselves are history and are never touched here. Folders in which submissions were reproduced go, unless one is at work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,17 +16,20 @@ use serde::Serialize;
 
 use crate::base::files;
 use crate::base::{Key, Time};
-use crate::dag::{Board, Recorded, RunState, Runs};
+use crate::dag::{Board, Recorded, RunState, RunView, Runs};
 use crate::score::ledger;
+use crate::session::brew::lock;
 use crate::session::brew::rung::Ladder;
+use crate::session::errands::solution::reproduce::source::WORK;
+use crate::session::project::TOJI;
 use crate::session::{Graph, Photos, Project, Recipe, SessionError};
 
 /// One thing in the store.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Item {
-    /// "fit", "embed", …; "work" for what is unfinished.
+    /// "fit", "embed", …; "work" for what is unfinished, "reproduced" for a submission that was made again.
     pub stage: String,
-    /// Its key.
+    /// Its key; of a reproduction the hash of the submission's file.
     pub key: String,
     /// Its size.
     pub bytes: u64,
@@ -63,6 +66,7 @@ pub fn everything(project: &Project, photos: &Photos) -> Result<Vec<Item>, Sessi
         }
         items.push(work);
     }
+    items.extend(folders(&project.toji.join(WORK)).into_iter().map(reproduced));
     items.sort_by(|a, b| a.stays.cmp(&b.stays).then(b.bytes.cmp(&a.bytes)).then(a.key.cmp(&b.key)));
     Ok(items)
 }
@@ -128,7 +132,7 @@ fn needed(project: &Project, photos: &Photos) -> Result<BTreeMap<Key, String>, S
             note(keys(previous.stages), &format!("a run of {recipe}, which has mistakes or does not fit now"));
         } else if latest.insert(recipe.clone()) {
             note(keys(previous.stages), &format!("the newest run of {recipe}"));
-        } else if recipe_of(&runs.folder(run.id())).is_some_and(|hash| handed_in.contains(&hash)) {
+        } else if recipe_of(run).is_some_and(|hash| handed_in.contains(&hash)) {
             note(keys(previous.stages), &format!("a submission of {recipe} in the ledger"));
         }
     }
@@ -159,24 +163,45 @@ fn meant(project: &Project, recipe: &Recipe, photos: &Photos) -> Result<Vec<Key>
 }
 
 /// The hash of the recipe that a run's lock names.
-fn recipe_of(run: &Path) -> Option<Key> {
-    let text = files::read_text(&run.join("recipe.lock.toml")).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("recipe_key = \"")?.strip_suffix('"')?.parse().ok())
+fn recipe_of(run: &RunView) -> Option<Key> {
+    lock::of_run(run)?.get("lock.recipe_key")?.as_text()?.parse().ok()
+}
+
+/// A folder in which a submission was made again: its lock and answers lie elsewhere, so that it can be made once more.
+fn reproduced(folder: PathBuf) -> Item {
+    let key = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut board = Board::new();
+    board.refresh(&Runs::open(&folder.join(TOJI)));
+    let stays = board.runs().any(|run| run.state() == RunState::Running);
+    let why = if stays { "a submission is made again here" } else { "a submission was made again here" };
+    let (bytes, date) = size(&folder);
+    Item { stage: WORK.to_owned(), key, bytes, date, stays, why: why.to_owned(), folder }
 }
 
 fn item(stage: String, key: Key, folder: PathBuf, needed: Option<&String>) -> Item {
-    let (mut bytes, mut date) = (0, 0.0f64);
-    for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-        let Ok(found) = entry.metadata() else { continue };
-        bytes += found.len();
-        let since = found.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-        date = date.max(since.map_or(0.0, |since| since.as_secs_f64()));
-    }
+    let (bytes, date) = size(&folder);
     let why = needed.cloned().unwrap_or_else(|| match stage.as_str() {
         "work" => "unfinished, and no recipe wants it".to_owned(),
         _ => "no recipe means it any more".to_owned(),
     });
-    Item { stage, key: key.to_string(), bytes, date: Time(date), stays: needed.is_some(), why, folder }
+    Item { stage, key: key.to_string(), bytes, date, stays: needed.is_some(), why, folder }
+}
+
+/// Bytes in a folder and in those inside, and when something in it was last written. Links are not followed.
+fn size(folder: &Path) -> (u64, Time) {
+    let (mut bytes, mut date) = (0, 0.0f64);
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(found) = entry.metadata() else { continue };
+        let since = found.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        date = date.max(since.map_or(0.0, |since| since.as_secs_f64()));
+        if found.is_dir() {
+            let (inside, last) = size(&entry.path());
+            (bytes, date) = (bytes + inside, date.max(last.0));
+        } else {
+            bytes += found.len();
+        }
+    }
+    (bytes, Time(date))
 }
 
 fn folders(folder: &Path) -> Vec<PathBuf> {

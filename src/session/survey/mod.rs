@@ -6,7 +6,9 @@
 //!
 //! - [`compare`]: the recipes that a viewer compares;
 //! - [`change`]: a value set in a recipe's text, and taken back;
+//! - [`commands`]: what a viewer asks for, carried out;
 //! - [`curves`]: the curves of a recipe's trainings;
+//! - [`files`]: facts, photos and recipes, read when they changed;
 //! - [`glance`]: whether pictures changed behind the tables;
 //! - [`ledger`]: how submissions stand beside the leaderboard;
 //! - [`plans`]: the plans of all recipes;
@@ -20,8 +22,10 @@
 //! - [`page`]: its prose and cells with what their stages last gave.
 
 mod change;
+mod commands;
 mod compare;
 pub(in crate::session) mod curves;
+mod files;
 mod glance;
 mod ledger;
 mod page;
@@ -38,14 +42,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::board::choice::Choice;
-use super::brew::{self, Planned, stopwatch, worker};
-use super::command::Command;
+use super::brew::{self, Planned, stopwatch};
+use super::project::TOJI;
 use super::project::watch::{Stamp, stamp};
-use super::project::{FACTS, TOJI};
-use super::recipe::change::Wish;
 use super::recipe::lineage::Lineage;
 use super::snapshot::{Counting, Delta, Problem, Snapshot, Worker};
 use super::{Photos, Project, Recipe, SessionError, Surroundings, recipe};
@@ -333,147 +333,6 @@ impl Survey {
         self.submissions = ledger::Submissions::default();
     }
 
-    /// Does what a viewer asks for. What comes of it is seen at the next look.
-    pub fn obey(&mut self, command: &Command) {
-        if let Some(said) = self.carry_out(command).transpose() {
-            self.notice = Some(said.unwrap_or_else(|error| brew::chain(&error)));
-        }
-    }
-
-    /// Does what is asked for and says what was done; `None` for looks, which say nothing.
-    ///
-    /// # Errors
-    /// Why it cannot be done.
-    pub fn carry_out(&mut self, command: &Command) -> Result<Option<String>, SessionError> {
-        let done = match command {
-            Command::Refresh => {
-                self.forget();
-                Ok("looking at all files again".to_owned())
-            }
-            Command::Pin { recipe } => self.toggle_pin(recipe),
-            Command::Stop { recipe } => self.stop(recipe),
-            Command::First { recipe } => self.put_first(recipe),
-            Command::Shift { recipe, up } => self.shift(recipe, *up),
-            Command::Pause => self.pause(),
-            Command::Resume => self.resume(),
-            Command::Part { recipe } => self.ask_for_part(recipe),
-            Command::Final { hash, marked } => self.mark_final(hash, *marked),
-            Command::Lab { hash } => self.ask_lab(hash),
-            Command::Run { recipe, rung } => self.ask_for(recipe, rung.as_deref()),
-            Command::Edit { edits, by, note } => self.decide(edits, by, note),
-            // Whoever arranged it knows.
-            Command::Arrange { choice } => match choice.save(&self.root.join(TOJI)) {
-                Ok(()) => return Ok(None),
-                Err(error) => Err(error.into()),
-            },
-            Command::Undo => self.undo_decision(),
-            Command::Review { recipe } => self.ask_review(recipe),
-            Command::Set { number, recipe, key, value, seen, add } => {
-                let wish = Wish { key, value, seen: seen.as_deref(), add: *add };
-                return Ok(self.set(*number, recipe, wish));
-            }
-            Command::TakeBack { recipe } => Ok(self.take_back(recipe)),
-            // Looking says nothing of what happened.
-            Command::Look { recipes } => {
-                self.look_at(recipes);
-                return Ok(None);
-            }
-            Command::Queries { recipe, against } => {
-                self.queries.ask(recipe, against.as_deref());
-                return Ok(None);
-            }
-            Command::Compare { recipes } => {
-                self.compared.ask(recipes);
-                return Ok(None);
-            }
-            Command::Log { recipe } => {
-                self.log.ask(recipe);
-                return Ok(None);
-            }
-        };
-        done.map(Some)
-    }
-
-    fn read_project(&mut self) {
-        let now = stamp([self.root.join(FACTS).as_path()]);
-        if self.facts_stamp.as_ref() == Some(&now) {
-            return;
-        }
-        self.facts_stamp = Some(now);
-        self.project = Project::open(&self.root, &self.around).map(Arc::new);
-        self.photos = None;
-        self.recipes.clear();
-        self.plans.clear();
-    }
-
-    /// Whether the photos must be read: never were, or a table changed.
-    fn photos_are_old(&self) -> Option<Stamp> {
-        let project = self.project.as_ref().ok()?;
-        let now = stamp(project.competition.tables().iter().map(PathBuf::as_path));
-        (self.photos.is_none() || self.photos_stamp != now).then_some(now)
-    }
-
-    fn read_photos(&mut self, partly: &(dyn Fn(Snapshot) + Sync), cancel: &Cancel) {
-        if self.photos_are_old().is_none() {
-            return;
-        }
-        let before = self.snapshot();
-        let progress = |what: &str, done: u64, total: u64, unit: &str| {
-            let counting = Counting { what: what.to_owned(), done, total, unit: unit.to_owned() };
-            partly(Snapshot { planning: Some(counting), ..before.clone() });
-        };
-        self.read_photos_with(&progress, cancel);
-    }
-
-    fn read_photos_with(&mut self, progress: &dyn Progress, cancel: &Cancel) {
-        let Ok(project) = self.project.clone() else { return };
-        let Some(now) = self.photos_are_old() else { return };
-        self.photos_stamp = now;
-        self.plans.clear();
-        let read = Photos::read(&project, progress, cancel);
-        self.photos = Some(read.map(Arc::new).map_err(|error| self.short(&brew::chain(&error))));
-    }
-
-    /// Reads recipes whose stamps changed; gives the names of those.
-    fn read_recipes(&mut self) -> Vec<String> {
-        // Without facts the recipes are shown all the same, from where they usually are.
-        let (folder, schema) = match &self.project {
-            Ok(project) => (project.competition.workbench.recipes.clone(), project.clone()),
-            Err(_) => return self.read_orphans(),
-        };
-        let schema = &schema.schema;
-        let old: HashMap<PathBuf, (Stamp, Arc<Recipe>)> =
-            self.recipes.drain(..).map(|(stamp, recipe)| (recipe.book.file.clone(), (stamp, recipe))).collect();
-        let look = |file: PathBuf| {
-            let (known, recipe) = old.get(&file).map(|(stamp, recipe)| (stamp, recipe.clone())).unzip();
-            let parents = recipe.as_ref().map(|recipe| recipe.book.extends.clone()).unwrap_or_default();
-            let now = stamp(std::iter::once(file.as_path()).chain(parents.iter().map(PathBuf::as_path)));
-            match recipe {
-                // A broken one is read again each time: a parent that was not there (in the midst of an editor's
-                // save, say) is in no stamp.
-                Some(recipe) if known == Some(&now) && !recipe.is_broken() => (now, recipe, false),
-                _ => {
-                    let recipe = Recipe::read(&file, schema);
-                    let all = std::iter::once(file.as_path()).chain(recipe.book.extends.iter().map(PathBuf::as_path));
-                    (stamp(all), Arc::new(recipe), true)
-                }
-            }
-        };
-        // A thousand texts are a second's work for one thread.
-        let read: Vec<_> = recipe::files_in(&folder).into_par_iter().with_min_len(8).map(look).collect();
-        let changed = read.iter().filter(|(.., is_new)| *is_new).map(|(_, recipe, _)| recipe.name.clone()).collect();
-        self.recipes = read.into_iter().map(|(stamp, recipe, _)| (stamp, recipe)).collect();
-        changed
-    }
-
-    /// Recipes of a project whose facts have mistakes.
-    fn read_orphans(&mut self) -> Vec<String> {
-        let schema = super::schema::recipes();
-        let files = recipe::files_in(&self.root.join("recipes"));
-        self.recipes = files.iter().map(|file| (Stamp::new(), Arc::new(Recipe::read(file, &schema)))).collect();
-        Vec::new()
-    }
-
     /// After a save what is cheap runs by itself: now, or when what the recipe is doing has ended. A newer save wins.
     fn start_cheap(&mut self) {
         let under_way: Vec<String> =
@@ -517,44 +376,6 @@ impl Survey {
             && let Err(error) = (self.launch)(Helper::Worker)
         {
             self.notice = Some(format!("cannot start the worker: {error}"));
-        }
-    }
-
-    fn ask_for(&mut self, name: &str, rung: Option<&str>) -> Result<String, SessionError> {
-        let known = self.recipes.iter().find(|(_, recipe)| recipe.name == name);
-        let Some((_, recipe)) = known else {
-            return Err(SessionError::NoSuchRecipe { name: name.to_owned(), there: "see the board".to_owned() });
-        };
-        if recipe.is_broken() {
-            return Err(SessionError::Mistakes(format!("{name} has mistakes; its page shows them")));
-        }
-        let rung = match rung {
-            Some(named) => recipe.rung(Some(named))?,
-            None => recipe.rung(self.rung_of(name).as_deref()).or_else(|_| recipe.rung(None))?,
-        };
-        self.queue.add(name, &rung.to_string(), Lane::Dear, self.around.clock.now())?;
-        self.plans.remove(name);
-        Ok(format!("{name}: asked for, up to {rung}"))
-    }
-
-    fn stop(&mut self, name: &str) -> Result<String, SessionError> {
-        let removed = self.queue.cancel(name)?;
-        let runs = Runs::open(&self.root.join(TOJI));
-        let changed = self.board.refresh(&runs);
-        self.count_seconds(&changed);
-        let taken = self.queue.workers().iter().flat_map(|w| &w.jobs).any(|job| job.recipe == name);
-        if taken {
-            // It may not have begun its run yet: reading the photos comes first.
-            worker::request_stop(&self.root, name, self.around.clock.now())?;
-        }
-        match self.board.latest(name).filter(|run| run.state() == RunState::Running) {
-            Some(run) => {
-                runs.request_stop(run.id(), "asked to in the workbench")?;
-                Ok(format!("{name}: stops at the next step; its checkpoint stays"))
-            }
-            None if taken => Ok(format!("{name}: stops before it begins")),
-            None if removed > 0 => Ok(format!("{name}: taken out of the queue")),
-            None => Ok(format!("{name} does not run")),
         }
     }
 
