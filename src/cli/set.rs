@@ -50,14 +50,16 @@ pub fn set(context: &Context, args: &Args) -> Result<(), Failure> {
     let proposal =
         change::set(&recipe, &project.schema, Some(&project), wish).map_err(|error| failure(error, context))?;
     let (name, said) = (plain(&proposal.recipe), plain(&proposal.said));
+    let still = proposal.still();
     if !args.dry_run {
         proposal.write().map_err(|error| failure(error, context))?;
         if context.say.is_json() {
             context.say.json(
-                &json!({ "recipe": proposal.recipe, "change": proposal.said, "file": proposal.file, "written": true }),
+                &json!({ "recipe": proposal.recipe, "change": proposal.said, "file": proposal.file, "written": true, "still": still }),
             );
         } else {
             context.say.line(&format!("{name}: {said}; written to {}", plain(&proposal.file.display().to_string())));
+            still.iter().for_each(|still| context.say.error(&format!("note: {}", plain(still))));
         }
         return Ok(());
     }
@@ -65,8 +67,8 @@ pub fn set(context: &Context, args: &Args) -> Result<(), Failure> {
     let photos = Photos::read(&project, &context.say, &cancel)?;
     context.say.wipe();
     let steps = |recipe: &Recipe| would_run(&project, &photos, recipe, args.rung.as_deref());
-    let after = steps(&proposal.new)?;
     // What is broken runs nothing.
+    let after = if proposal.new.is_broken() { Vec::new() } else { steps(&proposal.new)? };
     let before = if recipe.is_broken() { Vec::new() } else { steps(&recipe)? };
     if context.say.is_json() {
         let told = |steps: &[Step]| -> Vec<_> {
@@ -74,12 +76,13 @@ pub fn set(context: &Context, args: &Args) -> Result<(), Failure> {
             steps.iter().map(one).collect()
         };
         context.say.json(&json!({
-            "recipe": proposal.recipe, "change": proposal.said, "file": proposal.file, "written": false,
+            "recipe": proposal.recipe, "change": proposal.said, "file": proposal.file, "written": false, "still": still,
             "would_run": told(&after), "runs_anyway": told(&before),
         }));
         return Ok(());
     }
     context.say.line(&format!("{name}: {said} (nothing is written)"));
+    still.iter().for_each(|still| context.say.error(&format!("note: {}", plain(still))));
     let anyway = |step: &Step| before.iter().any(|old| old.key == step.key);
     let new: Vec<&Step> = after.iter().filter(|step| !anyway(step)).collect();
     if new.is_empty() {

@@ -315,12 +315,30 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// The values of a table that does not say which technique it is: wrong is what each technique with such a key refuses.
+    fn whichever(&mut self, slot: &str, table: &Table, path: &str) {
+        for (name, entry) in &table.entries {
+            let mut wrong: Option<Vec<Diagnostic>> = None;
+            for param in self.schema.of_slot(slot).flat_map(|t| t.params).filter(|param| param.name == name) {
+                let mut apart = Checker::new(self.schema, self.file, true, Vec::new());
+                apart.kind(&param.kind, &entry.node, &format!("{path}.{name}"), param.unit);
+                if apart.found.is_empty() {
+                    wrong = None;
+                    break;
+                }
+                wrong = wrong.or(Some(apart.found));
+            }
+            self.found.extend(wrong.into_iter().flatten());
+        }
+    }
+
     fn named(&mut self, tag: &str, slot: &str, table: &Table, place: Option<&Place>, path: &str) -> Option<Value> {
         let known = || names::list(&self.schema.of_slot(slot).map(|t| t.name).collect::<Vec<_>>());
         let Some(entry) = table.entries.get(tag) else {
             if !table.incomplete {
                 let help = format!("one of {}", known());
                 self.say(place, format!("`{path}.{tag}` is missing"), Some(help));
+                self.whichever(slot, table, path);
             }
             return None;
         };

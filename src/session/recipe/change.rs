@@ -141,7 +141,14 @@ pub fn set(
     {
         fitting::check(project, &new)?;
     }
-    let said = in_words(recipe, &new, wish.key);
+    let written = |text: &str| edit::find(text, wish.key).ok().map(|place| text[place].to_owned());
+    let said = match (written(&before), written(&after)) {
+        // A table with a mistake gives no settings: then the texts are compared.
+        (Some(old), Some(now)) if old != now && at(new.settings(), wish.key).is_none() => {
+            format!("{} {old} → {now}", wish.key)
+        }
+        _ => in_words(recipe, &new, wish.key),
+    };
     Ok(Proposal { recipe: recipe.name.clone(), file, before, after, new, said })
 }
 
@@ -224,6 +231,17 @@ pub fn note(recipe: &Recipe, schema: &Schema, time: Time, words: &str) -> Result
 }
 
 impl Proposal {
+    /// The mistakes that the recipe had before and still has, in words; nothing where it has none.
+    pub fn still(&self) -> Option<String> {
+        let mut left = self.new.diagnostics.iter().filter(|mistake| mistake.is_error());
+        let first = left.next()?;
+        let more = match left.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        Some(format!("the recipe still has a mistake: {}{more}", first.message))
+    }
+
     /// Writes it, if the file is still what was read.
     ///
     /// # Errors
@@ -316,6 +334,23 @@ mod tests {
         let recipe = Recipe::read(&parent, &schema);
         assert!(recipe.is_broken());
         set(&recipe, &schema, None, wish("loss.margin", "20")).unwrap();
+    }
+
+    #[test]
+    fn a_recipe_that_stays_broken_says_what_changes_and_what_is_left() {
+        let (_folder, parent, _) = folder();
+        let schema = schema::recipes();
+        files::publish(&parent, b"```toml\n[loss]\nmargin = 0.5\n```\n").unwrap();
+        let recipe = Recipe::read(&parent, &schema);
+        let proposal = set(&recipe, &schema, None, wish("loss.margin", "99")).unwrap();
+        assert_eq!(proposal.said, "loss.margin 0.5 → 99");
+        assert_eq!(proposal.still().unwrap(), "the recipe still has a mistake: `loss.name` is missing");
+        // No loss has a margin that is text, whichever may be meant.
+        let Err(ChangeError::Wrong(found)) = set(&recipe, &schema, None, wish("loss.margin", "\"x\"")) else {
+            panic!()
+        };
+        assert_eq!(found.len(), 1);
+        assert!(found[0].message.contains("`loss.margin`"), "{}", found[0].message);
     }
 
     #[test]

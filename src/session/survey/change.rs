@@ -26,7 +26,8 @@ impl Survey {
         let done = self.propose(name, wish).and_then(|proposal| proposal.write().map(|()| proposal));
         let (problems, said) = match done {
             Ok(proposal) => {
-                let said = format!("{name}: {}, written; u takes it back", proposal.said);
+                let still = proposal.still().map(|still| format!("; {still}")).unwrap_or_default();
+                let said = format!("{name}: {}, written; u takes it back{still}", proposal.said);
                 self.changes.written.push(proposal);
                 if self.changes.written.len() > KEPT {
                     self.changes.written.remove(0);
