@@ -28,7 +28,7 @@ pub enum EditError {
     #[error("{0:?} names no setting; write it like loss.margin or post.steps[0].dim")]
     BadKey(String),
     /// The new value is none.
-    #[error("{value}: {why}")]
+    #[error("{}{why}", if value.is_empty() { String::new() } else { format!("{value}: ") })]
     BadValue {
         /// What was to be written.
         value: String,

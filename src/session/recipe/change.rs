@@ -195,7 +195,7 @@ fn elsewhere(recipe: &Recipe, schema: &Schema, wish: Wish<'_>) -> String {
             let table = key.split(['.', '[']).next().unwrap_or_default();
             let known = schema.sections.iter().any(|section| section.name == table);
             let add = if known { "; to write it there, add it (--add)" } else { "" };
-            format!("`{key}` is not written in {}{near}{add}", recipe.name)
+            format!("`{key}` is not written in {}{add}{near}", recipe.name)
         }
     }
 }
@@ -368,7 +368,10 @@ mod tests {
             "{}",
             said("train.batch")
         );
-        assert!(said("loss.margn").contains("did you mean `loss.margin`?"), "{}", said("loss.margn"));
+        assert_eq!(
+            said("loss.margn"),
+            "`loss.margn` is not written in b; to write it there, add it (--add); did you mean `loss.margin`?"
+        );
         let add = |key, value| set(&recipe, &schema, None, Wish { add: true, ..wish(key, value) });
         let proposal = add("loss.margin", "20").unwrap();
         assert_eq!(proposal.after, format!("{CHILD}\n```toml\n[loss]\nmargin = 20\n```\n"));

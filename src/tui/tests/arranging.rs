@@ -78,7 +78,7 @@ fn a_filter_holds_while_it_is_typed() {
     assert!(model.popup.is_some());
     assert_eq!(
         model.reply.as_deref(),
-        Some("the filter has a mistake: a text, or a key with a comparison, is missing here; esc takes it away")
+        Some("esc takes the filter away; its mistake: a text, or a key with a comparison, is missing here")
     );
     // It is edited at its cursor; ctrl+w takes a word, ctrl+u all.
     assert_eq!(said(&after(&format!("/ {} ctrl+w 2 left left left =", spelt("left < 9")))), "Board  / left =< 2");

@@ -74,7 +74,7 @@ pub fn act(model: &mut Model, action: Action) -> Option<Command> {
         }
         Action::AcceptFilter => match &model.board.mistake {
             Some(mistake) => {
-                model.reply = Some(format!("the filter has a mistake: {mistake}; esc takes it away"));
+                model.reply = Some(format!("esc takes the filter away; its mistake: {mistake}"));
             }
             None => {
                 model.popup = None;

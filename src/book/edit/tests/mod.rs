@@ -61,6 +61,7 @@ fn a_word_gets_its_quotes_and_what_is_no_value_is_refused() {
         let said = refused(PAGE, "loss.margin", value);
         assert!(said.contains(why), "{value:?}: {said}");
     }
+    assert_eq!(refused(PAGE, "loss.margin", ""), "a value is missing");
     assert_eq!(
         refused(PAGE, "augment.train", "[]"),
         "`augment.train` stands on the lines 7 to 11; change one of the values in it, or all of it in your editor"

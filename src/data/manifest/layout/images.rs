@@ -59,10 +59,18 @@ pub(super) fn folder(
             }
         }
     }
+    // A table named like its role, or one below images/, has a place twice.
+    let mut tried: Vec<String> = Vec::new();
+    for place in &places {
+        let place = tidy(&data.folder.join(place)).display().to_string();
+        if !tried.contains(&place) {
+            tried.push(place);
+        }
+    }
     Err(DataError::NoImages {
         table: table.file.clone(),
         example: examples.into_iter().next().unwrap_or_default(),
-        tried: listed(places.iter().map(|place| tidy(&data.folder.join(place)).display().to_string())),
+        tried: listed(tried.into_iter()),
     })
 }
 

@@ -58,7 +58,10 @@ pub fn draw(model: &Model, ink: Ink, body: Rect, buffer: &mut Buffer) {
     }
     if model.jobs().is_empty() {
         let text = if model.loaded { "Nothing runs or waits. r on a recipe runs it." } else { "Reading the queue …" };
-        put(buffer, parts.list, 0, &line(vec![ink.span(text, Tone::Faint)]));
+        let text = wrap(&line(vec![ink.span(text, Tone::Faint)]), usize::from(parts.list.width), &Line::default());
+        for (y, row) in (0..parts.list.height).zip(text) {
+            put(buffer, parts.list, y, &row);
+        }
     } else {
         list::draw(model, ink, parts.list, buffer);
     }
