@@ -51,8 +51,8 @@ pub fn man(context: &Context, args: &Man) -> Result<(), Failure> {
     let folder = context.here.join(&args.folder);
     toji::base::files::make_folder(&folder).map_err(|error| Failure::failed(error.to_string()))?;
     let command = super::Args::command();
+    let pages = pages(&command);
     clap_mangen::generate_to(command, &folder)?;
-    let pages = std::fs::read_dir(&folder)?.count();
     if context.say.is_json() {
         context.say.json(&serde_json::json!({ "folder": folder, "pages": pages }));
     } else {
@@ -60,6 +60,11 @@ pub fn man(context: &Context, args: &Man) -> Result<(), Failure> {
         context.say.line(&format!("{folder}: {pages} pages; read one with: man -l {folder}/toji.1"));
     }
     Ok(())
+}
+
+/// How many pages are written: one for the command and for each below it that is not hidden.
+fn pages(command: &clap::Command) -> usize {
+    1 + command.get_subcommands().filter(|below| !below.is_hide_set()).map(pages).sum::<usize>()
 }
 
 /// For an argument that names a recipe.
