@@ -139,9 +139,12 @@ fn verdict(delta: &Delta) -> &'static str {
 
 fn costs(found: &Comparison) -> Vec<Row> {
     let made = |side: &Side| side.cost.bytes > 0 || side.cost.seconds > 0.0;
+    // What other recipes made and this one shares takes room and no time worth telling.
+    let ran = |side: &Side, seconds: f64| made(side) && (side.cost.missing == 0 || seconds >= 0.05);
+    let time = |side: &Side, seconds: f64| ran(side, seconds).then(|| duration(seconds));
     let mut rows = vec![
-        row("time", found, |side| made(side).then(|| duration(side.cost.seconds))),
-        row("  training", found, |side| made(side).then(|| duration(side.cost.training))),
+        row("time", found, |side| time(side, side.cost.seconds)),
+        row("  training", found, |side| time(side, side.cost.training)),
         row("disk", found, |side| made(side).then(|| bytes(side.cost.bytes))),
     ];
     if found.sides.iter().any(|side| side.cost.missing > 0) {

@@ -86,7 +86,7 @@ pub fn rows(model: &Model, ink: Ink, body: Rect) -> Vec<Line<'static>> {
         Some((gap, heads)) => {
             let mut spans = vec![ink.span(&gap, Tone::Plain)];
             for (i, head) in heads.iter().enumerate() {
-                spans.push(ink.span(if here(i) { ink.either("❯ ", "> ") } else { "  " }, Tone::Strong));
+                spans.push(ink.span(if here(i) { ink.either(" ❯", " >") } else { "  " }, Tone::Strong));
                 spans.push(ink.span(head, Tone::Strong));
             }
             rows.push(line(spans));
