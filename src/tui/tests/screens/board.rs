@@ -230,3 +230,21 @@ fn board_while_planning() {
     / filter  o sort  v columns  f folds  d hide  enter page  ? help  q quit
     ");
 }
+
+#[test]
+fn the_last_screen_of_the_board_is_full() {
+    let mut snapshot = sample::settled();
+    let first = snapshot.recipes[0].clone();
+    snapshot.recipes = vec![first; 25];
+    snapshot.recipes.iter_mut().enumerate().for_each(|(i, recipe)| recipe.name = format!("r{i:02}"));
+    let listed = |keys: &str| -> Vec<String> {
+        let screen = screen(&model(snapshot.clone(), USUAL, keys));
+        let name = |row: &str| row.trim_start_matches(['❯', ' ']).split(' ').next().map(str::to_owned);
+        screen.lines().filter_map(name).filter(|name| name.len() == 3 && name.starts_with('r')).collect()
+    };
+    let (begin, end) = (listed(""), listed("G"));
+    assert_eq!(begin.len(), end.len());
+    assert_eq!((begin[0].as_str(), end.last().unwrap().as_str()), ("r00", "r24"));
+    assert_eq!(listed("G k"), end, "a key within a screen does not scroll");
+    assert_eq!(listed("j"), begin);
+}

@@ -142,7 +142,12 @@ fn window(model: &Model, form: Form, heights: &[usize], list: Rect) -> (usize, u
     let own = heights.get(index).copied().unwrap_or(0);
     let first = before / screen * screen;
     let first = if before + own > first + screen { before } else { first };
-    (first, if model.board.choice.folds { room } else { screen })
+    let visible = if model.board.choice.folds { room } else { screen };
+    // The last screen is full: it begins at the first recipe from which on all have room.
+    let all: usize = heights.iter().sum();
+    let begins = heights.iter().scan(0, |sum, height| Some(std::mem::replace(sum, *sum + height)));
+    let last = begins.into_iter().find(|begins| all - begins <= visible).unwrap_or(before);
+    (first.min(last), visible)
 }
 
 /// Draws the board.
