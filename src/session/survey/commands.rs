@@ -13,6 +13,12 @@ impl Survey {
     /// Does what a viewer asks for. What comes of it is seen at the next look.
     pub fn obey(&mut self, command: &Command) {
         if let Some(said) = self.carry_out(command).transpose() {
+            self.announced = match (command, &said) {
+                (Command::Run { recipe, .. } | Command::Part { recipe } | Command::Review { recipe }, Ok(said)) => {
+                    Some((recipe.clone(), said.clone()))
+                }
+                _ => None,
+            };
             self.notice = Some(said.unwrap_or_else(|error| brew::chain(&error)));
         }
     }

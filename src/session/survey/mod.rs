@@ -110,6 +110,8 @@ pub struct Survey {
     timed: u64,
     choice: Arc<Choice>,
     notice: Option<String>,
+    /// A recipe whose work the notice tells of, and the notice: it goes when that has ended.
+    announced: Option<(String, String)>,
     began: bool,
 }
 
@@ -163,6 +165,7 @@ impl Survey {
             timed: 0,
             choice: Arc::new(Choice::load(&root.join(TOJI))),
             notice: None,
+            announced: None,
             began: false,
         }
     }
@@ -361,10 +364,12 @@ impl Survey {
             self.board.runs().next().is_none() && project.store.list().is_empty() && self.queue.waiting().is_empty();
         if fresh && self.plans.contains_key(&name) {
             let asked = self.ask_for(&name, None);
-            self.notice = Some(match asked {
+            let told = match asked {
                 Ok(_) => format!("first start: {name} runs by itself; press ? for help"),
                 Err(error) => brew::chain(&error),
-            });
+            };
+            self.announced = Some((name, told.clone()));
+            self.notice = Some(told);
         }
     }
 
@@ -393,6 +398,11 @@ impl Survey {
         let waiting = self.queue.waiting();
         let busy: Vec<String> = workers.iter().flat_map(|w| &w.jobs).map(|job| job.recipe.clone()).collect();
         let taken = busy.clone();
+        let ended =
+            |(name, _): &mut (String, String)| !taken.contains(name) && !waiting.iter().any(|job| job.recipe == *name);
+        if let Some((_, notice)) = self.announced.take_if(ended) {
+            self.notice.take_if(|now| *now == notice);
+        }
         let worker = match (self.queue.has_background_worker(), busy.is_empty()) {
             (false, _) => Worker::Absent,
             (true, true) if waiting.is_empty() => Worker::Idle,
