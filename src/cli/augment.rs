@@ -86,8 +86,7 @@ pub fn augment(context: &Context, args: &Args) -> Result<(), Failure> {
         std::iter::once("photo".to_owned()).chain((1..=args.draws).map(|draw| format!("draw {draw}"))).collect();
     let out = context.here.join(&args.out);
     let font = args.font.as_ref().map(|font| context.here.join(font));
-    let drawn =
-        sheet::write(&title, &columns, &rows, &out, font.as_deref()).map_err(|e| Failure::failed(e.to_string()))?;
+    let drawn = sheet::write(&title, &columns, &rows, &out, font.as_deref())?;
     let missing: String = drawn.missing.iter().collect();
     if context.say.is_json() {
         let (width, height, photos) = (drawn.width, drawn.height, rows.len());

@@ -6,6 +6,7 @@
 use toji::base::text::plain;
 use toji::book::{self, Diagnostic};
 use toji::session::{SessionError, brew};
+use toji::show::ShowError;
 
 use super::say::Say;
 
@@ -71,10 +72,23 @@ impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Failure {
         match &error {
             SessionError::NoSuchRecipe { .. }
+            | SessionError::Misuse(_)
             | SessionError::Mistakes(_)
             | SessionError::Score(toji::score::ScoreError::Unfound(_)) => Failure::usage(error.to_string()),
             error if error.is_cancelled() => Failure::failed("stopped; running it again goes on from the checkpoint"),
             error => Failure::failed(brew::chain(error)),
+        }
+    }
+}
+
+impl From<ShowError> for Failure {
+    fn from(error: ShowError) -> Failure {
+        match &error {
+            // The ending of a file's name is a word of the command line.
+            ShowError::UnknownForm { .. } | ShowError::NotPng { .. } | ShowError::NotAPage { .. } => {
+                Failure::usage(error.to_string())
+            }
+            error => Failure::failed(error.to_string()),
         }
     }
 }

@@ -97,7 +97,7 @@ pub fn plot(context: &Context, args: &Args) -> Result<(), Failure> {
     let lines = curves::lines(&snapshot, &names, &choice).map_err(|e| Failure::failed(e.to_string()))?;
     let out = context.here.join(&args.out);
     let font = args.font.as_ref().map(|font| context.here.join(font));
-    let drawn = curves::write(&lines, &choice, &out, font.as_deref()).map_err(|e| Failure::failed(e.to_string()))?;
+    let drawn = curves::write(&lines, &choice, &out, font.as_deref())?;
     let missing: String = drawn.missing.iter().collect();
     if context.say.is_json() {
         let (width, height) = (drawn.width, drawn.height);

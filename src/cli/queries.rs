@@ -184,7 +184,7 @@ fn draw(
     let groups = shown.iter().map(|query| group(project, found, query, (args.answers, args.size))).collect();
     let page = Page { title, groups, columns: args.columns as usize, size: args.size };
     let font = args.font.as_ref().map(|font| context.here.join(font));
-    page::write(&page, &context.here.join(out), font.as_deref()).map_err(|error| Failure::failed(error.to_string()))
+    Ok(page::write(&page, &context.here.join(out), font.as_deref())?)
 }
 
 /// What was written.

@@ -65,12 +65,13 @@ pub fn queue(context: &Context, args: &Args) -> Result<(), Failure> {
     let mut survey = Survey::new(&root, &context.around, worker::launch(&root));
     let name = |recipe: &str| toji::session::recipe::name_of(Path::new(recipe));
     let recipe = |of: &Of| name(&of.recipe);
+    if !matches!(args.wish, None | Some(Wish::List | Wish::Pause | Wish::Resume)) {
+        // Which recipes there are.
+        survey.read_texts();
+    }
     let command = match &args.wish {
         None | Some(Wish::List) => return list(context, &mut survey),
-        Some(Wish::Add { recipe, rung }) => {
-            survey.read_texts();
-            Command::Run { recipe: name(recipe), rung: rung.clone() }
-        }
+        Some(Wish::Add { recipe, rung }) => Command::Run { recipe: name(recipe), rung: rung.clone() },
         Some(Wish::Pause) => Command::Pause,
         Some(Wish::Resume) => Command::Resume,
         Some(Wish::Stop(of)) => Command::Stop { recipe: recipe(of) },

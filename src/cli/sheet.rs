@@ -91,7 +91,7 @@ pub fn sheet(context: &Context, args: &Args) -> Result<(), Failure> {
     };
     let out = context.here.join(&args.out);
     let font = args.font.as_ref().map(|font| context.here.join(font));
-    let drawn = page::write(&page, &out, font.as_deref()).map_err(|error| Failure::failed(error.to_string()))?;
+    let drawn = page::write(&page, &out, font.as_deref())?;
     if context.say.is_json() {
         let missing: String = drawn.missing.iter().collect();
         let (width, height) = (drawn.width, drawn.height);

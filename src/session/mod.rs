@@ -39,6 +39,7 @@ pub use recipe::{Recipe, schema};
 
 use crate::base::cancel::Cancelled;
 use crate::base::files::FileError;
+use crate::base::text::plain;
 
 /// What can go wrong when the parts meet.
 #[derive(Debug, thiserror::Error)]
@@ -47,13 +48,16 @@ pub enum SessionError {
     #[error("{0}")]
     Mistakes(String),
     /// No recipe has this name.
-    #[error("no recipe is called {name}; there are: {there}")]
+    #[error("no recipe is called {}; there are: {}", plain(name), plain(there))]
     NoSuchRecipe {
         /// What was asked for.
         name: String,
         /// What there is.
         there: String,
     },
+    /// It was asked for in a way that cannot be done, whatever the recipe and the data are.
+    #[error("{0}")]
+    Misuse(String),
     /// Another process works on the same artefact.
     #[error("another worker is making {0}; wait for it, or stop it first")]
     Held(String),

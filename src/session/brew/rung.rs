@@ -218,7 +218,7 @@ impl Ladder {
     pub fn rung(&self, name: &str) -> Result<&Rung, SessionError> {
         self.all().find(|rung| rung.name == name).ok_or_else(|| {
             let names: Vec<&str> = self.rungs.iter().map(|rung| rung.name.as_str()).collect();
-            SessionError::Unfit(format!("no rung is called {name:?}; there are {}, and noise", names.join(", ")))
+            SessionError::Misuse(format!("no rung is called {name:?}; there are {}, and noise", names.join(", ")))
         })
     }
 

@@ -51,7 +51,7 @@ impl Survey {
 
     fn text_of(&self, name: &str) -> Result<Arc<Recipe>, SessionError> {
         let found = self.recipes.iter().find(|(_, recipe)| recipe.name == name).map(|(_, recipe)| recipe.clone());
-        found.ok_or_else(|| SessionError::NoSuchRecipe { name: name.to_owned(), there: "see the board".to_owned() })
+        found.ok_or_else(|| self.no_recipe(name))
     }
 
     /// Takes back what was set last in a recipe's text; what happened.

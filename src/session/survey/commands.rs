@@ -80,7 +80,7 @@ impl Survey {
     pub(super) fn ask_for(&mut self, name: &str, rung: Option<&str>) -> Result<String, SessionError> {
         let known = self.recipes.iter().find(|(_, recipe)| recipe.name == name);
         let Some((_, recipe)) = known else {
-            return Err(SessionError::NoSuchRecipe { name: name.to_owned(), there: "see the board".to_owned() });
+            return Err(self.no_recipe(name));
         };
         if recipe.is_broken() {
             return Err(SessionError::Mistakes(format!("{name} has mistakes; its page shows them")));
@@ -92,6 +92,13 @@ impl Survey {
         self.queue.add(name, &rung.to_string(), Lane::Dear, self.around.clock.now())?;
         self.plans.remove(name);
         Ok(format!("{name}: asked for, up to {rung}"))
+    }
+
+    /// That no recipe has this name, with those that there are.
+    pub(super) fn no_recipe(&self, name: &str) -> SessionError {
+        let names: Vec<&str> = self.recipes.iter().map(|(_, recipe)| recipe.name.as_str()).collect();
+        let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        SessionError::NoSuchRecipe { name: name.to_owned(), there }
     }
 
     fn stop(&mut self, name: &str) -> Result<String, SessionError> {
@@ -111,7 +118,8 @@ impl Survey {
             }
             None if taken => Ok(format!("{name}: stops before it begins")),
             None if removed > 0 => Ok(format!("{name}: taken out of the queue")),
-            None => Ok(format!("{name} does not run")),
+            None if self.is_known(name) => Ok(format!("{name} does not run")),
+            None => Err(self.no_recipe(name)),
         }
     }
 }

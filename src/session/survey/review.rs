@@ -103,7 +103,7 @@ impl Survey {
     /// Asks the worker for a recipe's review.
     pub(super) fn ask_review(&mut self, recipe: &str) -> Result<String, SessionError> {
         if !self.is_known(recipe) {
-            return Err(SessionError::NoSuchRecipe { name: recipe.to_owned(), there: "see the board".to_owned() });
+            return Err(self.no_recipe(recipe));
         }
         self.queue.add_review(recipe, self.around.clock.now())?;
         Ok(format!("{recipe}: a review is asked for"))

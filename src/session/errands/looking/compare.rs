@@ -147,12 +147,12 @@ impl<'a> Asked<'a> {
     ) -> Result<Asked<'a>, SessionError> {
         if !RECIPES.contains(&recipes.len()) {
             let (least, most) = (RECIPES.start(), RECIPES.end());
-            return Err(SessionError::Unfit(format!("{least} to {most} recipes are compared, not {}", recipes.len())));
+            return Err(SessionError::Misuse(format!("{least} to {most} recipes are compared, not {}", recipes.len())));
         }
         let mut names = HashSet::new();
         for recipe in recipes {
             if !names.insert(&recipe.name) {
-                return Err(SessionError::Unfit(format!("{} is named twice", recipe.name)));
+                return Err(SessionError::Misuse(format!("{} is named twice", recipe.name)));
             }
             if recipe.is_broken() {
                 return Err(SessionError::Mistakes(format!("{} has mistakes; its page shows them", recipe.name)));

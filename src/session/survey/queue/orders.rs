@@ -14,8 +14,14 @@ impl Survey {
 
     /// Moves them by one place.
     pub(in crate::session::survey) fn shift(&self, recipe: &str, up: bool) -> Result<String, SessionError> {
-        let (shift, word) = if up { (Shift::Up, "moved up") } else { (Shift::Down, "moved down") };
-        self.moved(recipe, &|queue| queue.shift(recipe, shift), word)
+        let (shift, word, stays) = match up {
+            true => (Shift::Up, "moved up", "is the first already"),
+            false => (Shift::Down, "moved down", "is the last already"),
+        };
+        let order = || self.queue.waiting().into_iter().map(|job| job.recipe).collect::<Vec<String>>();
+        let before = order();
+        let said = self.moved(recipe, &|queue| queue.shift(recipe, shift), word)?;
+        Ok(if order() == before { format!("{recipe} {stays}") } else { said })
     }
 
     fn moved(
@@ -26,7 +32,8 @@ impl Survey {
     ) -> Result<String, SessionError> {
         match how(&self.queue)? {
             true => Ok(format!("{recipe} {word}")),
-            false => Err(SessionError::Unfit(format!("{recipe} does not wait"))),
+            false if self.is_known(recipe) => Err(SessionError::Unfit(format!("{recipe} does not wait"))),
+            false => Err(self.no_recipe(recipe)),
         }
     }
 
