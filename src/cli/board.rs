@@ -2,11 +2,12 @@
 
 use serde_json::{Value as Json, json};
 use toji::base::Value;
+use toji::base::text::plain;
 use toji::session::board::choice::{COLUMNS, Choice};
 use toji::session::board::facts::FACTS;
 use toji::session::board::filter::{Mistake, known, parse};
 use toji::session::board::{Table, folds, series};
-use toji::session::snapshot::Recipe;
+use toji::session::snapshot::{Recipe, Snapshot};
 use toji::session::survey::Survey;
 use toji::show::table;
 
@@ -79,7 +80,7 @@ pub fn board(context: &Context, args: &Args) -> Result<(), Failure> {
         for recipe in listed.iter().map(|place| &snapshot.recipes[*place]) {
             context.say.json(&object(&table, recipe, &columns, args.folds));
         }
-        return Ok(());
+        return sound(context, &snapshot);
     }
     let wide = context.say.columns(100);
     let lines = if usual && !args.folds {
@@ -91,10 +92,21 @@ pub fn board(context: &Context, args: &Args) -> Result<(), Failure> {
     if !args.filter.trim().is_empty() {
         context.say.line(&format!("{} of {} recipes", listed.len(), snapshot.recipes.len()));
     }
+    sound(context, &snapshot)
+}
+
+/// Says what stops every recipe. With mistakes in `toji.toml` the rows are those of the last time it could be read, which no script should take for
+/// an answer.
+fn sound(context: &Context, snapshot: &Snapshot) -> Result<(), Failure> {
     for problem in &snapshot.problems {
-        context.say.error(&toji::base::text::plain(&format!("{}: {}", problem.file.display(), problem.message)));
+        let place = Some(problem.file.display().to_string()).filter(|file| !file.is_empty());
+        let place = place.map(|file| format!("{file}:{}: ", problem.line)).unwrap_or_default();
+        context.say.error(&plain(&format!("{place}{}", problem.message)));
     }
-    Ok(())
+    if snapshot.problems.iter().all(|problem| problem.file.as_os_str().is_empty()) {
+        return Ok(());
+    }
+    Err(Failure::failed(format!("{} has mistakes: nothing above was planned", toji::session::project::FACTS)))
 }
 
 /// A mistake in an argument.
