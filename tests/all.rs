@@ -45,4 +45,5 @@ mod show;
 mod solution;
 mod synth;
 mod tui;
+mod usage;
 mod writing;

@@ -41,11 +41,11 @@ impl Terminal {
 
     /// A terminal that answers so, in these pieces.
     pub fn answering(project: &Project, answers: &'static [&'static [u8]]) -> Terminal {
-        Terminal::with(project, answers, None)
+        Terminal::with(project, answers, None, "xterm-256color")
     }
 
-    /// The same with an editor.
-    fn with(project: &Project, answers: &'static [&'static [u8]], editor: Option<&str>) -> Terminal {
+    /// The same with an editor, under this name.
+    fn with(project: &Project, answers: &'static [&'static [u8]], editor: Option<&str>, term: &str) -> Terminal {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&ours).unwrap();
         unlockpt(&ours).unwrap();
@@ -54,7 +54,7 @@ impl Terminal {
         let open = || File::options().read(true).write(true).open(&name).unwrap();
         let mut command = project.command(&[]);
         command.stdin(Stdio::from(open())).stdout(Stdio::from(open())).stderr(Stdio::from(open()));
-        command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
+        command.env("TERM", term).env("LANG", "C.UTF-8");
         for variable in
             ["TMUX", "SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "TOJI_PICTURES", "NO_COLOR", "LC_ALL", "LC_CTYPE"]
         {
@@ -121,6 +121,17 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(begun.elapsed() < PATIENCE, "{what} never came");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn a_dumb_terminal_gets_lines() {
+    let project = Project::new();
+    let mut terminal = Terminal::with(&project, &[], None, "dumb");
+    terminal.until("the board", |screen| screen.contains("00-first-pour"));
+    assert!(terminal.child.wait().unwrap().success());
+    while terminal.takes(Duration::from_millis(200)) {}
+    let told = String::from_utf8_lossy(&terminal.written).into_owned();
+    assert!(!told.contains('\x1b') && told.contains("recipe"), "{told:?}");
 }
 
 #[test]
@@ -250,7 +261,7 @@ fn an_editor_opens_at_the_cursor_and_comes_back() {
         "printf 'the editor has %s %s: ' \"$1\" \"$2\"; read -r line; printf '\\nTyped: %s\\n' \"$line\" >> \"$3\"; exit \"$1\"\n",
     );
     let script = project.path("my editor.sh").display().to_string();
-    let mut terminal = Terminal::with(&project, &[], Some(&format!("sh '{script}' 0")));
+    let mut terminal = Terminal::with(&project, &[], Some(&format!("sh '{script}' 0")), "xterm-256color");
     terminal.until("the board", |screen| screen.contains("quick"));
     terminal.press("\r");
     terminal.until("the page", |screen| screen.contains("[recipe]"));

@@ -28,6 +28,25 @@ pub fn plain(text: &str) -> String {
         .collect()
 }
 
+/// A sign that Toji draws, for terminals that have only ASCII: one of the same width. Letters of names stay as they are.
+pub fn ascii(sign: char) -> char {
+    match sign {
+        '…' => '~',
+        '→' | '❯' | '▸' | '›' => '>',
+        '←' | '❮' | '◂' | '‹' => '<',
+        '↑' => '^',
+        '↓' => 'v',
+        '·' | '•' => '.',
+        '–' | '—' | '−' | '─' | '╌' => '-',
+        '━' => '=',
+        '│' => '|',
+        '×' => 'x',
+        '‘' | '’' => '\'',
+        '“' | '”' => '"',
+        other => other,
+    }
+}
+
 /// Width in terminal columns.
 pub fn width(text: &str) -> usize {
     text.graphemes(true).map(UnicodeWidthStr::width).sum()
@@ -117,6 +136,14 @@ mod tests {
     fn nothing_steers_the_terminal() {
         assert_eq!(plain("a\x1b[31mb\u{9b}2J\u{202e}c\nd"), "a·[31mb·2J·c d");
         assert_eq!(plain("\u{10eeee}\u{305}\u{305}"), "·\u{305}\u{305}", "no part of a picture");
+    }
+
+    #[test]
+    fn signs_in_ascii_are_as_wide_and_letters_stay() {
+        let told = "獺祭é 17.2 → 22.9 · 3–5 …";
+        let drawn: String = told.chars().map(ascii).collect();
+        assert_eq!(drawn, "獺祭é 17.2 > 22.9 . 3-5 ~");
+        assert_eq!(width(&drawn), width(told));
     }
 
     #[test]

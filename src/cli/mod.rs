@@ -266,8 +266,8 @@ pub fn run() -> ExitCode {
         Err(error) => {
             let wrong = error.use_stderr();
             // A closed pipe is no reason to complain about a help page.
-            let _ = error.print();
-            return ExitCode::from(if wrong { 2 } else { 0 });
+            let lost = error.print().is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe);
+            return ExitCode::from(if wrong { 2 } else { u8::from(lost) });
         }
     };
     if matches!(args.command, Some(Command::Worker(_))) {
@@ -275,7 +275,7 @@ pub fn run() -> ExitCode {
         // it leads its group already and stays in its session.
         let _ = rustix::process::setsid();
     }
-    let say = Say::new(args.json);
+    let say = Say::new(args.json, surroundings::is_ascii());
     let done = surroundings::here().and_then(|(around, here)| {
         let context = Context { root: args.project, here, around, say: say.clone() };
         match args.command {
@@ -323,11 +323,18 @@ pub fn run() -> ExitCode {
             Some(Command::Doctor) => doctor::doctor(&context),
         }
     });
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    let code = match done {
+        Ok(()) => 0,
         Err(failure) => {
             failure.tell(&say);
-            ExitCode::from(failure.code)
+            failure.code
         }
+    };
+    match say.lost() {
+        Some(error) => {
+            say.error(&format!("toji: the output could not be written: {error}"));
+            ExitCode::from(code.max(1))
+        }
+        None => ExitCode::from(code),
     }
 }

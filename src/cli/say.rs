@@ -1,14 +1,15 @@
 //! Where text goes: lines or JSON on stdout, errors and a progress bar on stderr.
 //!
 //! A bar is drawn only on a terminal, at most ten times a second, and is wiped before a line is
-//! written. A closed pipe ends the output without a word.
+//! written. A closed pipe ends the output without a word; the first other failure (a full disk) is kept for the exit code.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use toji::base::Progress;
-use toji::base::text::{fit, plain};
+use toji::base::text::{ascii, fit, plain};
 use toji::book::Look;
 
 /// The least time between two drawings of the bar.
@@ -18,7 +19,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub struct Say {
     json: bool,
+    ascii: bool,
     bar: Arc<Mutex<Bar>>,
+    /// Why a line could not be written, the first time.
+    lost: Arc<OnceLock<io::Error>>,
 }
 
 struct Bar {
@@ -27,9 +31,9 @@ struct Bar {
 }
 
 impl Say {
-    /// Lines, or JSON.
-    pub fn new(json: bool) -> Say {
-        Say { json, bar: Arc::new(Mutex::new(Bar { shown: false, last: None })) }
+    /// Lines, or JSON; lines with ASCII signs where the terminal has no others.
+    pub fn new(json: bool, ascii: bool) -> Say {
+        Say { json, ascii, bar: Arc::new(Mutex::new(Bar { shown: false, last: None })), lost: Arc::default() }
     }
 
     /// Whether JSON was asked for.
@@ -57,26 +61,46 @@ impl Say {
     /// One line on stdout. Foreign text in it must have been made plain.
     pub fn line(&self, text: &str) {
         self.wipe();
-        let _ = writeln!(io::stdout().lock(), "{text}");
+        self.keep(writeln!(io::stdout().lock(), "{}", self.drawn(text)));
+    }
+
+    /// A text with the signs that may be drawn. JSON is for programs and stays as it is.
+    fn drawn<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.ascii { Cow::Owned(text.chars().map(ascii).collect()) } else { Cow::Borrowed(text) }
+    }
+
+    /// Why output was lost; `None` where all was written, or nobody reads it any more.
+    pub fn lost(&self) -> Option<&io::Error> {
+        self.keep(io::stdout().lock().flush());
+        self.lost.get()
+    }
+
+    fn keep(&self, written: io::Result<()>) {
+        if let Err(error) = written
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            // Only the first is kept: what follows fails for the same reason.
+            let _ = self.lost.set(error);
+        }
     }
 
     /// One JSON object on stdout.
     pub fn json<T: serde::Serialize>(&self, object: &T) {
         self.wipe();
         if let Ok(text) = serde_json::to_string(object) {
-            let _ = writeln!(io::stdout().lock(), "{text}");
+            self.keep(writeln!(io::stdout().lock(), "{text}"));
         }
     }
 
     /// Text on stderr.
     pub fn error(&self, text: &str) {
         self.wipe();
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        let _ = writeln!(io::stderr().lock(), "{}", self.drawn(text));
     }
 
     /// A state of the bar; drawn only on a terminal and not too often.
     pub fn bar(&self, text: &str) {
-        if self.json || !io::stderr().is_terminal() {
+        if self.json || !io::stderr().is_terminal() || super::surroundings::is_dumb() {
             return;
         }
         let mut bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,7 +110,7 @@ impl Say {
         bar.last = Some(Instant::now());
         bar.shown = true;
         let width = crossterm::terminal::size().map_or(80, |(width, _)| usize::from(width)).saturating_sub(1);
-        let _ = write!(io::stderr().lock(), "\r\x1b[2K{}", fit(text, width));
+        let _ = write!(io::stderr().lock(), "\r\x1b[2K{}", self.drawn(&fit(text, width)));
     }
 
     /// Takes the bar away.

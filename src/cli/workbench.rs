@@ -52,11 +52,11 @@ pub fn attach(context: &Context, args: &Attach) -> Result<(), Failure> {
     open(context, Some(tui::Start { recipe: name }))
 }
 
-/// Opens the workbench on this terminal; without one, prints the board once.
+/// Opens the workbench on this terminal; without one, or on a dumb one, prints the board once.
 pub fn open(context: &Context, start: Option<tui::Start>) -> Result<(), Failure> {
     let root = context.root()?;
     let mut survey = Survey::new(&root, &context.around, worker::launch(&root));
-    if !surroundings::is_interactive() {
+    if !surroundings::is_interactive() || surroundings::is_dumb() {
         let snapshot = survey.look_only(&context.say);
         if context.say.is_json() {
             context.say.json(&snapshot);

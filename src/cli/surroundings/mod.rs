@@ -186,6 +186,14 @@ pub fn wants_colour() -> bool {
     !said_no && std::env::var("TERM").is_ok_and(|term| term != "dumb")
 }
 
+/// Whether only ASCII may be drawn: the locale is none of UTF-8, or Linux's own console has a font of few characters.
+pub fn is_ascii() -> bool {
+    let var = |name: &str| std::env::var(name).unwrap_or_default();
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().map(|name| var(name)).find(|value| !value.is_empty());
+    let utf8 = locale.is_none_or(|value| value.to_ascii_lowercase().replace('-', "").contains("utf8"));
+    !utf8 || var("TERM") == "linux"
+}
+
 /// What the workbench must know of the terminal.
 ///
 /// # Errors
@@ -199,9 +207,7 @@ pub fn terminal() -> Result<Options, Failure> {
         (true, _) if term.contains("256") => Colour::Indexed,
         (true, _) => Colour::Sixteen,
     };
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().map(|name| var(name)).find(|value| !value.is_empty());
-    let utf8 = locale.is_none_or(|value| value.to_ascii_lowercase().replace('-', "").contains("utf8"));
-    let charset = if utf8 && term != "linux" { Charset::Unicode } else { Charset::Ascii };
+    let charset = if is_ascii() { Charset::Ascii } else { Charset::Unicode };
     let remote = ["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"].iter().any(|name| !var(name).is_empty());
     let pictures = match var("TOJI_PICTURES").as_str() {
         "" => Wanted::Auto,
@@ -255,9 +261,14 @@ fn suspend() -> std::io::Result<()> {
     Ok(rustix::process::kill_process(own, rustix::process::Signal::TSTP)?)
 }
 
-/// Whether both ends are a terminal, so that the workbench can be opened.
+/// Whether both ends are a terminal, so that a person can be asked.
 pub fn is_interactive() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// Whether the terminal takes nothing but lines: a dumb one shows escape sequences as they are.
+pub fn is_dumb() -> bool {
+    std::env::var("TERM").is_ok_and(|term| term == "dumb")
 }
 
 /// A wish to stop that ctrl+c and a polite kill set. A second ctrl+c ends the process at once.

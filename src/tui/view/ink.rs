@@ -180,6 +180,18 @@ pub fn put(buffer: &mut Buffer, area: Rect, y: u16, line: &Line<'_>) {
     put_at(buffer, area, 0, y, line);
 }
 
+/// Signs that came with texts (what was cut, what changed) as ASCII of the same width; names stay as they are.
+pub fn in_ascii(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        let mut signs = cell.symbol().chars();
+        if let (Some(sign), None) = (signs.next(), signs.next())
+            && text::ascii(sign) != sign
+        {
+            cell.set_char(text::ascii(sign));
+        }
+    }
+}
+
 /// [`put`] from column `x` of the area on.
 pub fn put_at(buffer: &mut Buffer, area: Rect, x: u16, y: u16, line: &Line<'_>) {
     let area = area.intersection(buffer.area);

@@ -54,6 +54,9 @@ pub fn draw(model: &Model, buffer: &mut Buffer) -> Vec<Framed> {
     }
     bars::bottom(model, ink, &frame, buffer);
     popup::draw(model, ink, frame.body, buffer);
+    if ink.ascii() {
+        ink::in_ascii(buffer);
+    }
     framed
 }
 
