@@ -31,7 +31,8 @@ pub fn plain(text: &str) -> String {
 /// A sign that Toji draws, for terminals that have only ASCII: one of the same width. Letters of names stay as they are.
 pub fn ascii(sign: char) -> char {
     match sign {
-        '…' => '~',
+        // Not `~`, which says of a score that it is of an older text.
+        '…' => '.',
         '→' | '❯' | '▸' | '›' => '>',
         '←' | '❮' | '◂' | '‹' => '<',
         '↑' => '^',
@@ -142,7 +143,7 @@ mod tests {
     fn signs_in_ascii_are_as_wide_and_letters_stay() {
         let told = "獺祭é 17.2 → 22.9 · 3–5 …";
         let drawn: String = told.chars().map(ascii).collect();
-        assert_eq!(drawn, "獺祭é 17.2 > 22.9 . 3-5 ~");
+        assert_eq!(drawn, "獺祭é 17.2 > 22.9 . 3-5 .");
         assert_eq!(width(&drawn), width(told));
     }
 

@@ -216,7 +216,7 @@ const TAGS: [&str; 3] = ["name", "op", "kind"];
 pub fn simple(value: &Value) -> Vec<Value> {
     match value {
         Value::List(items) => items.iter().flat_map(simple).collect(),
-        Value::Table(entries) => TAGS.iter().find_map(|tag| entries.get(*tag)).into_iter().cloned().collect(),
+        Value::Table(entries) => TAGS.iter().find_map(|tag| entries.get(tag)).into_iter().cloned().collect(),
         value => vec![value.clone()],
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn folder(
     Err(DataError::NoImages {
         table: table.file.clone(),
         example: examples.into_iter().next().unwrap_or_default(),
-        tried: listed(tried.into_iter()),
+        tried: listed(tried),
     })
 }
 

@@ -8,7 +8,7 @@ fn compare_narrow() {
     let snapshot = sample::side_by_side(&["01-baseline", "02-arcface"]);
     insta::assert_snapshot!(screen(&model(snapshot, NARROW, "j j 8")), @"
     1 2 3 4 5 6 7 8 Compare 9      1 busy +1
-                b 01-baseline❯ c 02-arcface
+                b 01-baseline ❯c 02-arcface
 
     scores
     rung        full           full
@@ -62,7 +62,7 @@ fn compare_usual() {
     let snapshot = sample::side_by_side(&["01-baseline", "02-arcface"]);
     insta::assert_snapshot!(screen(&model(snapshot, USUAL, "j j 8")), @"
     Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
-                             b 01-baseline             ❯ c 02-arcface
+                             b 01-baseline              ❯c 02-arcface
 
      scores
      rung                    full                        full
@@ -93,7 +93,7 @@ fn compare_large_with_three() {
     let snapshot = sample::side_by_side(&["01-baseline", "00-first-pour", "04-broken"]);
     insta::assert_snapshot!(screen(&model(snapshot, LARGE, "space j space j j j space 8")), @r#"
      Board   Page   Curves   Plan   Ledger   Queries   Review   Compare   Queue   sake-labels                                           worker: 02-arcface +1 queued
-                             b 01-baseline           a 00-first-pour       ❯ e 04-broken              a ── 00-first-pour      loss 2.740  MRR@20 0.335  best 0.335…
+                             b 01-baseline           a 00-first-pour        ❯e 04-broken              a ── 00-first-pour      loss 2.740  MRR@20 0.335  best 0.335…
      04-broken: no score up to full: toji run 04-broken --rung full                                   b ╌╌ 01-baseline   pin  loss 0.664  MRR@20 0.695  best 0.695…
                                                                                                      ❯e ── 04-broken          no curves yet
      scores                                                                                          loss

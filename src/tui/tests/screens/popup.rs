@@ -149,9 +149,9 @@ fn stop_usual() {
 fn rung_narrow() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "G R")), @"
     1 Board 2 3 4 5 6 7 8 9        1 busy +1
-    ❯ 06-swin                          - new
-      run fit fold 1: never run
-
+      01-baseline                    ✓ fresh
+      0.691 pin
+      02-arcface            7.4/12 ▸ running
     ┌ Run ─────────────────────────────────┐
     │ Run 06-swin up to which rung?        │
     │                                      │

@@ -123,7 +123,7 @@ fn queue_paused_in_ascii() {
     Board Page Curves Plan Ledger Queries Review Compare Queue      1 busy, 1 queued
     4 waiting, more than 12h 20m  PAUSED since 21:20, p goes on
     state      recipe            rung     does               left  ends
-    = held     03-純米大吟醸-…   full                         <1s  ?
+    = held     03-純米大吟醸-.   full                         <1s  ?
     = held     06-swin           holdout                   8h 20m  ?
     = held     01-baseline       full                      4h 00m  ?
     = held     02-arcface        review                         ?  ?
@@ -178,8 +178,8 @@ fn nothing_in_the_queue() {
     insta::assert_snapshot!(screen(&model(sample::snapshot(), NARROW, "9")), @"
     1 2 3 4 5 6 7 8 9 Queue        1 busy +1
     nothing to do
-    Nothing runs or waits. r on a recipe ru…
-
+    Nothing runs or waits. r on a recipe
+    runs it.
 
 
     ── log of 00-first-pour: being read
