@@ -193,7 +193,7 @@ impl Kind {
             (Kind::OverEpochs(of), Value::Table(entries)) => {
                 let keys = over_epochs(of, |key| entries.contains_key(key));
                 keys.len() == entries.len()
-                    && keys.iter().all(|(key, kind, _)| entries.get(*key).is_some_and(|value| kind.takes(value)))
+                    && keys.iter().all(|(key, kind, _)| entries.get(key).is_some_and(|value| kind.takes(value)))
             }
             (Kind::OverEpochs(of), value) => of.takes(value),
             _ => false,
