@@ -28,7 +28,7 @@ h1,h2,h3,h4,h5,h6,p,li{overflow-wrap:anywhere}p{margin:.5em 0}header p{color:var
 nav ol{columns:2;column-gap:2rem;padding-left:1.4em;margin:.4em 0}nav a{text-decoration:none}\
 .table{overflow-x:auto;margin:.8em 0}table{border-collapse:collapse;font-size:.86rem;line-height:1.4}\
 th,td{border:1px solid var(--line);padding:3px 8px;text-align:left;vertical-align:top;overflow-wrap:break-word;max-width:26rem}th{background:var(--card);font-weight:600}\
-td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}td.tree,td.s,th{white-space:nowrap}td.wide{min-width:15rem}td.long{overflow-wrap:anywhere}\
+td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}td.tree,td.s,th{white-space:nowrap}td.wide{min-width:15rem}td.vast{max-width:none}td.long{overflow-wrap:anywhere}\
 td.good{color:var(--good)}td.bad{color:var(--bad)}td.quiet{color:var(--soft)}td.strong{font-weight:600}\
 figure{margin:1em 0}figcaption{color:var(--soft);font-size:.86rem}.plot{overflow-x:auto}.plot svg{display:block;max-width:100%;height:auto}\
 pre{background:var(--card);padding:10px 12px;overflow-x:auto;border-radius:6px;font-size:.82rem;line-height:1.45}\
@@ -44,7 +44,7 @@ blockquote{margin:.6em 0;padding:0 1em;border-left:3px solid var(--line);color:v
 @media(max-width:44rem){body{padding:10px}nav ol{columns:1}.photos ul{grid-template-columns:repeat(3,minmax(0,1fr))}.plot svg{max-width:none;width:38rem}.plot.curves svg{width:58rem}h1{font-size:1.4rem}}\
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--back:#fff;--card:#f4f4f4;--line:#bbb;--note:#f4f4f4;--good:#00694c;--bad:#a44800;--link:#000}\
 body{max-width:none;padding:0;font-size:10pt}h2{break-after:avoid}h3,h4{break-after:avoid}figure,tr,.note,.photos li{break-inside:avoid}nav{display:none}\
-details::details-content{content-visibility:visible;block-size:auto}.table,.plot{overflow:visible}table{font-size:7.5pt;width:100%}td.n:not(.s),th{white-space:normal}td.wide{min-width:6rem}pre{white-space:pre-wrap;overflow-wrap:anywhere}.plot svg{max-width:100%;width:auto}\
+details::details-content{content-visibility:visible;block-size:auto}.table,.plot{overflow:visible}table{font-size:7.5pt;width:100%}td.n:not(.s),th{white-space:normal}td.wide{min-width:6rem}tr:has(td.vast){break-inside:auto}pre{white-space:pre-wrap;overflow-wrap:anywhere}.plot svg{max-width:100%;width:auto}\
 .photos ul{grid-template-columns:repeat(6,minmax(0,1fr))}@page{margin:15mm}}";
 
 /// The text of the file.
@@ -231,6 +231,10 @@ fn class(cell: &Cell, is_number: bool) -> String {
         0..=22 => classes.push("s"),
         40.. => classes.push("wide"),
         _ => {}
+    }
+    // A list of hundreds takes what the others leave, and may go on on the next page.
+    if width(&cell.text) > 600 {
+        classes.push("vast");
     }
     if cell.text.split(' ').any(|word| word.len() > 40) {
         classes.push("long");

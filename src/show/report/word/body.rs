@@ -238,7 +238,7 @@ fn widths(table: &Table) -> Vec<usize> {
         let most = cells.max().unwrap_or(0).max(head);
         if most > 20 { 20 + ((most - 20) as f64).sqrt() as usize * 2 } else { most.max(9) }
     };
-    let wanted: Vec<usize> = (0..columns).map(|column| longest(column).min(44) + 2).collect();
+    let wanted: Vec<usize> = (0..columns).map(|column| longest(column).min(90) + 2).collect();
     let sum: usize = wanted.iter().sum();
     wanted.iter().map(|own| own * ROOM / sum.max(1)).collect()
 }
