@@ -201,10 +201,40 @@ fn a_past_line_is_made_again_though_recipe_and_store_have_changed() {
     // The folder in which that was done is nobody's any more.
     let folder = project.path(&format!(".toji/reproduced/{hash}"));
     assert!(folder.is_dir());
+    // Not while it is at work, nor what it wants; nor what is somebody's.
+    fs::create_dir_all(project.path(".toji/reproduced/mynotes")).unwrap();
+    let held = fs::File::create(project.path(&format!(".toji/reproduced/{hash}.lock"))).unwrap();
+    held.lock().unwrap();
+    let going = project.json(&["gc", "--yes"]).pop().unwrap();
+    assert_eq!((&going["going"], &going["freed"]), (&0.into(), &0.into()), "{going}");
+    let out = project.toji(&["reproduce", &hash, "--check"]);
+    let text = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.code() == Some(1) && text.contains("right now"), "{text}");
+    drop(held);
     let going = project.json(&["gc", "--yes"]);
+    assert!(project.path(".toji/reproduced/mynotes").is_dir());
     let found = going.iter().find(|item| item["stage"] == "reproduced").expect("listed");
     assert!(found["key"] == hash.as_str() && found["bytes"].as_u64().unwrap() > 0, "{found}");
     assert!(!folder.exists());
+    // Through a link nothing is removed.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let kept = elsewhere.path().join("0123456789ab");
+    fs::create_dir(&kept).unwrap();
+    fs::write(kept.join("solution.lock"), "").unwrap();
+    fs::remove_dir_all(project.path(".toji/reproduced")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), project.path(".toji/reproduced")).unwrap();
+    project.json(&["gc", "--yes"]);
+    assert!(kept.is_dir());
+
+    // A lock that was damaged is named.
+    let lock = fs::read_dir(project.path("solutions")).unwrap().map(|entry| entry.unwrap().path());
+    let lock = lock.filter(|path| path.extension().is_some_and(|ending| ending == "lock")).next().unwrap();
+    let whole = fs::read(&lock).unwrap();
+    fs::write(&lock, &whole[..whole.len() / 2]).unwrap();
+    let out = project.toji(&["report", "--submission", &hash, "--out", "damaged.html"]);
+    let text = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.code() == Some(1) && text.contains(".lock"), "{text}");
+    assert!(!project.path("damaged.html").exists());
     assert!(fs::read_to_string(project.path("recipes/f.md")).unwrap().contains("28.6"), "the recipe is as it stands");
     // A second time all of it is in the project's own store.
     let done = project.json(&["reproduce", &hash, "--out", "again.csv"]).pop().unwrap();

@@ -3,6 +3,14 @@
 use std::fs;
 use std::path::Path;
 use std::process::Output;
+use std::sync::Arc;
+
+use toji::base::{Cancel, Clock, Time, Value};
+use toji::dag::Queue;
+use toji::learn::backbone::hub::Hub;
+use toji::learn::ops::Processor;
+use toji::session::survey::Survey;
+use toji::session::{Load, Surroundings};
 
 use crate::project::{Project, QUICK};
 
@@ -64,6 +72,67 @@ fn a_note_runs_nothing() {
     assert_eq!(keys(&project.json(&["plan", "quick", "--untimed"])), keys(&before));
     let (code, said) = failure(&project.toji(&["note", "quick", "  "]));
     assert!(code == 2 && said.contains("needs a text"), "{said}");
+    // What is no recipe is left alone, and a file that happens to have a recipe's name is none.
+    project.write("quick", "mine\n");
+    project.write("story.md", "# Mine\n\nNo cell.\n");
+    let facts = fs::read_to_string(project.path("toji.toml")).unwrap();
+    for (name, why) in [("toji.toml", "no recipe is called"), ("story.md", "has no cell")] {
+        let (code, said) = failure(&project.toji(&["note", name, "hi"]));
+        assert!(code != 0 && said.contains(why), "{code} {said}");
+    }
+    project.json(&["note", "quick", "three"]);
+    assert!(text(&project).contains(" UTC** three\n"));
+    assert_eq!(fs::read_to_string(project.path("quick")).unwrap(), "mine\n");
+    assert_eq!(fs::read_to_string(project.path("story.md")).unwrap(), "# Mine\n\nNo cell.\n");
+    assert_eq!(fs::read_to_string(project.path("toji.toml")).unwrap(), facts);
+}
+
+#[test]
+fn a_parents_prose_starts_no_child_and_its_value_does() {
+    let project = Project::new();
+    let facts = fs::read_to_string(project.path("toji.toml")).unwrap();
+    project.write(
+        "toji.toml",
+        &facts.replace("first = \"00-first-pour.md\"", "").replace("auto_seconds = 10", "auto_seconds = 1000"),
+    );
+    project.json(&["run", "quick"]);
+    project
+        .write("recipes/child.md", "# Child\n\n```toml\n[recipe]\nextends = \"quick.md\"\n\n[loss]\nscale = 20\n```\n");
+    let around = Surroundings {
+        clock: Arc::new(Noon),
+        machine: "box".to_owned(),
+        processor: Processor::cpu(),
+        threads: 1,
+        pid: std::process::id(),
+        command: Vec::new(),
+        hub: Hub::from_environment(&|_| None),
+        facts: Arc::new(|_| Value::table()),
+        load: Arc::new(Load::default),
+        prints: Arc::new(|_, _| ()),
+    };
+    let mut survey = Survey::new(&project.path(""), &around, Arc::new(|_| Ok(())));
+    let look = |survey: &mut Survey| drop(survey.look(&|_| (), &Cancel::new()));
+    let asked = || {
+        let jobs = Queue::open(&project.path(".toji"), "box").waiting();
+        jobs.into_iter().map(|job| job.recipe).collect::<Vec<_>>()
+    };
+    look(&mut survey);
+    assert!(asked().is_empty(), "a start asks for nothing");
+    project.json(&["note", "quick", "only words"]);
+    look(&mut survey);
+    assert!(asked().is_empty(), "{:?}", asked());
+    project.json(&["set", "quick", "post.steps[1].k", "5"]);
+    look(&mut survey);
+    assert!(asked().contains(&"child".to_owned()), "{:?}", asked());
+}
+
+/// It is always noon.
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Time {
+        Time(1.8e9)
+    }
 }
 
 /// The relative targets of links and pictures in a page.
@@ -113,4 +182,24 @@ fn a_page_is_woven_without_training() {
     let (code, said) = failure(&project.toji(&["weave", "quick", "--out", "page.html"]));
     assert!(code == 2 && said.contains(".md"), "{said}");
     assert!(!Path::new(&project.path("recipes/woven.md")).exists());
+    // What somebody else wrote stays, also under the name of a picture beside the page; a page gives way to a page.
+    project.write("docs/mine.md", "# Mine\n");
+    let (code, said) = failure(&project.toji(&["weave", "quick", "--out", "docs/mine.md"]));
+    assert!(code == 1 && said.contains("nothing was written"), "{said}");
+    assert_eq!(fs::read_to_string(project.path("docs/mine.md")).unwrap(), "# Mine\n");
+    project.json(&["weave", "quick", "--out", "docs/pages/quick.md"]);
+    let name = pictures[0].as_str().unwrap();
+    let beside = out.parent().unwrap().join(name);
+    fs::copy(project.path("docs/mine.md"), &beside).unwrap();
+    let (code, said) = failure(&project.toji(&["weave", "quick", "--out", "docs/pages/quick.md"]));
+    assert!(code == 1 && said.contains(name), "{said}");
+    for args in [["sheet", "--out", "docs/mine.html"], ["sheet", "--out", "toji.toml"]] {
+        project.write("docs/mine.html", "<!doctype html><p>mine");
+        let before = fs::read(project.path(args[2])).unwrap();
+        let (code, said) = failure(&project.toji(&args));
+        assert!(code != 0 && !said.is_empty(), "{said}");
+        assert_eq!(fs::read(project.path(args[2])).unwrap(), before);
+    }
+    project.json(&["sheet", "--out", "docs/new.html"]);
+    project.json(&["sheet", "--out", "docs/new.html"]);
 }

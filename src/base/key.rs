@@ -58,6 +58,9 @@ impl KeyWriter {
 }
 
 impl Key {
+    /// The characters of [`Key::short`].
+    pub const SHORT: usize = 12;
+
     /// The hash of bytes as they are.
     pub fn of_bytes(bytes: &[u8]) -> Key {
         Key(*blake3::hash(bytes).as_bytes())
@@ -85,7 +88,7 @@ impl Key {
 
     /// The first twelve hexadecimal digits: enough for people, not for names of files.
     pub fn short(&self) -> String {
-        self.to_string()[..12].to_owned()
+        self.to_string()[..Key::SHORT].to_owned()
     }
 }
 

@@ -13,6 +13,7 @@ use toji::session::recipe::fitting;
 use toji::show::sheet::{self, Row, Tile};
 
 use super::failure::Failure;
+use super::spare::spare_picture;
 use super::{Context, shell};
 
 /// Longer sides of pictures on the sheet are shrunk to so many pixels.
@@ -43,6 +44,7 @@ pub struct Args {
 
 /// Draws the sheet.
 pub fn augment(context: &Context, args: &Args) -> Result<(), Failure> {
+    spare_picture(context, &context.here.join(&args.out))?;
     let cancel = Cancel::new();
     let (project, recipe, photos) = context.opened(&args.recipe, &cancel)?;
     let parts = fitting::parts(&recipe)?;

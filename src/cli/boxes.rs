@@ -15,6 +15,7 @@ use toji::show::sheet::{self, Row, Tile};
 
 use super::failure::Failure;
 use super::run::Teller;
+use super::spare::{spare, spare_picture};
 use super::{Context, shell, surroundings};
 
 /// Longer sides of pictures on the sheet are shrunk to so many pixels.
@@ -51,6 +52,12 @@ pub fn boxes(context: &Context, args: &Args) -> Result<(), Failure> {
         Some(file) => context.here.join(file),
         None => project.root.join(format!("{}-boxes.csv", recipe.name)),
     };
+    // Before the network looks, which may take long; what it comes to decides at the end.
+    spare(context, &file, &|bytes| bytes.starts_with(gaze::HEADER.as_bytes()))?;
+    let sheet = args.sheet.as_ref().map(|sheet| context.here.join(sheet));
+    if let Some(sheet) = &sheet {
+        spare_picture(context, sheet)?;
+    }
     let teller = Teller { say: &context.say, recipe: &recipe.name, last: Mutex::new(f64::NAN) };
     let done = gaze::gaze(
         &project,
@@ -62,7 +69,6 @@ pub fn boxes(context: &Context, args: &Args) -> Result<(), Failure> {
         &cancel,
     )?;
     context.say.wipe();
-    let sheet = args.sheet.as_ref().map(|sheet| context.here.join(sheet));
     if let Some(sheet) = &sheet {
         draw(&project, &photos, &recipe.name, &done.boxes, sheet)?;
     }

@@ -9,6 +9,7 @@ use toji::show::curves::series::{self, Series};
 use toji::show::curves::{self, Choice, smooth};
 
 use super::failure::Failure;
+use super::spare::spare_picture;
 use super::{Context, shell, worker};
 
 /// Arguments.
@@ -87,6 +88,7 @@ fn choice(args: &Args, metric: &str) -> Result<Choice, Failure> {
 
 /// Draws the curves.
 pub fn plot(context: &Context, args: &Args) -> Result<(), Failure> {
+    spare_picture(context, &context.here.join(&args.out))?;
     let root = context.root()?;
     let project = context.project()?;
     let choice = choice(args, &project.metric())?;

@@ -13,6 +13,7 @@ use toji::show::sheet::Drawn;
 use toji::show::sheet::page::{self, Card, Group, Mark, Page};
 
 use super::failure::Failure;
+use super::spare::spare_picture;
 use super::{Context, shell, why};
 
 /// Arguments.
@@ -66,6 +67,9 @@ pub struct Args {
 
 /// Lists or draws them.
 pub fn queries(context: &Context, args: &Args) -> Result<(), Failure> {
+    if let Some(out) = &args.out {
+        spare_picture(context, &context.here.join(out))?;
+    }
     let (project, recipe, photos) = context.opened(&args.recipe, &Cancel::new())?;
     if let Some(asked) = &args.why {
         let told = why::Told {

@@ -83,6 +83,12 @@ pub fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         _ => Until::Train,
     };
     let out = args.out.as_ref().map(|out| context.here.join(out));
+    if let Some(page) =
+        out.as_ref().filter(|out| out.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("md")))
+    {
+        let text = format!("{}: answers are a table, and among the recipes a .md is taken for one", page.display());
+        return Err(Failure::usage(text).hint("name a .csv with --out"));
+    }
     let name = source.solution.run.head.recipe.clone();
     let teller = Teller { say: &context.say, recipe: &name, last: Mutex::new(f64::NAN) };
     let asked = Asked { until, out: out.as_deref(), tolerance: args.tolerance };

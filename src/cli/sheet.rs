@@ -13,6 +13,7 @@ use toji::session::{Photos, Project};
 use toji::show::sheet::page::{self, Card, Group, Mark, Page};
 
 use super::failure::Failure;
+use super::spare::spare_picture;
 use super::{Context, queries, shell};
 
 /// Arguments.
@@ -58,6 +59,7 @@ pub struct Args {
 
 /// Draws them.
 pub fn sheet(context: &Context, args: &Args) -> Result<(), Failure> {
+    spare_picture(context, &context.here.join(&args.out))?;
     let project = context.project()?;
     let recipe = args.recipe.as_deref().map(|name| project.recipe(name)).transpose()?;
     if let Some(recipe) = recipe.as_ref().filter(|recipe| recipe.is_broken()) {

@@ -8,6 +8,7 @@ use std::io::Read;
 use std::path::Path;
 
 use toji::base::text::plain;
+use toji::show::sheet::html;
 
 use super::Context;
 use super::failure::Failure;
@@ -36,4 +37,15 @@ pub(super) fn spare(context: &Context, out: &Path, is_ours: &dyn Fn(&[u8]) -> bo
     let told = plain(&out.display().to_string());
     Err(Failure::failed(format!("{told} is there and is not what this command writes; nothing was written"))
         .hint("name another file with --out, or move that one away"))
+}
+
+/// [`spare`] for a picture or a page of pictures: one gives way to another of its form, which its ending says.
+pub(super) fn spare_picture(context: &Context, out: &Path) -> Result<(), Failure> {
+    let ending = out.extension().map(|ending| ending.to_ascii_lowercase().to_string_lossy().into_owned());
+    let has = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    spare(context, out, &|bytes| match ending.as_deref() {
+        Some("png") => bytes.starts_with(b"\x89PNG\r\n\x1a\n"),
+        Some("svg") => has(bytes, "<svg"),
+        _ => has(bytes, html::MARK),
+    })
 }

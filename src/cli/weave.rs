@@ -8,6 +8,7 @@ use toji::session::survey::Survey;
 use toji::show::weave;
 
 use super::failure::Failure;
+use super::spare::{spare, spare_picture};
 use super::{Context, worker};
 
 /// Arguments.
@@ -49,6 +50,10 @@ pub fn weave(context: &Context, args: &Args) -> Result<(), Failure> {
     context.say.wipe();
     let failed = |error: toji::show::ShowError| Failure::failed(error.to_string());
     let woven = weave::weave(&snapshot, &recipe.name, &out).map_err(failed)?;
+    spare(context, &out, &|bytes| bytes.starts_with(weave::MARK.as_bytes()))?;
+    for (name, _) in &woven.files {
+        spare_picture(context, &out.with_file_name(name))?;
+    }
     weave::write(&woven, &out).map_err(failed)?;
     let names: Vec<&str> = woven.files.iter().map(|(name, _)| name.as_str()).collect();
     if context.say.is_json() {

@@ -34,6 +34,9 @@ pub struct Gazed {
     pub boxes: Vec<(u32, Region)>,
 }
 
+/// The first line of a table of boxes.
+pub const HEADER: &str = "id,x_min,y_min,x_max,y_max";
+
 /// Writes the boxes of all photos by the networks of a recipe. Photos are shown whole, `size` pixels square; by default at twice the size
 /// of evaluation, since a box is as fine as the last map.
 ///
@@ -86,7 +89,7 @@ pub fn gaze(
 
 /// The table: one row an id. One picture that is listed twice under its id has one row.
 fn table(photos: &[Photo], boxes: &[(u32, Region)]) -> Result<String, SessionError> {
-    let mut text = "id,x_min,y_min,x_max,y_max\n".to_owned();
+    let mut text = format!("{HEADER}\n");
     let mut known: HashMap<&str, &Photo> = HashMap::new();
     for (place, region) in boxes {
         let photo = &photos[*place as usize];

@@ -7,21 +7,22 @@
 //! - what the newest run of each recipe made, which its page still shows, and what a running one makes;
 //! - what a submission in the ledger was made of.
 //!
-//! Runs themselves are history and are never touched here. Folders in which submissions were reproduced go, unless one is at work.
+//! Runs themselves are history and are never touched here. Folders in which submissions were reproduced go, with the answers in them. While one is
+//! at work everything else stays, too: it wants artefacts that no recipe means any more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::base::files;
-use crate::base::{Key, Time};
+use crate::base::files::lock::Lock;
+use crate::base::{Key, Time, files};
 use crate::dag::{Board, Recorded, RunState, RunView, Runs};
 use crate::score::ledger;
 use crate::session::brew::lock;
 use crate::session::brew::rung::Ladder;
-use crate::session::errands::solution::reproduce::source::WORK;
-use crate::session::project::TOJI;
+use crate::session::errands::solution::LOCK;
+use crate::session::errands::solution::reproduce::source::{WORK, at_work};
 use crate::session::{Graph, Photos, Project, Recipe, SessionError};
 
 /// One thing in the store.
@@ -66,7 +67,13 @@ pub fn everything(project: &Project, photos: &Photos) -> Result<Vec<Item>, Sessi
         }
         items.push(work);
     }
-    items.extend(folders(&project.toji.join(WORK)).into_iter().map(reproduced));
+    let again: Vec<Item> = reproductions(&project.toji.join(WORK)).into_iter().map(reproduced).collect();
+    if again.iter().any(|item| item.stays) {
+        for item in items.iter_mut().filter(|item| !item.stays) {
+            (item.stays, item.why) = (true, "a submission is made again, which may want it".to_owned());
+        }
+    }
+    items.extend(again);
     items.sort_by(|a, b| a.stays.cmp(&b.stays).then(b.bytes.cmp(&a.bytes)).then(a.key.cmp(&b.key)));
     Ok(items)
 }
@@ -84,7 +91,12 @@ pub fn remove(project: &Project, photos: &Photos, items: &[Item]) -> Result<u64,
     project.store.sweep(project.around.clock.now());
     let mut freed = 0;
     for item in items.iter().filter(|item| !item.stays && going.contains(&item.folder)) {
-        if item.stage == "work" {
+        if item.stage == WORK {
+            let lock = at_work(&item.folder);
+            let Some(_alone) = Lock::try_take(&lock)? else { continue };
+            files::remove_folder(&item.folder)?;
+            files::remove_file(&lock)?;
+        } else if item.stage == "work" {
             let Ok(key) = item.key.parse::<Key>() else { continue };
             let Some(work) = project.store.work(&key)? else { continue };
             work.discard()?;
@@ -167,13 +179,26 @@ fn recipe_of(run: &RunView) -> Option<Key> {
     lock::of_run(run)?.get("lock.recipe_key")?.as_text()?.parse().ok()
 }
 
-/// A folder in which a submission was made again: its lock and answers lie elsewhere, so that it can be made once more.
+/// The folders in which submissions were made again: of a hash's name, with what was laid out. Links are not followed, and what is somebody's stays.
+fn reproductions(within: &Path) -> Vec<PathBuf> {
+    let is_folder = |path: &Path| std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
+    let is_hash = |path: &Path| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.len() == Key::SHORT && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let mut found = if is_folder(within) { folders(within) } else { Vec::new() };
+    found.retain(|path| is_folder(path) && is_hash(path) && path.join(LOCK).is_file());
+    found
+}
+
+/// A submission that was made again. What it was made of lies elsewhere, so that it can be made once more.
 fn reproduced(folder: PathBuf) -> Item {
     let key = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut board = Board::new();
-    board.refresh(&Runs::open(&folder.join(TOJI)));
-    let stays = board.runs().any(|run| run.state() == RunState::Running);
-    let why = if stays { "a submission is made again here" } else { "a submission was made again here" };
+    let stays = Lock::is_held(&at_work(&folder));
+    let why = match stays {
+        true => "a submission is made again here",
+        false => "a submission was made again here; its answers lie in it",
+    };
     let (bytes, date) = size(&folder);
     Item { stage: WORK.to_owned(), key, bytes, date, stays, why: why.to_owned(), folder }
 }

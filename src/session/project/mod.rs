@@ -199,14 +199,16 @@ impl Project {
             .collect()
     }
 
-    /// The recipe that `name` means: a path to a file, a file name, or a name.
+    /// The recipe that `name` means: a recipe's name or file name, else a path to a Markdown file.
     ///
     /// # Errors
     /// When there is none; the error lists those that there are.
     pub fn recipe(&self, name: &str) -> Result<Recipe, SessionError> {
         let folder = &self.competition.workbench.recipes;
-        let candidates = [PathBuf::from(name), folder.join(name), folder.join(format!("{name}.md"))];
-        if let Some(file) = candidates.iter().find(|file| file.is_file()) {
+        // A bare name is a recipe's before it is a file's that happens to lie here.
+        let candidates = [folder.join(name), folder.join(format!("{name}.md")), PathBuf::from(name)];
+        let is_page = |file: &Path| file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("md"));
+        if let Some(file) = candidates.iter().find(|file| is_page(file) && file.is_file()) {
             return Ok(Recipe::read(file, &self.schema));
         }
         let there: Vec<String> = recipe::files_in(folder).iter().map(|file| recipe::name_of(file)).collect();

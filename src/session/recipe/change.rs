@@ -11,7 +11,7 @@ use crate::base::files;
 use crate::base::{Time, Value};
 use crate::book::check::names;
 use crate::book::edit::{self, EditError};
-use crate::book::{Diagnostic, OriginKind, Schema};
+use crate::book::{Block, Diagnostic, OriginKind, Schema};
 use crate::session::stages::ensemble;
 use crate::session::{Project, SessionError};
 
@@ -54,7 +54,7 @@ pub enum ChangeError {
     /// The text cannot be changed so.
     #[error(transparent)]
     Edit(#[from] EditError),
-    /// This recipe does not say it; where it is from, and what to do.
+    /// This is not the file to say it in; where it is from, and what to do.
     #[error("{0}")]
     Elsewhere(String),
     /// The file holds something else than what was read.
@@ -220,6 +220,10 @@ fn at<'a>(settings: &'a Value, key: &str) -> Option<&'a Value> {
 /// Why it is not done.
 pub fn note(recipe: &Recipe, schema: &Schema, time: Time, words: &str) -> Result<Proposal, ChangeError> {
     let (file, before) = recipe.untouched()?;
+    if !recipe.book.blocks.iter().any(|block| matches!(block, Block::Cell { .. })) {
+        let text = format!("{} has no cell, so it is no recipe; nothing was written", recipe.book.file.display());
+        return Err(ChangeError::Elsewhere(text));
+    }
     let after = edit::note(&before, time, words)?;
     let new = Recipe::read_as(&recipe.book.file, &after, schema);
     if new.key() != recipe.key() {

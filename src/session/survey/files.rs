@@ -56,7 +56,7 @@ impl Survey {
         self.photos = Some(read.map(Arc::new).map_err(|error| self.short(&brew::chain(&error))));
     }
 
-    /// Reads recipes whose stamps changed; gives the names of those.
+    /// Reads recipes whose stamps changed; gives the names of those that mean something else than before. Other prose, also a parent's, is none.
     pub(super) fn read_recipes(&mut self) -> Vec<String> {
         // Without facts the recipes are shown all the same, from where they usually are.
         let (folder, schema) = match &self.project {
@@ -74,10 +74,11 @@ impl Survey {
                 // A broken one is read again each time: a parent that was not there (in the midst of an editor's
                 // save, say) is in no stamp.
                 Some(recipe) if known == Some(&now) && !recipe.is_broken() => (now, recipe, false),
-                _ => {
+                before => {
                     let recipe = Recipe::read(&file, schema);
                     let all = std::iter::once(file.as_path()).chain(recipe.book.extends.iter().map(PathBuf::as_path));
-                    (stamp(all), Arc::new(recipe), true)
+                    let same = before.is_some_and(|before| !before.is_broken() && before.key() == recipe.key());
+                    (stamp(all), Arc::new(recipe), !same)
                 }
             }
         };

@@ -13,6 +13,9 @@ use crate::show::{ShowError, base64, raster};
 /// Of the JPEGs, 1 to 100.
 const QUALITY: u8 = 85;
 
+/// What stands in every page of pictures and in no other.
+pub const MARK: &str = ":root{color-scheme:light dark;--ink:#1c1c1c;--soft:#666;--back:#fff;--card:#f4f4f4}";
+
 /// Colours for light and dark screens; cards as many as fit beside each other.
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1c1c1c;--soft:#666;--back:#fff;--card:#f4f4f4}\

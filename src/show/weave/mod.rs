@@ -20,6 +20,9 @@ use crate::session::board::facts::word;
 use crate::session::snapshot::{Block, Curve, Output, OutputState, Problem, Recipe, Snapshot};
 use markdown::{code, escaped, item, rows};
 
+/// The first line of a page.
+pub const MARK: &str = "<!-- Written by toji weave. Edit the recipe instead, and weave again. -->";
+
 /// A page and the pictures that lie beside it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Woven {
@@ -100,7 +103,7 @@ impl Page<'_> {
         let recipe = self.recipe;
         let source = links::link(around(self.out), &recipe.file);
         let rung = if recipe.rung.is_empty() { String::new() } else { format!(", up to {}", escaped(&recipe.rung)) };
-        self.paragraph("<!-- Written by toji weave. Edit the recipe instead, and weave again. -->");
+        self.paragraph(MARK);
         self.paragraph(&format!(
             "[{}]({source}) as it stood on {}: **{}**{rung}.",
             escaped(&recipe.name),

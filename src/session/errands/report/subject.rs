@@ -16,7 +16,7 @@ use crate::score::bootstrap::{self, Delta};
 use crate::score::metric::Score;
 use crate::session::brew::lock;
 use crate::session::brew::rung::NOISE;
-use crate::session::errands::solution::past;
+use crate::session::errands::solution::{self, past};
 use crate::session::snapshot::{self, Snapshot};
 use crate::session::stages::Task;
 use crate::session::stages::score::{BOOTSTRAP, FILE};
@@ -171,10 +171,13 @@ pub(super) fn look(project: &Project, photos: &Photos, runs: &Board, asked: &Ask
                     let lock = Value::of(&kept.run);
                     (from_lock(project, &lock)?, Some(lock))
                 }
+                // What is kept and cannot be read is told, not passed over.
+                Err(error) if solution::file(&project.root, &entry.file_hash).exists() => return Err(error),
                 // A text that says the same is as good.
                 Err(error) => {
                     let now = project.recipe(&entry.recipe).ok().filter(|now| !now.is_broken());
-                    (now.filter(|now| now.key() == entry.recipe_hash).ok_or(error)?, None)
+                    let now = now.filter(|now| now.key() == entry.recipe_hash).ok_or(error)?;
+                    (now, run.as_ref().and_then(lock::of_run))
                 }
             };
             let graph = recipe.rung(Some(&entry.rung).filter(|rung| !rung.is_empty()).map(String::as_str)).ok();

@@ -18,7 +18,7 @@ use crate::session::{Project, SessionError};
 /// When nothing is kept of it, or what is kept cannot be read or was changed.
 pub fn find(project: &Project, entry: &Entry) -> Result<(Solution, bool), SessionError> {
     let own = file(&project.root, &entry.file_hash);
-    if own.is_file() {
+    if own.exists() {
         let found = Solution::load(&own)?;
         if found.expected.file_hash != entry.file_hash {
             let text =

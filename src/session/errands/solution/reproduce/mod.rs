@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::laid::{Laid, Places, lay_out};
 use super::lock::file_name;
+use crate::base::files::lock::Lock;
 use crate::base::{Cancel, Key, Progress, files};
 use crate::dag::Event;
 use crate::session::errands::submit::{self, Packed};
@@ -76,6 +77,10 @@ pub fn reproduce(
     cancel: &Cancel,
 ) -> Result<Reproduced, SessionError> {
     let solution = &source.solution;
+    let Some(_alone) = Lock::try_take(&source::at_work(&source.work))? else {
+        let text = format!("it is made again right now in {}; wait for that, or stop it", source.work.display());
+        return Err(SessionError::Unfit(text));
+    };
     let places = Places { data: &source.data, store: source.store.as_deref(), from: source.files.as_deref() };
     let laid = lay_out(solution, &source.work, places, around)?;
     let (checked, photos) = check::all(&laid, source, asked.until, progress, cancel)?;

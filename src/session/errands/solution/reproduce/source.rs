@@ -20,6 +20,12 @@ pub const SETTINGS: &str = "SETTINGS.json";
 /// The folder in which a solution is laid out, beside its lock.
 pub const WORK: &str = "reproduced";
 
+/// The lock that is held while something is laid out and made again in a folder: beside it.
+pub fn at_work(folder: &Path) -> PathBuf {
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    folder.with_file_name(format!("{name}.lock"))
+}
+
 /// A solution with the places of its parts.
 pub struct Source {
     /// The lock.
