@@ -221,7 +221,7 @@ fn the_board_at_three_widths() {
     insta::assert_snapshot!(text(160), @r"
        recipe                       state    rung     epoch    score         95 %   to pin           95 %   left
     *  01-baseline                  fresh    holdout          0.5512  0.531–0.571
-       02-arcface                   running  full      7/12  0.7731?  0.753–0.793  +0.2219  +0.180…+0.260  2m05s
+       02-arcface                   running  full      7/12  0.7731?  0.753–0.793  +0.2219  +0.180,+0.260  2m05s
        03-純米大吟醸の小さなラベル  broken                                                                        recipes/03.md:12:3 unknown key margn
     ");
     insta::assert_snapshot!(text(80), @r"

@@ -123,7 +123,7 @@ pub fn board_of(snapshot: &Snapshot, listed: &[usize], columns: usize) -> Vec<St
                 None if recipe.unpaired.is_some() && !pinned => "not paired".to_owned(),
                 None => String::new(),
             },
-            delta.map(|d| format!("{:+.3}…{:+.3}", d.interval[0], d.interval[1])).unwrap_or_default(),
+            delta.map(|d| format!("{:+.3},{:+.3}", d.interval[0], d.interval[1])).unwrap_or_default(),
             recipe.seconds_left.map(duration).unwrap_or_default(),
             recipe.message.clone().unwrap_or_default(),
         ]
