@@ -236,9 +236,11 @@ fn widths(table: &Table) -> Vec<usize> {
         let cells = table.rows.iter().filter_map(|row| row.get(column)).map(|cell| width(&cell.indented()));
         // Long text is broken into lines: it takes no more than its square deserves.
         let most = cells.max().unwrap_or(0).max(head);
-        if most > 20 { 20 + ((most - 20) as f64).sqrt() as usize * 2 } else { most.max(9) }
+        let room = if most > 20 { 20 + ((most - 20) as f64).sqrt() as usize * 2 } else { most.max(9) };
+        // A list of hundreds takes what the others leave.
+        room.min(if most > 600 { 90 } else { 44 })
     };
-    let wanted: Vec<usize> = (0..columns).map(|column| longest(column).min(90) + 2).collect();
+    let wanted: Vec<usize> = (0..columns).map(|column| longest(column) + 2).collect();
     let sum: usize = wanted.iter().sum();
     wanted.iter().map(|own| own * ROOM / sum.max(1)).collect()
 }
