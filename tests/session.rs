@@ -122,7 +122,7 @@ fn the_contact_sheet_shows_photos_before_and_after() {
     sheet("again.png");
     assert_eq!(fs::read(project.path("sheet.png")).unwrap(), fs::read(project.path("again.png")).unwrap());
     let (code, told) = failure(&project.toji(&["augment", "quick", "--out", "sheet.svg"]));
-    assert!(code == 1 && told.contains("sheet.svg") && told.contains(".png"), "{told}");
+    assert!(code == 2 && told.contains("sheet.svg") && told.contains(".png"), "{told}");
 }
 
 #[test]

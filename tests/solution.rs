@@ -187,12 +187,14 @@ fn a_past_line_is_made_again_though_recipe_and_store_have_changed() {
         "{report:?}"
     );
     // A file that is no answer of this line stays.
-    for name in ["data/sample/train.csv", "solution.md"] {
+    for (name, code, why) in
+        [("data/sample/train.csv", 1, "is not this submission"), ("solution.md", 2, "answers are a table")]
+    {
         project.write("solution.md", "mine\n");
         let before = fs::read(project.path(name)).unwrap();
         let out = project.toji(&["reproduce", &hash, "--out", name]);
         let text = String::from_utf8_lossy(&out.stderr).into_owned();
-        assert!(out.status.code() == Some(1) && text.contains("is not this submission"), "{text}");
+        assert!(out.status.code() == Some(code) && text.contains(why), "{text}");
         assert_eq!(fs::read(project.path(name)).unwrap(), before);
     }
     let done = project.json(&["reproduce", &hash, "--out", "again.csv"]).pop().unwrap();

@@ -4,13 +4,16 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use toji::base::progress::Silent;
 use toji::base::{Cancel, Clock, Time, Value};
 use toji::dag::Queue;
 use toji::learn::backbone::hub::Hub;
 use toji::learn::ops::Processor;
+use toji::session::brew::{Manner, brew};
 use toji::session::survey::Survey;
-use toji::session::{Load, Surroundings};
+use toji::session::{self as opened, Load, Photos, Surroundings};
 
 use crate::project::{Project, QUICK};
 
@@ -95,11 +98,8 @@ fn a_parents_prose_starts_no_child_and_its_value_does() {
         "toji.toml",
         &facts.replace("first = \"00-first-pour.md\"", "").replace("auto_seconds = 10", "auto_seconds = 1000"),
     );
-    project.json(&["run", "quick"]);
-    project
-        .write("recipes/child.md", "# Child\n\n```toml\n[recipe]\nextends = \"quick.md\"\n\n[loss]\nscale = 20\n```\n");
     let around = Surroundings {
-        clock: Arc::new(Noon),
+        clock: Arc::new(System),
         machine: "box".to_owned(),
         processor: Processor::cpu(),
         threads: 1,
@@ -110,6 +110,14 @@ fn a_parents_prose_starts_no_child_and_its_value_does() {
         load: Arc::new(Load::default),
         prints: Arc::new(|_, _| ()),
     };
+    // In these surroundings, so that it is known what a training takes here.
+    let opened = opened::Project::open(&project.path(""), &around).unwrap_or_else(|found| panic!("{found:?}"));
+    let photos = Photos::read(&opened, &Silent, &Cancel::new()).unwrap();
+    let quick = opened.recipe("quick").unwrap();
+    let rung = quick.rung(None).unwrap();
+    brew(&opened, &quick, &photos, &rung, Manner::default(), &|_| {}, &Cancel::new()).unwrap();
+    project
+        .write("recipes/child.md", "# Child\n\n```toml\n[recipe]\nextends = \"quick.md\"\n\n[loss]\nscale = 20\n```\n");
     let mut survey = Survey::new(&project.path(""), &around, Arc::new(|_| Ok(())));
     let look = |survey: &mut Survey| drop(survey.look(&|_| (), &Cancel::new()));
     let asked = || {
@@ -126,12 +134,11 @@ fn a_parents_prose_starts_no_child_and_its_value_does() {
     assert!(asked().contains(&"child".to_owned()), "{:?}", asked());
 }
 
-/// It is always noon.
-struct Noon;
+struct System;
 
-impl Clock for Noon {
+impl Clock for System {
     fn now(&self) -> Time {
-        Time(1.8e9)
+        Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64())
     }
 }
 
