@@ -200,6 +200,11 @@ fn a_past_line_is_made_again_though_recipe_and_store_have_changed() {
     let done = project.json(&["reproduce", &hash, "--out", "again.csv"]).pop().unwrap();
     assert_eq!(done["judged"]["verdict"], "same", "{done}");
     assert_eq!(fs::read(project.path("again.csv")).unwrap(), expected);
+    assert!(fs::read_to_string(project.path("recipes/f.md")).unwrap().contains("28.6"), "the recipe is as it stands");
+    // A second time all of it is in the project's own store.
+    let done = project.json(&["reproduce", &hash, "--out", "again.csv"]).pop().unwrap();
+    assert!(done["judged"]["reused"].as_array().unwrap().iter().any(|stage| stage == "fit fold 0"), "{done}");
+
     // The folder in which that was done is nobody's any more.
     let folder = project.path(&format!(".toji/reproduced/{hash}"));
     assert!(folder.is_dir());
@@ -227,20 +232,18 @@ fn a_past_line_is_made_again_though_recipe_and_store_have_changed() {
     std::os::unix::fs::symlink(elsewhere.path(), project.path(".toji/reproduced")).unwrap();
     project.json(&["gc", "--yes"]);
     assert!(kept.is_dir());
+    fs::remove_file(project.path(".toji/reproduced")).unwrap();
 
     // A lock that was damaged is named.
-    let lock = fs::read_dir(project.path("solutions")).unwrap().map(|entry| entry.unwrap().path());
-    let lock = lock.filter(|path| path.extension().is_some_and(|ending| ending == "lock")).next().unwrap();
+    let mut kept = fs::read_dir(project.path("solutions")).unwrap().map(|entry| entry.unwrap().path());
+    let lock = kept.find(|path| path.extension().is_some_and(|ending| ending == "lock")).unwrap();
     let whole = fs::read(&lock).unwrap();
     fs::write(&lock, &whole[..whole.len() / 2]).unwrap();
     let out = project.toji(&["report", "--submission", &hash, "--out", "damaged.html"]);
     let text = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(out.status.code() == Some(1) && text.contains(".lock"), "{text}");
     assert!(!project.path("damaged.html").exists());
-    assert!(fs::read_to_string(project.path("recipes/f.md")).unwrap().contains("28.6"), "the recipe is as it stands");
-    // A second time all of it is in the project's own store.
-    let done = project.json(&["reproduce", &hash, "--out", "again.csv"]).pop().unwrap();
-    assert!(done["judged"]["reused"].as_array().unwrap().iter().any(|stage| stage == "fit fold 0"), "{done}");
+    fs::write(&lock, &whole).unwrap();
 
     // A line from before there were locks: its run's serves.
     let told = project.json(&["submit", "f", "--rung", "smoke", "--out", "second.csv"]).pop().unwrap();
