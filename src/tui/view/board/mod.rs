@@ -146,8 +146,8 @@ fn window(model: &Model, form: Form, heights: &[usize], list: Rect) -> (usize, u
     // The last screen is full: it begins at the first recipe from which on all have room.
     let all: usize = heights.iter().sum();
     let mut begins = heights.iter().scan(0, |sum, height| Some(std::mem::replace(sum, *sum + height)));
-    let last = begins.find(|begins| all - begins <= visible);
-    (last.filter(|last| before >= *last).unwrap_or(first), visible)
+    let last = begins.find(|begins| all - begins <= visible).unwrap_or(before);
+    (first.min(last), visible)
 }
 
 /// Draws the board.
